@@ -1,0 +1,43 @@
+package event
+
+import "iter"
+
+// Packet is one frame as it was captured, before anything was understood of it.
+type Packet struct {
+	Frame     uint64
+	Time      Time
+	WireLen   int    // bytes on the wire; more than len(Data) when the snap length cut
+	LinkType  uint16 // LINKTYPE_ value, https://www.tcpdump.org/linktypes.html
+	Interface uint32
+	Data      []byte
+	Comment   string // of the file, or to be written there
+}
+
+// Recording is all the evidence of one run: few connections, all of it in memory.
+type Recording struct {
+	Run          Run           `json:"run"`
+	Packets      []Packet      `json:"-"`
+	Segments     []Segment     `json:"-"`
+	Calls        []Call        `json:"-"`
+	Expectations []Expectation `json:"-"`
+}
+
+// Run says where and how a recording was made.
+type Run struct {
+	Tool      string           `json:"tool,omitempty"`
+	Scenario  string           `json:"scenario,omitempty"`
+	Remember  []string         `json:"remember,omitempty"` // what the script says is to be remembered
+	Source    string           `json:"source,omitempty"`   // interface or file
+	LinkType  string           `json:"link_type,omitempty"`
+	Kernel    string           `json:"kernel,omitempty"` // release
+	Netns     string           `json:"netns,omitempty"`  // "private" or "host"
+	Counters  map[string]int64 `json:"counters,omitempty"`
+	Dropped   uint64           `json:"dropped"`             // packets that the capture lost
+	SameHost  bool             `json:"same_host,omitempty"` // both ends live on the capturing host
+	Explains  string           `json:"explains,omitempty"`  // topic of `closecap explain`
+	Warnings  []string         `json:"warnings,omitempty"`
+	Truncated bool             `json:"truncated,omitempty"`
+}
+
+// Segments is a stream of segments. An error ends it; what came before it is good.
+type Segments = iter.Seq2[*Segment, error]
