@@ -80,4 +80,10 @@ type Expectation struct {
 	Text    string   `json:"text"` // the whole line
 	Subject string   `json:"subject"`
 	Args    []string `json:"args"`
+
+	// Connection is the connection spoken of, counted from 1 by first frame. 0 means the first.
+	Connection int `json:"connection,omitempty"`
+
+	// After is the Call.ID of the last call before the line; 0 where no call came before.
+	After int `json:"after,omitempty"`
 }
