@@ -1,0 +1,168 @@
+// Package decode turns a captured packet into an event.Segment: it walks the link layer,
+// VLANs, tunnels and IP down to the one TCP header that the packet carries, and reads it.
+//
+// It is the only room that knows link types and IP. It follows no connection, keeps no
+// payload, and never refuses a segment for its checksums: a capture on the sending host sees
+// them before the network card fills them in. TCP quoted in an ICMP error is no segment.
+//
+// Every length comes from the IP header, so that neither a snap length nor an Ethernet trailer
+// changes it; only where that header says 0 (segmentation offload) does the frame's length count.
+//
+// All of it is one hand-written walk instead of gopacket/layers: that allocates, takes some
+// 500 ns a packet, and gives up on packets which a snap length cut. gopacket is the reference
+// that the tests and the fuzzer hold the walk against.
+package decode
+
+import "closecap/analyze/event"
+
+// Verdict says what a packet was.
+type Verdict uint8
+
+// The verdicts.
+const (
+	NotTCP   Verdict = iota // something else, or a fragment whose datagram is not complete yet
+	TCP                     // the segment is filled in
+	Unparsed                // it could not be read down to the end of TCP's fixed header
+)
+
+func (v Verdict) String() string { return [...]string{"not tcp", "tcp", "unparsed"}[v] }
+
+// A Decoder holds what outlasts one packet: the fragments that wait for their datagram.
+// It is for one goroutine.
+type Decoder struct {
+	// SkipChecksums leaves TCP checksums unverified: BadChecksum is then never set.
+	SkipChecksums bool
+
+	data    []byte // captured bytes from the layer at hand on
+	wire    int    // the same on the wire; the IP header's word once there was one
+	seg     *event.Segment
+	cut     bool // the data ends with an IP fragment that others continue
+	whole   bool // the data is the header of a datagram put together from fragments
+	snapped bool // and the snap length cut one of those
+	noSum   bool // the checksum's pseudo header is not in this packet
+	reason  Reason
+
+	fragments fragments
+}
+
+// New returns a Decoder that verifies checksums.
+func New() *Decoder { return &Decoder{} }
+
+// Why names the reason of the last Unparsed.
+func (d *Decoder) Why() Reason { return d.reason }
+
+// Segment reads p into s. It keeps nothing of p.Data; s is undefined unless the verdict is TCP.
+//
+// A fragmented segment is reported with the packet that completes it, as Wireshark does.
+// See Abandoned for those that stay incomplete.
+func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
+	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface}
+	d.data, d.wire, d.seg = p.Data, max(p.WireLen, len(p.Data)), s
+	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
+	return d.walk(linkLayer(p.LinkType))
+}
+
+// maxLayers bounds the walk: a packet may nest tunnels and extension headers, not endlessly.
+const maxLayers = 32
+
+func (d *Decoder) walk(next layer) Verdict {
+	for range maxLayers {
+		switch next {
+		case layerEthernet:
+			next = d.ethernet()
+		case layerIPv4:
+			next = d.ipv4()
+		case layerTCP:
+			return d.tcp()
+		case layerOther:
+			return NotTCP
+		case layerBroken:
+			return Unparsed
+		default:
+			next = d.unusual(next)
+		}
+	}
+	d.broken(TooDeep)
+	return Unparsed
+}
+
+// layer is what the bytes at hand are.
+type layer uint8
+
+const (
+	layerOther layer = iota
+	layerBroken
+	layerEthernet
+	layerIPv4
+	layerIPv6
+	layerIP // either, by its version
+	layerTCP
+	layerUDP
+	layerGRE
+	layerAH
+	layerVLAN
+	layerMPLS
+	layerPPP
+	layerPPPoE
+	layerSLL
+	layerSLL2
+	layerNull
+	layerHDLC
+	layerSNAP
+	layerWiFi
+	layerRadiotap
+	layerPrism
+	layerPPI
+	layerPktap
+	layerPPPDirection
+	layerUnknownLink
+)
+
+func (d *Decoder) unusual(l layer) layer {
+	switch l {
+	case layerIPv6:
+		return d.ipv6()
+	case layerIP:
+		return d.ip()
+	case layerUDP:
+		return d.udp()
+	case layerGRE:
+		return d.gre()
+	case layerAH:
+		return d.ah()
+	case layerVLAN:
+		return d.vlan()
+	case layerMPLS:
+		return d.mpls()
+	case layerPPP:
+		return d.ppp()
+	case layerPPPoE:
+		return d.pppoe()
+	case layerSNAP:
+		return d.snap()
+	}
+	return d.link(l)
+}
+
+// skip moves past n bytes; false, with the reason noted, when the packet ends before.
+func (d *Decoder) skip(n int) bool {
+	if n > len(d.data) {
+		d.short()
+		return false
+	}
+	d.data, d.wire = d.data[n:], d.wire-n
+	return true
+}
+
+// short notes why bytes are missing: the capture cut them off, or they never were.
+func (d *Decoder) short() layer {
+	if d.cut || len(d.data) < d.wire {
+		return d.broken(CutOff)
+	}
+	return d.broken(TooShort)
+}
+
+func (d *Decoder) broken(r Reason) layer {
+	d.reason = r
+	return layerBroken
+}

@@ -1,0 +1,241 @@
+package decode
+
+import (
+	"encoding/binary"
+
+	"closecap/analyze/event"
+)
+
+// linkLayer maps a LINKTYPE_ value (https://www.tcpdump.org/linktypes.html) to its header.
+func linkLayer(linkType uint16) layer {
+	switch linkType {
+	case 1:
+		return layerEthernet
+	case 0, 108: // NULL, LOOP
+		return layerNull
+	case 12, 14, 101, 228, 229: // RAW as two systems number it, RAW, IPV4, IPV6
+		return layerIP
+	case 9, 50: // PPP, PPP_HDLC
+		return layerPPP
+	case 51:
+		return layerPPPoE
+	case 104:
+		return layerHDLC
+	case 105:
+		return layerWiFi
+	case 113:
+		return layerSLL
+	case 119:
+		return layerPrism
+	case 127:
+		return layerRadiotap
+	case 192:
+		return layerPPI
+	case 204:
+		return layerPPPDirection
+	case 219:
+		return layerMPLS
+	case 258:
+		return layerPktap
+	case 276:
+		return layerSLL2
+	}
+	return layerUnknownLink
+}
+
+func (d *Decoder) link(l layer) layer {
+	switch l {
+	case layerSLL:
+		return d.sll()
+	case layerSLL2:
+		return d.sll2()
+	case layerNull:
+		return d.null()
+	case layerHDLC:
+		return d.hdlc()
+	case layerWiFi:
+		return d.wifi()
+	case layerRadiotap:
+		return d.radiotap()
+	case layerPrism:
+		return d.prism()
+	case layerPPI:
+		return d.ppi()
+	case layerPktap:
+		return d.pktap()
+	case layerPPPDirection:
+		return d.pppDirection()
+	}
+	return d.broken(UnknownLink)
+}
+
+func (d *Decoder) ethernet() layer {
+	if len(d.data) < 14 {
+		return d.short()
+	}
+	kind := binary.BigEndian.Uint16(d.data[12:])
+	d.data, d.wire = d.data[14:], d.wire-14
+	if kind == 0x0800 {
+		return layerIPv4
+	}
+	return d.etherType(kind)
+}
+
+// etherType names what follows a link header's type field; up to 1500 it is an 802.3 length.
+func (d *Decoder) etherType(kind uint16) layer {
+	switch kind {
+	case 0x0800:
+		return layerIPv4
+	case 0x86dd:
+		return layerIPv6
+	case 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300:
+		return layerVLAN
+	case 0x8847, 0x8848:
+		return layerMPLS
+	case 0x8864:
+		return layerPPPoE
+	case 0x880b:
+		return layerPPP
+	case 0x6558: // transparent Ethernet bridging, in GRE and Geneve
+		return layerEthernet
+	}
+	if kind <= 1500 {
+		return layerSNAP
+	}
+	return layerOther
+}
+
+func (d *Decoder) vlan() layer {
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	kind := binary.BigEndian.Uint16(d.data[2:])
+	d.skip(4)
+	return d.etherType(kind)
+}
+
+// snap reads an 802.2 LLC header; only the SNAP one can lead to IP.
+func (d *Decoder) snap() layer {
+	if len(d.data) < 8 {
+		if len(d.data) < d.wire {
+			return d.short()
+		}
+		return layerOther // a bare LLC frame may be shorter
+	}
+	if d.data[0] != 0xaa || d.data[1] != 0xaa || d.data[2] != 3 {
+		return layerOther
+	}
+	oui := uint32(d.data[3])<<16 | uint32(d.data[4])<<8 | uint32(d.data[5])
+	kind := binary.BigEndian.Uint16(d.data[6:])
+	// RFC 1042 uses OUI 0; 802.1H bridges tunnel some types under 00:00:f8.
+	if oui != 0 && oui != 0x0000f8 || kind <= 1500 {
+		return layerOther
+	}
+	d.skip(8)
+	return d.etherType(kind)
+}
+
+// sll reads a Linux cooked header (LINKTYPE_LINUX_SLL).
+func (d *Decoder) sll() layer {
+	if len(d.data) < 16 {
+		return d.short()
+	}
+	d.direction(uint8(binary.BigEndian.Uint16(d.data)))
+	kind := binary.BigEndian.Uint16(d.data[14:])
+	d.skip(16)
+	return d.cooked(kind)
+}
+
+func (d *Decoder) sll2() layer {
+	if len(d.data) < 20 {
+		return d.short()
+	}
+	d.direction(d.data[10])
+	kind := binary.BigEndian.Uint16(d.data)
+	d.skip(20)
+	return d.cooked(kind)
+}
+
+// cooked is etherType but for Linux's own numbers, which stand where an 802.3 length would.
+func (d *Decoder) cooked(kind uint16) layer {
+	switch {
+	case kind == 4: // LINUX_SLL_P_802_2
+		return layerSNAP
+	case kind <= 1500:
+		return layerOther
+	}
+	return d.etherType(kind)
+}
+
+// direction notes the packet type of a cooked header (PACKET_HOST … PACKET_OUTGOING).
+func (d *Decoder) direction(packetType uint8) {
+	switch packetType {
+	case 0, 1, 2:
+		d.seg.Has |= event.Incoming
+	case 4:
+		d.seg.Has |= event.Outgoing
+	}
+}
+
+// null reads BSD loopback's address family, in whichever byte order its writer had.
+func (d *Decoder) null() layer {
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	family := binary.LittleEndian.Uint32(d.data)
+	if family > 0xffff {
+		family = binary.BigEndian.Uint32(d.data)
+	}
+	d.skip(4)
+	switch family {
+	case 2:
+		return layerIPv4
+	case 10, 24, 28, 30: // AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
+		return layerIPv6
+	}
+	return layerOther
+}
+
+// hdlc reads Cisco's HDLC header.
+func (d *Decoder) hdlc() layer {
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	kind := binary.BigEndian.Uint16(d.data[2:])
+	d.skip(4)
+	return d.etherType(kind)
+}
+
+// pktap reads Apple's header, which holds its own length and the link type behind it.
+func (d *Decoder) pktap() layer {
+	if len(d.data) < 12 {
+		return d.short()
+	}
+	size := binary.LittleEndian.Uint32(d.data)
+	inner := binary.LittleEndian.Uint32(d.data[8:])
+	return d.wrapped(size, inner, 12)
+}
+
+// ppi reads a Per-Packet Information header, made the same way.
+func (d *Decoder) ppi() layer {
+	if len(d.data) < 8 {
+		return d.short()
+	}
+	size := uint32(binary.LittleEndian.Uint16(d.data[2:]))
+	return d.wrapped(size, binary.LittleEndian.Uint32(d.data[4:]), 8)
+}
+
+func (d *Decoder) wrapped(size, inner, least uint32) layer {
+	if size < least || inner > 0xffff {
+		return d.broken(BadLinkHeader)
+	}
+	if size > uint32(len(d.data)) {
+		return d.short()
+	}
+	d.skip(int(size))
+	next := linkLayer(uint16(inner))
+	if next == layerPktap || next == layerPPI {
+		return d.broken(BadLinkHeader)
+	}
+	return next
+}
