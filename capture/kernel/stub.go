@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+
+	"closecap/analyze/event"
+)
+
+func unsupported(what string) error {
+	return WithHint(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
+		"only Linux can; recordings are analyzed everywhere: closecap analyze FILE")
+}
+
+// Diag is an open sock_diag socket.
+type Diag struct{}
+
+// OpenDiag is not supported here.
+func OpenDiag() (*Diag, error) { return nil, unsupported("open sock_diag") }
+
+// Close does nothing.
+func (d *Diag) Close() error { return nil }
+
+// Sample is not supported here.
+func (d *Diag) Sample(local, remote netip.AddrPort) (event.Sample, error) {
+	return event.Sample{}, unsupported("sample endpoint")
+}
+
+// Sockets is not supported here.
+func (d *Diag) Sockets(port uint16) ([]Socket, error) { return nil, unsupported("list sockets") }
+
+// Listener is not supported here.
+func (d *Diag) Listener(local netip.AddrPort) (Socket, error) {
+	return Socket{}, unsupported("find listener")
+}
+
+// ReadCounters is not supported here.
+func ReadCounters() (Counters, error) { return nil, unsupported("read TCP counters") }
+
+// Cookie is not supported here.
+func Cookie(fd int) (uint64, error) { return 0, unsupported("read socket cookie") }
+
+// Inode is not supported here.
+func Inode(fd int) (uint64, error) { return 0, unsupported("read socket inode") }
+
+// Holders is not supported here.
+func Holders(inode uint64, opt HolderOptions) ([]event.Holder, error) {
+	return nil, unsupported("find socket holders")
+}
+
+// InPrivate reports false: there is no private namespace here.
+func InPrivate() bool { return false }
+
+// ReexecPrivate is not supported here.
+func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
+	return 1, unsupported("make private network namespace")
+}
+
+// RaiseLoopback does nothing.
+func RaiseLoopback() error { return nil }
+
+// SetSysctl is not supported here.
+func SetSysctl(name, value string) error { return unsupported("set sysctl " + name) }
+
+// HasNetRaw reports false: capturing is not supported here.
+func HasNetRaw() bool { return false }
+
+// DropPrivileges does nothing.
+func DropPrivileges() error { return nil }
+
+// Release returns the operating system's name.
+func Release() string { return runtime.GOOS }

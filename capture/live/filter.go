@@ -1,0 +1,16 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+
+	"closecap/analyze/event"
+	"closecap/capture/kernel"
+)
+
+// CompileFilter is not supported without libpcap.
+func CompileFilter(expr string, linkType uint16) (func(*event.Packet) bool, error) {
+	return nil, kernel.WithHint(
+		fmt.Errorf("compile filter %q: no libpcap in this build: %w", expr, errors.ErrUnsupported),
+		"build with cgo and libpcap's headers (make run installs them)")
+}

@@ -1,0 +1,32 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"closecap/capture/kernel"
+)
+
+// Capture is an open capture.
+type Capture struct{}
+
+// Open is not supported here.
+func Open(opt Options) (*Capture, error) {
+	return nil, kernel.WithHint(
+		fmt.Errorf("open capture on %s: %w", runtime.GOOS, errors.ErrUnsupported),
+		"capture with tcpdump or Wireshark and read the file: closecap analyze FILE")
+}
+
+// Start does nothing.
+func (c *Capture) Start(sink sink) {}
+
+// Barrier does nothing.
+func (c *Capture) Barrier(ctx context.Context) error { return errors.ErrUnsupported }
+
+// Stop does nothing.
+func (c *Capture) Stop() (Stats, error) { return Stats{}, errors.ErrUnsupported }
+
+// LinkType returns 0.
+func (c *Capture) LinkType() uint16 { return 0 }
