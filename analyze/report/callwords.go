@@ -1,0 +1,94 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"closecap/analyze"
+)
+
+const shownText = 24 // characters of a call's text that a table shows
+
+// callLine writes a call as its caller would: "client shutdown(SHUT_WR)".
+func callLine(c *analyze.Call) line {
+	st := plain
+	switch c.Name {
+	case "close", "shutdown", "exit", "kill":
+		st = bold
+	}
+	actor := Safe(c.Actor)
+	if c.Thread {
+		actor += "&"
+	}
+	if actor != "" {
+		actor += " "
+	}
+	return line{text: actor + callName(c), style: st, hang: 2}
+}
+
+// callName writes a call without its actor: "send(\"Hello\")".
+func callName(c *analyze.Call) string {
+	args := Safe(c.Args)
+	if sends(c.Name) && c.Text != "" && !strings.Contains(args, `"`) {
+		args = quoted(c.Text, shownText)
+	}
+	if c.Name == "exit" || c.Name == "kill" {
+		if args != "" {
+			return Safe(c.Name) + " " + args
+		}
+		return Safe(c.Name)
+	}
+	return Safe(c.Name) + "(" + args + ")"
+}
+
+func sends(name string) bool {
+	switch name {
+	case "send", "write", "sendto", "sendmsg", "writev", "sendmmsg", "sendfile", "splice":
+		return true
+	}
+	return false
+}
+
+func receives(name string) bool {
+	switch name {
+	case "recv", "read", "recvfrom", "recvmsg", "readv", "recvmmsg":
+		return true
+	}
+	return false
+}
+
+// resultLine writes what a call returned and which frames made it return.
+func resultLine(c *analyze.Call) line {
+	l := line{text: resultWords(c), hang: 2}
+	if c.End == 0 && c.Start != 0 {
+		return line{text: "did not return", style: warn}
+	}
+	if c.Errno != "" {
+		l.style = bad
+	}
+	if len(c.ReturnedBy) > 0 {
+		l.text += " (by " + frames(c.ReturnedBy) + ")"
+	}
+	if c.Blocked && c.End > c.Start {
+		l.text += " after " + span(c.End.Sub(c.Start))
+	}
+	return l
+}
+
+func resultWords(c *analyze.Call) string {
+	switch {
+	case c.Errno != "":
+		return "-1 " + Safe(c.Errno)
+	case c.Name == "exit" || c.Name == "kill":
+		return ""
+	case receives(c.Name) && c.Ret == 0:
+		return "EOF"
+	case receives(c.Name) && c.Text != "":
+		return quoted(c.Text, shownText) + " " + count(uint64(max(c.Ret, 0)), "byte")
+	case receives(c.Name), sends(c.Name) && c.Ret > 0:
+		return count(uint64(max(c.Ret, 0)), "byte")
+	case strings.HasPrefix(c.Name, "accept") && c.Accepted != 0:
+		return fmt.Sprintf("fd %d", c.Accepted)
+	}
+	return fmt.Sprint(c.Ret)
+}

@@ -1,0 +1,225 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// column is a column of a grid. Its cells wrap once the grid is wider than the terminal, down
+// to min characters; 0 means that they never wrap.
+type column struct {
+	title string
+	min   int
+	right bool
+}
+
+// line is one line of a cell before wrapping. What wraps starts under hang.
+type line struct {
+	text  string
+	style style
+	hang  int
+}
+
+// cell is what stands in one row of one column.
+type cell []line
+
+func text(s string) cell             { return cell{{text: s}} }
+func styled(st style, s string) cell { return cell{{text: s, style: st}} }
+
+// grid is a table before it is fitted to a width.
+type grid struct {
+	columns []column
+	rows    [][]cell
+}
+
+func (g *grid) add(cells ...cell) { g.rows = append(g.rows, cells) }
+
+// dropEmpty takes away the columns in which nothing stands.
+func (g *grid) dropEmpty() {
+	for i := len(g.columns) - 1; i >= 0; i-- {
+		if !g.isEmpty(i) {
+			continue
+		}
+		g.columns = append(g.columns[:i], g.columns[i+1:]...)
+		for r, row := range g.rows {
+			g.rows[r] = append(row[:i], row[i+1:]...)
+		}
+	}
+}
+
+func (g *grid) isEmpty(i int) bool {
+	for _, row := range g.rows {
+		for _, l := range row[i] {
+			if l.text != "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// widths returns the columns' widths that fit into total characters, lines included, and
+// whether they do.
+func (g *grid) widths(opt Options) (widths []int, fits bool) {
+	widths = make([]int, len(g.columns))
+	sum := 1 + 3*len(g.columns)
+	for i, c := range g.columns {
+		widths[i] = textWidth(c.title)
+		for _, row := range g.rows {
+			for _, l := range row[i] {
+				widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
+			}
+		}
+		sum += widths[i]
+	}
+	if opt.Width <= 0 {
+		return widths, true
+	}
+	for sum > opt.Width {
+		widest := -1
+		for i, c := range g.columns {
+			if c.min > 0 && widths[i] > c.min && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return widths, false
+		}
+		widths[widest]--
+		sum--
+	}
+	return widths, true
+}
+
+// write draws the grid at the given column widths.
+func (g *grid) write(w io.Writer, widths []int, opt Options) error {
+	t := newTable(w, g.columns, opt)
+	for _, row := range g.rows {
+		cells := make([]string, len(row))
+		for i, c := range row {
+			cells[i] = c.wrap(widths[i], opt)
+		}
+		if err := t.Append(cells); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	if err := t.Render(); err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	return nil
+}
+
+func newTable(w io.Writer, columns []column, opt Options) *tablewriter.Table {
+	symbols := tw.StyleASCII
+	if opt.Box {
+		symbols = tw.StyleLight
+	}
+	var titles []string
+	var aligns []tw.Align
+	for _, c := range columns {
+		titles = append(titles, opt.paint(bold, c.title))
+		align := tw.AlignLeft
+		if c.right {
+			align = tw.AlignRight
+		}
+		aligns = append(aligns, align)
+	}
+	t := tablewriter.NewTable(w,
+		tablewriter.WithEastAsian(tw.Off),
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{Symbols: tw.NewSymbols(symbols)})),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithTrimLine(tw.Off),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{Global: tw.AlignLeft, PerColumn: aligns}),
+		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{Global: tw.AlignLeft, PerColumn: aligns}),
+	)
+	t.Header(titles)
+	return t
+}
+
+// wrap breaks the cell's lines to width and paints them.
+func (c cell) wrap(width int, opt Options) string {
+	var b strings.Builder
+	for _, l := range c {
+		for _, part := range wrapText(opt.glyphs(l.text), width, l.hang) {
+			if b.Len() > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(opt.paint(l.style, part))
+		}
+	}
+	return b.String()
+}
+
+// wrapText breaks s at spaces, and inside a word only where the word alone is too long. Lines
+// after the first are indented by hang, if that leaves room.
+func wrapText(s string, width, hang int) []string {
+	if width <= 0 || textWidth(s) <= width {
+		return []string{s}
+	}
+	if hang > width/2 {
+		hang = 1
+	}
+	indent := strings.Repeat(" ", hang)
+	var lines []string
+	current := ""
+	for word := range strings.SplitSeq(s, " ") {
+		for {
+			joined := word
+			if current != "" && strings.TrimSpace(current) != "" {
+				joined = current + " " + word
+			} else {
+				joined = current + word
+			}
+			if textWidth(joined) <= width {
+				current = joined
+				break
+			}
+			if strings.TrimSpace(current) != "" {
+				lines = append(lines, current)
+				current = indent
+				continue
+			}
+			head := cut(joined, width)
+			lines = append(lines, head)
+			word, current = joined[len(head):], indent
+		}
+	}
+	return append(lines, current)
+}
+
+// cut returns as much of s as fits into width, at least one character. It prefers to end
+// after a character at which addresses and lists break well.
+func cut(s string, width int) string {
+	end, nice, used := 0, 0, 0
+	for i, r := range s {
+		n := textWidth(string(r))
+		if i > 0 && used+n > width {
+			break
+		}
+		used += n
+		end = i + len(string(r))
+		if strings.ContainsRune(",:/(_", r) && used > width/2 {
+			nice = end
+		}
+	}
+	if nice > 0 && end < len(s) {
+		return s[:nice]
+	}
+	return s[:end]
+}
+
+func textWidth(s string) int {
+	if isPlain(s) {
+		return len(s)
+	}
+	return twwidth.WidthWithOptions(s, twwidth.Options{})
+}

@@ -1,0 +1,104 @@
+// Package report shows what package analyze found: as a table for a terminal, as JSON, NDJSON,
+// CSV or Markdown, and as a verdict in plain words.
+//
+// It judges nothing: every claim in its output stands in the analyze.Result. It decides no
+// colour, width or line-drawing either; Options says what the terminal can show.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"closecap/analyze"
+)
+
+// Format is how a result is written.
+type Format string
+
+// The formats.
+const (
+	Table    Format = "table"
+	JSON     Format = "json"   // one document
+	NDJSON   Format = "ndjson" // one connection a line
+	CSV      Format = "csv"    // one connection a line, under a heading
+	Markdown Format = "markdown"
+)
+
+// Formats lists the formats in the order of a help text.
+func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown} }
+
+// ParseFormat reads a format's name. The error names the nearest one.
+func ParseFormat(name string) (Format, error) {
+	if f := Format(name); slices.Contains(Formats(), f) {
+		return f, nil
+	}
+	names := make([]string, 0, len(Formats()))
+	best, distance := "", 3
+	for _, f := range Formats() {
+		names = append(names, string(f))
+		if d := editDistance(strings.ToLower(name), string(f)); d < distance {
+			best, distance = string(f), d
+		}
+	}
+	if name == "md" {
+		best = string(Markdown)
+	}
+	if best != "" {
+		return "", fmt.Errorf("parse format: unknown format %q, did you mean %s?", name, best)
+	}
+	return "", fmt.Errorf("parse format: unknown format %q, known are %s", name, strings.Join(names, ", "))
+}
+
+// editDistance counts the letters to insert, delete or change between a and b (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// Options say what the output may look like. The zero value is plain ASCII of any width.
+type Options struct {
+	Width   int  // columns of the terminal; 0 means as wide as the content needs
+	Color   bool // ANSI colours
+	Box     bool // box-drawing lines and arrows; ASCII otherwise
+	Summary bool // of many connections only the summary, no row for each
+	Detail  int  // up to how many connections are shown segment by segment; 0 means 4
+}
+
+const defaultDetail = 4
+
+func (o Options) detail() int {
+	if o.Detail > 0 {
+		return o.Detail
+	}
+	return defaultDetail
+}
+
+// Write writes r, whose Connections are all there.
+func Write(w io.Writer, format Format, r *analyze.Result, opt Options) error {
+	if format == JSON {
+		return writeDocument(w, r)
+	}
+	s := NewStream(w, format, opt)
+	for _, c := range r.Connections {
+		if err := s.Connection(c); err != nil {
+			return err
+		}
+	}
+	return s.Finish(r)
+}

@@ -1,0 +1,36 @@
+package report
+
+import "strings"
+
+// style is how a piece of text stands out. It never carries meaning of its own: without
+// colours the words say the same.
+type style uint8
+
+const (
+	plain style = iota
+	dim
+	bold
+	good
+	bad
+	warn
+)
+
+var styleCodes = [...]string{dim: "2", bold: "1", good: "32", bad: "31", warn: "33"}
+
+// paint dresses s for a terminal.
+func (o Options) paint(st style, s string) string {
+	if !o.Color || st == plain || s == "" {
+		return s
+	}
+	return "\x1b[" + styleCodes[st] + "m" + s + "\x1b[0m"
+}
+
+var toASCII = strings.NewReplacer("→", "->", "←", "<-", "—", "-", "–", "-", "…", "...", "·", "|", "×", "x", "≥", ">=")
+
+// glyphs writes report's own signs in what the terminal can show.
+func (o Options) glyphs(s string) string {
+	if o.Box {
+		return s
+	}
+	return toASCII.Replace(s)
+}

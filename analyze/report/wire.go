@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// wireEvent writes a segment as the table shows it: "6 → FIN,ACK 13:13".
+func wireEvent(s *analyze.Segment) line {
+	l := line{text: fmt.Sprintf("%d %s %s", s.Frame, arrow(s.From), segmentWords(s)), style: segmentStyle(s)}
+	l.hang = len(fmt.Sprint(s.Frame)) + 3
+	return l
+}
+
+func segmentStyle(s *analyze.Segment) style {
+	switch {
+	case s.Flags.Has(event.RST):
+		return bad
+	case s.Ignored != "" || s.Retransmits != 0:
+		return warn
+	case s.Flags.Has(event.FIN):
+		return bold
+	}
+	return plain
+}
+
+// segmentWords says what a segment is, what it answers or repeats, and what is odd about it.
+func segmentWords(s *analyze.Segment) string {
+	w := []string{segmentName(s)}
+	switch {
+	case s.Retransmits != 0:
+		w = append(w, fmt.Sprintf("repeats %d", s.Retransmits))
+	case s.Kind == analyze.KindAck && s.Answers != 0:
+		w = append(w, fmt.Sprintf("of %d", s.Answers))
+	case s.Kind == analyze.KindRst && s.Answers != 0:
+		w = append(w, fmt.Sprintf("answers %d", s.Answers))
+	}
+	if s.Ignored != "" {
+		w = append(w, "ignored: "+Safe(s.Ignored))
+	}
+	for _, n := range s.Notes {
+		w = append(w, "("+Safe(n)+")")
+	}
+	return strings.Join(w, " ")
+}
+
+func segmentName(s *analyze.Segment) string {
+	switch s.Kind {
+	case analyze.KindKeepalive:
+		return "keep-alive"
+	case analyze.KindWindowProbe:
+		return "window probe"
+	case analyze.KindWindow:
+		return fmt.Sprintf("%s window %d", s.Flags.Words(), s.Window)
+	case analyze.KindChallenge:
+		return "challenge ACK"
+	}
+	switch {
+	case s.Flags.Has(event.FIN):
+		if s.Len > 0 {
+			return fmt.Sprintf("%s + %s %s", s.Flags.Words(), count(uint64(s.Len), "byte"), seqRange(s))
+		}
+		return s.Flags.Words() + " " + seqRange(s)
+	case s.Len > 0 && s.Flags&(event.SYN|event.RST) == 0:
+		return count(uint64(s.Len), "byte") + " " + seqRange(s)
+	case s.Len > 0:
+		return fmt.Sprintf("%s + %s", s.Flags.Words(), count(uint64(s.Len), "byte"))
+	}
+	return s.Flags.Words()
+}
+
+// seqRange writes the stream range of a segment's payload as tcpdump does: [from, to).
+func seqRange(s *analyze.Segment) string {
+	return fmt.Sprintf("%d:%d", s.Seq, s.Seq+int64(s.Len))
+}

@@ -1,0 +1,102 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// milliseconds writes the time since base.
+func milliseconds(t, base event.Time) string {
+	if t == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(t-base)/1e6, 'f', 3, 64)
+}
+
+// span writes a length of time in the unit that suits it.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + span(-d)
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// clock writes the time of day with milliseconds.
+func clock(t event.Time) string {
+	return time.Unix(0, int64(t)).UTC().Format("15:04:05.000") + " UTC"
+}
+
+// count writes a number with its noun: "1 byte", "12 bytes".
+func count(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(n) + " " + noun + "s"
+}
+
+// grouped writes n with commas from 10,000 on.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	if n < 10000 {
+		return s
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// frames writes frame numbers: "6", "5, 7", "5–9".
+func frames(list []uint64) string {
+	var b strings.Builder
+	for i := 0; i < len(list); {
+		j := i
+		for j+1 < len(list) && list[j+1] == list[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.FormatUint(list[i], 10))
+		if j == i+1 {
+			j = i
+		} else if j > i {
+			b.WriteString("–" + strconv.FormatUint(list[j], 10))
+		}
+		i = j + 1
+	}
+	return b.String()
+}
+
+// and joins words: "a", "a and b", "a, b and c".
+func and(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// arrow points from the client, on the left, to the server, on the right.
+func arrow(from analyze.Side) string {
+	switch from {
+	case analyze.Client:
+		return "→"
+	case analyze.Server:
+		return "←"
+	}
+	return "?"
+}
