@@ -1,21 +1,46 @@
-// Package live captures TCP segments from an interface while something happens on it.
+// Package live captures TCP segments from an interface while something happens on it, and can
+// say for certain that what has happened so far is captured (Barrier).
 //
 // It hands on raw packets and understands none of them; that is capture/decode's. Two bodies do
-// the reading behind one type: libpcap through gopacket where cgo is on, an AF_PACKET socket
-// where it is off or where the build tag nopcap asks for it.
+// the reading behind one type: libpcap through gopacket where cgo is on, an AF_PACKET ring where
+// it is off or where the build tag nopcap asks for it. Only Linux captures.
+//
+// Instead of pcapgo's EthernetHandle the second body is its own: that handle starts to receive
+// before a filter can be set, sees every loopback packet twice, and its reader cannot be woken.
 package live
 
-import (
-	"closecap/analyze/event"
-)
+import "closecap/analyze/event"
 
 // Options say what to capture. The zero value captures all TCP of the loopback.
 type Options struct {
 	Interface string   // "" means the loopback
 	Ports     []uint16 // TCP ports, either side; empty means all TCP
 	Filter    string   // extra BPF expression that must hold too; libpcap only
-	SnapLen   int      // bytes kept of a packet; 0 means all
-	Buffer    int      // bytes that the kernel buffers; 0 means a size that takes bursts
+
+	// SnapLen is how many bytes of a packet are kept; 0 means all. The kernel's buffer has slots
+	// of this size, so a short one lets it take longer bursts.
+	SnapLen int
+	Buffer  int // bytes that the kernel buffers; 0 means 16 MiB
+}
+
+// What a zero Option means.
+const (
+	defaultSnapLen = 65535 + 14 // the loopback's largest packet: IP's limit and a link header
+	defaultBuffer  = 16 << 20
+)
+
+func (o *Options) snapLen() int {
+	if o.SnapLen > 0 {
+		return o.SnapLen
+	}
+	return defaultSnapLen
+}
+
+func (o *Options) buffer() int {
+	if o.Buffer > 0 {
+		return o.Buffer
+	}
+	return defaultBuffer
 }
 
 // Stats count what a capture saw and missed.
