@@ -1,0 +1,119 @@
+package pcapfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"closecap/analyze/event"
+)
+
+// Fields of closecap's journal entries, beside the ones systemd defines.
+const (
+	fieldCall = "CLOSECAP_CALL"
+	fieldRun  = "CLOSECAP_RUN"
+)
+
+// maxJSON bounds one call's or run's JSON, because what it becomes is many times its size.
+const maxJSON = 1 << 20
+
+// runEntry is what CLOSECAP_RUN holds.
+type runEntry struct {
+	event.Run
+	Expectations []event.Expectation `json:"expectations,omitempty"`
+}
+
+// journal reads one entry in systemd's export format
+// (https://systemd.io/JOURNAL_EXPORT_FORMATS/). Entries of other programs only count.
+func (p *pcapng) journal(b []byte, rec *Record) error {
+	rec.Journal = true
+	var bad error
+	for key, value := range journalFields(b) {
+		switch key {
+		case "__REALTIME_TIMESTAMP":
+			if us, err := strconv.ParseUint(string(value), 10, 53); err == nil && rec.Packet.Time == 0 {
+				rec.Packet.Time = event.Time(us * 1000)
+			}
+		case fieldCall:
+			rec.Call = new(event.Call)
+			bad = unmarshal(value, rec.Call)
+			rec.Packet.Time = rec.Call.Start
+		case fieldRun:
+			var e runEntry
+			bad = unmarshal(value, &e)
+			rec.Run, rec.Expectations = &e.Run, e.Expectations
+		}
+		if bad != nil {
+			return p.file.fail(bad, "journal entry: %s", key)
+		}
+	}
+	return nil
+}
+
+// journalFields yields KEY=value lines and the binary form: KEY, newline, 64-bit little-endian
+// length, value, newline.
+func journalFields(b []byte) func(yield func(string, []byte) bool) {
+	return func(yield func(string, []byte) bool) {
+		for {
+			line, rest, found := bytes.Cut(b, []byte{'\n'})
+			if !found || len(line) == 0 {
+				return
+			}
+			key, value, text := bytes.Cut(line, []byte{'='})
+			if !text {
+				if len(rest) < 8 {
+					return
+				}
+				n := binary.LittleEndian.Uint64(rest)
+				if n >= uint64(len(rest)-8) {
+					return
+				}
+				value, rest = rest[8:8+n], rest[8+n+1:]
+			}
+			if !yield(string(key), value) {
+				return
+			}
+			b = rest
+		}
+	}
+}
+
+func unmarshal(b []byte, to any) error {
+	if len(b) > maxJSON {
+		return fmt.Errorf("%d bytes of JSON are beyond %d", len(b), maxJSON)
+	}
+	if err := json.Unmarshal(b, to); err != nil {
+		return err
+	}
+	restore(to)
+	return nil
+}
+
+func marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(preserve(v)); err != nil {
+		return nil, err
+	}
+	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
+	if len(b) > maxJSON {
+		return nil, fmt.Errorf("%d bytes of JSON are beyond %d", len(b), maxJSON)
+	}
+	return b, nil
+}
+
+// appendField writes one journal field; values that span lines take the binary form.
+func appendField(b []byte, key, value string) []byte {
+	b = append(b, key...)
+	if bytes.IndexByte([]byte(value), '\n') < 0 {
+		b = append(b, '=')
+	} else {
+		b = append(b, '\n')
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(value)))
+	}
+	b = append(b, value...)
+	return append(b, '\n')
+}

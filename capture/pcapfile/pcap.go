@@ -1,0 +1,119 @@
+package pcapfile
+
+import (
+	"encoding/binary"
+	"io"
+
+	"closecap/analyze/event"
+)
+
+// Magic numbers of pcap files, as libpcap's sf-pcap.c accepts them.
+const (
+	magicMicro     = 0xa1b2c3d4
+	magicNano      = 0xa1b23c4d
+	magicKuznetzov = 0xa1b2cd34 // a patched libpcap of the 1990s: longer packet headers
+)
+
+// maxPacket bounds what one record may hold. Linux captures at most 256 KiB.
+const maxPacket = 16 << 20
+
+// pcap reads the format of https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html.
+type pcap struct {
+	file     *file
+	order    binary.ByteOrder
+	little   bool
+	scale    int64 // nanoseconds of the fraction's unit
+	header   int   // size of a packet's header
+	minor    uint16
+	linkType uint16
+	id       uint32
+}
+
+func pcapMagic(b []byte) (uint32, binary.ByteOrder) {
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		switch magic := order.Uint32(b); magic {
+		case magicMicro, magicNano, magicKuznetzov:
+			return magic, order
+		}
+	}
+	return 0, nil
+}
+
+func newPcap(f *file, magic uint32, order binary.ByteOrder) (*pcap, error) {
+	b, err := f.source.peek(24)
+	if err != nil {
+		return nil, f.fail(err, "file header")
+	}
+	p := &pcap{file: f, order: order, little: order == binary.LittleEndian, scale: 1000, header: 16}
+	switch magic {
+	case magicNano:
+		p.scale = 1
+	case magicKuznetzov:
+		p.header = 24
+	}
+	major := order.Uint16(b[4:])
+	p.minor = order.Uint16(b[6:])
+	if major < 2 {
+		return nil, f.fail(nil, "pcap version %d.%d is not supported", major, p.minor)
+	}
+	if major > 2 { // AIX's 543.0 has its lengths in the usual order
+		p.minor = 4
+	}
+	// The upper half says how long the frame check sequence is, not what the link is.
+	p.linkType = uint16(order.Uint32(b[20:]))
+	p.id, err = f.addInterface(Interface{LinkType: p.linkType, SnapLen: order.Uint32(b[16:])})
+	if err != nil {
+		return nil, err
+	}
+	f.source.skip(24)
+	return p, nil
+}
+
+func (f *file) addInterface(i Interface) (uint32, error) {
+	r := f.reader
+	if len(r.interfaces) >= maxInterfaces {
+		return 0, f.fail(nil, "more than %d interfaces", maxInterfaces)
+	}
+	i.File = f.path
+	r.interfaces = append(r.interfaces, i)
+	return uint32(len(r.interfaces) - 1), nil
+}
+
+func (p *pcap) next(rec *Record) error {
+	s := p.file.source
+	b, err := s.peek(p.header)
+	if err != nil {
+		if err == io.EOF {
+			return err
+		}
+		return p.file.fail(err, "packet header")
+	}
+	var sec, frac, captured, wire uint32
+	if p.little {
+		sec, frac = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		captured, wire = binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	} else {
+		sec, frac = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+		captured, wire = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+	}
+	// libpcap before 2.4 wrote the two lengths the other way round, and 2.3 did either.
+	if p.minor < 3 || p.minor == 3 && captured > wire {
+		captured, wire = wire, captured
+	}
+	if captured > maxPacket {
+		return p.file.fail(nil, "packet header: captured length %d is beyond %d", captured, maxPacket)
+	}
+	n := p.header + int(captured)
+	if b, err = s.peek(n); err != nil {
+		return p.file.fail(err, "packet data: %d of %d bytes", max(0, len(b)-p.header), captured)
+	}
+	rec.Packet = event.Packet{
+		Time:      event.Time(int64(sec)*1e9 + int64(frac)*p.scale),
+		WireLen:   int(min(wire, 1<<30)),
+		LinkType:  p.linkType,
+		Interface: p.id,
+		Data:      b[p.header:n:n],
+	}
+	s.skip(n)
+	return nil
+}

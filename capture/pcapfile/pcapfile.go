@@ -1,0 +1,227 @@
+// Package pcapfile reads pcap and pcapng files, plain, gzip or zstd, as one stream of packets
+// and recorded calls, and writes the pcapng that is a recording.
+//
+// It understands no packet (package decode does) and holds no file: a record's bytes lie in
+// the read buffer until the next record is asked for. No length field in a file makes it
+// allocate more than the bytes that are really there.
+//
+// Frames are counted as Wireshark counts them: packets and systemd journal entries, 1-based.
+// Several files are one timeline, merged by time, and their frames are counted on through it
+// as in what mergecap would write; Record says which file a frame came from, and where in it.
+//
+// Instead of gopacket/pcapgo, whose pcapng reader allocates what a block's length says, knows
+// no journal, simple or obsolete packet blocks, and cannot name the byte where a file breaks.
+package pcapfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"closecap/analyze/event"
+)
+
+// Options of a Reader. The zero value reads everything.
+type Options struct {
+	// Keep, when set, is asked for every packet; those it refuses are counted as frames and
+	// left out. It must not hold on to the packet.
+	Keep func(*event.Packet) bool
+
+	// MaxExpansion is how many times larger than the file its content may be, once that is
+	// more than a gigabyte. 0 means 5000, negative means no bound.
+	MaxExpansion int64
+}
+
+// Record is one frame: a packet, or a journal entry, in which case Packet holds no Data.
+type Record struct {
+	Packet event.Packet // Data is valid until the next call of Next
+
+	File      string // the path it was read from
+	FileFrame uint64 // 1-based position in that file
+
+	Journal      bool // an entry of any program; those below are closecap's
+	Call         *event.Call
+	Run          *event.Run
+	Expectations []event.Expectation // with Run
+}
+
+// Interface is where packets of a file were captured.
+type Interface struct {
+	File     string
+	Name     string
+	Filter   string
+	LinkType uint16
+	SnapLen  uint32 // 0 means no limit
+	Dropped  uint64 // packets that the capture lost here, as far as the file says
+}
+
+// maxInterfaces bounds what a file of nothing but interface descriptions costs.
+const maxInterfaces = 1 << 16
+
+// Reader reads one timeline from files. It is for one goroutine, but for Progress.
+type Reader struct {
+	opt        Options
+	waiting    []*file // not opened yet, by time of their first frame
+	open       []*file // each with its next record loaded
+	last       *file   // whose record was handed out
+	frame      uint64
+	interfaces []Interface
+	progress   progress
+}
+
+// Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
+// what is wrong inside one is told by Next when its turn comes.
+func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
+	r := &Reader{opt: opt}
+	for i, path := range paths {
+		f := &file{path: path, index: i, reader: r}
+		r.waiting = append(r.waiting, f)
+		if path == "-" {
+			if stdin == nil || slices.Contains(paths[:i], "-") {
+				return nil, errors.New("read -: standard input can be read only once")
+			}
+			f.stdin = stdin
+			continue
+		}
+		info, err := os.Stat(path)
+		if err == nil && info.IsDir() {
+			err = errors.New("is a directory")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, cause(err))
+		}
+		if info.Mode().IsRegular() {
+			r.progress.total.Add(info.Size())
+		}
+		if len(paths) > 1 && info.Mode().IsRegular() {
+			f.start = probe(path)
+		}
+	}
+	slices.SortStableFunc(r.waiting, func(a, b *file) int { return cmp.Compare(a.start, b.start) })
+	return r, nil
+}
+
+// NewReader reads one capture from a stream; name stands for it in errors.
+func NewReader(stream io.Reader, name string, opt Options) *Reader {
+	r := &Reader{opt: opt}
+	r.waiting = []*file{{path: name, stdin: stream, reader: r}}
+	return r
+}
+
+// cause strips the path that os errors repeat.
+func cause(err error) error {
+	if e := (*os.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// Next returns the next record in time; it is valid until the following call. io.EOF is the
+// end. Any other error, a *FileError mostly, ends one file: calling on reads the others.
+func (r *Reader) Next() (*Record, error) {
+	for {
+		if err := r.advance(); err != nil {
+			return nil, err
+		}
+		f := r.earliest()
+		for len(r.waiting) > 0 && (f == nil || r.waiting[0].start <= f.rec.Packet.Time) {
+			next := r.waiting[0]
+			r.waiting = r.waiting[1:]
+			if err := r.begin(next); err != nil {
+				return nil, err
+			}
+			f = r.earliest()
+		}
+		if f == nil {
+			return nil, io.EOF
+		}
+		r.last = f
+		r.frame++
+		rec := &f.rec
+		rec.Packet.Frame = r.frame
+		if rec.Call != nil {
+			rec.Call.ID = int(r.frame)
+		}
+		if rec.Journal || r.opt.Keep == nil || r.opt.Keep(&rec.Packet) {
+			return rec, nil
+		}
+	}
+}
+
+// advance loads the record after the one that was handed out.
+func (r *Reader) advance() error {
+	f := r.last
+	if f == nil {
+		return nil
+	}
+	r.last = nil
+	err := f.load()
+	if err == nil {
+		return nil
+	}
+	r.open = slices.DeleteFunc(r.open, func(g *file) bool { return g == f })
+	f.close()
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+func (r *Reader) begin(f *file) error {
+	err := f.open(0)
+	if err == nil {
+		err = f.load()
+	}
+	if err == nil {
+		r.open = append(r.open, f)
+		slices.SortFunc(r.open, func(a, b *file) int { return cmp.Compare(a.index, b.index) })
+		return nil
+	}
+	f.close()
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+func (r *Reader) earliest() *file {
+	if len(r.open) == 1 {
+		return r.open[0]
+	}
+	var first *file
+	for _, f := range r.open {
+		if first == nil || f.rec.Packet.Time < first.rec.Packet.Time {
+			first = f
+		}
+	}
+	return first
+}
+
+// Interfaces returns what is known so far of the interfaces that packets refer to.
+func (r *Reader) Interfaces() []Interface { return r.interfaces }
+
+// Dropped returns how many packets the captures say they lost, as far as was read.
+func (r *Reader) Dropped() uint64 {
+	var n uint64
+	for i := range r.interfaces {
+		n += r.interfaces[i].Dropped
+	}
+	return n
+}
+
+// Progress returns how many bytes of the files were read, before decompression, and of how
+// many; total is 0 when that is not known. It may be called from any goroutine.
+func (r *Reader) Progress() (read, total int64) {
+	return r.progress.read.Load(), r.progress.total.Load()
+}
+
+// Close gives up the files. The Reader is of no use afterwards.
+func (r *Reader) Close() {
+	for _, f := range r.open {
+		f.close()
+	}
+	r.open, r.waiting, r.last = nil, nil, nil
+}

@@ -1,0 +1,104 @@
+package pcapfile
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"closecap/analyze/event"
+	"closecap/capture/decode"
+)
+
+// maxRecording bounds the frames of what is read into memory as one recording.
+const maxRecording = 1 << 20
+
+// Number gives packets and calls of rec one numbering in time order: a call stands where it
+// started, before a packet of the same instant. Segments follow their packets. Packets must
+// be in the order they were captured; calls are sorted.
+func Number(rec *event.Recording) {
+	slices.SortStableFunc(rec.Calls, func(a, b event.Call) int { return cmp.Compare(a.Start, b.Start) })
+	moved := make(map[uint64]uint64, len(rec.Packets))
+	frame := uint64(0)
+	calls := rec.Calls
+	for i := range rec.Packets {
+		p := &rec.Packets[i]
+		for len(calls) > 0 && calls[0].Start <= p.Time {
+			frame++
+			calls[0].ID = int(frame)
+			calls = calls[1:]
+		}
+		frame++
+		moved[p.Frame] = frame
+		p.Frame = frame
+	}
+	for i := range calls {
+		frame++
+		calls[i].ID = int(frame)
+	}
+	for i := range rec.Segments {
+		rec.Segments[i].Frame = moved[rec.Segments[i].Frame]
+	}
+}
+
+// WriteRecording writes all of rec, in the order of its one numbering (see Number). comment,
+// when set, says what caused a frame; verdict is the run in words.
+func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment func(frame uint64) string, verdict string) error {
+	out, err := NewWriter(w, &rec.Run, about)
+	if err != nil {
+		return err
+	}
+	packets, calls := rec.Packets, rec.Calls
+	for frame := uint64(1); len(packets)+len(calls) > 0; frame++ {
+		switch {
+		case len(calls) > 0 && uint64(calls[0].ID) == frame:
+			err = out.Call(&calls[0])
+			calls = calls[1:]
+		case len(packets) > 0 && packets[0].Frame == frame:
+			p := packets[0]
+			if comment != nil {
+				p.Comment = comment(frame)
+			}
+			err = out.Packet(&p)
+			packets = packets[1:]
+		default:
+			err = fmt.Errorf("write recording: frame %d is missing, the numbering has gaps", frame)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return out.Close(&rec.Run, rec.Expectations, verdict)
+}
+
+// ReadRecording reads all that r still has into memory, and decodes it. With an error of one
+// file the recording holds what could be read before it.
+func ReadRecording(r *Reader) (*event.Recording, error) {
+	rec := &event.Recording{}
+	d := decode.New()
+	var s event.Segment
+	for range maxRecording {
+		next, err := r.Next()
+		if err == io.EOF {
+			return rec, nil
+		}
+		if err != nil {
+			return rec, err
+		}
+		switch {
+		case next.Call != nil:
+			rec.Calls = append(rec.Calls, *next.Call)
+		case next.Run != nil:
+			rec.Run, rec.Expectations = *next.Run, next.Expectations
+		case !next.Journal:
+			p := next.Packet
+			p.Data = bytes.Clone(p.Data)
+			rec.Packets = append(rec.Packets, p)
+			if d.Segment(&p, &s) == decode.TCP {
+				rec.Segments = append(rec.Segments, s)
+			}
+		}
+	}
+	return rec, fmt.Errorf("read recording: more than %d frames", maxRecording)
+}

@@ -1,0 +1,70 @@
+package pcapfile
+
+import "io"
+
+// bufferSize is small enough to stay in a core's cache between the read and the decoder.
+const bufferSize = 256 << 10
+
+// source is a stream that hands out its own buffer.
+type source struct {
+	r      io.Reader
+	buf    []byte
+	lo, hi int   // buf[lo:hi] was read and not consumed
+	offset int64 // of buf[lo] in the stream
+	err    error // what Read ended with
+}
+
+func newSource(r io.Reader, size int) *source {
+	if size == 0 {
+		size = bufferSize
+	}
+	return &source{r: r, buf: make([]byte, size)}
+}
+
+// peek returns the next n bytes without consuming them. With none left the error is io.EOF,
+// with fewer than n io.ErrUnexpectedEOF. The bytes are valid until the next peek.
+func (s *source) peek(n int) ([]byte, error) {
+	if s.hi-s.lo < n {
+		if err := s.fill(n); err != nil {
+			return s.buf[s.lo:s.hi], err
+		}
+	}
+	return s.buf[s.lo : s.lo+n], nil
+}
+
+// skip consumes n bytes that a peek returned.
+func (s *source) skip(n int) {
+	s.lo += n
+	s.offset += int64(n)
+}
+
+// fill reads until n bytes are there. The buffer doubles as the bytes arrive, so that its
+// size follows what the stream holds and never what a length field says.
+func (s *source) fill(n int) error {
+	copy(s.buf, s.buf[s.lo:s.hi])
+	s.lo, s.hi = 0, s.hi-s.lo
+	for empty := 0; s.hi < n; {
+		if s.err != nil {
+			return s.ended()
+		}
+		if s.hi == len(s.buf) {
+			s.buf = append(s.buf, make([]byte, min(len(s.buf), n))...)
+		}
+		var got int
+		got, s.err = s.r.Read(s.buf[s.hi:])
+		s.hi += got
+		if got > 0 {
+			empty = 0
+		} else if empty++; empty > 100 && s.err == nil {
+			s.err = io.ErrNoProgress
+		}
+	}
+	return nil
+}
+
+func (s *source) ended() error {
+	if s.err == io.EOF && s.hi > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return s.err
+}

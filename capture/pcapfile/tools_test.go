@@ -1,0 +1,73 @@
+package pcapfile
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tool runs a program over a saved recording, or skips where it is not installed.
+func tool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CLOSECAP_NO_SKIP") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func savedRecording(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rec.pcapng")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	comment := func(uint64) string { return "cause: client send(3)" }
+	about := Interface{Name: "lo", Filter: "tcp port 80", SnapLen: 262144}
+	if err := WriteRecording(f, sampleRecording(), about, comment, "the client closed first"); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func contains(t *testing.T, text string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("output lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestTsharkShowsCallsAndComments(t *testing.T) {
+	path := savedRecording(t)
+	contains(t, tool(t, "tshark", "-r", path),
+		`client send(3, "h\xff\n\x1b[1m`, "the client closed first")
+	fields := tool(t, "tshark", "-r", path, "-T", "fields", "-e", "frame.number",
+		"-e", "frame.time_epoch", "-e", "frame.interface_name", "-e", "frame.comment")
+	contains(t, fields,
+		"2\t1764000000.123456789\tlo\tcause: client send(3)",
+		"6\t1764000000.123458789\tlo\tcause: client send(3)")
+}
+
+func TestTcpdumpReadsRecording(t *testing.T) {
+	out := tool(t, "tcpdump", "-nr", savedRecording(t))
+	if n := strings.Count(out, "ethertype"); n != 3 && strings.Count(out, "\n") < 3 {
+		t.Errorf("tcpdump shows %d packets, want 3:\n%s", n, out)
+	}
+}
+
+func TestCapinfosReadsRecording(t *testing.T) {
+	contains(t, tool(t, "capinfos", savedRecording(t)),
+		"closecap 0.1.0", "Linux 6.18.44", "Name = lo", "tcp port 80", "nanoseconds")
+}
