@@ -1,0 +1,30 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// SetSysctl sets net.ipv4.NAME, such as "tcp_fin_timeout", in the private namespace. Outside of
+// one it refuses (os.ErrPermission): the setting would be the whole machine's.
+func SetSysctl(name, value string) error {
+	if !InPrivate() {
+		return WithHint(fmt.Errorf("set sysctl %s: not in a private namespace: %w", name, os.ErrPermission),
+			"run it with --private")
+	}
+	if name == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
+		return fmt.Errorf("set sysctl %q: not a name of net.ipv4: %w", name, os.ErrInvalid)
+	}
+	f, err := os.OpenFile(filepath.Join("/proc/sys/net/ipv4", name), os.O_WRONLY, 0)
+	if err != nil {
+		return WithHint(fmt.Errorf("set sysctl %s: %w", name, err),
+			"ls /proc/sys/net/ipv4 lists the names; some exist only outside of namespaces")
+	}
+	defer f.Close()
+	if _, err := f.WriteString(value); err != nil {
+		return fmt.Errorf("set sysctl %s to %q: %w", name, value, err)
+	}
+	return nil
+}
