@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,16 +119,10 @@ func stateAt(changes []analyze.StateChange, t event.Time) string {
 	return state
 }
 
-// writeCalls draws the calls table in the widest layout that fits.
-func writeCalls(w io.Writer, r *analyze.Result, opt Options) error {
+// calls draws the calls table in the widest layout that fits.
+func (p *printer) calls(r *analyze.Result) error {
 	rows := callRows(r)
-	for _, layout := range []callLayout{wideCalls, mediumCalls, narrowCalls, leanCalls} {
-		g := layout.grid(r, rows)
-		if widths, fits := g.widths(opt); fits || layout.last {
-			return g.write(w, widths, opt)
-		}
-	}
-	return nil
+	return p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
 }
 
 // callLayout says how the calls table's columns are put together.
@@ -137,17 +130,16 @@ type callLayout struct {
 	joinResult bool // the result stands in the call's column: "client close() = 0"
 	joinStates bool // both states stand in one column
 	noStates   bool
-	last       bool
 	call       int // least width of the call's column
 	wire       int // least width of the wire events' column
 }
 
-var (
-	wideCalls   = callLayout{call: 24, wire: 30}
-	mediumCalls = callLayout{joinStates: true, call: 22, wire: 26}
-	narrowCalls = callLayout{joinStates: true, joinResult: true, call: 20, wire: 20}
-	leanCalls   = callLayout{noStates: true, joinResult: true, call: 10, wire: 10, last: true}
-)
+var callLayouts = []callLayout{
+	{call: 24, wire: 30},
+	{call: 22, wire: 26, joinStates: true},
+	{call: 20, wire: 20, joinStates: true, joinResult: true},
+	{call: 10, wire: 10, noStates: true, joinResult: true},
+}
 
 func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
 	g := &grid{columns: []column{{title: "#", right: true}, {title: "ms", right: true}, {title: "conn", right: true}}}
@@ -163,8 +155,7 @@ func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
 	switch {
 	case l.noStates:
 	case l.joinStates:
-		g.columns = append(g.columns, column{title: "client", min: 0})
-		g.columns[len(g.columns)-1].title = "client/server"
+		g.columns = append(g.columns, column{title: "client\nserver"})
 	default:
 		g.columns = append(g.columns, column{title: client}, column{title: server})
 	}
@@ -218,7 +209,7 @@ func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown m
 func prefixed(mark string, c cell) cell {
 	out := slices.Clone(c)
 	for i := range out {
-		out[i].text, out[i].hang = mark+out[i].text, out[i].hang+len(mark)
+		out[i].text = mark + out[i].text
 		mark = strings.Repeat(" ", len(mark))
 	}
 	return out
@@ -227,8 +218,12 @@ func prefixed(mark string, c cell) cell {
 // wireCell lists a row's segments, or says why there are none.
 func wireCell(row callRow) cell {
 	var c cell
-	for _, s := range row.segments {
-		c = append(c, wireEvent(s))
+	for _, run := range fold(row.segments) {
+		if len(run) > 1 {
+			c = append(c, line{text: run.words(), style: dim, hang: 2})
+			continue
+		}
+		c = append(c, wireEvent(run[0]))
 	}
 	if row.call == nil {
 		return c

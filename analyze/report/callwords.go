@@ -67,10 +67,10 @@ func resultLine(c *analyze.Call) line {
 		l.style = bad
 	}
 	if len(c.ReturnedBy) > 0 {
-		l.text += " (by " + frames(c.ReturnedBy) + ")"
+		l.text += " " + together("(by "+frames(c.ReturnedBy)+")")
 	}
 	if c.Blocked && c.End > c.Start {
-		l.text += " after " + span(c.End.Sub(c.Start))
+		l.text += " " + together("after "+span(c.End.Sub(c.Start)))
 	}
 	return l
 }
@@ -84,8 +84,8 @@ func resultWords(c *analyze.Call) string {
 	case receives(c.Name) && c.Ret == 0:
 		return "EOF"
 	case receives(c.Name) && c.Text != "":
-		return quoted(c.Text, shownText) + " " + count(uint64(max(c.Ret, 0)), "byte")
-	case receives(c.Name), sends(c.Name) && c.Ret > 0:
+		return quoted(c.Text, shownText) + " " + together(count(uint64(max(c.Ret, 0)), "byte"))
+	case receives(c.Name):
 		return count(uint64(max(c.Ret, 0)), "byte")
 	case strings.HasPrefix(c.Name, "accept") && c.Accepted != 0:
 		return fmt.Sprintf("fd %d", c.Accepted)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
@@ -70,7 +69,9 @@ func (g *grid) widths(opt Options) (widths []int, fits bool) {
 	widths = make([]int, len(g.columns))
 	sum := 1 + 3*len(g.columns)
 	for i, c := range g.columns {
-		widths[i] = textWidth(c.title)
+		for title := range strings.SplitSeq(c.title, "\n") {
+			widths[i] = max(widths[i], textWidth(title))
+		}
 		for _, row := range g.rows {
 			for _, l := range row[i] {
 				widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
@@ -123,7 +124,11 @@ func newTable(w io.Writer, columns []column, opt Options) *tablewriter.Table {
 	var titles []string
 	var aligns []tw.Align
 	for _, c := range columns {
-		titles = append(titles, opt.paint(bold, c.title))
+		var title cell
+		for part := range strings.SplitSeq(c.title, "\n") {
+			title = append(title, line{text: part, style: bold})
+		}
+		titles = append(titles, title.wrap(0, opt))
 		align := tw.AlignLeft
 		if c.right {
 			align = tw.AlignRight
@@ -143,83 +148,4 @@ func newTable(w io.Writer, columns []column, opt Options) *tablewriter.Table {
 	)
 	t.Header(titles)
 	return t
-}
-
-// wrap breaks the cell's lines to width and paints them.
-func (c cell) wrap(width int, opt Options) string {
-	var b strings.Builder
-	for _, l := range c {
-		for _, part := range wrapText(opt.glyphs(l.text), width, l.hang) {
-			if b.Len() > 0 {
-				b.WriteByte('\n')
-			}
-			b.WriteString(opt.paint(l.style, part))
-		}
-	}
-	return b.String()
-}
-
-// wrapText breaks s at spaces, and inside a word only where the word alone is too long. Lines
-// after the first are indented by hang, if that leaves room.
-func wrapText(s string, width, hang int) []string {
-	if width <= 0 || textWidth(s) <= width {
-		return []string{s}
-	}
-	if hang > width/2 {
-		hang = 1
-	}
-	indent := strings.Repeat(" ", hang)
-	var lines []string
-	current := ""
-	for word := range strings.SplitSeq(s, " ") {
-		for {
-			joined := word
-			if current != "" && strings.TrimSpace(current) != "" {
-				joined = current + " " + word
-			} else {
-				joined = current + word
-			}
-			if textWidth(joined) <= width {
-				current = joined
-				break
-			}
-			if strings.TrimSpace(current) != "" {
-				lines = append(lines, current)
-				current = indent
-				continue
-			}
-			head := cut(joined, width)
-			lines = append(lines, head)
-			word, current = joined[len(head):], indent
-		}
-	}
-	return append(lines, current)
-}
-
-// cut returns as much of s as fits into width, at least one character. It prefers to end
-// after a character at which addresses and lists break well.
-func cut(s string, width int) string {
-	end, nice, used := 0, 0, 0
-	for i, r := range s {
-		n := textWidth(string(r))
-		if i > 0 && used+n > width {
-			break
-		}
-		used += n
-		end = i + len(string(r))
-		if strings.ContainsRune(",:/(_", r) && used > width/2 {
-			nice = end
-		}
-	}
-	if nice > 0 && end < len(s) {
-		return s[:nice]
-	}
-	return s[:end]
-}
-
-func textWidth(s string) int {
-	if isPlain(s) {
-		return len(s)
-	}
-	return twwidth.WidthWithOptions(s, twwidth.Options{})
 }

@@ -2,20 +2,19 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"closecap/analyze"
 )
 
-// writeHeader writes what the result is about in one line, and one for each connection where
+// header writes what the result is about in one line, and one for each connection where
 // there are several.
-func writeHeader(w io.Writer, r *analyze.Result, opt Options) error {
+func (p *printer) header(r *analyze.Result) error {
 	var parts []string
 	if r.Scenario != "" {
-		parts = append(parts, opt.paint(bold, Safe(r.Scenario)))
+		parts = append(parts, Safe(r.Scenario))
 	} else if r.Capture.Source != "" {
-		parts = append(parts, opt.paint(bold, Safe(r.Capture.Source)))
+		parts = append(parts, Safe(r.Capture.Source))
 	}
 	if len(r.Connections) == 1 {
 		parts = append(parts, ends(r.Connections[0]))
@@ -37,14 +36,17 @@ func writeHeader(w io.Writer, r *analyze.Result, opt Options) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	if err := writeLine(w, opt, strings.Join(parts, " · ")); err != nil {
+	for i := range parts {
+		parts[i] = together(parts[i])
+	}
+	if err := p.title(strings.Join(parts, noBreak+"· ")); err != nil {
 		return err
 	}
 	if len(r.Connections) < 2 {
 		return nil
 	}
 	for _, c := range r.Connections {
-		if err := writeLine(w, opt, fmt.Sprintf("  conn %d: %s", c.ID, ends(c))); err != nil {
+		if err := p.print(line{text: fmt.Sprintf("  conn %d: %s", c.ID, ends(c)), hang: 4}); err != nil {
 			return err
 		}
 	}
@@ -60,14 +62,12 @@ func ends(c *analyze.Connection) string {
 	return s
 }
 
-// writeLine writes s and a line feed, wrapped to the terminal.
-func writeLine(w io.Writer, opt Options, s string) error {
-	return writeStyled(w, opt, line{text: s, hang: 2})
-}
-
-func writeStyled(w io.Writer, opt Options, l line) error {
-	if _, err := io.WriteString(w, (cell{l}).wrap(opt.Width, opt)+"\n"); err != nil {
-		return fmt.Errorf("write report: %w", err)
+// wireHeader is the header where each connection has a title of its own.
+func (p *printer) wireHeader(r *analyze.Result) error {
+	if len(r.Connections) < 2 {
+		return p.header(r)
 	}
-	return nil
+	head := *r
+	head.Connections = nil
+	return p.header(&head)
 }

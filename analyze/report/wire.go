@@ -29,14 +29,34 @@ func segmentStyle(s *analyze.Segment) style {
 
 // segmentWords says what a segment is, what it answers or repeats, and what is odd about it.
 func segmentWords(s *analyze.Segment) string {
-	w := []string{segmentName(s)}
+	name, notes := segmentName(s), segmentRemarks(s)
+	if notes == "" {
+		return name
+	}
+	return name + " " + notes
+}
+
+// segmentNotes says what flags and numbers alone do not.
+func segmentNotes(s *analyze.Segment) string {
+	var kind string
+	switch s.Kind {
+	case analyze.KindKeepalive, analyze.KindWindowProbe, analyze.KindChallenge:
+		kind = segmentName(s)
+	case analyze.KindWindow:
+		kind = fmt.Sprintf("window %d", s.Window)
+	}
+	return strings.TrimSpace(kind + " " + segmentRemarks(s))
+}
+
+func segmentRemarks(s *analyze.Segment) string {
+	var w []string
 	switch {
 	case s.Retransmits != 0:
-		w = append(w, fmt.Sprintf("repeats %d", s.Retransmits))
+		w = append(w, together(fmt.Sprintf("repeats %d", s.Retransmits)))
 	case s.Kind == analyze.KindAck && s.Answers != 0:
-		w = append(w, fmt.Sprintf("of %d", s.Answers))
-	case s.Kind == analyze.KindRst && s.Answers != 0:
-		w = append(w, fmt.Sprintf("answers %d", s.Answers))
+		w = append(w, together(fmt.Sprintf("of %d", s.Answers)))
+	case (s.Kind == analyze.KindRst || s.Kind == analyze.KindChallenge) && s.Answers != 0:
+		w = append(w, together(fmt.Sprintf("answers %d", s.Answers)))
 	}
 	if s.Ignored != "" {
 		w = append(w, "ignored: "+Safe(s.Ignored))

@@ -23,8 +23,8 @@ func span(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "-" + span(-d)
-	case d < time.Millisecond:
-		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+	case d < 100*time.Microsecond:
+		return fmt.Sprintf("%.0f µs", float64(d)/1e3)
 	case d < time.Second:
 		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
 	case d < time.Minute:

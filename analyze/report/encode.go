@@ -1,0 +1,227 @@
+package report
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// encoder writes a connection as encoding/json would, without its reflection: a capture can
+// hold hundreds of thousands of connections. A test holds the two to be equal, field by field.
+type encoder struct {
+	day  int64 // days since the epoch whose date is at hand
+	date []byte
+}
+
+func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
+	b = appendInt(b, `{"id":`, int64(c.ID))
+	b = appendAddress(append(b, `,"client":`...), c.Client)
+	b = appendAddress(append(b, `,"server":`...), c.Server)
+	if c.Guessed {
+		b = append(b, `,"guessed":true`...)
+	}
+	b = e.time(append(b, `,"start":`...), c.Start)
+	b = e.time(append(b, `,"end":`...), c.End)
+	b = appendUint(b, `,"first_frame":`, c.FirstFrame)
+	b = appendUint(b, `,"last_frame":`, c.LastFrame)
+	b = appendPerSide(append(b, `,"packets":`...), c.Packets)
+	b = appendPerSide(append(b, `,"bytes":`...), c.Bytes)
+	if c.Retransmits != (analyze.PerSide{}) {
+		b = appendPerSide(append(b, `,"retransmits":`...), c.Retransmits)
+	}
+	b = appendText(b, `,"ending":`, string(c.Ending))
+	b = appendText(b, `,"closer":`, string(c.Closer))
+	b = appendBool(b, `,"simultaneous":`, c.Simultaneous)
+	b = appendText(b, `,"confidence":`, string(c.Confidence))
+	if len(c.Why) > 0 {
+		b = appendTexts(append(b, `,"why":`...), c.Why)
+	}
+	if len(c.LikelyCalls) > 0 {
+		b = appendList(append(b, `,"likely_calls":`...), c.LikelyCalls, appendLikely)
+	}
+	b = e.ending(b, c)
+	b = appendList(append(b, `,"segments":`...), c.Segments, e.segment)
+	if c.Omitted != 0 {
+		b = appendUint(b, `,"omitted":`, c.Omitted)
+	}
+	b = appendCompat(append(b, `,"compat":`...), &c.Compat)
+	if c.Explains != "" {
+		b = appendText(b, `,"explains":`, c.Explains)
+	}
+	b = appendTexts(append(b, `,"warnings":`...), c.Warnings)
+	return append(b, '}')
+}
+
+// ending writes the facts about the ending that a connection may lack, and the states.
+func (e *encoder) ending(b []byte, c *analyze.Connection) []byte {
+	if h := c.HalfClose; h != nil {
+		b = appendText(b, `,"half_close":{"by":`, string(h.By))
+		b = appendInt(b, `,"ns":`, h.NS)
+		b = append(appendUint(b, `,"bytes":`, h.Bytes), '}')
+	}
+	if c.Reset != nil {
+		b = appendReset(append(b, `,"reset":`...), c.Reset)
+	}
+	if c.Lost != nil {
+		b = appendLost(append(b, `,"lost":`...), c.Lost)
+	}
+	if len(c.TimeWait) > 0 {
+		b = appendList(append(b, `,"time_wait":`...), c.TimeWait, e.timeWait)
+	}
+	b = appendList(append(b, `,"states":{"client":`...), c.States.Client, e.stateChange)
+	b = appendList(append(b, `,"server":`...), c.States.Server, e.stateChange)
+	return append(b, '}')
+}
+
+func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	b = appendUint(b, `{"frame":`, s.Frame)
+	b = e.time(append(b, `,"time":`...), s.Time)
+	b = appendText(b, `,"from":`, string(s.From))
+	b = appendText(b, `,"flags":`, s.FlagText)
+	b = appendInt(b, `,"seq":`, s.Seq)
+	b = appendInt(b, `,"ack":`, s.Ack)
+	b = appendUint(b, `,"len":`, uint64(s.Len))
+	b = appendUint(b, `,"win":`, uint64(s.Window))
+	b = appendText(b, `,"kind":`, string(s.Kind))
+	b = appendUint(b, `,"retransmits":`, s.Retransmits)
+	b = appendRoot(append(b, `,"root":`...), &s.Root)
+	b = appendUint(b, `,"answers":`, s.Answers)
+	if s.Ignored != "" {
+		b = appendText(b, `,"ignored":`, s.Ignored)
+	}
+	if len(s.Notes) > 0 {
+		b = appendTexts(append(b, `,"notes":`...), s.Notes)
+	}
+	return append(b, '}')
+}
+
+func (e *encoder) timeWait(b []byte, t analyze.TimeWait) []byte {
+	b = appendText(b, `{"holder":`, string(t.Holder))
+	b = e.time(append(b, `,"since":`...), t.Since)
+	b = e.time(append(b, `,"until":`...), t.Until)
+	if t.Confidence != "" {
+		b = appendText(b, `,"confidence":`, string(t.Confidence))
+	}
+	b = appendList(append(b, `,"rearmed":`...), t.Rearmed, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
+	b = appendText(b, `,"ended_by":`, t.EndedBy)
+	if t.EndFrame != 0 {
+		b = appendUint(b, `,"end_frame":`, t.EndFrame)
+	}
+	return append(b, '}')
+}
+
+func (e *encoder) stateChange(b []byte, s analyze.StateChange) []byte {
+	b = appendText(b, `{"state":`, s.State.String())
+	b = appendUint(b, `,"frame":`, s.Frame)
+	b = e.time(append(b, `,"time":`...), s.Time)
+	if s.Confidence != "" {
+		b = appendText(b, `,"confidence":`, string(s.Confidence))
+	}
+	return append(b, '}')
+}
+
+// time writes t as event.Time does, reckoning the date once a day.
+func (e *encoder) time(b []byte, t event.Time) []byte {
+	if t <= 0 {
+		return append(append(append(b, '"'), t.String()...), '"')
+	}
+	const dayNS = int64(24 * time.Hour)
+	day, ns := int64(t)/dayNS, int64(t)%dayNS
+	if e.date == nil || day != e.day {
+		e.day = day
+		e.date = time.Unix(0, int64(t)).UTC().AppendFormat(e.date[:0], `"2006-01-02T`)
+	}
+	b = append(b, e.date...)
+	sec := ns / 1e9
+	b = appendPadded(b, sec/3600, 2)
+	b = appendPadded(append(b, ':'), sec/60%60, 2)
+	b = appendPadded(append(b, ':'), sec%60, 2)
+	b = appendPadded(append(b, '.'), ns%1e9, 9)
+	return append(b, `Z"`...)
+}
+
+func appendReset(b []byte, r *analyze.Reset) []byte {
+	b = appendText(b, `{"by":`, string(r.By))
+	b = appendUint(b, `,"frame":`, r.Frame)
+	b = appendText(b, `,"cause":`, string(r.Cause))
+	b = appendText(b, `,"confidence":`, string(r.Confidence))
+	if r.Trigger != 0 {
+		b = appendUint(b, `,"trigger":`, r.Trigger)
+	}
+	if r.Call != 0 {
+		b = appendInt(b, `,"call":`, int64(r.Call))
+	}
+	if len(r.Why) > 0 {
+		b = appendTexts(append(b, `,"why":`...), r.Why)
+	}
+	return append(appendLost(append(b, `,"lost":`...), &r.Lost), '}')
+}
+
+func appendLost(b []byte, l *analyze.Lost) []byte {
+	b = appendUint(b, `{"unacked":`, l.Unacked)
+	b = appendUint(b, `,"unread":`, l.Unread)
+	b = appendUint(b, `,"after_close":`, l.AfterClose)
+	if l.Missing != 0 {
+		b = appendUint(b, `,"missing":`, l.Missing)
+	}
+	if l.From != "" {
+		b = appendText(b, `,"from":`, string(l.From))
+	}
+	return append(b, '}')
+}
+
+func appendRoot(b []byte, r *analyze.Root) []byte {
+	b = appendText(b, `{"kind":`, string(r.Kind))
+	if r.Call != 0 {
+		b = appendInt(b, `,"call":`, int64(r.Call))
+	}
+	if len(r.Calls) > 0 {
+		b = appendList(append(b, `,"calls":`...), r.Calls, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
+	}
+	if r.Frame != 0 {
+		b = appendUint(b, `,"frame":`, r.Frame)
+	}
+	if r.Timer != "" {
+		b = appendText(b, `,"timer":`, r.Timer)
+	}
+	if r.Confidence != "" {
+		b = appendText(b, `,"confidence":`, string(r.Confidence))
+	}
+	if r.Why != "" {
+		b = appendText(b, `,"why":`, r.Why)
+	}
+	return append(b, '}')
+}
+
+func appendLikely(b []byte, l analyze.LikelyCall) []byte {
+	b = appendText(b, `{"side":`, string(l.Side))
+	b = appendText(b, `,"call":`, l.Call)
+	b = appendText(b, `,"why":`, l.Why)
+	return append(appendUint(b, `,"frame":`, l.Frame), '}')
+}
+
+func appendCompat(b []byte, c *analyze.Compat) []byte {
+	b = appendText(b, `{"zeek_conn_state":`, c.ZeekConnState)
+	b = appendText(b, `,"zeek_history":`, c.ZeekHistory)
+	b = appendInt(b, `,"wireshark_completeness":`, int64(c.Completeness))
+	return append(appendText(b, `,"tcptrace":`, c.Tcptrace), '}')
+}
+
+func appendPerSide(b []byte, p analyze.PerSide) []byte {
+	b = appendUint(b, `{"client":`, p.Client)
+	return append(appendUint(b, `,"server":`, p.Server), '}')
+}
+
+func appendAddress(b []byte, a netip.AddrPort) []byte {
+	if !a.IsValid() || a.Addr().Zone() != "" {
+		s, _ := a.MarshalText() // never fails
+		return appendString(b, string(s))
+	}
+	return append(a.AppendTo(append(b, '"')), '"')
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// listLayout says which columns the list of connections has.
+type listLayout struct {
+	joinEnds   bool // both addresses in one column
+	joinEnding bool // closer and cause stand with the ending
+	lean       bool // neither start nor half-close
+}
+
+var listLayouts = []listLayout{
+	{},
+	{joinEnding: true},
+	{joinEnding: true, joinEnds: true},
+	{joinEnding: true, joinEnds: true, lean: true},
+}
+
+// list draws one row for each connection.
+func (p *printer) list(connections []*analyze.Connection) error {
+	return p.table(len(listLayouts), func(i int) *grid {
+		g := &grid{columns: listLayouts[i].columns()}
+		for _, c := range connections {
+			g.rows = append(g.rows, listLayouts[i].row(c))
+		}
+		return g
+	})
+}
+
+func (l listLayout) columns() []column {
+	columns := []column{{title: "#", right: true}}
+	if l.joinEnds {
+		columns = append(columns, column{title: "client → server", min: 17})
+	} else {
+		columns = append(columns, column{title: "client"}, column{title: "server"})
+	}
+	if !l.lean {
+		columns = append(columns, column{title: "start (UTC)"})
+	}
+	columns = append(columns, column{title: "lasted", right: true}, column{title: "bytes →", right: true},
+		column{title: "bytes ←", right: true}, column{title: "ending", min: 11})
+	if !l.joinEnding {
+		columns = append(columns, column{title: "first closer"}, column{title: "reset cause"})
+	}
+	if !l.lean {
+		columns = append(columns, column{title: "half-close", right: true})
+	}
+	return append(columns, column{title: "lost", right: true})
+}
+
+func (l listLayout) row(c *analyze.Connection) []cell {
+	cells := []cell{text(strconv.Itoa(c.ID))}
+	if l.joinEnds {
+		cells = append(cells, text(c.Client.String()+noBreak+"→ "+c.Server.String()))
+	} else {
+		cells = append(cells, text(c.Client.String()), text(c.Server.String()))
+	}
+	if !l.lean {
+		cells = append(cells, text(strings.TrimSuffix(clock(c.Start), " UTC")))
+	}
+	cells = append(cells, text(together(span(c.End.Sub(c.Start)))), text(grouped(c.Bytes.Client)), text(grouped(c.Bytes.Server)))
+	cells = append(cells, l.endingCells(c)...)
+	if !l.lean {
+		half := ""
+		if c.HalfClose != nil {
+			half = together(span(event.Time(c.HalfClose.NS).Sub(0)))
+		}
+		cells = append(cells, text(half))
+	}
+	lost := ""
+	if n := lostBytes(c); n > 0 {
+		lost = grouped(n)
+	}
+	return append(cells, styled(bad, lost))
+}
+
+func (l listLayout) endingCells(c *analyze.Connection) []cell {
+	st := endingStyle(c.Ending)
+	closer, cause := closerWords(c), ""
+	if c.Reset != nil {
+		cause = Safe(string(c.Reset.Cause))
+	}
+	if !l.joinEnding {
+		return []cell{styled(st, string(c.Ending)), text(closer), text(cause)}
+	}
+	words := string(c.Ending)
+	switch {
+	case cause != "" && c.Ending == analyze.WasReset:
+		words += " by " + string(c.Reset.By) + ": " + cause
+	case closer != "":
+		words += ", " + closer
+	}
+	return []cell{{{text: words, style: st, hang: 2}}}
+}
+
+func closerWords(c *analyze.Connection) string {
+	if c.Simultaneous {
+		return "both at once"
+	}
+	return string(c.Closer)
+}
+
+// lostBytes adds up what reached no application. What is missing from the capture is not lost.
+func lostBytes(c *analyze.Connection) uint64 {
+	lost := c.Lost
+	if c.Reset != nil {
+		lost = &c.Reset.Lost
+	}
+	if lost == nil {
+		return 0
+	}
+	return lost.Unacked + lost.Unread + lost.AfterClose
+}

@@ -1,0 +1,144 @@
+package report
+
+import (
+	"fmt"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// resetCauses says each cause in words that fit after "RST (frame 9): ".
+var resetCauses = map[analyze.ResetCause]string{
+	analyze.UnreadData:       "it closed with received data unread, so its kernel sent RST instead of FIN",
+	analyze.LingerZero:       "it closed with SO_LINGER 0, which aborts instead of sending FIN",
+	analyze.DataAfterClose:   "data came for a socket that its application had already closed",
+	analyze.NoSocket:         "no socket there owned the segment",
+	analyze.ConnRefused:      "nothing listens on that port",
+	analyze.ListenerClosed:   "the listener closed before it had accepted the connection",
+	analyze.Disconnect:       "it disconnected with connect(AF_UNSPEC), which aborts",
+	analyze.KeepaliveTimeout: "its keep-alive probes went unanswered",
+	analyze.TimeWaitReset:    "the segment hit a socket in TIME_WAIT",
+	analyze.Linger2:          "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)",
+	analyze.Aborted:          "it aborted the connection; which call did so is not known",
+	analyze.Middlebox:        "something between the two ends sent it in its name",
+	analyze.UnknownCause:     "the evidence does not show why",
+}
+
+// resetSentence names the sender, the frame and the cause.
+func resetSentence(c *analyze.Connection) string {
+	reset := c.Reset
+	if reset == nil {
+		return "reset: by an RST that is not in the capture."
+	}
+	cause := Safe(string(reset.Cause))
+	if words := resetCauses[reset.Cause]; words != "" {
+		cause += ", " + words
+	}
+	before := ""
+	if c.Closer != analyze.NoSide && finBefore(c, reset.Frame) {
+		before = "the " + string(c.Closer) + " closed first with FIN" + halfCloseWords(c.HalfClose) + "; then "
+		if c.Closer == analyze.Both {
+			before = "both ends had sent FIN; then "
+		}
+	}
+	return fmt.Sprintf("reset: %sthe %s sent RST (frame %d): %s.", before, reset.By, reset.Frame, cause)
+}
+
+func finBefore(c *analyze.Connection, frame uint64) bool {
+	for _, s := range c.Segments {
+		if s.Frame < frame && s.Flags.Has(event.FIN) {
+			return true
+		}
+	}
+	return false
+}
+
+// resetSentences tell what drew the RST, and what calls met afterwards.
+func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
+	var lines []string
+	calls := callsOf(r, c)
+	drew := callByID(calls, c.Reset.Call)
+	switch {
+	case drew != nil && drew.Side == c.Reset.By:
+		lines = append(lines, fmt.Sprintf("%s sent it.", callRef(drew)))
+	case drew != nil:
+		lines = append(lines, answeredSentence(c.Reset, drew))
+	case c.Reset.Trigger != 0:
+		lines = append(lines, fmt.Sprintf("It answers frame %d of the %s.", c.Reset.Trigger, c.Reset.By.Other()))
+	}
+	for _, why := range c.Reset.Why {
+		lines = append(lines, "Evidence: "+Safe(why))
+	}
+	return append(lines, aftermath(c, calls)...)
+}
+
+// answeredSentence tells of a call that succeeded, or failed, and drew the RST.
+func answeredSentence(reset *analyze.Reset, drew *analyze.Call) string {
+	rst := fmt.Sprintf("frame %d (RST)", reset.Frame)
+	if !sends(drew.Name) || drew.Ret <= 0 {
+		return fmt.Sprintf("%s drew it: %s answers frame %d.", callRef(drew), rst, reset.Trigger)
+	}
+	s := fmt.Sprintf("%s returned %d, but %s answered it", callRef(drew), drew.Ret, rst)
+	if lost := reset.Lost.AfterClose + reset.Lost.Unacked; lost >= uint64(drew.Ret) {
+		s += fmt.Sprintf(": its %s are lost though the call succeeded", count(uint64(drew.Ret), "byte"))
+	}
+	return s + "."
+}
+
+const shownAftermath = 4 // calls after a reset that the verdict tells of
+
+// aftermath tells what calls returned because of the RST, or in spite of it.
+func aftermath(c *analyze.Connection, calls []*analyze.Call) []string {
+	var lines []string
+	reset := timeOf(c, c.Reset.Frame)
+	for _, call := range calls {
+		if call.ID == c.Reset.Call || call.End < reset || len(lines) == shownAftermath {
+			continue
+		}
+		switch {
+		case call.Errno == "EPIPE" || call.Errno == "ECONNRESET" || call.Errno == "ECONNREFUSED":
+			lines = append(lines, fmt.Sprintf("%s got %s.", callRef(call), call.Errno))
+		case receives(call.Name) && call.Errno == "" && call.Ret == 0:
+			lines = append(lines, fmt.Sprintf("%s still returned EOF%s.", callRef(call), finWords(c, call)))
+		case receives(call.Name) && call.Ret > 0:
+			lines = append(lines, fmt.Sprintf("%s still returned %s that had come before the RST.",
+				callRef(call), count(uint64(call.Ret), "byte")))
+		}
+	}
+	return lines
+}
+
+// finWords explains an EOF after a reset by the FIN that had come before it.
+func finWords(c *analyze.Connection, call *analyze.Call) string {
+	for _, f := range call.ReturnedBy {
+		for _, s := range c.Segments {
+			if s.Frame == f && s.Flags.Has(event.FIN) {
+				return fmt.Sprintf(": the %s's FIN (frame %d) came before the RST", s.From, f)
+			}
+		}
+	}
+	return ""
+}
+
+func timeOf(c *analyze.Connection, frame uint64) event.Time {
+	for _, s := range c.Segments {
+		if s.Frame == frame {
+			return s.Time
+		}
+	}
+	return c.End
+}
+
+func callByID(calls []*analyze.Call, id int) *analyze.Call {
+	for _, c := range calls {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// callRef names a call in a sentence: "server send() #13".
+func callRef(c *analyze.Call) string {
+	return fmt.Sprintf("%s #%d", callLine(c).text, c.ID)
+}

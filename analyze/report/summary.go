@@ -1,0 +1,152 @@
+package report
+
+import (
+	"net/netip"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+const (
+	maxEndpoints = 4096  // server endpoints counted apart
+	maxClients   = 64    // client addresses counted apart for each of them
+	maxSuspects  = 65536 // connections stuck after a FIN whose age is kept
+)
+
+// Summary counts what many connections have in common. Its memory is bounded: past maxEndpoints
+// server endpoints, further ones are counted together.
+type Summary struct {
+	connections uint64
+	first, last event.Time
+	endings     map[analyze.Ending]uint64
+	closers     map[analyze.Side]uint64
+	together    uint64 // simultaneous closes
+	causes      map[resetKey]uint64
+	servers     map[netip.AddrPort]*endpoint
+	others      endpoint // all servers past the limit
+	lost        analyze.Lost
+	losers      uint64 // connections that lost bytes
+	closeWait   suspects
+	finWait2    suspects
+}
+
+// resetKey is a reset's cause and sender.
+type resetKey struct {
+	cause analyze.ResetCause
+	by    analyze.Side
+}
+
+// endpoint counts the connections to one server address and port.
+type endpoint struct {
+	address     netip.AddrPort
+	connections uint64
+	clientHeld  uint64 // stays in TIME_WAIT on the client's side
+	serverHeld  uint64
+	clients     map[netip.Addr]uint64 // the clients' stays by address
+}
+
+// suspects are the ends that sit in a state which only their application can leave.
+type suspects struct {
+	count uint64
+	since []event.Time // of the first maxSuspects
+}
+
+// NewSummary returns a summary of no connections.
+func NewSummary() *Summary {
+	return &Summary{endings: map[analyze.Ending]uint64{}, closers: map[analyze.Side]uint64{},
+		causes: map[resetKey]uint64{}, servers: map[netip.AddrPort]*endpoint{}}
+}
+
+// Add counts c. It keeps nothing of it.
+func (s *Summary) Add(c *analyze.Connection) {
+	s.connections++
+	if s.first == 0 || c.Start < s.first {
+		s.first = c.Start
+	}
+	s.last = max(s.last, c.End)
+	s.endings[c.Ending]++
+	s.closers[c.Closer]++
+	if c.Simultaneous {
+		s.together++
+	}
+	lost := c.Lost
+	if c.Reset != nil {
+		s.causes[resetKey{c.Reset.Cause, c.Reset.By}]++
+		lost = &c.Reset.Lost
+	}
+	if lost != nil {
+		s.addLost(lost)
+	}
+	s.endpoint(c.Server).add(c)
+	s.addSuspects(c)
+}
+
+func (s *Summary) addLost(l *analyze.Lost) {
+	if l.Unacked+l.Unread+l.AfterClose > 0 {
+		s.losers++
+	}
+	s.lost.Unacked += l.Unacked
+	s.lost.Unread += l.Unread
+	s.lost.AfterClose += l.AfterClose
+	s.lost.Missing += l.Missing
+}
+
+func (s *Summary) endpoint(a netip.AddrPort) *endpoint {
+	if e := s.servers[a]; e != nil {
+		return e
+	}
+	if len(s.servers) == maxEndpoints {
+		return &s.others
+	}
+	e := &endpoint{address: a, clients: map[netip.Addr]uint64{}}
+	s.servers[a] = e
+	return e
+}
+
+func (e *endpoint) add(c *analyze.Connection) {
+	e.connections++
+	for _, t := range c.TimeWait {
+		if t.Holder == analyze.Server {
+			e.serverHeld++
+			continue
+		}
+		e.clientHeld++
+		if _, known := e.clients[c.Client.Addr()]; known || len(e.clients) < maxClients && e.clients != nil {
+			e.clients[c.Client.Addr()]++
+		}
+	}
+}
+
+// busiest returns how many stays in TIME_WAIT the client with most of them held.
+func (e *endpoint) busiest() (n uint64) {
+	for _, held := range e.clients {
+		n = max(n, held)
+	}
+	return n
+}
+
+// addSuspects notes an end whose application has not closed though its peer has, and one that
+// waits for such a peer.
+func (s *Summary) addSuspects(c *analyze.Connection) {
+	if c.Ending != analyze.Open && c.Ending != analyze.HalfClosed {
+		return
+	}
+	for _, changes := range [][]analyze.StateChange{c.States.Client, c.States.Server} {
+		if len(changes) == 0 {
+			continue
+		}
+		switch last := changes[len(changes)-1]; last.State {
+		case event.CloseWait:
+			s.closeWait.add(last.Time)
+		case event.FinWait2:
+			s.finWait2.add(last.Time)
+		}
+	}
+}
+
+func (s *suspects) add(t event.Time) {
+	s.count++
+	if len(s.since) < maxSuspects {
+		s.since = append(s.since, t)
+	}
+}

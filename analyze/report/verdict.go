@@ -1,0 +1,241 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// Verdict says in plain words how c ended and why, a sentence or two a line. It names the
+// calls of r where r has any.
+func Verdict(r *analyze.Result, c *analyze.Connection) string {
+	lines := []string{endingSentence(c) + confidenceSentence(c)}
+	if c.Reset != nil {
+		lines = append(lines, resetSentences(r, c)...)
+	}
+	if s := lostSentence(c); s != "" {
+		lines = append(lines, s)
+	}
+	if s := timeWaitSentence(c); s != "" {
+		if len(lines) == 1 {
+			lines[0] += " " + s
+		} else {
+			lines = append(lines, s)
+		}
+	}
+	if len(r.Calls) == 0 {
+		lines = append(lines, likelySentences(c)...)
+	}
+	if c.Ending != analyze.Graceful || c.Confidence == analyze.Inferred {
+		for _, why := range c.Why {
+			lines = append(lines, "Evidence: "+Safe(why))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func endingSentence(c *analyze.Connection) string {
+	closer, other := string(c.Closer), string(c.Closer.Other())
+	half := halfCloseWords(c.HalfClose)
+	switch c.Ending {
+	case analyze.Graceful:
+		if c.Simultaneous {
+			return "graceful: both ends closed at once, each FIN left before the other's arrived (simultaneous close)."
+		}
+		return "graceful: the " + closer + " closed first" + half + "."
+	case analyze.HalfClosed:
+		return fmt.Sprintf("half-closed: the %s sent FIN, the %s never closed%s.%s", closer, other, half, leftStates(c))
+	case analyze.FinUnacked:
+		return "fin-unacked: the " + closer + " sent FIN, and no acknowledgment of it was seen." + leftStates(c)
+	case analyze.WasReset:
+		return resetSentence(c)
+	case analyze.WasRefused:
+		return refusedSentence(c)
+	case analyze.Unanswered:
+		return "unanswered: nothing came back to the client's SYN" + triedWords(c.Retransmits.Client) + "."
+	case analyze.Open:
+		return "open: the capture ends first." + leftStates(c)
+	case analyze.Silent:
+		return silentSentence(c)
+	}
+	return "unknown: the evidence does not show how it ended."
+}
+
+func halfCloseWords(h *analyze.HalfClose) string {
+	if h == nil {
+		return ""
+	}
+	bytes := "no data"
+	if h.Bytes > 0 {
+		bytes = count(h.Bytes, "byte")
+	}
+	return fmt.Sprintf(" (half-close, %s, %s after its FIN)", span(event.Time(h.NS).Sub(0)), bytes)
+}
+
+func triedWords(again uint64) string {
+	if again == 0 {
+		return ""
+	}
+	return ", sent " + count(again+1, "time")
+}
+
+// leftStates says in which states the ends were last seen.
+func leftStates(c *analyze.Connection) string {
+	client, server := lastState(c.States.Client), lastState(c.States.Server)
+	if client == event.StateUnknown || server == event.StateUnknown {
+		return ""
+	}
+	return fmt.Sprintf(" Last seen: client %s, server %s.", client, server)
+}
+
+func lastState(changes []analyze.StateChange) event.TCPState {
+	if len(changes) == 0 {
+		return event.StateUnknown
+	}
+	return changes[len(changes)-1].State
+}
+
+func silentSentence(c *analyze.Connection) string {
+	side, again := analyze.Client, c.Retransmits.Client
+	if c.Retransmits.Server > again {
+		side, again = analyze.Server, c.Retransmits.Server
+	}
+	if again == 0 {
+		return "silent: probes went unanswered." + leftStates(c)
+	}
+	return fmt.Sprintf("silent: the %s sent again %s, the %s no longer answered.%s",
+		side, count(again, "time"), side.Other(), leftStates(c))
+}
+
+func refusedSentence(c *analyze.Connection) string {
+	if c.Reset == nil {
+		return "refused: the server answered the SYN with RST."
+	}
+	why := resetCauses[c.Reset.Cause]
+	if c.Reset.Cause == analyze.ConnRefused {
+		why = "nothing listens on " + c.Server.String()
+	}
+	return fmt.Sprintf("refused: the server answered the SYN with RST (frame %d): %s.", c.Reset.Frame, why)
+}
+
+// confidenceSentence says how the ending is known where that is not plain from the packets.
+func confidenceSentence(c *analyze.Connection) string {
+	confidence := c.Confidence
+	if c.Reset != nil {
+		confidence = c.Reset.Confidence
+	}
+	switch confidence {
+	case analyze.InKernel:
+		if c.Reset != nil {
+			return " The kernel says so."
+		}
+	case analyze.Inferred:
+		return " This is inferred."
+	case analyze.Unknown:
+		if c.Ending != analyze.UnknownEnding {
+			return " The evidence is not sufficient to be sure."
+		}
+	}
+	return ""
+}
+
+func timeWaitSentence(c *analyze.Connection) string {
+	if len(c.TimeWait) == 0 {
+		if c.Ending == analyze.WasReset {
+			return "TIME_WAIT: nobody, an RST ends a connection at once."
+		}
+		return ""
+	}
+	var stays []string
+	for _, t := range c.TimeWait {
+		stays = append(stays, fmt.Sprintf("%s, until %s%s", t.Holder, clock(t.Until), timeWaitEnd(t)))
+	}
+	return "TIME_WAIT: " + strings.Join(stays, "; ") + "."
+}
+
+func timeWaitEnd(t analyze.TimeWait) string {
+	s := ""
+	if len(t.Rearmed) > 0 {
+		s = " (started anew by frame " + frames(t.Rearmed) + ")"
+	}
+	frame := ""
+	if t.EndFrame != 0 {
+		frame = fmt.Sprintf(" (frame %d)", t.EndFrame)
+	}
+	switch t.EndedBy {
+	case "reuse":
+		s += ", but a new SYN took the addresses over" + frame
+	case "rst":
+		s += ", but an RST ended it early" + frame
+	}
+	return s
+}
+
+func likelySentences(c *analyze.Connection) []string {
+	var lines []string
+	for _, l := range c.LikelyCalls {
+		s := fmt.Sprintf("Likely call: %s %s", l.Side, Safe(l.Call))
+		if l.Frame != 0 {
+			s += fmt.Sprintf(" (frame %d)", l.Frame)
+		}
+		if l.Why != "" {
+			s += ": " + Safe(l.Why)
+		}
+		lines = append(lines, s)
+	}
+	return lines
+}
+
+// lostSentence counts the bytes that reached no application, by kind.
+func lostSentence(c *analyze.Connection) string {
+	lost := c.Lost
+	if c.Reset != nil {
+		lost = &c.Reset.Lost
+	}
+	if lost == nil {
+		return ""
+	}
+	var kinds []string
+	for _, k := range lostKinds(lost) {
+		if k.bytes > 0 {
+			kinds = append(kinds, count(k.bytes, "byte")+" "+k.words)
+		}
+	}
+	if len(kinds) == 0 {
+		return ""
+	}
+	whose := ""
+	if lost.From != analyze.NoSide {
+		whose = " of the " + string(lost.From) + "'s data"
+	}
+	return "Lost" + whose + ": " + and(kinds) + "."
+}
+
+type lostKind struct {
+	bytes uint64
+	words string
+}
+
+func lostKinds(l *analyze.Lost) []lostKind {
+	return []lostKind{
+		{l.Unacked, "sent but never acknowledged"},
+		{l.Unread, "acknowledged by the kernel but never read"},
+		{l.AfterClose, "arrived after close"},
+		{l.Missing, "missing from the capture (not from the connection)"},
+	}
+}
+
+// callsOf returns the calls of r on connection c.
+func callsOf(r *analyze.Result, c *analyze.Connection) []*analyze.Call {
+	var calls []*analyze.Call
+	for _, call := range r.Calls {
+		if call.Connection == c.ID {
+			calls = append(calls, call)
+		}
+	}
+	slices.SortStableFunc(calls, func(a, b *analyze.Call) int { return a.ID - b.ID })
+	return calls
+}
