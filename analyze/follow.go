@@ -1,0 +1,356 @@
+package analyze
+
+import (
+	"closecap/analyze/event"
+)
+
+// orient decides who is the client: the sender of the SYN, the receiver of a SYN,ACK, else
+// a guess by port.
+func (fl *flow) orient(swapped bool, s *event.Segment) {
+	srcIsClient := true
+	switch {
+	case s.Flags&(event.SYN|event.ACK) == event.SYN:
+	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
+		srcIsClient = false
+		fl.guessed = false
+		fl.midstream = true
+	default:
+		fl.guessed, fl.midstream = true, true
+		srcIsClient = s.Src.Port() >= s.Dst.Port()
+	}
+	fl.addr[client], fl.addr[server] = s.Src, s.Dst
+	fl.loIsClient = !swapped
+	if !srcIsClient {
+		fl.addr[client], fl.addr[server] = s.Dst, s.Src
+		fl.loIsClient = swapped
+	}
+	fl.zeek.begin(fl, s)
+}
+
+// follow brings the flow up to date with a segment that its end e sent.
+func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	fl.packets++
+	fl.lastFrame = s.Frame
+	if s.Time < fl.last {
+		fl.warn |= warnClock
+	}
+	fl.last = max(fl.last, s.Time)
+	if s.Has&(event.Truncated|event.OptionsTruncated) != 0 {
+		fl.warn |= warnTruncated
+	}
+	if s.Has&event.Fragmented != 0 {
+		fl.warn |= warnFragments
+	}
+	fl.number(h, p, s)
+	r := record{
+		frame: s.Frame, time: s.Time, from: e, flags: s.Flags, length: s.Len, window: s.Window,
+	}
+	if h.based {
+		r.seq = h.rel(s.Seq)
+	}
+	if s.Flags&event.ACK != 0 && p.based {
+		r.ack = p.rel(s.Ack)
+	}
+	if twin := h.seenBefore(s); twin != 0 {
+		fl.twins++
+		f.stats.Duplicates++
+		fl.warn |= warnDuplicates
+		r.kind, r.ignored, r.ref = plainKind(s), sameFrame, twin
+		fl.keep(f, &r)
+		return
+	}
+	h.packets++
+	fl.shark |= sharkBits(fl, s)
+	fl.zeek.segment(fl, e, s, &r)
+	if s.Flags&event.RST != 0 {
+		r.kind = kRst
+		fl.reset(f, e, s, &r)
+	} else {
+		fl.ordinary(f, e, s, &r)
+	}
+	h.fingerprint(s)
+	h.sent = true
+	h.lastTime = s.Time
+	fl.keep(f, &r)
+}
+
+// number fixes the numbering of both directions as soon as a segment allows it.
+func (fl *flow) number(h, p *half, s *event.Segment) {
+	if s.Flags&event.RST != 0 {
+		return
+	}
+	if !h.based || s.Flags&event.SYN != 0 && !h.sent {
+		at := int64(1)
+		if s.Flags&event.SYN != 0 {
+			at = 0
+		}
+		h.base(s.Seq, at)
+	} else if !h.sent {
+		// Known from the peer's acknowledgements alone: what was sent before is not missing.
+		if at := h.rel(s.Seq); at > h.nxt {
+			h.advance(at, s.Seq)
+		}
+	}
+	if s.Flags&event.ACK != 0 && !p.based {
+		p.base(s.Ack, 1)
+	}
+}
+
+// ordinary follows a segment without RST.
+func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	r.kind = fl.classify(e, s, r)
+	if fl.rst.frame != 0 {
+		fl.talkAfterReset(f, e, s, r)
+	}
+	fl.rearmed(f, e, s, r)
+	if s.Flags&event.SYN != 0 {
+		fl.syn(f, e, s, r)
+	}
+	if s.Flags&event.ACK != 0 {
+		fl.acknowledge(f, e, s, r)
+	}
+	fl.sequence(f, e, s, r)
+	if s.Flags&event.FIN != 0 {
+		fl.fin(f, e, s, r)
+	}
+	p.tries, p.keepalives = 0, 0
+	h.lastAck = r.ack
+	if s.Flags&event.SYN == 0 {
+		if h.state == event.StateUnknown || h.state == event.SynRecv && r.length > 0 {
+			if r.length > 0 || s.Flags&event.FIN != 0 || p.sent {
+				fl.establish(e, s)
+			}
+		}
+	}
+}
+
+// classify says what the segment is to its connection, before its numbers are taken in.
+func (fl *flow) classify(e end, s *event.Segment, r *record) kind {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	switch {
+	case s.Flags&event.SYN != 0, s.Flags&event.FIN != 0:
+		return plainKind(s)
+	case s.Len <= 1 && h.sent && r.seq == h.nxt-1 && h.una >= h.nxt && h.finEnd != h.nxt:
+		if p.sent && p.window == 0 {
+			return kProbe
+		}
+		return kKeepalive
+	case s.Len == 1 && p.sent && p.window == 0 && r.seq >= h.una:
+		return kProbe
+	case s.Len == 0 && h.sent && h.finEnd == 0 && r.seq == h.una-1 && p.window == 0 && r.seq < h.nxt:
+		return kProbe
+	case s.Len > 0:
+		return kData
+	case s.Flags&event.ACK == 0:
+		return kOther
+	case h.sent && r.ack == h.lastAck && r.seq == h.nxt && h.window != s.Window && !fl.drawsAck(p, h):
+		return kWindow
+	}
+	return kAck
+}
+
+// drawsAck reports whether the newest segment of p still asks for an answer by h.
+func (fl *flow) drawsAck(p, h *half) bool { return p.dataFrame != 0 && p.lastTime > h.lastTime }
+
+// plainKind is the kind that the flags and the length alone give.
+func plainKind(s *event.Segment) kind {
+	switch {
+	case s.Flags&event.RST != 0:
+		return kRst
+	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
+		return kSynAck
+	case s.Flags&event.SYN != 0:
+		return kSyn
+	case s.Flags&event.FIN != 0:
+		return kFin
+	case s.Len > 0:
+		return kData
+	case s.Flags&event.ACK != 0:
+		return kAck
+	}
+	return kOther
+}
+
+// acknowledge takes in what e's segment says it has received.
+func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if s.Flags&event.SYN == 0 && s.Len == 0 && s.Flags&event.FIN == 0 {
+		fl.filtered = false
+	}
+	if r.ack > p.una {
+		r.answers = fl.newlyAcked(e.other(), p.una, r.ack)
+		if step := r.ack - max(p.nxt, p.una); step > 0 && p.based {
+			p.ackStep, p.ackStepFrame = step, s.Frame
+		}
+		if h.finEnd != 0 && p.finEnd == 0 {
+			p.bytesAckedAfterFin += uint64(r.ack - p.una)
+		}
+		p.una = r.ack
+	} else if s.Len == 0 && s.Flags&(event.SYN|event.FIN) == 0 && r.kind == kAck && r.ack == h.lastAck {
+		if fl.drawsAck(p, h) || p.keepalives > 0 {
+			r.answers = p.dataFrame
+		}
+	}
+	fl.ackMoves(f, e, s, r)
+}
+
+// newlyAcked returns the newest frame of end e that lies wholly in (from, to].
+func (fl *flow) newlyAcked(e end, from, to int64) uint64 {
+	h := &fl.half[e]
+	if h.dataFrame != 0 && h.datEnd > from && h.datEnd <= to {
+		return h.dataFrame
+	}
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		q := &fl.records[i]
+		if q.from != e || q.end() == q.seq || q.flags&event.RST != 0 || q.ignored == sameFrame {
+			continue
+		}
+		if q.end() <= from {
+			break
+		}
+		if q.end() <= to {
+			return q.frame
+		}
+	}
+	return 0
+}
+
+// sequence takes in the sequence space that e's segment fills.
+func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	from, to := r.seq, r.end()
+	data := from
+	if s.Flags&event.SYN != 0 {
+		data++
+	}
+	switch {
+	case r.kind == kKeepalive || r.kind == kProbe && to <= h.nxt:
+		h.tries++
+		h.keepalives++
+		h.dataFrame, h.dataSeq, h.datEnd = s.Frame, from, to
+		return
+	case to == from:
+		return
+	case to > h.nxt:
+		if from > h.nxt && h.sent {
+			h.hole = [2]int64{h.nxt, from}
+			h.holes += from - h.nxt
+		}
+		h.addBytes(p, min(int64(s.Len), to-max(data, h.nxt)))
+		if from < h.nxt && h.sent {
+			r.repeats = fl.original(e, from, to)
+			fl.again(h)
+		}
+		h.advance(to, s.End())
+	case from >= h.hole[0] && to <= h.hole[1] && h.hole[1] > h.hole[0] && from >= h.una:
+		n := to - from
+		h.addBytes(p, n)
+		h.holes -= n
+		h.fillHole(from, to)
+	default:
+		r.repeats = fl.original(e, from, to)
+		fl.again(h)
+		if r.repeats == 0 {
+			r.repeats = h.dataFrame
+		}
+	}
+	h.dataFrame, h.dataSeq, h.datEnd = s.Frame, from, to
+}
+
+// again counts a retransmission.
+func (fl *flow) again(h *half) {
+	h.retransmits++
+	h.tries++
+}
+
+// addBytes counts payload that was not seen before.
+func (h *half) addBytes(p *half, n int64) {
+	if n <= 0 {
+		return
+	}
+	if h.finEnd != 0 && h.nxt >= h.finEnd {
+		return
+	}
+	h.bytes += uint64(n)
+	if p.finEnd != 0 && h.finEnd == 0 {
+		h.bytesAtPeerFin += uint64(n)
+	}
+}
+
+// fillHole takes [from, to) out of the newest hole, as far as one range can say that.
+func (h *half) fillHole(from, to int64) {
+	switch {
+	case from == h.hole[0]:
+		h.hole[0] = to
+	case to == h.hole[1]:
+		h.hole[1] = from
+	default:
+		h.hole[0] = to
+	}
+}
+
+// original returns the frame of end e that sent [from, to) before.
+func (fl *flow) original(e end, from, to int64) uint64 {
+	h := &fl.half[e]
+	if h.dataFrame != 0 && h.dataSeq == from {
+		return fl.firstOf(h.dataFrame)
+	}
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		q := &fl.records[i]
+		if q.from == e && q.repeats == 0 && q.seq < to && q.end() > from && q.ignored != sameFrame &&
+			q.flags&event.RST == 0 {
+			return q.frame
+		}
+	}
+	if h.dataFrame != 0 && h.dataSeq < to && h.datEnd > from {
+		return h.dataFrame
+	}
+	return 0
+}
+
+// firstOf returns the frame that a listed frame repeats, or itself.
+func (fl *flow) firstOf(frame uint64) uint64 {
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		if q := &fl.records[i]; q.frame == frame && q.repeats != 0 {
+			return q.repeats
+		}
+	}
+	return frame
+}
+
+// keep lists the segment when the result is to show it.
+func (fl *flow) keep(f *Follower, r *record) {
+	if !f.opt.AllSegments {
+		shown := r.flags&(event.SYN|event.FIN|event.RST) != 0 || !fl.handshake && !fl.midstream ||
+			fl.half[client].finEnd != 0 || fl.half[server].finEnd != 0 || fl.rst.frame != 0
+		if fl.handshakeNow(r) {
+			shown = true
+		}
+		if !shown || len(fl.records) >= maxRecords {
+			fl.omitted++
+			return
+		}
+	}
+	fl.records = append(fl.records, *r)
+}
+
+// maxRecords bounds what is listed of a connection when not every segment is.
+const maxRecords = 48
+
+// handshakeNow reports whether r is the handshake's last ACK.
+func (fl *flow) handshakeNow(r *record) bool {
+	return fl.handshake && r.from == client && r.seq == 1 && r.ack == 1 && r.length == 0 &&
+		fl.half[client].nxt == 1 && fl.half[server].nxt == 1
+}
+
+// find returns the listed record of a frame.
+func (fl *flow) find(frame uint64) *record {
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		if fl.records[i].frame == frame {
+			return &fl.records[i]
+		}
+	}
+	return nil
+}

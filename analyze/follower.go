@@ -1,0 +1,293 @@
+package analyze
+
+import (
+	"slices"
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// Options say what a Follower is to assume and to keep. The zero value works.
+type Options struct {
+	// TimeWait is how long an end stays in TIME_WAIT; 0 means 60 s, as on Linux.
+	TimeWait time.Duration
+	// MaxConnections bounds the connections held open at a time; past it the one idle for
+	// longest is given up. 0 means 1,048,576.
+	MaxConnections int
+	// AllSegments lists every segment in the result, not only handshake and teardown.
+	AllSegments bool
+	// SameHost says that both ends live on the capturing host: a segment is stamped as it
+	// leaves and its receiver gets it at once.
+	SameHost bool
+}
+
+const (
+	defaultTimeWait       = 60 * time.Second
+	defaultMaxConnections = 1 << 20
+	// maxWaiting bounds the closed connections that are kept for what may still come.
+	maxWaiting = 1 << 14
+	// afterReset is how long a reset connection is kept for late segments.
+	afterReset = 10 * time.Second
+)
+
+// Stats counts what a Follower has seen.
+type Stats struct {
+	Segments   uint64
+	Duplicates uint64 // captured twice
+	Evicted    uint64 // connections given up for memory's sake
+	Truncated  uint64 // segments that the capture cut
+	Open       int    // connections held now, closed ones that wait included
+	First      event.Time
+	Last       event.Time
+}
+
+// Follower turns a stream of segments, in the order of capture, into connections.
+//
+// It holds the open connections, and closed ones for as long as their TIME_WAIT may be
+// extended or reused; all else it forgets.
+type Follower struct {
+	opt     Options
+	done    func(*Connection)
+	flows   map[key]*flow
+	open    flowList // least recently active first
+	waiting flowList // closed, the first to expire first
+	free    *flow
+	now     event.Time
+	nextID  int
+	stats   Stats
+}
+
+// NewFollower returns a Follower that hands each connection to done when nothing more can
+// come of it.
+func NewFollower(opt Options, done func(*Connection)) *Follower {
+	if opt.TimeWait == 0 {
+		opt.TimeWait = defaultTimeWait
+	}
+	if opt.MaxConnections == 0 {
+		opt.MaxConnections = defaultMaxConnections
+	}
+	return &Follower{opt: opt, done: done, flows: make(map[key]*flow)}
+}
+
+// Stats returns the counts so far.
+func (f *Follower) Stats() Stats {
+	st := f.stats
+	st.Open = len(f.flows)
+	return st
+}
+
+// Segment takes the next segment; it keeps nothing of s.
+func (f *Follower) Segment(s *event.Segment) {
+	f.stats.Segments++
+	if f.stats.First == 0 {
+		f.stats.First = s.Time
+	}
+	if s.Time > f.now {
+		f.now = s.Time
+		f.stats.Last = s.Time
+		f.expire()
+	}
+	if s.Has&event.Truncated != 0 {
+		f.stats.Truncated++
+	}
+	f.route(s)
+}
+
+// route gives s to its flow, or begins one with it.
+func (f *Follower) route(s *event.Segment) {
+	k, swapped := keyOf(s.Src, s.Dst)
+	fl := f.flows[k]
+	if fl == nil {
+		f.begin(k, swapped, s)
+		return
+	}
+	e := server
+	if swapped != fl.loIsClient {
+		e = client
+	}
+	switch f.renewal(fl, e, s) {
+	case renewNow:
+		f.renew(fl, s)
+		return
+	case renewPending:
+		p := fl.pending
+		f.renew(fl, p)
+		f.route(s)
+		return
+	case holdBack:
+		if fl.pending == nil {
+			held := *s
+			fl.pending = &held
+			return
+		}
+	}
+	f.deliver(fl, e, s)
+}
+
+// begin starts a flow with its first segment.
+func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
+	if f.open.n >= f.opt.MaxConnections {
+		f.evict()
+	}
+	fl := f.take()
+	f.nextID++
+	fl.key, fl.id = k, f.nextID
+	fl.start, fl.firstFrame = s.Time, s.Frame
+	fl.filtered = true
+	fl.orient(swapped, s)
+	f.flows[k] = fl
+	f.open.push(fl)
+	e := server
+	if s.Src == fl.addr[client] {
+		e = client
+	}
+	if s.Src == s.Dst {
+		e = client
+	}
+	f.deliver(fl, e, s)
+}
+
+// deliver lets fl follow s and keeps the lists in order.
+func (f *Follower) deliver(fl *flow, e end, s *event.Segment) {
+	fl.follow(f, e, s)
+	if fl.closed {
+		f.refresh(fl)
+		return
+	}
+	f.open.remove(fl)
+	if fl.isClosed() {
+		fl.closed = true
+		f.refresh(fl)
+		f.waiting.push(fl)
+		if f.waiting.n > maxWaiting {
+			f.finish(f.waiting.head)
+		}
+		return
+	}
+	f.open.push(fl)
+}
+
+// refresh sets when a closed flow may be forgotten.
+func (f *Follower) refresh(fl *flow) {
+	fl.expires = f.now.Add(afterReset)
+	for e := range fl.tw {
+		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
+			fl.expires = max(fl.expires, w.until.Add(time.Second))
+		}
+	}
+}
+
+// expire hands out the closed flows that nothing more is expected of.
+func (f *Follower) expire() {
+	for fl := f.waiting.head; fl != nil && fl.expires < f.now; fl = f.waiting.head {
+		f.finish(fl)
+	}
+}
+
+// evict gives up the open flow that was idle for longest.
+func (f *Follower) evict() {
+	fl := f.open.head
+	if fl == nil {
+		return
+	}
+	fl.warn |= warnEvicted
+	f.stats.Evicted++
+	f.finish(fl)
+}
+
+// finish judges fl, hands it out and frees it.
+func (f *Follower) finish(fl *flow) {
+	delete(f.flows, fl.key)
+	if fl.closed {
+		f.waiting.remove(fl)
+	} else {
+		f.open.remove(fl)
+	}
+	p := fl.pending
+	fl.pending = nil
+	f.done(f.judge(fl))
+	f.release(fl)
+	if p != nil {
+		f.route(p)
+	}
+}
+
+// Finish judges all connections that are still held, in the order of their first frames.
+func (f *Follower) Finish() {
+	for len(f.flows) > 0 {
+		rest := make([]*flow, 0, len(f.flows))
+		for _, fl := range f.flows {
+			rest = append(rest, fl)
+		}
+		slices.SortFunc(rest, func(a, b *flow) int {
+			switch {
+			case a.firstFrame != b.firstFrame:
+				if a.firstFrame < b.firstFrame {
+					return -1
+				}
+				return 1
+			}
+			return a.id - b.id
+		})
+		for _, fl := range rest {
+			f.finish(fl)
+		}
+	}
+}
+
+// take returns an empty flow.
+func (f *Follower) take() *flow {
+	if f.free == nil {
+		slab := make([]flow, 64)
+		for i := range slab {
+			slab[i].next, f.free = f.free, &slab[i]
+		}
+	}
+	fl := f.free
+	f.free = fl.next
+	records, changes, rearms, letters := fl.records[:0], fl.changes[:0], fl.rearms[:0], fl.zeek.letters[:0]
+	*fl = flow{records: records, changes: changes, rearms: rearms}
+	fl.zeek.letters = letters
+	return fl
+}
+
+// release returns fl's memory for reuse. A flow that had grown large gives its lists up.
+func (f *Follower) release(fl *flow) {
+	if cap(fl.records) > 64 {
+		fl.records = nil
+	}
+	fl.pending = nil
+	fl.next, f.free = f.free, fl
+}
+
+// flowList is a list of flows linked through themselves.
+type flowList struct {
+	head, tail *flow
+	n          int
+}
+
+func (l *flowList) push(fl *flow) {
+	fl.prev, fl.next = l.tail, nil
+	if l.tail == nil {
+		l.head = fl
+	} else {
+		l.tail.next = fl
+	}
+	l.tail = fl
+	l.n++
+}
+
+func (l *flowList) remove(fl *flow) {
+	if fl.prev == nil {
+		l.head = fl.next
+	} else {
+		fl.prev.next = fl.next
+	}
+	if fl.next == nil {
+		l.tail = fl.prev
+	} else {
+		fl.next.prev = fl.prev
+	}
+	fl.prev, fl.next = nil, nil
+	l.n--
+}

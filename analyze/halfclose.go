@@ -1,0 +1,54 @@
+package analyze
+
+// halfClose measures the time in which only one end had closed, nil when there was none.
+func (fl *flow) halfClose(f *Follower, ending Ending) *HalfClose {
+	if !fl.hasCloser || fl.simul {
+		return nil
+	}
+	a, b := &fl.half[fl.closer], &fl.half[fl.closer.other()]
+	if a.finTime == 0 {
+		return nil
+	}
+	until := fl.last
+	switch {
+	case b.finEnd != 0:
+		until = b.finTime
+	case fl.rst.frame != 0:
+		until = fl.rst.time
+	}
+	return &HalfClose{By: fl.closer.side(), NS: max(0, int64(until.Sub(a.finTime))), Bytes: b.bytesAtPeerFin}
+}
+
+// lost counts what a connection without a reset left undelivered, nil when nothing is known
+// to be.
+func (fl *flow) lost() *Lost {
+	var worst *Lost
+	for e := range fl.half {
+		l := fl.lostBy(end(e))
+		if l.Unacked+l.Missing > 0 && (worst == nil || l.Unacked+l.Missing > worst.Unacked+worst.Missing) {
+			worst = &l
+		}
+	}
+	return worst
+}
+
+// lostBy counts what e sent in vain.
+func (fl *flow) lostBy(e end) Lost {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	l := Lost{From: e.side()}
+	if !h.sent {
+		return l
+	}
+	end := h.nxt
+	if h.finEnd != 0 {
+		end = min(end, h.finEnd-1)
+	}
+	if h.una < end && p.packets > 0 {
+		l.Unacked = min(uint64(end-max(h.una, 1)), h.bytes)
+	}
+	l.Missing = uint64(max(0, h.holes))
+	if h.una > h.nxt && h.ackStep > 1 {
+		l.Missing += uint64(h.una - h.nxt)
+	}
+	return l
+}

@@ -1,0 +1,232 @@
+package analyze
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// silentTries is how many unanswered retransmissions or keep-alives make an end silent.
+	silentTries = 2
+	// patience is how long an answer may take before its absence means something.
+	patience = time.Second
+	// resend is when a FIN that stays unacknowledged is sent again at the latest.
+	resend = 3 * time.Second
+	// ackDelay is the longest an ACK of a FIN is held back on one host.
+	ackDelay = 250 * time.Millisecond
+)
+
+// verdict is the ending with what supports it.
+type verdict struct {
+	ending     Ending
+	closer     Side
+	confidence Confidence
+	why        []string
+}
+
+func (v *verdict) because(format string, args ...any) {
+	v.why = append(v.why, fmt.Sprintf(format, args...))
+}
+
+// judge turns what was followed of fl into a Connection.
+func (f *Follower) judge(fl *flow) *Connection {
+	fl.settleStates(f)
+	v := fl.ending(f)
+	c := &Connection{
+		ID: fl.id, Client: fl.addr[client], Server: fl.addr[server], Guessed: fl.guessed,
+		Start: fl.start, End: fl.last, FirstFrame: fl.firstFrame, LastFrame: fl.lastFrame,
+		Packets:     PerSide{uint64(fl.half[client].packets), uint64(fl.half[server].packets)},
+		Bytes:       PerSide{fl.half[client].bytes, fl.half[server].bytes},
+		Retransmits: PerSide{uint64(fl.half[client].retransmits), uint64(fl.half[server].retransmits)},
+		Ending:      v.ending, Closer: v.closer, Simultaneous: fl.simul,
+		Confidence: v.confidence, Why: v.why,
+		Omitted: fl.omitted, Compat: fl.compat(), Warnings: []string{},
+	}
+	c.HalfClose = fl.halfClose(f, v.ending)
+	if v.ending == WasReset || v.ending == WasRefused {
+		c.Reset = fl.judgeReset(f)
+	} else {
+		c.Lost = fl.lost()
+	}
+	c.TimeWait = fl.ledger(f)
+	fl.listStates(c)
+	fl.listSegments(c)
+	c.LikelyCalls = fl.likelyCalls(c)
+	fl.warnings(f, c)
+	c.Explains = topic(c)
+	return c
+}
+
+// ending decides how the flow ended.
+func (fl *flow) ending(f *Follower) verdict {
+	c, s := &fl.half[client], &fl.half[server]
+	switch {
+	case fl.rst.frame != 0 && !fl.rst.bothFins:
+		return fl.endedByReset()
+	case c.finEnd != 0 && s.finEnd != 0:
+		return fl.endedByFins(f)
+	case c.finEnd != 0:
+		return fl.endedByOneFin(f, client)
+	case s.finEnd != 0:
+		return fl.endedByOneFin(f, server)
+	}
+	return fl.endedWithout(f)
+}
+
+func (fl *flow) endedByReset() verdict {
+	rst := &fl.rst
+	v := verdict{ending: WasReset, closer: rst.by.side(), confidence: Observed}
+	switch {
+	case rst.refused:
+		v.ending = WasRefused
+		v.because("frame %d: RST answers the SYN of frame %d", rst.frame, fl.half[client].synFrame)
+		return v
+	case fl.hasCloser:
+		v.closer = fl.closer.side()
+		v.because("frame %d: FIN of the %s", fl.half[fl.closer].finFrame, v.closer)
+	case !fl.half[client].sent && !fl.half[server].sent:
+		return verdict{ending: UnknownEnding, confidence: Unknown, why: []string{
+			fmt.Sprintf("frame %d: nothing but an RST was captured", rst.frame)}}
+	}
+	v.because("frame %d: RST of the %s", rst.frame, rst.by.side())
+	if rst.breaks != 0 || rst.talks != 0 {
+		if !fl.hasCloser {
+			v.closer = NoSide
+		}
+		v.confidence = Inferred
+	}
+	return v
+}
+
+func (fl *flow) endedByFins(f *Follower) verdict {
+	c, s := &fl.half[client], &fl.half[server]
+	v := verdict{ending: Graceful, closer: fl.closer.side(), confidence: Observed}
+	if fl.simul {
+		v.closer = Both
+	}
+	first, second := &fl.half[fl.closer], &fl.half[fl.closer.other()]
+	v.because("frame %d: FIN of the %s", first.finFrame, fl.closer.side())
+	v.because("frame %d: FIN of the %s", second.finFrame, fl.closer.other().side())
+	for _, h := range [...]*half{c, s} {
+		if h.finAckFrame != 0 {
+			continue
+		}
+		waited := f.now.Sub(h.finTime)
+		switch {
+		case h.finGuessed, fl.filtered:
+			v.confidence = Inferred
+			v.because("no ACK of frame %d was captured, nor any other pure ACK", h.finFrame)
+		case h.finLost:
+			v.ending, v.confidence = FinUnacked, Observed
+			v.because("frame %d: this FIN was sent again and never acknowledged", h.finFrame)
+			return v
+		case waited >= resend:
+			v.confidence = Inferred
+			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", h.finFrame, waited)
+		default:
+			v.ending, v.confidence = FinUnacked, Inferred
+			v.because("frame %d was not acknowledged in the %v until the capture ends", h.finFrame, waited)
+			return v
+		}
+	}
+	if v.confidence == Observed {
+		v.because("frames %d and %d acknowledge them", first.finAckFrame, second.finAckFrame)
+	}
+	return v
+}
+
+func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	v := verdict{ending: HalfClosed, closer: e.side(), confidence: Observed}
+	v.because("frame %d: FIN of the %s", h.finFrame, e.side())
+	if fl.finInferred(e.other()) {
+		v.ending, v.confidence = Graceful, Inferred
+		v.because("frame %d acknowledges one number more than was captured of the %s: its FIN",
+			p.ackStepFrame, e.other().side())
+		return v
+	}
+	switch {
+	case h.finAckFrame != 0 && p.tries >= silentTries && p.finEnd == 0:
+		v.ending = Silent
+		v.because("the %s sent %d times without an answer", e.other().side(), p.tries)
+	case h.finAckFrame != 0:
+		v.because("frame %d acknowledges it; the %s never sent a FIN", h.finAckFrame, e.other().side())
+	case p.packets == 0:
+		v.ending, v.confidence = UnknownEnding, Unknown
+		v.because("nothing of the %s was captured", e.other().side())
+	case h.finLost:
+		v.ending = FinUnacked
+		v.because("it was sent again and never acknowledged")
+	case fl.filtered:
+		v.ending, v.confidence = UnknownEnding, Unknown
+		v.because("the capture holds no pure ACK, so whether it arrived cannot be seen")
+	default:
+		v.ending = FinUnacked
+		if waited := f.now.Sub(h.finTime); waited < patience {
+			v.confidence = Inferred
+			v.because("the capture ends %v after it", waited)
+		}
+	}
+	return v
+}
+
+// finInferred reports whether the FIN of e, which was not captured, follows from its peer
+// acknowledging exactly one number more than was seen, and nothing after that.
+func (fl *flow) finInferred(e end) bool {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	return h.ackStep == 1 && h.ackStepFrame != 0 && h.una > h.nxt && p.finEnd != 0
+}
+
+func (fl *flow) endedWithout(f *Follower) verdict {
+	c, s := &fl.half[client], &fl.half[server]
+	v := verdict{ending: Open, confidence: Observed}
+	switch {
+	case c.synSent && !s.sent && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
+		v.ending = Unanswered
+		v.because("frame %d: SYN, sent %d times, without an answer", c.synFrame, 1+c.retransmits)
+		if f.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
+			v.confidence = Inferred
+			v.because("the capture ends %v after it", f.now.Sub(fl.synAt))
+		}
+	case s.synSent && !fl.handshake && c.packets > 0 && c.nxt <= 1:
+		v.ending = Unanswered
+		v.because("frame %d: SYN,ACK, which was never acknowledged", s.synFrame)
+	case c.packets == 0 && s.packets == 0, fl.onlyAcks():
+		v.ending, v.confidence = UnknownEnding, Unknown
+		v.because("nothing but %d segments without data, SYN or FIN of one end was captured", fl.packets)
+	case max(c.tries, s.tries) >= silentTries:
+		e := client
+		if s.tries > c.tries {
+			e = server
+		}
+		v.ending = Silent
+		v.because("the %s sent %d times without an answer", e.side(), fl.half[e].tries)
+	case c.packets == 0 || s.packets == 0:
+		v.ending, v.confidence = UnknownEnding, Unknown
+		v.because("only one direction was captured, and no end of it")
+	default:
+		v.because("neither FIN nor RST was captured until frame %d", fl.lastFrame)
+	}
+	return v
+}
+
+// onlyAcks reports whether just one end was seen, and only with pure ACKs or resets.
+func (fl *flow) onlyAcks() bool {
+	c, s := &fl.half[client], &fl.half[server]
+	return fl.midstream && c.bytes+s.bytes == 0 && (c.packets == 0 || s.packets == 0) &&
+		!c.synSent && !s.synSent
+}
+
+// settleStates withdraws what never was confirmed, and lets TIME_WAIT run out.
+func (fl *flow) settleStates(f *Follower) {
+	for e := range fl.half {
+		h, p := &fl.half[e], &fl.half[end(e).other()]
+		if h.gotFin == presumed && p.finAckFrame == 0 && f.now.Sub(p.finTime) > ackDelay && fl.rst.frame == 0 {
+			fl.withdraw(end(e), h.gotFinFrame)
+		}
+		w := &fl.tw[e]
+		if w.since != 0 && w.ended == running && f.now > w.until {
+			w.ended = expired
+		}
+	}
+}

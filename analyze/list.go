@@ -1,0 +1,172 @@
+package analyze
+
+import (
+	"fmt"
+)
+
+// ledger lists the stays in TIME_WAIT.
+func (fl *flow) ledger(f *Follower) []TimeWait {
+	var out []TimeWait
+	for e := range fl.tw {
+		w := &fl.tw[e]
+		if w.since == 0 {
+			continue
+		}
+		t := TimeWait{
+			Holder: end(e).side(), Since: w.since, Until: w.until, Confidence: Inferred,
+			Rearmed: []uint64{}, EndedBy: endedByNames[w.ended], EndFrame: w.endFrame,
+		}
+		if w.seen {
+			t.Confidence = Observed
+		}
+		for _, r := range fl.rearms {
+			if r.of == end(e) {
+				t.Rearmed = append(t.Rearmed, r.frame)
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// listStates copies the state changes into c.
+func (fl *flow) listStates(c *Connection) {
+	c.States = States{Client: []StateChange{}, Server: []StateChange{}}
+	for _, ch := range fl.changes {
+		st := StateChange{State: ch.state, Frame: ch.frame, Time: ch.time, Confidence: Inferred}
+		if ch.seen {
+			st.Confidence = Observed
+		}
+		to := c.States.Of(ch.of.side())
+		*to = append(*to, st)
+	}
+}
+
+// listSegments copies the kept segments into c.
+func (fl *flow) listSegments(c *Connection) {
+	slab := make([]Segment, len(fl.records))
+	c.Segments = make([]*Segment, len(fl.records))
+	for i := range fl.records {
+		r := &fl.records[i]
+		slab[i] = Segment{
+			Frame: r.frame, Time: r.time, From: r.from.side(), Flags: r.flags, FlagText: r.flags.String(),
+			Seq: r.seq, Ack: r.ack, Len: r.length, Window: r.window, Kind: kinds[r.kind],
+			Retransmits: r.repeats, Answers: r.answers, Ignored: r.ignored.text(r.ref),
+			Root: Root{Kind: RootUnknown},
+		}
+		c.Segments[i] = &slab[i]
+	}
+}
+
+// text says in words why a segment was ignored, "" when it was not.
+func (g ignored) text(ref uint64) string {
+	switch g {
+	case sameFrame:
+		return fmt.Sprintf("the same packet as frame %d, captured twice", ref)
+	case outsideWindow:
+		return "its sequence number lies outside the receive window"
+	case insideWindow:
+		return "its sequence number is not exactly the next one: a challenge ACK is due (RFC 5961)"
+	case wrongSynAck:
+		return "it does not acknowledge the SYN"
+	case receiverGoesOn:
+		return fmt.Sprintf("its receiver goes on with frame %d", ref)
+	case alreadyClosed:
+		return "the connection had ended"
+	case beyondSent:
+		return "it acknowledges what was never sent"
+	case refusedSyn:
+		return "a SYN on a connection that is in use"
+	}
+	return ""
+}
+
+// warnings says what makes the verdict doubtful.
+func (fl *flow) warnings(f *Follower, c *Connection) {
+	add := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
+	if fl.warn&warnClock != 0 {
+		add("timestamps run backwards: durations are doubtful")
+	}
+	if fl.warn&warnTruncated != 0 {
+		add("the capture cut segments: their options may be missing")
+	}
+	if fl.warn&warnFragments != 0 {
+		add("IP fragments: lengths are those of first fragments")
+	}
+	if fl.warn&warnDuplicates != 0 {
+		add("%d segments were captured twice and count once", fl.twins)
+	}
+	if fl.warn&warnEvicted != 0 {
+		add("given up to bound memory: what came later is not in this verdict")
+	}
+	if fl.warn&warnRstAfter != 0 {
+		add("an RST ended TIME_WAIT early (RFC 1337)")
+	}
+	if c.Packets.Client == 0 || c.Packets.Server == 0 {
+		if c.Ending != Unanswered {
+			add("only one direction was captured")
+		}
+	}
+	if n := fl.half[client].holes + fl.half[server].holes; n > 0 {
+		add("%d bytes are missing from the capture", n)
+	}
+}
+
+// topic names the topic of `closecap explain` that tells more about a connection's end.
+func topic(c *Connection) string {
+	switch c.Ending {
+	case Graceful:
+		switch {
+		case c.Simultaneous:
+			return "simultaneous-close"
+		case c.HalfClose != nil && c.HalfClose.Bytes > 0:
+			return "half-close"
+		}
+		return "time-wait"
+	case HalfClosed:
+		return "close-wait"
+	case FinUnacked:
+		return "fin-ordering"
+	case WasReset:
+		if c.Reset != nil && c.Reset.Cause == DataAfterClose {
+			return "lost-bytes"
+		}
+		return "reset"
+	case WasRefused:
+		return "reset"
+	}
+	return ""
+}
+
+// likelyCalls infers what the applications called.
+func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
+	var out []LikelyCall
+	add := func(e end, call, why string, frame uint64) {
+		out = append(out, LikelyCall{Side: e.side(), Call: call, Why: why, Frame: frame})
+	}
+	for _, e := range [...]end{fl.closer, fl.closer.other()} {
+		h, p := &fl.half[e], &fl.half[e.other()]
+		if h.finFrame == 0 {
+			continue
+		}
+		answered := fl.rst.frame != 0 && fl.rst.by == e && c.Reset != nil && c.Reset.Cause == DataAfterClose
+		switch {
+		case answered:
+			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST", h.finFrame)
+		case p.bytesAckedAfterFin > 0 && p.bytesAtPeerFin > 0:
+			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", h.finFrame)
+		case p.finEnd != 0 && p.finFrame < h.finFrame && !fl.simul:
+			add(e, "close()", "its FIN follows the peer's", h.finFrame)
+		default:
+			add(e, "close() or shutdown(SHUT_WR)", "nothing came after its FIN that would tell them apart", h.finFrame)
+		}
+	}
+	if c.Reset != nil && c.Reset.Cause == Aborted {
+		call := "close() with data unread, or with SO_LINGER 0"
+		if !fl.rst.receivedData {
+			call = "close() with SO_LINGER 0"
+		}
+		add(fl.rst.by, call, "a live socket sent RST instead of FIN", fl.rst.frame)
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package analyze
+
+import "closecap/analyze/event"
+
+// pathBreak is how an RST differs from what its supposed sender sent before.
+type pathBreak uint8
+
+const (
+	breakTTL pathBreak = 1 << iota
+	breakIPID
+	breakTimestamp
+)
+
+// fingerprint remembers how an end's packets look.
+func (h *half) fingerprint(s *event.Segment) {
+	if s.Flags&event.RST != 0 {
+		return
+	}
+	if h.ttl != 0 && h.ttl != s.TTL {
+		h.ttlVaries = true
+	}
+	if h.sent && s.IPID != h.ipid && s.IPID-h.ipid < 256 {
+		h.ipidMoves++
+	}
+	h.ttl, h.ipid, h.window = s.TTL, s.IPID, s.Window
+	if s.Has&event.HasTimestamps != 0 {
+		h.hasTS, h.tsVal = true, s.Options.TSVal
+	}
+}
+
+// breaks compares an RST with what h sent before. Missing timestamps, a zero IP ID and a
+// zero window prove nothing: Linux itself resets so when nobody owns the segment.
+func (h *half) breaks(s *event.Segment) pathBreak {
+	var b pathBreak
+	if h.ttl != 0 && s.TTL != 0 && !h.ttlVaries && h.ttl != s.TTL {
+		b |= breakTTL
+	}
+	if s.Has&event.HasIPID != 0 && s.IPID != 0 && h.ipidMoves >= 3 && s.IPID-h.ipid > 4096 {
+		b |= breakIPID
+	}
+	if s.Has&event.HasTimestamps != 0 && h.hasTS {
+		if d := int32(s.Options.TSVal - h.tsVal); d < 0 {
+			b |= breakTimestamp
+		}
+	}
+	return b
+}
+
+// sighting is a segment as the capture has just seen it.
+type sighting struct {
+	frame uint64
+	time  event.Time
+	sum   uint64
+	at    uint32 // interface, and whether it came or left
+}
+
+// sameFrameWithin is how far apart two sights of one frame may be.
+const sameFrameWithin = event.Time(1e6)
+
+// seenBefore returns the frame that showed the same packet already: on another interface or
+// the other way through the same, or with the same IP ID within a millisecond.
+func (h *half) seenBefore(s *event.Segment) uint64 {
+	sum := uint64(s.Seq)<<32 | uint64(s.Ack)
+	sum = sum*0x9E3779B97F4A7C15 + uint64(s.IPID)<<40 + uint64(s.Flags)<<32 + uint64(s.Len)
+	sum = sum*0x9E3779B97F4A7C15 + uint64(s.Window)<<32 + uint64(s.Options.TSVal)
+	sum = sum*0x9E3779B97F4A7C15 + uint64(s.Options.SACKRight)
+	at := s.Interface<<2 | uint32(s.Has/event.Outgoing)&3
+	for i := range h.recent {
+		q := &h.recent[i]
+		if q.frame == 0 || q.sum != sum || s.Time-q.time > sameFrameWithin {
+			continue
+		}
+		certain := s.Has&event.HasIPID != 0 && s.IPID != 0
+		takesSpace := s.Len > 0 || s.Flags&(event.SYN|event.FIN) != 0
+		if q.at != at || certain || takesSpace {
+			return q.frame
+		}
+	}
+	copy(h.recent[1:], h.recent[:2])
+	h.recent[0] = sighting{frame: s.Frame, time: s.Time, sum: sum, at: at}
+	return 0
+}

@@ -1,0 +1,215 @@
+package analyze
+
+import (
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// resetFacts is what is known of the RST that ended a flow.
+type resetFacts struct {
+	frame, trigger uint64
+	time           event.Time
+	seq            int64
+	window         uint16
+	by             end
+	class          resetClass
+	answered       kind  // what the trigger was
+	answeredLen    int64 // its payload
+	refused        bool
+	afterOwnFin    bool
+	afterPeerFin   bool
+	bothFins       bool
+	keepalives     uint16 // unanswered, sent before it by its sender
+	breaks         pathBreak
+	talks          uint64 // frame with which its supposed sender goes on
+	receivedData   bool   // its sender had been sent payload
+}
+
+// resetClass tells resets by how they look (tcp_v4_send_reset and tcp_send_active_reset).
+type resetClass uint8
+
+const (
+	liveReset   resetClass = iota // R. in its sender's own sequence space
+	nobodyReset                   // R with the offender's acknowledgement as its number
+	synReset                      // R. with sequence number 0, acknowledging a SYN
+)
+
+// ignored is why a segment's receiver did not act on it.
+type ignored uint8
+
+const (
+	acted ignored = iota
+	sameFrame
+	outsideWindow
+	insideWindow
+	wrongSynAck
+	receiverGoesOn
+	alreadyClosed
+	beyondSent
+	refusedSyn
+)
+
+// reset follows an RST that e sent.
+func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	class := classOf(s, r)
+	trigger := fl.offender(e, s, r, class)
+	if trigger != nil {
+		r.answers = trigger.frame
+	}
+	if r.ignored = fl.refuses(e, s, r, class); r.ignored != acted {
+		return
+	}
+	if p.state == event.TimeWait {
+		fl.killed(e.other(), s)
+		fl.enter(f, e.other(), event.Closed, s, false)
+		if h.state != event.TimeWait && h.state != event.Closed {
+			fl.enter(f, e, event.Closed, s, true)
+		}
+		fl.warn |= warnRstAfter
+		return
+	}
+	if fl.rst.frame != 0 || p.state == event.Closed && h.state == event.Closed {
+		r.ignored = alreadyClosed
+		return
+	}
+	fl.rst = resetFacts{
+		frame: s.Frame, time: s.Time, seq: r.seq, window: s.Window, by: e, class: class,
+		refused:     p.state == event.SynSent && !h.synSent,
+		afterOwnFin: h.finEnd != 0, afterPeerFin: p.finEnd != 0,
+		bothFins:   h.finAckFrame != 0 && p.finAckFrame != 0,
+		keepalives: h.keepalives, breaks: h.breaks(s), receivedData: p.bytes > 0,
+	}
+	if trigger != nil {
+		fl.rst.trigger, fl.rst.answered = trigger.frame, trigger.kind
+		fl.rst.answeredLen = int64(trigger.length)
+	}
+	if h.state != event.StateUnknown {
+		fl.enter(f, e, event.Closed, s, true)
+	}
+	if p.state != event.StateUnknown {
+		fl.enter(f, e.other(), event.Closed, s, false)
+	}
+}
+
+// classOf tells an RST's class by its looks.
+func classOf(s *event.Segment, r *record) resetClass {
+	switch {
+	case s.Flags&event.ACK == 0:
+		return nobodyReset
+	case s.Seq == 0 && r.seq != 0, s.Seq == 0 && s.Window == 0:
+		return synReset
+	}
+	return liveReset
+}
+
+// refuses says why the receiver of e's RST does not act on it (RFC 9293 3.10.7.3 and
+// 3.10.7.4, RFC 5961 3.2).
+func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ignored {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	switch {
+	case p.state == event.SynSent && !h.synSent:
+		if s.Flags&event.ACK == 0 || r.ack < 1 || r.ack > p.nxt {
+			return wrongSynAck
+		}
+		return acted
+	case !h.based:
+		return acted
+	case p.state == event.TimeWait:
+		if r.seq != max(h.finEnd, h.una) {
+			return outsideWindow
+		}
+		return acted
+	case r.seq >= h.una && r.seq <= h.nxt, !h.sent && r.seq == h.una:
+		return acted
+	case !h.sent || fl.midstream && h.packets <= 1:
+		return acted
+	case r.seq > h.nxt && r.seq < h.una+int64(p.window)<<p.wscale:
+		return insideWindow
+	}
+	return outsideWindow
+}
+
+// offender returns the newest segment that e's RST may answer, nil when it answers none.
+func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *record {
+	p := &fl.half[e.other()]
+	switch class {
+	case liveReset:
+		return nil
+	case synReset:
+		if p.synFrame != 0 && r.ack == p.nxt {
+			return &record{frame: p.synFrame, kind: kSyn}
+		}
+	}
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		q := &fl.records[i]
+		if q.from == e || q.flags&event.RST != 0 || q.ignored == sameFrame {
+			continue
+		}
+		if q.flags&event.ACK != 0 && q.ack == r.seq {
+			return q
+		}
+		break
+	}
+	if p.lastAck == r.seq && p.dataFrame != 0 {
+		return &record{frame: p.dataFrame, kind: kData, length: uint32(max(0, p.datEnd-p.dataSeq))}
+	}
+	return nil
+}
+
+// killed ends an end's TIME_WAIT by an RST (RFC 1337).
+func (fl *flow) killed(e end, s *event.Segment) {
+	if w := &fl.tw[e]; w.ended == running {
+		w.ended, w.endFrame = killed, s.Frame
+	}
+}
+
+// settle is how long after an RST its receiver's segments may still have been on their way.
+func (fl *flow) settle(f *Follower) time.Duration {
+	if f.opt.SameHost {
+		return time.Millisecond
+	}
+	return max(200*time.Millisecond, 2*time.Duration(fl.rtt))
+}
+
+// talkAfterReset judges a segment without RST that comes after the RST. Its receiver going
+// on means that the RST did not reach it; its sender going on, that it did not send it.
+func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) {
+	rst := &fl.rst
+	if e == rst.by {
+		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
+			rst.talks = s.Frame
+		}
+		return
+	}
+	if s.Time.Sub(rst.time) <= fl.settle(f) {
+		return
+	}
+	if q := fl.find(rst.frame); q != nil {
+		q.ignored, q.ref = receiverGoesOn, s.Frame
+	}
+	for e := range fl.half {
+		fl.withdrawClosed(end(e), rst.frame)
+	}
+	fl.rst = resetFacts{}
+	fl.closed = fl.reopen(f)
+}
+
+// withdrawClosed takes back that an end was closed by the RST of a frame.
+func (fl *flow) withdrawClosed(e end, frame uint64) {
+	i := fl.newest(e)
+	if i >= 0 && fl.changes[i].frame == frame && fl.changes[i].state == event.Closed {
+		fl.changes[i].seen = false
+		fl.withdraw(e, frame)
+	}
+}
+
+// reopen puts a flow back among the open ones.
+func (fl *flow) reopen(f *Follower) bool {
+	if fl.closed {
+		f.waiting.remove(fl)
+		f.open.push(fl)
+	}
+	return false
+}

@@ -1,0 +1,263 @@
+package analyze
+
+import (
+	"slices"
+
+	"closecap/analyze/event"
+)
+
+// enter moves an end to a state. seen says that the end's own segment shows it.
+func (fl *flow) enter(f *Follower, e end, st event.TCPState, s *event.Segment, seen bool) {
+	h := &fl.half[e]
+	if h.state == st {
+		return
+	}
+	h.state = st
+	fl.changes = append(fl.changes, change{frame: s.Frame, time: s.Time, of: e, state: st, seen: seen})
+	if st == event.TimeWait {
+		fl.tw[e] = waiting{since: s.Time, until: s.Time.Add(f.opt.TimeWait), seen: seen}
+	}
+}
+
+// withdraw takes back the newest change of an end when it was inferred at the given frame,
+// and all that followed at the same frame.
+func (fl *flow) withdraw(e end, frame uint64) {
+	h := &fl.half[e]
+	i := fl.newest(e)
+	if i < 0 || fl.changes[i].frame != frame || fl.changes[i].seen {
+		return
+	}
+	if fl.changes[i].state == event.TimeWait {
+		fl.tw[e] = waiting{}
+		fl.rearms = slices.DeleteFunc(fl.rearms, func(r rearm) bool { return r.of == e })
+	}
+	fl.changes = append(fl.changes[:i], fl.changes[i+1:]...)
+	h.state = event.StateUnknown
+	if i = fl.newest(e); i >= 0 {
+		h.state = fl.changes[i].state
+		if fl.changes[i].frame == frame {
+			fl.withdraw(e, frame)
+		}
+	}
+}
+
+// newest returns the index of an end's newest change, -1 when it has none.
+func (fl *flow) newest(e end) int {
+	for i := len(fl.changes) - 1; i >= 0; i-- {
+		if fl.changes[i].of == e {
+			return i
+		}
+	}
+	return -1
+}
+
+// establish moves an end that shows signs of life into ESTABLISHED.
+func (fl *flow) establish(e end, s *event.Segment) {
+	h := &fl.half[e]
+	h.state = event.Established
+	fl.changes = append(fl.changes, change{frame: s.Frame, time: s.Time, of: e, state: h.state})
+}
+
+// syn follows a SYN or SYN,ACK that e sent.
+func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if h.synSent {
+		if s.Flags&event.ACK != 0 && h.state == event.SynRecv {
+			return
+		}
+		if s.Flags&event.ACK != 0 && h.state == event.SynSent {
+			fl.simulOpen = true
+			fl.enter(f, e, event.SynRecv, s, true)
+			return
+		}
+		if s.Flags&event.ACK != 0 && h.state == event.Established {
+			fl.withdraw(e, fl.establishedBy(e)) // the handshake's ACK did not arrive
+		}
+		return
+	}
+	h.synSent, h.synFrame = true, s.Frame
+	if s.Has&event.HasWScale != 0 {
+		h.wscale = s.Options.WScale
+	}
+	if s.Flags&event.ACK != 0 {
+		fl.enter(f, e, event.SynRecv, s, true)
+		if r.answers == 0 && p.synFrame != 0 {
+			r.answers = p.synFrame
+		}
+		return
+	}
+	fl.synAt = s.Time
+	fl.enter(f, e, event.SynSent, s, true)
+}
+
+// establishedBy returns the frame of an end's entry into ESTABLISHED.
+func (fl *flow) establishedBy(e end) uint64 {
+	if i := fl.newest(e); i >= 0 && fl.changes[i].state == event.Established {
+		return fl.changes[i].frame
+	}
+	return 0
+}
+
+// ackMoves follows what e's acknowledgement says of both ends' states.
+func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	syn := s.Flags&event.SYN != 0
+	switch {
+	case syn && p.state == event.SynSent && f.opt.SameHost && r.ack >= 1:
+		fl.enter(f, e.other(), event.Established, s, false)
+	case !syn && h.state == event.SynSent && p.synSent && r.ack >= 1:
+		fl.enter(f, e, event.Established, s, true)
+	case !syn && h.state == event.SynRecv && fl.simulOpen:
+		fl.enter(f, e, event.Established, s, true)
+	}
+	if p.state == event.SynRecv && r.ack >= 1 && r.seq >= 1-b2i(syn) {
+		fl.enter(f, e.other(), event.Established, s, false)
+		if !syn && !fl.handshake {
+			fl.rtt = int64(s.Time.Sub(fl.synAt))
+		}
+	}
+	if !syn && p.synSent && h.synSent && r.ack >= 1 {
+		fl.handshake = true
+	}
+	if p.finEnd == 0 {
+		return
+	}
+	if r.ack >= p.finEnd {
+		fl.gotFin(f, e, s, true)
+		fl.finAcked(f, e.other(), s)
+	} else if h.gotFin == presumed {
+		fl.withdraw(e, h.gotFinFrame)
+		h.gotFin = unproved
+	}
+}
+
+func b2i(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// gotFin moves e, which received its peer's FIN. seen says that e's own ACK proves it.
+func (fl *flow) gotFin(f *Follower, e end, s *event.Segment, seen bool) {
+	h := &fl.half[e]
+	had := h.gotFin
+	h.gotFin = presumed
+	if seen {
+		h.gotFin = proved
+	}
+	if had != unproved {
+		return
+	}
+	h.gotFinFrame = s.Frame
+	switch h.state {
+	case event.Established, event.SynRecv, event.SynSent, event.StateUnknown:
+		fl.enter(f, e, event.CloseWait, s, seen)
+	case event.FinWait1:
+		fl.enter(f, e, event.Closing, s, seen)
+	case event.FinWait2:
+		fl.enter(f, e, event.TimeWait, s, seen)
+	}
+}
+
+// finAcked moves e, whose FIN its peer's segment s covers.
+func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if h.finAckFrame != 0 {
+		return
+	}
+	h.finAckFrame = s.Frame
+	if h.state == event.FinWait1 && p.finEnd != 0 && h.gotFin == unproved && !p.finLost {
+		// The peer's FIN left before this ACK of ours, so it came first.
+		fl.gotFin(f, e, s, false)
+	}
+	switch h.state {
+	case event.FinWait1:
+		fl.enter(f, e, event.FinWait2, s, false)
+	case event.Closing:
+		fl.enter(f, e, event.TimeWait, s, false)
+	case event.LastAck:
+		fl.enter(f, e, event.Closed, s, false)
+	}
+}
+
+// fin follows a FIN that e sent.
+func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if h.finEnd != 0 {
+		fl.finAgain(f, e, s, r)
+		return
+	}
+	h.finEnd, h.finFrame, h.finTime = r.end(), s.Frame, s.Time
+	if !fl.hasCloser {
+		fl.closer, fl.hasCloser = e, true
+	} else if p.finEnd != 0 && s.Flags&event.ACK != 0 && r.ack < p.finEnd {
+		fl.simul = true
+	}
+	switch h.state {
+	case event.CloseWait:
+		fl.enter(f, e, event.LastAck, s, true)
+	case event.TimeWait, event.Closed, event.Closing, event.LastAck:
+	default:
+		fl.enter(f, e, event.FinWait1, s, true)
+	}
+	fl.presumeFin(f, e, s)
+}
+
+// presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
+func (fl *flow) presumeFin(f *Follower, e end, s *event.Segment) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if !f.opt.SameHost || h.finLost || h.holes > 0 || p.gotFin != unproved {
+		return
+	}
+	switch p.state {
+	case event.Established, event.FinWait1, event.FinWait2:
+		fl.gotFin(f, e.other(), s, false)
+	}
+}
+
+// finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
+func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	if r.repeats == 0 || h.finFrame > r.repeats {
+		r.repeats = h.finFrame
+	}
+	h.finLost = true
+	if p.gotFin == presumed {
+		fl.withdraw(e.other(), p.gotFinFrame)
+		p.gotFin = unproved
+	}
+	if h.finAckFrame != 0 {
+		fl.withdraw(e, h.finAckFrame)
+		h.finAckFrame = 0
+	}
+	if h.finAckFrame == 0 && s.Flags&event.ACK != 0 && p.finEnd != 0 && r.ack >= p.finEnd && h.gotFin == unproved {
+		fl.gotFin(f, e, s, true)
+	}
+}
+
+// rearmed notes a segment that starts its receiver's TIME_WAIT anew. Linux does so for every
+// segment with an ACK but an RST (tcp_timewait_state_process).
+func (fl *flow) rearmed(f *Follower, e end, s *event.Segment, r *record) {
+	w := &fl.tw[e.other()]
+	if fl.half[e.other()].state != event.TimeWait || s.Flags&event.ACK == 0 || s.Time > w.until {
+		return
+	}
+	fl.rearms = append(fl.rearms, rearm{frame: s.Frame, of: e.other()})
+	w.until = s.Time.Add(f.opt.TimeWait)
+}
+
+// isClosed reports whether both ends are done with the connection.
+func (fl *flow) isClosed() bool {
+	if fl.rst.frame != 0 {
+		return true
+	}
+	for e := range fl.half {
+		switch fl.half[e].state {
+		case event.TimeWait, event.Closed:
+		default:
+			return false
+		}
+	}
+	return true
+}
