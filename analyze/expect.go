@@ -1,0 +1,222 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"closecap/analyze/event"
+)
+
+// check evaluates the recording's expectations: the outcomes that calls were to have, then
+// the expect lines. The grammar is capture/lab's.
+func check(res *Result, rec *event.Recording) {
+	for _, c := range res.Calls {
+		if c.Want == "" {
+			continue
+		}
+		got := Outcome(c)
+		res.Expectations = append(res.Expectations, Expectation{
+			At: c.At, Text: "-> " + c.Want, OK: meets(c, c.Want), Got: got,
+		})
+	}
+	for i := range rec.Expectations {
+		e := &rec.Expectations[i]
+		got, ok := evaluate(res, e)
+		res.Expectations = append(res.Expectations, Expectation{At: e.At, Text: e.Text, OK: ok, Got: got})
+	}
+}
+
+// Outcome is what a call returned in the words of a script: an errno's name, EOF, the text
+// that a recv brought, or the number that the system call gave.
+func Outcome(c *Call) string {
+	switch {
+	case c.End == 0:
+		return "not returned"
+	case c.Errno != "":
+		return c.Errno
+	case isEOF(c):
+		return "EOF"
+	case kindOf(c) == recvCall && c.Text != "":
+		return strconv.Quote(c.Text)
+	}
+	return strconv.FormatInt(c.Ret, 10)
+}
+
+func isEOF(c *Call) bool { return kindOf(c) == recvCall && c.Ret == 0 && c.Errno == "" && c.End != 0 }
+
+func meets(c *Call, want string) bool {
+	return Outcome(c) == want || c.Errno == "" && c.End != 0 && !isEOF(c) && strconv.FormatInt(c.Ret, 10) == want
+}
+
+// subjects say of each subject what was seen, in the words of the expectation, and whether
+// that meets it.
+var subjects = map[string]func(*Result, *Connection, *event.Expectation) (got string, ok bool){
+	"ending": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+		return same(string(c.Ending), e)
+	},
+	"closer": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+		return same(orNone(string(c.Closer)), e)
+	},
+	"simultaneous": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+		return same(map[bool]string{true: "yes", false: "no"}[c.Simultaneous], e)
+	},
+	"half-close":  expectHalfClose,
+	"reset":       expectReset,
+	"no-reset":    expectNoReset,
+	"lost":        expectLost,
+	"time-wait":   expectTimeWait,
+	"state":       expectState,
+	"passed":      expectPassed,
+	"counter":     expectCounter,
+	"wire":        expectWire,
+	"no-wire":     expectNoWire,
+	"caused":      expectCaused,
+	"returned-by": expectReturnedBy,
+	"holder":      expectHolder,
+}
+
+func evaluate(res *Result, e *event.Expectation) (got string, ok bool) {
+	judge := subjects[e.Subject]
+	if judge == nil {
+		return fmt.Sprintf("no such subject: %s", e.Subject), false
+	}
+	n := max(e.Connection, 1)
+	if n > len(res.Connections) {
+		return fmt.Sprintf("%d connections were seen", len(res.Connections)), false
+	}
+	return judge(res, res.Connections[n-1], e)
+}
+
+func same(got string, e *event.Expectation) (string, bool) {
+	return got, got == strings.Join(e.Args, " ")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func expectHalfClose(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	if c.HalfClose == nil {
+		return same("none", e)
+	}
+	return same(string(c.HalfClose.By), e)
+}
+
+func expectReset(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	if c.Reset == nil {
+		return "no reset", false
+	}
+	got := fmt.Sprintf("%s by %s", c.Reset.Cause, c.Reset.By)
+	return got, got == strings.Join(e.Args, " by ") || string(c.Reset.Cause) == strings.Join(e.Args, " ")
+}
+
+func expectNoReset(_ *Result, c *Connection, _ *event.Expectation) (string, bool) {
+	for _, s := range c.Segments {
+		if s.Kind == KindRst {
+			return fmt.Sprintf("frame %d is an RST from the %s", s.Frame, s.From), false
+		}
+	}
+	return "no reset", true
+}
+
+func expectLost(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	lost := c.Lost
+	if c.Reset != nil {
+		lost = &c.Reset.Lost
+	}
+	if lost == nil {
+		lost = &Lost{}
+	}
+	kinds := []struct {
+		name string
+		n    uint64
+	}{{"unacked", lost.Unacked}, {"unread", lost.Unread}, {"after-close", lost.AfterClose}}
+	var got []string
+	for _, k := range kinds {
+		if text := fmt.Sprintf("%s %d", k.name, k.n); k.n > 0 || e.Args[0] == k.name {
+			got = append(got, text)
+		}
+	}
+	if len(got) == 0 {
+		return same("none", e)
+	}
+	return strings.Join(got, ", "), slices.Contains(got, strings.Join(e.Args, " "))
+}
+
+func expectTimeWait(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	var held []string
+	for _, tw := range c.TimeWait {
+		if tw.EndedBy == "" && !slices.Contains(held, string(tw.Holder)) {
+			held = append(held, string(tw.Holder))
+		}
+	}
+	if len(held) == 2 {
+		return same("both", e)
+	}
+	return same(orNone(strings.Join(held, "")), e)
+}
+
+// expectState reads the kernel's newest sample up to and with call After.
+func expectState(res *Result, c *Connection, e *event.Expectation) (string, bool) {
+	side, got := Side(e.Args[0]), "not sampled"
+	for _, call := range res.Calls {
+		if e.After != 0 && call.ID > e.After {
+			break
+		}
+		for i := range call.Samples {
+			if sampleSide(&linked{Connection: c}, &call.Samples[i]) == side {
+				got = call.Samples[i].State.String()
+			}
+		}
+	}
+	return string(side) + " " + got, got == e.Args[1]
+}
+
+func expectPassed(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	side := Side(e.Args[0])
+	want := e.Args[1:]
+	got := []string{string(side)}
+	for _, ch := range *c.States.Of(side) {
+		got = append(got, ch.State.String())
+		if len(want) > 0 && ch.State.String() == want[0] {
+			want = want[1:]
+		}
+	}
+	return strings.Join(got, " "), len(want) == 0
+}
+
+func expectCounter(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
+	if res.Counters == nil {
+		return "no counters outside a private namespace", true
+	}
+	name, want := e.Args[0], e.Args[1]
+	got := res.Counters[name]
+	least, atLeast := strings.CutSuffix(want, "+")
+	n, err := strconv.ParseInt(least, 10, 64)
+	return fmt.Sprintf("%s %d", name, got), err == nil && (got == n || atLeast && got > n)
+}
+
+func expectHolder(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
+	call := callByID(res, e.After)
+	if call == nil {
+		return "no call before it", false
+	}
+	var who []string
+	for _, h := range call.Holders {
+		who = append(who, h.Actor)
+	}
+	return orNone(strings.Join(who, " ")), slices.Contains(who, e.Args[0]) || len(who) == 0 && e.Args[0] == "none"
+}
+
+func callByID(res *Result, id int) *Call {
+	i := slices.IndexFunc(res.Calls, func(c *Call) bool { return c.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return res.Calls[i]
+}

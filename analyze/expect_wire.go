@@ -1,0 +1,121 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"closecap/analyze/event"
+)
+
+// item is a segment as an expectation describes it; zero fields match anything.
+type item struct {
+	side  Side
+	kind  Kind
+	size  int // payload bytes, -1 for any
+	again bool
+}
+
+var itemKinds = map[string]Kind{
+	"SYN": KindSyn, "SYN-ACK": KindSynAck, "DATA": KindData, "FIN": KindFin, "ACK": KindAck, "RST": KindRst,
+	"KEEPALIVE": KindKeepalive, "PROBE": KindWindowProbe, "CHALLENGE": KindChallenge, "WINDOW": KindWindow, "ANY": "",
+}
+
+func parseItem(text string) item {
+	it := item{size: -1}
+	for i, w := range strings.Fields(text) {
+		kind, isKind := itemKinds[w]
+		n, err := strconv.Atoi(w)
+		switch {
+		case i == 0 && (w == string(Client) || w == string(Server)):
+			it.side = Side(w)
+		case isKind:
+			it.kind = kind
+		case w == "again":
+			it.again = true
+		case err == nil:
+			it.size = n
+		}
+	}
+	return it
+}
+
+func (it item) matches(s *Segment) bool {
+	return (it.side == NoSide || it.side == s.From) &&
+		(it.kind == "" || it.kind == s.Kind) &&
+		(it.size < 0 || it.size == int(s.Len)) &&
+		it.again == (s.Retransmits != 0)
+}
+
+// inOrder reports whether the items match some of segs in this order.
+func inOrder(items []string, segs []*Segment) bool {
+	for _, s := range segs {
+		if len(items) > 0 && parseItem(items[0]).matches(s) {
+			items = items[1:]
+		}
+	}
+	return len(items) == 0
+}
+
+func describe(segs []*Segment) string {
+	if len(segs) == 0 {
+		return "nothing"
+	}
+	var out []string
+	for _, s := range segs {
+		text := fmt.Sprintf("%s %s", s.From, strings.ToUpper(string(s.Kind)))
+		if s.Len > 0 {
+			text += fmt.Sprintf(" %d", s.Len)
+		}
+		if s.Retransmits != 0 {
+			text += " again"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
+}
+
+func expectWire(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	return describe(c.Segments), inOrder(e.Args, c.Segments)
+}
+
+func expectNoWire(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	it := parseItem(e.Args[0])
+	i := slices.IndexFunc(c.Segments, it.matches)
+	if i < 0 {
+		return "none", true
+	}
+	return fmt.Sprintf("frame %d", c.Segments[i].Frame), false
+}
+
+func expectCaused(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
+	call := callByID(res, e.After)
+	if call == nil {
+		return "no call before it", false
+	}
+	return judgeFrames(res, call.Caused, e.Args)
+}
+
+func expectReturnedBy(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
+	call := callByID(res, e.After)
+	if call == nil {
+		return "no call before it", false
+	}
+	return judgeFrames(res, call.ReturnedBy, e.Args)
+}
+
+func judgeFrames(res *Result, frames []uint64, want []string) (string, bool) {
+	var segs []*Segment
+	for _, c := range res.Connections {
+		for _, s := range c.Segments {
+			if slices.Contains(frames, s.Frame) {
+				segs = append(segs, s)
+			}
+		}
+	}
+	if len(want) == 1 && want[0] == "nothing" {
+		return describe(segs), len(segs) == 0
+	}
+	return describe(segs), inOrder(want, segs)
+}

@@ -1,0 +1,156 @@
+package analyze
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"closecap/analyze/event"
+)
+
+// linker joins calls with the segments of the connections they were made on.
+type linker struct {
+	res     *Result
+	conns   []*linked
+	byID    map[int]*linked
+	calls   map[int]*Call
+	frames  map[uint64]*Segment
+	listens []*Call // calls on listening sockets
+}
+
+// linked is a connection with its calls in order of start.
+type linked struct {
+	*Connection
+	calls []*Call
+}
+
+// link fills in everything about res that needs calls.
+func link(res *Result, calls []event.Call) {
+	l := &linker{
+		res:    res,
+		byID:   map[int]*linked{},
+		calls:  map[int]*Call{},
+		frames: map[uint64]*Segment{},
+	}
+	for _, c := range res.Connections {
+		lc := &linked{Connection: c}
+		l.conns = append(l.conns, lc)
+		l.byID[c.ID] = lc
+		for _, s := range c.Segments {
+			l.frames[s.Frame] = s
+		}
+	}
+	for i := range calls {
+		c := &Call{Call: calls[i], Caused: []uint64{}, ReturnedBy: []uint64{}}
+		res.Calls = append(res.Calls, c)
+		l.calls[c.ID] = c
+	}
+	slices.SortStableFunc(res.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
+
+	l.assign()
+	l.ranges()
+	l.roots()
+	l.returns()
+	l.explain()
+	for _, c := range l.conns {
+		l.states(c)
+		l.reset(c)
+		l.timeWait(c)
+	}
+}
+
+// holderKey is a descriptor of one process: after close it may name nothing, but a call on
+// it still speaks of the connection that it named last.
+type holderKey struct{ pid, fd int }
+
+// assign finds each call's connection and side: by its socket's addresses, else by the
+// socket's identity, else by what the descriptor named before.
+func (l *linker) assign() {
+	bySocket := map[uint64]*Call{}
+	byFD := map[holderKey]*Call{}
+	for _, c := range l.res.Calls {
+		l.place(c)
+		if isListening(c) {
+			l.listens = append(l.listens, c)
+			continue
+		}
+		if c.Connection == 0 && c.Socket == 0 {
+			adopt(c, byFD[holderKey{c.PID, c.FD}])
+		}
+		if c.Connection == 0 {
+			continue
+		}
+		fd := c.FD
+		if c.Accepted > 0 {
+			fd = c.Accepted
+		}
+		byFD[holderKey{c.PID, fd}] = c
+		if c.Socket != 0 {
+			bySocket[c.Socket] = c
+		}
+	}
+	for _, c := range l.res.Calls { // calls made before the socket had an address
+		if c.Connection == 0 && c.Socket != 0 && !isListening(c) {
+			adopt(c, bySocket[c.Socket])
+		}
+		if lc := l.byID[c.Connection]; lc != nil {
+			lc.calls = append(lc.calls, c)
+		}
+	}
+}
+
+func adopt(c, from *Call) {
+	if from != nil {
+		c.Connection, c.Side = from.Connection, from.Side
+	}
+}
+
+// place finds the connection by addresses: the latest incarnation that had begun when the
+// call ended.
+func (l *linker) place(c *Call) {
+	if !c.Remote.IsValid() {
+		return
+	}
+	for _, lc := range l.conns {
+		if c.End != 0 && lc.Start > c.End {
+			continue
+		}
+		side := sideOf(lc.Connection, c)
+		if side != NoSide {
+			c.Connection, c.Side = lc.ID, side
+		}
+	}
+}
+
+// sideOf says which end of conn the call's socket is. A connect that failed may have lost
+// its own address; its SYN inside the call tells.
+func sideOf(conn *Connection, c *Call) Side {
+	switch {
+	case c.Local == conn.Client && c.Remote == conn.Server:
+		return Client
+	case c.Local == conn.Server && c.Remote == conn.Client:
+		return Server
+	case c.Name == "connect" && unknownLocal(c.Local) && c.Remote == conn.Server && within(c, conn.Start):
+		return Client
+	}
+	return NoSide
+}
+
+func unknownLocal(a netip.AddrPort) bool { return !a.IsValid() || a.Port() == 0 }
+
+// within reports whether t lies inside the call.
+func within(c *Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
+
+// inside returns the call of side s that t lies in, the latest begun when there are
+// several, among those that ok accepts; nil when there is none.
+func (lc *linked) inside(s Side, t event.Time, ok func(*Call) bool) *Call {
+	var found *Call
+	for _, c := range lc.calls {
+		if c.Side == s && within(c, t) && ok(c) {
+			found = c
+		}
+	}
+	return found
+}
+
+func anyCall(*Call) bool { return true }

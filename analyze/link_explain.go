@@ -1,0 +1,145 @@
+package analyze
+
+import (
+	"fmt"
+	"strings"
+)
+
+// explain says of each call why it put nothing on the wire, or why it returned what no
+// segment explains. A call that speaks for itself gets no words.
+func (l *linker) explain() {
+	for _, c := range l.res.Calls {
+		c.Explain = l.why(l.byID[c.Connection], c)
+	}
+}
+
+func (l *linker) why(lc *linked, c *Call) string {
+	if c.Errno == "EBADF" {
+		return l.whyBadFD(c)
+	}
+	if lc == nil {
+		return whyAlone(c)
+	}
+	if c.End == 0 {
+		return "had not returned when the recording ended"
+	}
+	switch kindOf(c) {
+	case closeCall:
+		return lc.whyClose(c)
+	case shutdownCall:
+		return lc.whyShutdown(c)
+	case recvCall:
+		return lc.whyRecv(c)
+	case sendCall:
+		return lc.whySend(c)
+	case acceptCall:
+		if c.Errno == "" {
+			return "nothing on the wire: the kernel had completed the handshake"
+		}
+	}
+	return ""
+}
+
+func (l *linker) whyBadFD(c *Call) string {
+	var closed *Call
+	for _, k := range l.res.Calls {
+		if k == c {
+			break
+		}
+		if k.PID == c.PID && k.FD == c.FD && kindOf(k) == closeCall && k.Errno == "" {
+			closed = k
+		}
+	}
+	if closed == nil {
+		return "the descriptor is not open in this process"
+	}
+	return fmt.Sprintf("this process gave up fd %d with #%d; nothing was asked of the connection", c.FD, closed.ID)
+}
+
+// whyAlone speaks of calls on sockets without a peer.
+func whyAlone(c *Call) string {
+	switch {
+	case kindOf(c) == closeCall && len(c.Holders) > 0:
+		return stillHeld(c)
+	case kindOf(c) == closeCall && isListening(c) && len(c.Caused) == 0:
+		return "nothing on the wire: a listening socket has no peer"
+	}
+	return ""
+}
+
+func stillHeld(c *Call) string {
+	var who []string
+	for _, h := range c.Holders {
+		name := ""
+		if h.Actor != "" {
+			name = h.Actor + ", "
+		}
+		who = append(who, fmt.Sprintf("%spid %d still holds this socket as fd %d", name, h.PID, h.FD))
+	}
+	return "no FIN: " + strings.Join(who, "; ")
+}
+
+func (lc *linked) whyClose(c *Call) string {
+	if len(c.Caused) > 0 || c.Errno != "" {
+		return ""
+	}
+	if len(c.Holders) > 0 {
+		return stillHeld(c)
+	}
+	if r := lc.rstBefore(c); r != nil {
+		return fmt.Sprintf("nothing on the wire: %s had ended the connection", frameText(r))
+	}
+	if k := lc.earlier(c, endsWriting); k != nil {
+		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
+	}
+	fin := lc.firstAfter(c.End, func(s *Segment) bool { return s.From == c.Side && s.Kind == KindFin })
+	if fin != nil {
+		return fmt.Sprintf("the FIN waited: it is frame %d", fin.Frame)
+	}
+	if k := lc.inside(c.Side, c.Start, func(k *Call) bool { return k != c && k.TID != c.TID }); k != nil {
+		return fmt.Sprintf("no FIN: #%d %s() still uses the socket", k.ID, k.Name)
+	}
+	return ""
+}
+
+func (lc *linked) whyShutdown(c *Call) string {
+	switch {
+	case c.Errno == "ENOTCONN":
+		if r := lc.rstBefore(c); r != nil {
+			return fmt.Sprintf("%s had ended the connection", frameText(r))
+		}
+		return "the socket is not connected"
+	case len(c.Caused) > 0 || c.Errno != "":
+		return ""
+	case shutsOnlyReading(c):
+		return "nothing on the wire: SHUT_RD is local"
+	}
+	if k := lc.earlier(c, endsWriting); k != nil {
+		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
+	}
+	return ""
+}
+
+func (lc *linked) whyRecv(c *Call) string {
+	if c.Errno != "" || c.Ret != 0 || len(c.ReturnedBy) > 0 {
+		return ""
+	}
+	if k := lc.readShut(c); k != nil {
+		return fmt.Sprintf("end of stream because of its own #%d", k.ID)
+	}
+	if r := lc.rstBefore(c); r != nil {
+		return fmt.Sprintf("a clean end of stream, though %s: an earlier call took the error", frameText(r))
+	}
+	return ""
+}
+
+func (lc *linked) whySend(c *Call) string {
+	switch {
+	case c.Errno == "EPIPE" && lc.writeShut(c):
+		k := lc.earlier(c, func(k *Call) bool { return kindOf(k) == shutdownCall && endsWriting(k) })
+		return fmt.Sprintf("its own #%d had shut the writing side", k.ID)
+	case c.Errno != "" || len(c.Caused) > 0 || c.Ret == 0:
+		return ""
+	}
+	return "queued: none of its bytes left while the capture ran"
+}

@@ -1,0 +1,145 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// reset raises the reset's cause from what the wire suggests to what the calls and the
+// kernel's counters say.
+func (l *linker) reset(lc *linked) {
+	r := lc.Reset
+	if r == nil {
+		return
+	}
+	s := l.frames[r.Frame]
+	if s == nil {
+		return
+	}
+	if s.Root.Kind == RootCall {
+		l.activeReset(lc, r, l.calls[s.Root.Call])
+	} else {
+		l.passiveReset(lc, r, s)
+	}
+}
+
+// activeReset: the RST left inside a call of its own side.
+func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
+	r.Call = c.ID
+	switch {
+	case isDisconnect(c):
+		r.settle(Disconnect, Observed, fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
+	case isListening(c):
+		r.settle(ListenerClosed, Observed, fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
+		r.settle(UnreadData, Observed, fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
+		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
+	case lc.lingersZero(c) != nil:
+		r.settle(LingerZero, Observed, fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
+	case lc.lingers2(c) != nil:
+		r.settle(Linger2, Observed, fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
+	case c.RecvQ < 0:
+		r.Why = append(r.Why, fmt.Sprintf("it left inside #%d %s()", c.ID, c.Name))
+		return
+	}
+	l.confirm(r, c)
+}
+
+// passiveReset: the kernel answered a segment.
+func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
+	if s.Root.Frame != 0 {
+		r.Trigger = s.Root.Frame
+	}
+	r.Call = s.Root.Call
+	trigger := l.calls[r.Call]
+	over := lc.lastCallOf(r.By, s, func(c *Call) bool { return kindOf(c) == closeCall && len(c.Holders) == 0 })
+	shut := lc.lastCallOf(r.By, s, func(c *Call) bool {
+		return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
+	})
+	data := l.frames[r.Trigger]
+	if data == nil || data.Len == 0 {
+		return
+	}
+	switch {
+	case over != nil:
+		r.settle(DataAfterClose, Observed, fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
+	case shut != nil:
+		r.settle(DataAfterClose, Observed, fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
+	default:
+		return
+	}
+	if trigger != nil {
+		l.confirm(r, trigger)
+	}
+}
+
+// settle replaces what the wire suggested.
+func (r *Reset) settle(cause ResetCause, conf Confidence, why string) {
+	r.Cause, r.Confidence = cause, conf
+	if !slices.Contains(r.Why, why) {
+		r.Why = append(r.Why, why)
+	}
+}
+
+// abortCounters are the TcpExt counters that tell of a cause (net/ipv4/tcp.c,
+// tcp_input.c, tcp_timer.c). Where two causes share a counter, the calls tell them apart.
+var abortCounters = map[ResetCause]string{
+	UnreadData:       "TCPAbortOnClose",
+	LingerZero:       "TCPAbortOnData",
+	DataAfterClose:   "TCPAbortOnData",
+	Linger2:          "TCPAbortOnLinger",
+	KeepaliveTimeout: "TCPAbortOnTimeout",
+}
+
+func (l *linker) confirm(r *Reset, c *Call) {
+	name := abortCounters[r.Cause]
+	if name == "" || c.Counters[name] == 0 {
+		return
+	}
+	r.Confidence = InKernel
+	r.Why = append(r.Why, fmt.Sprintf("the kernel counted %s +%d over #%d", name, c.Counters[name], c.ID))
+}
+
+// lingersZero returns the SO_LINGER 0 that still held when c closed the socket.
+func (lc *linked) lingersZero(c *Call) *Call {
+	set := lc.option(c, "SO_LINGER")
+	if set == nil || !strings.Contains(strings.ReplaceAll(set.Args, " ", ""), "onoff=1,l_linger=0") &&
+		!strings.Contains(set.Args, "on, 0 s") {
+		return nil
+	}
+	return set
+}
+
+func (lc *linked) lingers2(c *Call) *Call {
+	set := lc.option(c, "TCP_LINGER2")
+	if set == nil || !strings.Contains(set.Args, "-") {
+		return nil
+	}
+	return set
+}
+
+// option returns the last successful setsockopt of the named option by c's side before c.
+func (lc *linked) option(c *Call, name string) *Call {
+	var last *Call
+	for _, k := range lc.calls {
+		if k == c {
+			break
+		}
+		if k.Side == c.Side && k.Name == "setsockopt" && k.Errno == "" && strings.Contains(k.Args, name) {
+			last = k
+		}
+	}
+	return last
+}
+
+// lastCallOf returns the last call of side that had begun before s and that ok accepts.
+func (lc *linked) lastCallOf(side Side, s *Segment, ok func(*Call) bool) *Call {
+	var last *Call
+	for _, k := range lc.calls {
+		if k.Side == side && k.Start <= s.Time && ok(k) {
+			last = k
+		}
+	}
+	return last
+}

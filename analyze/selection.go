@@ -1,0 +1,102 @@
+package analyze
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Selection picks connections. Its zero value picks all; every field that is set must hold.
+type Selection struct {
+	ID           int
+	Ending       Ending
+	Cause        ResetCause
+	Closer       Side
+	Host         netip.Prefix // either end
+	Port         uint16       // either end
+	MinHalfClose time.Duration
+}
+
+// Match reports whether c is picked.
+func (s *Selection) Match(c *Connection) bool {
+	return (s.ID == 0 || s.ID == c.ID) &&
+		(s.Ending == "" || s.Ending == c.Ending) &&
+		(s.Cause == "" || c.Reset != nil && c.Reset.Cause == s.Cause) &&
+		(s.Closer == NoSide || s.Closer == c.Closer) &&
+		(!s.Host.IsValid() || s.Host.Contains(c.Client.Addr()) || s.Host.Contains(c.Server.Addr())) &&
+		(s.Port == 0 || s.Port == c.Client.Port() || s.Port == c.Server.Port()) &&
+		(s.MinHalfClose == 0 || c.HalfClose != nil && time.Duration(c.HalfClose.NS) >= s.MinHalfClose)
+}
+
+// Order compares two connections; it is a name's meaning for --sort.
+type Order func(a, b *Connection) int
+
+var orders = map[string]Order{
+	"start":      func(a, b *Connection) int { return cmp.Compare(a.FirstFrame, b.FirstFrame) },
+	"end":        func(a, b *Connection) int { return cmp.Compare(a.LastFrame, b.LastFrame) },
+	"duration":   func(a, b *Connection) int { return cmp.Compare(b.End.Sub(b.Start), a.End.Sub(a.Start)) },
+	"bytes":      func(a, b *Connection) int { return cmp.Compare(b.Bytes.sum(), a.Bytes.sum()) },
+	"half-close": func(a, b *Connection) int { return cmp.Compare(halfCloseNS(b), halfCloseNS(a)) },
+	"lost":       func(a, b *Connection) int { return cmp.Compare(lostBytes(b), lostBytes(a)) },
+	"ending":     func(a, b *Connection) int { return strings.Compare(string(a.Ending), string(b.Ending)) },
+	"server":     func(a, b *Connection) int { return a.Server.Compare(b.Server) },
+	"client":     func(a, b *Connection) int { return a.Client.Compare(b.Client) },
+}
+
+// OrderBy returns the order of that name: durations and sizes largest first. ok is false
+// for a name that OrderNames does not list.
+func OrderBy(name string) (o Order, ok bool) {
+	o, ok = orders[name]
+	return o, ok
+}
+
+// OrderNames lists the orders.
+func OrderNames() []string {
+	names := make([]string, 0, len(orders))
+	for name := range orders {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p PerSide) sum() uint64 { return p.Client + p.Server }
+
+func halfCloseNS(c *Connection) int64 {
+	if c.HalfClose == nil {
+		return 0
+	}
+	return c.HalfClose.NS
+}
+
+func lostBytes(c *Connection) uint64 {
+	lost := c.Lost
+	if c.Reset != nil {
+		lost = &c.Reset.Lost
+	}
+	if lost == nil {
+		return 0
+	}
+	return lost.Unacked + lost.Unread + lost.AfterClose
+}
+
+// EndingNames lists the codes of endings.
+func EndingNames() []string {
+	return names(Graceful, HalfClosed, FinUnacked, WasReset, WasRefused, Unanswered, Open, Silent, UnknownEnding)
+}
+
+// CauseNames lists the codes of reset causes.
+func CauseNames() []string {
+	return names(UnreadData, LingerZero, DataAfterClose, NoSocket, ConnRefused, ListenerClosed, Disconnect,
+		KeepaliveTimeout, TimeWaitReset, Linger2, Aborted, Middlebox, UnknownCause)
+}
+
+func names[T ~string](codes ...T) []string {
+	out := make([]string, len(codes))
+	for i, c := range codes {
+		out[i] = string(c)
+	}
+	return out
+}
