@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// background begins a call in a thread of its own and returns once the thread waits inside
+// the call, or the call is over.
+func (d *director) background(ctx context.Context, p *process, st *step) error {
+	sock := p.sockets[d.fdOf(p, st)]
+	replies, err := p.order(d.resolve(p, st), -1)
+	if err != nil {
+		return err
+	}
+	begun, err := p.await(ctx, replies)
+	if err != nil {
+		return stuck(st, err)
+	}
+	c := d.write(p, st, &begun)
+	c.Note = "had not returned when the recording ended"
+	p.pending = append(p.pending, &pending{call: c, step: st, socket: sock, replies: replies})
+	pause := time.NewTicker(untilPause)
+	defer pause.Stop()
+	for len(replies) == 0 && !inside(p.pid, begun.TID, begun.Trap) {
+		select {
+		case <-pause.C:
+		case <-p.dead:
+			return fmt.Errorf("%s: %w", p.name, errGone)
+		case <-ctx.Done():
+			return stuck(st, context.Cause(ctx))
+		}
+	}
+	c.Blocked = len(replies) == 0
+	return d.after(ctx, c, nil)
+}
+
+// inside reports whether the thread sleeps inside the system call.
+func inside(pid, tid, trap int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, tid))
+	if err != nil {
+		return true // not ours to see (kernel without it): the actor has said that it begins
+	}
+	nr, _, _ := strings.Cut(string(b), " ")
+	return nr == strconv.Itoa(trap)
+}
+
+func (d *director) runJoin(ctx context.Context, p *process, st *step) error {
+	if len(p.pending) == 0 {
+		return fmt.Errorf("%s has no call to join", p.name)
+	}
+	w := p.pending[0]
+	r, err := p.await(ctx, w.replies)
+	if err != nil {
+		return stuck(w.step, err)
+	}
+	p.pending = p.pending[1:]
+	d.finish(p, w, &r, st.want)
+	return d.after(ctx, w.call, nil)
+}
+
+// finish completes the call that a thread made.
+func (d *director) finish(p *process, w *pending, r *reply, want string) {
+	d.learn(p, w.step, r)
+	fill(w.call, w.step, r)
+	w.call.Note = ""
+	w.call.Samples = nil
+	if want != "" {
+		w.call.Want = want
+	}
+	d.pair(w.call.Local, w.call.Remote)
+	d.last = w.call
+}

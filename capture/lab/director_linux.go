@@ -1,0 +1,406 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/analyze/event"
+	"closecap/capture/kernel"
+	"closecap/capture/live"
+)
+
+// director carries out a script's steps one after the other and writes down what came of them.
+type director struct {
+	script  *Script
+	opt     Options
+	host    netip.Addr
+	base    uint16
+	capture *live.Capture
+	diag    *kernel.Diag
+
+	processes []*process // in the order of their start, ended ones included
+	ids       int        // of ops
+
+	calls   []*event.Call
+	last    *event.Call // the last call that an expectation can speak of
+	pairs   [][2]netip.AddrPort
+	expects []expected
+}
+
+// expected is an expectation together with the call before it.
+type expected struct {
+	event.Expectation
+	after *event.Call
+}
+
+// steps runs the script. An error names the line at which it ended.
+func (d *director) steps(ctx context.Context) error {
+	for i := range d.script.steps {
+		st := &step{}
+		*st = d.script.steps[i] // the script is shared
+		if d.opt.Progress != nil {
+			d.opt.Progress(st.text)
+		}
+		if err := d.step(ctx, st); err != nil {
+			return fmt.Errorf("%s: %w", st.at, err)
+		}
+	}
+	return nil
+}
+
+func (d *director) step(ctx context.Context, st *step) error {
+	if st.directive != "" {
+		return directiveRuns[st.directive](d, ctx, st)
+	}
+	p, err := d.process(st.actor)
+	if err != nil {
+		return err
+	}
+	if !p.running() {
+		return fmt.Errorf("%s: %w", st.actor, errGone)
+	}
+	if run, ok := specialRuns[st.verb.name]; ok {
+		return run(d, ctx, p, st)
+	}
+	if err := d.prepare(ctx, p, st); err != nil {
+		return err
+	}
+	if st.background {
+		return d.background(ctx, p, st)
+	}
+	return d.call(ctx, p, st)
+}
+
+func (d *director) process(name string) (*process, error) {
+	i := slices.IndexFunc(d.processes, func(p *process) bool { return p.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%s was not started", name)
+	}
+	return d.processes[i], nil
+}
+
+// prepare opens the step's socket where no line before did, and binds a listener. These
+// calls are written down only when they fail: a line is a row.
+func (d *director) prepare(ctx context.Context, p *process, st *step) error {
+	if st.verb.use != opensSocket {
+		return nil
+	}
+	if _, open := p.names[st.socket]; !open {
+		if err := d.quietly(ctx, p, st, op{Verb: "socket", FD: -1}); err != nil {
+			return err
+		}
+		if st.verb.name == "listen" {
+			err := d.quietly(ctx, p, st, op{Verb: "setsockopt", Option: "SO_REUSEADDR", Value: 1})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	s := p.sockets[p.names[st.socket]]
+	if st.verb.name != "listen" || s == nil || s.bound {
+		return nil
+	}
+	return d.quietly(ctx, p, st, op{Verb: "bind", Addr: d.address(st.port)})
+}
+
+func (d *director) address(port portRef) string {
+	return netip.AddrPortFrom(d.host, port.resolve(d.base)).String()
+}
+
+// quietly makes a call that the script did not write. A failure is written down and ends
+// the run.
+func (d *director) quietly(ctx context.Context, p *process, st *step, o op) error {
+	hidden := *st
+	v, err := findVerb(o.Verb)
+	if err != nil {
+		return err
+	}
+	hidden.verb, hidden.op, hidden.want = v, o, ""
+	r, err := d.perform(ctx, p, &hidden)
+	if err != nil {
+		return err
+	}
+	if r.Errno == 0 {
+		return nil
+	}
+	d.write(p, &hidden, r)
+	return callError(&hidden, r)
+}
+
+// callError is the error for a call whose failure ends the run.
+func callError(st *step, r *reply) error {
+	errno := unix.Errno(r.Errno)
+	if st.verb.name == "bind" && errno == unix.EADDRINUSE {
+		return portInUse(st.op.Addr, errno)
+	}
+	return fmt.Errorf("%s %s: %w", st.actor, st.verb.name, errno)
+}
+
+// perform has the actor make the step's call and learns from it which sockets there are.
+func (d *director) perform(ctx context.Context, p *process, st *step) (*reply, error) {
+	o := d.resolve(p, st)
+	replies, err := p.order(o, -1)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.await(ctx, replies)
+	if err != nil {
+		return nil, err
+	}
+	d.learn(p, st, &r)
+	return &r, nil
+}
+
+// resolve fills in what is only known now: descriptor and address.
+func (d *director) resolve(p *process, st *step) *op {
+	d.ids++
+	o := &st.op
+	o.ID, o.V6, o.FD = d.ids, d.host.Is6(), -1
+	name := st.socket
+	if o.Verb == "accept" {
+		name = st.other
+	}
+	if fd, ok := p.names[name]; ok && o.Verb != "socket" {
+		o.FD = fd
+	}
+	if (o.Verb == "connect" || o.Verb == "bind") && !st.unspec {
+		o.Addr = d.address(st.port)
+	}
+	return o
+}
+
+// learn keeps the director's picture of who holds which socket true.
+func (d *director) learn(p *process, st *step, r *reply) {
+	if r.Errno != 0 {
+		return
+	}
+	fd := st.op.FD
+	switch st.op.Verb {
+	case "socket", "accept":
+		s := &socket{}
+		s.learn(r)
+		p.sockets[int(r.Ret)], p.names[st.socket], p.known[st.socket] = s, int(r.Ret), s
+	case "dup":
+		s := p.sockets[fd]
+		p.sockets[int(r.Ret)], p.names[st.other], p.known[st.other] = s, int(r.Ret), s
+	case "close":
+		delete(p.sockets, fd)
+		return
+	case "bind":
+		if s := p.sockets[fd]; s != nil {
+			s.bound = true
+		}
+	}
+	if s := p.sockets[fd]; s != nil && st.op.Verb != "accept" {
+		s.learn(r)
+	}
+}
+
+// call makes a foreground call and writes it down.
+func (d *director) call(ctx context.Context, p *process, st *step) error {
+	before := d.counters()
+	asked := now()
+	sock := p.sockets[d.fdOf(p, st)]
+	r, err := d.perform(ctx, p, st)
+	if err != nil {
+		if !errors.Is(err, errGone) {
+			c := d.write(p, st, &reply{PID: p.pid, TID: p.pid, Start: asked, RecvQ: -1})
+			c.Note = "had not returned when the recording ended"
+		}
+		return stuck(st, err)
+	}
+	c := d.write(p, st, r)
+	if st.verb.name == "close" && r.Errno == 0 && sock != nil {
+		c.Holders = d.holders(sock, nil, -1)
+	}
+	if err := d.after(ctx, c, before); err != nil {
+		return err
+	}
+	failed := r.Errno != 0 && unix.Errno(r.Errno) != unix.EINPROGRESS
+	if failed && st.want == "" && (st.verb.use == makesSocket || st.verb.use == opensSocket) {
+		return callError(st, r)
+	}
+	return nil
+}
+
+func (d *director) fdOf(p *process, st *step) int {
+	name := st.socket
+	if st.verb.name == "accept" {
+		name = st.other
+	}
+	if fd, ok := p.names[name]; ok {
+		return fd
+	}
+	return -1
+}
+
+// stuck is the error for a call that had not returned when the run ended.
+func stuck(st *step, err error) error {
+	if errors.Is(err, errGone) {
+		return fmt.Errorf("%s %s: %w", st.actor, st.verb.name, err)
+	}
+	return fmt.Errorf("%s %s had not returned: %w", st.actor, st.verb.name, err)
+}
+
+// write appends a call.
+func (d *director) write(p *process, st *step, r *reply) *event.Call {
+	c := &event.Call{Actor: p.name, FD: st.op.FD, RecvQ: -1, At: st.at, Want: st.want, Thread: st.background}
+	fill(c, st, r)
+	if s := p.sockets[st.op.FD]; s != nil && st.op.Verb != "accept" {
+		c.Socket, c.Local, c.Remote = s.cookie, s.local, s.remote
+	}
+	d.calls = append(d.calls, c)
+	d.last = c
+	d.pair(c.Local, c.Remote)
+	return c
+}
+
+// fill copies what the actor said of its call.
+func fill(c *event.Call, st *step, r *reply) {
+	c.PID, c.TID = r.PID, r.TID
+	c.Name, c.Args = st.op.Verb, formatArgs(st)
+	c.Ret, c.Errno = r.Ret, errnoName(r.Errno)
+	c.Start, c.End = event.Time(r.Start), event.Time(r.End)
+	c.Blocked = r.Blocked
+	if r.Cookie != 0 {
+		c.Socket = r.Cookie
+	}
+	if r.Local.IsValid() {
+		c.Local = r.Local
+	}
+	if r.Remote.IsValid() {
+		c.Remote = r.Remote
+	}
+	switch c.Name {
+	case "close", "shutdown":
+		c.RecvQ = r.RecvQ
+	case "connect":
+		if st.unspec {
+			c.RecvQ = r.RecvQ
+		}
+	case "accept":
+		if r.Errno == 0 {
+			c.Accepted = int(r.Ret)
+		}
+	case "filter":
+		c.Name = "setsockopt"
+	}
+	c.Peek = slices.Contains(st.op.Words, "MSG_PEEK")
+	c.Text = callText(st, r)
+}
+
+// shownText is how much of a payload a recording keeps, unless the script compares more.
+const shownText = 256
+
+func callText(st *step, r *reply) string {
+	limit := max(shownText, len(st.want))
+	switch st.op.Verb {
+	case "send":
+		if r.Errno == 0 {
+			return string(st.op.Text[:min(len(st.op.Text), int(r.Ret), limit)])
+		}
+	case "recv":
+		return string(r.Data[:min(len(r.Data), limit)])
+	}
+	return r.Text
+}
+
+// pair remembers a connection's two ends, whose states are sampled from now on.
+func (d *director) pair(local, remote netip.AddrPort) {
+	if !local.IsValid() || !remote.IsValid() || local.Port() == 0 || remote.Port() == 0 {
+		return
+	}
+	known := slices.ContainsFunc(d.pairs, func(p [2]netip.AddrPort) bool {
+		return p == [2]netip.AddrPort{local, remote} || p == [2]netip.AddrPort{remote, local}
+	})
+	if !known {
+		d.pairs = append(d.pairs, [2]netip.AddrPort{local, remote})
+	}
+}
+
+// counters returns the kernel's counters where they count this run alone, else nil.
+func (d *director) counters() kernel.Counters {
+	if !d.opt.Private {
+		return nil
+	}
+	c, err := kernel.ReadCounters()
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// after waits until the capture has seen what the call did, and asks the kernel for both
+// ends' states.
+func (d *director) after(ctx context.Context, c *event.Call, before kernel.Counters) error {
+	if err := d.capture.Barrier(ctx); err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	if before != nil {
+		if now := d.counters(); now != nil {
+			c.Counters = now.Since(before)
+		}
+	}
+	return d.sample(c)
+}
+
+func (d *director) sample(c *event.Call) error {
+	for _, pair := range d.pairs {
+		for _, end := range [][2]netip.AddrPort{pair, {pair[1], pair[0]}} {
+			s, err := d.diag.Sample(end[0], end[1])
+			if err != nil {
+				return fmt.Errorf("sample %s: %w", end[0], err)
+			}
+			c.Samples = append(c.Samples, s)
+		}
+	}
+	return nil
+}
+
+// formatArgs writes what follows the descriptor, as strace would for one who reads it.
+func formatArgs(st *step) string {
+	o := &st.op
+	switch o.Verb {
+	case "bind", "connect":
+		if st.unspec {
+			return "AF_UNSPEC"
+		}
+		return o.Addr
+	case "listen", "exit":
+		return fmt.Sprint(o.Size)
+	case "send", "recv":
+		return strings.Join(append([]string{fmt.Sprintf("%d bytes", o.Size)}, o.Words...), ", ")
+	case "shutdown":
+		return "SHUT_" + o.Words[0]
+	case "setsockopt":
+		return o.Option + ", " + formatValue(o)
+	case "getsockopt":
+		return o.Option
+	case "poll":
+		return strings.Join(o.Words, "|") + ", " + o.Timeout.String()
+	case "filter":
+		if len(o.Words) == 0 {
+			return "SO_DETACH_FILTER"
+		}
+		return "SO_ATTACH_FILTER, drop " + strings.Join(o.Words, " ")
+	}
+	return strings.Join(o.Words, "|")
+}
+
+func formatValue(o *op) string {
+	switch {
+	case optionTable[o.Option] == lingerOption && o.Value == lingerOff:
+		return "{l_onoff=0, l_linger=0}"
+	case optionTable[o.Option] == lingerOption:
+		return fmt.Sprintf("{l_onoff=1, l_linger=%d}", o.Value)
+	case len(o.Words) == 1:
+		return o.Words[0]
+	}
+	return fmt.Sprint(o.Value)
+}

@@ -1,0 +1,226 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/analyze/event"
+	"closecap/capture/decode"
+	"closecap/capture/kernel"
+	"closecap/capture/live"
+)
+
+// Run runs the script here: this process must be in the right network namespace already and
+// may capture there. Its program must call ActorMain first in main.
+//
+// It always returns what was recorded, together with the error that ended the run; after it
+// no actor lives. ctx ends the run as the deadline does.
+func Run(ctx context.Context, s *Script, opt Options) (*event.Recording, error) {
+	rec := &event.Recording{Run: event.Run{
+		Scenario: s.Name, Remember: s.Remember, Explains: s.Explains,
+		Source: "lo", Kernel: kernel.Release(), Netns: "host", SameHost: true,
+	}}
+	if opt.Private {
+		rec.Run.Netns = "private"
+	}
+	if s.NeedsPrivate && !opt.Private {
+		return rec, kernel.WithHint(fmt.Errorf("run %s: sysctl and drop work in a private network namespace only", s.Name),
+			"closecap run --private "+s.Name)
+	}
+	if opt.Timeout == 0 {
+		opt.Timeout = defaultTimeout
+	}
+	d := &director{script: s, opt: opt, host: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	if opt.IPv6 {
+		d.host = netip.IPv6Loopback()
+	}
+	late := fmt.Errorf("no end after %v: %w", opt.Timeout, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeoutCause(ctx, opt.Timeout, late)
+	defer cancel()
+	return rec, d.record(ctx, rec)
+}
+
+// record opens the evidence, runs the script and puts the recording together.
+func (d *director) record(ctx context.Context, rec *event.Recording) (err error) {
+	if d.base, err = choosePort(d.host, d.script, d.opt); err != nil {
+		return err
+	}
+	if d.diag, err = kernel.OpenDiag(); err != nil {
+		return err
+	}
+	defer d.diag.Close()
+	if d.capture, err = live.Open(live.Options{Ports: d.ports()}); err != nil {
+		return err
+	}
+	d.capture.Start(func(p *event.Packet) { rec.Packets = append(rec.Packets, *p) })
+	defer d.endAll()
+	before := d.counters()
+	err = errors.Join(kernel.DropPrivileges(), d.startAll(ctx))
+	if err == nil {
+		err = d.capture.Barrier(ctx)
+	}
+	if err == nil {
+		err = d.steps(ctx)
+	}
+	return errors.Join(err, d.finishCapture(ctx, rec, before))
+}
+
+// settleTime bounds the last barrier, which comes after the deadline too.
+const settleTime = 2 * time.Second
+
+// finishCapture ends the capture before the actors end, so that what their end sends is no
+// part of the recording.
+func (d *director) finishCapture(ctx context.Context, rec *event.Recording, before kernel.Counters) error {
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := d.capture.Barrier(settle)
+	if before != nil {
+		if after := d.counters(); after != nil {
+			rec.Run.Counters = after.Since(before)
+		}
+	}
+	stats, stopErr := d.capture.Stop()
+	rec.Run.Dropped = stats.Dropped + stats.InterfaceDropped
+	d.assemble(rec)
+	return errors.Join(err, stopErr)
+}
+
+// assemble numbers what was recorded and decodes the packets.
+func (d *director) assemble(rec *event.Recording) {
+	rec.Calls = make([]event.Call, len(d.calls))
+	for i, c := range d.calls {
+		c.ID = i + 1
+		rec.Calls[i] = *c
+	}
+	place := make(map[int]int) // order of writing -> row
+	numberRows(rec, place)
+	for _, e := range d.expects {
+		if e.after != nil {
+			e.After = place[e.after.ID]
+		}
+		rec.Expectations = append(rec.Expectations, e.Expectation)
+	}
+	decoder := decode.New()
+	for i := range rec.Packets {
+		var s event.Segment
+		if decoder.Segment(&rec.Packets[i], &s) == decode.TCP {
+			rec.Segments = append(rec.Segments, s)
+		}
+	}
+	if len(rec.Packets) > 0 {
+		rec.Run.LinkType = linkTypeName(rec.Packets[0].LinkType)
+	}
+}
+
+func linkTypeName(n uint16) string {
+	if n == 1 {
+		return "EN10MB"
+	}
+	return fmt.Sprintf("LINKTYPE %d", n)
+}
+
+// ports returns every port that the script can use.
+func (d *director) ports() []uint16 {
+	ports := []uint16{d.base}
+	for _, st := range d.script.steps {
+		if p := st.port.resolve(d.base); p != d.base {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+// startAll starts the actors side by side.
+func (d *director) startAll(ctx context.Context) error {
+	for _, name := range d.script.actors {
+		p, err := startProcess(name)
+		if err != nil {
+			return err
+		}
+		d.processes = append(d.processes, p)
+	}
+	for _, p := range d.processes {
+		if _, err := p.hello(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endAll kills the actors that still run. Children go before their parents, which reap them.
+func (d *director) endAll() {
+	for i := len(d.processes) - 1; i >= 0; i-- {
+		d.processes[i].end()
+	}
+}
+
+// Ports that are picked lie below the range that the kernel gives to clients.
+const (
+	privatePort = 5000
+	lowestPort  = 20000
+	portsTried  = 12000
+)
+
+// choosePort returns the server's port: the one asked for if it is free, else one that is,
+// with all that the script names beside it.
+func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
+	if opt.Port != 0 {
+		return opt.Port, free(host, opt.Port, true)
+	}
+	if opt.Private {
+		return privatePort, nil
+	}
+	first := uint64(now())
+	for i := range uint64(portsTried) {
+		base := uint16(lowestPort + (first/1000+i*(maxOffset+1))%portsTried)
+		if allFree(host, base, s) {
+			return base, nil
+		}
+	}
+	return 0, fmt.Errorf("find a free port on %s: none from %d to %d", host, lowestPort, lowestPort+portsTried)
+}
+
+func allFree(host netip.Addr, base uint16, s *Script) bool {
+	for _, st := range s.steps {
+		if !st.port.absolute && free(host, st.port.resolve(base), false) != nil {
+			return false
+		}
+	}
+	return free(host, base, false) == nil
+}
+
+// free returns nil if a listener can be had on the port; reuse allows ports on which
+// connections wait in TIME_WAIT.
+func free(host netip.Addr, port uint16, reuse bool) error {
+	addr := netip.AddrPortFrom(host, port).String()
+	fd, err := unix.Socket(int(family(host.Is6())), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	defer unix.Close(fd)
+	if reuse {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	}
+	var sa unix.Sockaddr = &unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}}
+	if host.Is6() {
+		sa = &unix.SockaddrInet6{Port: int(port), Addr: host.As16()}
+	}
+	err = unix.Bind(fd, sa)
+	if err == nil {
+		err = unix.Listen(fd, 1)
+	}
+	if err != nil {
+		return portInUse(addr, err)
+	}
+	return nil
+}
+
+func portInUse(addr string, err error) error {
+	return kernel.WithHint(fmt.Errorf("listen on %s: %w", addr, err),
+		"leave --port out and a free port is picked; ss -tlnp shows who listens")
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"closecap/analyze/event"
+	"closecap/capture/kernel"
+)
+
+// ActorMain does nothing: there are no actors here.
+func ActorMain() {}
+
+// Run is not supported here.
+func Run(_ context.Context, s *Script, _ Options) (*event.Recording, error) {
+	err := fmt.Errorf("run %s: %w: scenarios need Linux", s.Name, errors.ErrUnsupported)
+	return &event.Recording{Run: event.Run{Scenario: s.Name}}, kernel.WithHint(err,
+		"closecap analyze --sample "+s.Name+" shows a recording of it")
+}

@@ -1,0 +1,139 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// scope follows a script line by line and knows which actors and named sockets exist, so
+// that a misspelt name is found before anything runs. A closed socket keeps its name: using
+// it again is a lesson (EBADF), not a mistake.
+type scope struct {
+	sockets map[string]map[string]bool // actor -> socket names
+	pending map[string]int             // actor -> background calls not joined
+	gone    map[string]bool
+	initial []string
+}
+
+func newScope() *scope {
+	s := &scope{
+		sockets: make(map[string]map[string]bool),
+		pending: make(map[string]int),
+		gone:    make(map[string]bool),
+	}
+	s.add("client")
+	s.add("server")
+	s.initial = []string{"client", "server"}
+	return s
+}
+
+func (s *scope) add(actor string)      { s.sockets[actor] = make(map[string]bool) }
+func (s *scope) has(actor string) bool { return s.sockets[actor] != nil }
+func (s *scope) names() []string       { return sortedKeys(s.sockets) }
+func (s *scope) alive(name string) error {
+	if !s.has(name) {
+		return unknownWord("actor", name, s.names())
+	}
+	if s.gone[name] {
+		return fmt.Errorf("%s no longer runs here", name)
+	}
+	return nil
+}
+
+func (s *scope) directive(st *step) error {
+	switch st.directive {
+	case "actor":
+		if s.has(st.other) {
+			return fmt.Errorf("there already is an actor %s", st.other)
+		}
+		s.add(st.other)
+		s.initial = append(s.initial, st.other)
+	case "kill":
+		if err := s.alive(st.actor); err != nil {
+			return err
+		}
+		s.gone[st.actor] = true
+	case "drop", "pass":
+		if err := s.alive(st.actor); err != nil {
+			return err
+		}
+		return s.open(st)
+	case "until":
+		if !s.has(st.actor) {
+			return unknownWord("actor", st.actor, s.names())
+		}
+		return s.open(st)
+	}
+	return nil
+}
+
+func (s *scope) call(st *step) error {
+	if err := s.alive(st.actor); err != nil {
+		return err
+	}
+	if st.verb.name == "listen" && st.socket == "" {
+		st.socket = listenerName
+	}
+	if st.verb.use == noSocket && st.socket != "" {
+		return fmt.Errorf("%s concerns the whole process: write %s %s", st.verb.name, st.actor, st.verb.name)
+	}
+	mine := s.sockets[st.actor]
+	switch st.verb.name {
+	case "accept":
+		if !mine[st.other] {
+			return fmt.Errorf("%s has no socket %s to accept from%s", st.actor, st.other, s.opened(st.actor))
+		}
+	case "dup":
+		if err := s.open(st); err != nil {
+			return err
+		}
+		mine[st.other] = true
+		return nil
+	case "fork":
+		if s.has(st.other) {
+			return fmt.Errorf("there already is an actor %s", st.other)
+		}
+		s.sockets[st.other] = maps.Clone(mine)
+	case "exit":
+		s.gone[st.actor] = true
+	case "join":
+		if s.pending[st.actor]--; s.pending[st.actor] < 0 {
+			return fmt.Errorf("%s has no call to join: %s& begins one", st.actor, st.actor)
+		}
+	}
+	if st.background {
+		s.pending[st.actor]++
+	}
+	switch st.verb.use {
+	case opensSocket, makesSocket:
+		mine[st.socket] = true
+	case usesSocket:
+		return s.open(st)
+	}
+	return nil
+}
+
+// open returns an error unless an earlier line opened the step's socket.
+func (s *scope) open(st *step) error {
+	if s.sockets[st.actor][st.socket] {
+		return nil
+	}
+	what := "no connection yet"
+	if st.socket != "" {
+		what = "no socket " + st.socket
+	}
+	return fmt.Errorf("%s has %s%s", st.actor, what, s.opened(st.actor))
+}
+
+func (s *scope) opened(actor string) string {
+	var names []string
+	for _, n := range slices.Sorted(maps.Keys(s.sockets[actor])) {
+		names = append(names, strings.TrimSuffix(actor+":"+n, ":"))
+	}
+	if names == nil {
+		return ""
+	}
+	return " (it has " + strings.Join(names, ", ") + ")"
+}

@@ -1,0 +1,286 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/analyze/event"
+	"closecap/capture/kernel"
+)
+
+// directiveRuns does what the directives of directiveTable say.
+var directiveRuns = map[string]func(d *director, ctx context.Context, st *step) error{
+	"actor":  func(*director, context.Context, *step) error { return nil }, // started before the first line
+	"expect": (*director).runExpect,
+	"wait":   (*director).runWait,
+	"until":  (*director).runUntil,
+	"drop":   (*director).runFilter,
+	"pass":   (*director).runFilter,
+	"kill":   (*director).runKill,
+	"sysctl": (*director).runSysctl,
+}
+
+// specialRuns are the calls that are more than an order to one actor and its reply.
+var specialRuns = map[string]func(d *director, ctx context.Context, p *process, st *step) error{
+	"fork": (*director).runFork,
+	"exec": (*director).runExec,
+	"exit": (*director).runExit,
+	"join": (*director).runJoin,
+}
+
+func (d *director) runExpect(_ context.Context, st *step) error {
+	d.expects = append(d.expects, expected{st.expect, d.last})
+	return nil
+}
+
+// own writes down what the experiment itself did; such a call has no actor.
+func (d *director) own(st *step, name, args string, start int64) *event.Call {
+	c := &event.Call{
+		PID: os.Getpid(), TID: os.Getpid(), FD: -1, RecvQ: -1, Name: name, Args: args, At: st.at,
+		Start: event.Time(start), End: event.Time(now()),
+	}
+	d.calls = append(d.calls, c)
+	d.last = c
+	return c
+}
+
+func (d *director) runWait(ctx context.Context, st *step) error {
+	before, start := d.counters(), now()
+	timer := time.NewTimer(st.duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return fmt.Errorf("wait %v: %w", st.duration, context.Cause(ctx))
+	}
+	c := d.own(st, "wait", st.duration.String(), start)
+	c.Blocked = true
+	return d.after(ctx, c, before)
+}
+
+// untilPause is how long until waits between two questions to the kernel.
+const untilPause = 500 * time.Microsecond
+
+func (d *director) runUntil(ctx context.Context, st *step) error {
+	p, err := d.process(st.actor)
+	if err != nil {
+		return err
+	}
+	s := p.known[st.socket]
+	if s == nil || !s.remote.IsValid() {
+		return fmt.Errorf("%s is no connection", strings.TrimSuffix(st.actor+":"+st.socket, ":"))
+	}
+	before, start := d.counters(), now()
+	pause := time.NewTicker(untilPause)
+	defer pause.Stop()
+	var got event.Sample
+	for {
+		if got, err = d.diag.Sample(s.local, s.remote); err != nil {
+			return fmt.Errorf("sample %s: %w", s.local, err)
+		}
+		if got.State == st.state {
+			break
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s is in %s, not in %s: %w", st.actor, got.State, st.state, context.Cause(ctx))
+		}
+	}
+	target := strings.TrimSuffix(st.actor+":"+st.socket, ":")
+	c := d.own(st, "until", target+" "+st.state.String(), start)
+	c.Samples = append(c.Samples, got)
+	return d.after(ctx, c, before)
+}
+
+func (d *director) runFilter(ctx context.Context, st *step) error {
+	p, err := d.process(st.actor)
+	if err != nil {
+		return err
+	}
+	call := *st
+	call.verb = &verb{name: st.directive, use: opensSocket}
+	call.op = op{Verb: "filter", Words: st.op.Words}
+	call.directive = ""
+	return d.call(ctx, p, &call)
+}
+
+func (d *director) runSysctl(ctx context.Context, st *step) error {
+	before, start := d.counters(), now()
+	if err := kernel.SetSysctl(st.setting[0], st.setting[1]); err != nil {
+		return err
+	}
+	c := d.own(st, "sysctl", st.setting[0]+" "+st.setting[1], start)
+	return d.after(ctx, c, before)
+}
+
+func (d *director) runKill(ctx context.Context, st *step) error {
+	p, err := d.process(st.actor)
+	if err != nil {
+		return err
+	}
+	queues := d.queues(p)
+	before, start := d.counters(), now()
+	if err := p.kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", st.actor, err)
+	}
+	return d.ended(ctx, p, st, endedProcess{"kill", "SIGKILL", start, p.pid, queues, before})
+}
+
+func (d *director) runExit(ctx context.Context, p *process, st *step) error {
+	queues := d.queues(p)
+	before := d.counters()
+	begun, err := d.begin(ctx, p, st)
+	if err != nil {
+		return err
+	}
+	return d.ended(ctx, p, st, endedProcess{"exit", strconv.Itoa(st.op.Size), begun.Start, begun.TID, queues, before})
+}
+
+// begin orders a call that may end the actor, and returns what it says before it.
+func (d *director) begin(ctx context.Context, p *process, st *step) (*reply, error) {
+	replies, err := p.order(d.resolve(p, st), -1)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.await(ctx, replies)
+	if err != nil {
+		return nil, stuck(st, err)
+	}
+	return &r, nil
+}
+
+// endedProcess is how a process ended.
+type endedProcess struct {
+	name, args string
+	start      int64
+	tid        int
+	queues     map[int]int // descriptor -> bytes unread before
+	before     kernel.Counters
+}
+
+// ended waits for the end of a process and writes one call for each socket that it held.
+func (d *director) ended(ctx context.Context, p *process, st *step, e endedProcess) error {
+	select {
+	case <-p.dead:
+	case <-ctx.Done():
+		return fmt.Errorf("%s %s: %w", p.name, e.name, context.Cause(ctx))
+	}
+	held := p.sockets
+	p.sockets = nil
+	return d.closedAll(ctx, p, st, e, held)
+}
+
+// closedAll writes one call for each socket that a process gave up at once, or one without
+// a socket when it gave up none.
+func (d *director) closedAll(ctx context.Context, p *process, st *step, e endedProcess, held map[int]*socket) error {
+	end := event.Time(now())
+	base := event.Call{
+		Actor: p.name, PID: p.pid, TID: e.tid, FD: -1, RecvQ: -1, Name: e.name, Args: e.args,
+		At: st.at, Want: st.want, Start: event.Time(e.start), End: end,
+	}
+	var all []*event.Call
+	for _, fd := range slices.Sorted(maps.Keys(held)) {
+		s, c := held[fd], base
+		c.FD, c.Socket, c.Local, c.Remote = fd, s.cookie, s.local, s.remote
+		if n, ok := e.queues[fd]; ok {
+			c.RecvQ = n
+		}
+		c.Holders = d.holders(s, nil, -1)
+		all = append(all, &c)
+	}
+	if all == nil {
+		all = []*event.Call{&base}
+	}
+	d.calls = append(d.calls, all...)
+	d.last = all[len(all)-1]
+	if err := d.after(ctx, all[0], e.before); err != nil {
+		return err
+	}
+	for _, c := range all[1:] {
+		c.Samples = all[0].Samples
+	}
+	return nil
+}
+
+// queues returns what lies unread in each connection of p.
+func (d *director) queues(p *process) map[int]int {
+	found := make(map[int]int)
+	for fd, s := range p.sockets {
+		if !s.remote.IsValid() {
+			continue
+		}
+		if sample, err := d.diag.Sample(s.local, s.remote); err == nil {
+			found[fd] = sample.RecvQ
+		}
+	}
+	return found
+}
+
+func (d *director) runFork(ctx context.Context, p *process, st *step) error {
+	child, other, err := newProcess(st.other)
+	if err != nil {
+		return err
+	}
+	child.sockets, child.names = maps.Clone(p.sockets), maps.Clone(p.names)
+	child.known = maps.Clone(p.known)
+	before := d.counters()
+	o := d.resolve(p, st)
+	o.Words = []string{st.other}
+	o.Keep = slices.Sorted(maps.Keys(p.sockets))
+	replies, err := p.order(o, other)
+	_ = unix.Close(other)
+	if err != nil {
+		return err
+	}
+	r, err := p.await(ctx, replies)
+	if err != nil {
+		return stuck(st, err)
+	}
+	c := d.write(p, st, &r)
+	if r.Errno != 0 {
+		_ = unix.Close(child.control)
+		return callError(st, &r)
+	}
+	if err := child.attach(int(r.Ret)); err != nil {
+		return err
+	}
+	d.processes = append(d.processes, child)
+	if _, err := child.hello(ctx); err != nil {
+		return err
+	}
+	return d.after(ctx, c, before)
+}
+
+func (d *director) runExec(ctx context.Context, p *process, st *step) error {
+	queues := d.queues(p)
+	before := d.counters()
+	begun, err := d.begin(ctx, p, st)
+	if err != nil {
+		return err
+	}
+	if !begun.Begun {
+		d.write(p, st, begun)
+		return callError(st, begun)
+	}
+	fresh, err := p.hello(ctx)
+	if err != nil {
+		return err
+	}
+	lost := make(map[int]*socket)
+	for fd, s := range p.sockets {
+		if !slices.Contains(fresh.Open, fd) {
+			lost[fd] = s
+			delete(p.sockets, fd)
+		}
+	}
+	return d.closedAll(ctx, p, st, endedProcess{"exec", "", begun.Start, begun.TID, queues, before}, lost)
+}
