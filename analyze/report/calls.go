@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ type callRow struct {
 	connection int
 	call       *analyze.Call // nil for segments without a call
 	segments   []*analyze.Segment
+	shared     []string                // of segments that stand under another call already
 	states     map[analyze.Side]string // the kernel's, or else the inferred ones
 }
 
@@ -26,7 +28,8 @@ type callRow struct {
 // out: one that a call names goes under that call, every other gets a row.
 func callRows(r *analyze.Result) []callRow {
 	bySegment := map[uint64]*analyze.Segment{}
-	owner := map[uint64]int{} // frame to connection
+	owner := map[uint64]int{}     // frame to connection
+	underCall := map[uint64]int{} // frame to the call it stands under
 	for _, c := range r.Connections {
 		for _, s := range c.Segments {
 			bySegment[s.Frame] = s
@@ -37,9 +40,13 @@ func callRows(r *analyze.Result) []callRow {
 	for _, call := range r.Calls {
 		row := callRow{id: call.ID, time: call.Start, connection: call.Connection, call: call}
 		for _, f := range call.Caused {
-			if s := bySegment[f]; s != nil {
+			switch s := bySegment[f]; {
+			case s != nil:
 				row.segments = append(row.segments, s)
+				underCall[f] = call.ID
 				delete(bySegment, f)
+			case underCall[f] != 0:
+				row.shared = append(row.shared, fmt.Sprintf("(frame %d, also for #%d)", f, underCall[f]))
 			}
 		}
 		rows = append(rows, row)
@@ -93,9 +100,9 @@ func fillStates(rows []callRow, r *analyze.Result) {
 		if c == nil {
 			continue
 		}
-		until := rows[i].time
-		for _, s := range rows[i].segments {
-			until = max(until, s.Time)
+		until := event.Time(math.MaxInt64)
+		if i+1 < len(rows) {
+			until = rows[i+1].time - 1
 		}
 		rows[i].states = map[analyze.Side]string{
 			analyze.Client: stateAt(c.States.Client, until),
@@ -107,6 +114,9 @@ func fillStates(rows []callRow, r *analyze.Result) {
 func hasKernelStates(r *analyze.Result) bool {
 	return slices.ContainsFunc(r.Calls, func(c *analyze.Call) bool { return len(c.States) > 0 })
 }
+
+// inferredStates stands under a table whose states no kernel was asked for.
+var inferredStates = line{text: "The states are inferred from the packets.", style: dim}
 
 // stateAt returns the last state entered up to t.
 func stateAt(changes []analyze.StateChange, t event.Time) string {
@@ -122,7 +132,16 @@ func stateAt(changes []analyze.StateChange, t event.Time) string {
 // calls draws the calls table in the widest layout that fits.
 func (p *printer) calls(r *analyze.Result) error {
 	rows := callRows(r)
-	return p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
+	err := p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
+	if err == nil && !hasKernelStates(r) && len(r.Connections) > 0 {
+		err = p.print(inferredStates)
+	}
+	for _, c := range r.Connections {
+		if err == nil {
+			err = p.omitted(c)
+		}
+	}
+	return err
 }
 
 // callLayout says how the calls table's columns are put together.
@@ -137,7 +156,7 @@ type callLayout struct {
 var callLayouts = []callLayout{
 	{call: 24, wire: 30},
 	{call: 22, wire: 26, joinStates: true},
-	{call: 20, wire: 20, joinStates: true, joinResult: true},
+	{call: 18, wire: 18, joinStates: true, joinResult: true},
 	{call: 10, wire: 10, noStates: true, joinResult: true},
 }
 
@@ -148,16 +167,12 @@ func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
 		g.columns = append(g.columns, column{title: "result", min: 14})
 	}
 	g.columns = append(g.columns, column{title: "wire events it caused", min: l.wire})
-	client, server := "client", "server"
-	if !hasKernelStates(r) {
-		client, server = "client (inferred)", "server (inferred)"
-	}
 	switch {
 	case l.noStates:
 	case l.joinStates:
 		g.columns = append(g.columns, column{title: "client\nserver"})
 	default:
-		g.columns = append(g.columns, column{title: client}, column{title: server})
+		g.columns = append(g.columns, column{title: "client"}, column{title: "server"})
 	}
 	shown := map[stateKey]string{}
 	base := baseTime(r)
@@ -188,7 +203,10 @@ func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown m
 	}
 	cells := []cell{text(id), text(milliseconds(row.time, base)), text(conn)}
 	if l.joinResult {
-		cells = append(cells, append(call, prefixed("= ", result)...))
+		if row.call != nil && returned(row.call) {
+			result = prefixed("= ", result)
+		}
+		cells = append(cells, append(call, result...))
 	} else {
 		cells = append(cells, call, result)
 	}
@@ -224,6 +242,9 @@ func wireCell(row callRow) cell {
 			continue
 		}
 		c = append(c, wireEvent(run[0]))
+	}
+	for _, s := range row.shared {
+		c = append(c, line{text: s, style: dim, hang: 1})
 	}
 	if row.call == nil {
 		return c

@@ -60,7 +60,7 @@ func receives(name string) bool {
 // resultLine writes what a call returned and which frames made it return.
 func resultLine(c *analyze.Call) line {
 	l := line{text: resultWords(c), hang: 2}
-	if c.End == 0 && c.Start != 0 {
+	if !returned(c) {
 		return line{text: "did not return", style: warn}
 	}
 	if c.Errno != "" {
@@ -74,6 +74,9 @@ func resultLine(c *analyze.Call) line {
 	}
 	return l
 }
+
+// returned reports whether c had returned when the recording ended.
+func returned(c *analyze.Call) bool { return c.End != 0 || c.Start == 0 }
 
 func resultWords(c *analyze.Call) string {
 	switch {

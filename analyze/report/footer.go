@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"closecap/analyze"
@@ -61,6 +62,9 @@ func (p *printer) footer(r *analyze.Result) error {
 		lines = append(lines,
 			line{text: fmt.Sprintf("expected: %s (%s)", Safe(e.Text), Safe(e.At)), style: bad, hang: len("expected: ")},
 			line{text: "seen:     " + Safe(e.Got), style: bad, hang: len("expected: ")})
+	}
+	if len(r.Expectations) > 0 && !slices.ContainsFunc(r.Expectations, func(e analyze.Expectation) bool { return !e.OK }) {
+		lines = append(lines, line{text: fmt.Sprintf("as expected: %d of %[1]d", len(r.Expectations)), style: dim})
 	}
 	if r.Explains != "" {
 		lines = append(lines, line{text: "more: closecap explain " + Safe(r.Explains), style: dim, hang: 2})

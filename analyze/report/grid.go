@@ -18,6 +18,15 @@ type column struct {
 	right bool
 }
 
+// heading is the title as a cell.
+func (c column) heading() cell {
+	var title cell
+	for part := range strings.SplitSeq(c.title, "\n") {
+		title = append(title, line{text: part, style: bold})
+	}
+	return title
+}
+
 // line is one line of a cell before wrapping. What wraps starts under hang.
 type line struct {
 	text  string
@@ -63,44 +72,9 @@ func (g *grid) isEmpty(i int) bool {
 	return true
 }
 
-// widths returns the columns' widths that fit into total characters, lines included, and
-// whether they do.
-func (g *grid) widths(opt Options) (widths []int, fits bool) {
-	widths = make([]int, len(g.columns))
-	sum := 1 + 3*len(g.columns)
-	for i, c := range g.columns {
-		for title := range strings.SplitSeq(c.title, "\n") {
-			widths[i] = max(widths[i], textWidth(title))
-		}
-		for _, row := range g.rows {
-			for _, l := range row[i] {
-				widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
-			}
-		}
-		sum += widths[i]
-	}
-	if opt.Width <= 0 {
-		return widths, true
-	}
-	for sum > opt.Width {
-		widest := -1
-		for i, c := range g.columns {
-			if c.min > 0 && widths[i] > c.min && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
-		}
-		if widest < 0 {
-			return widths, false
-		}
-		widths[widest]--
-		sum--
-	}
-	return widths, true
-}
-
 // write draws the grid at the given column widths.
 func (g *grid) write(w io.Writer, widths []int, opt Options) error {
-	t := newTable(w, g.columns, opt)
+	t := newTable(w, g.columns, widths, opt)
 	for _, row := range g.rows {
 		cells := make([]string, len(row))
 		for i, c := range row {
@@ -116,19 +90,15 @@ func (g *grid) write(w io.Writer, widths []int, opt Options) error {
 	return nil
 }
 
-func newTable(w io.Writer, columns []column, opt Options) *tablewriter.Table {
+func newTable(w io.Writer, columns []column, widths []int, opt Options) *tablewriter.Table {
 	symbols := tw.StyleASCII
 	if opt.Box {
 		symbols = tw.StyleLight
 	}
 	var titles []string
 	var aligns []tw.Align
-	for _, c := range columns {
-		var title cell
-		for part := range strings.SplitSeq(c.title, "\n") {
-			title = append(title, line{text: part, style: bold})
-		}
-		titles = append(titles, title.wrap(0, opt))
+	for i, c := range columns {
+		titles = append(titles, c.heading().wrap(widths[i], opt))
 		align := tw.AlignLeft
 		if c.right {
 			align = tw.AlignRight

@@ -13,6 +13,7 @@ type listLayout struct {
 	joinEnds   bool // both addresses in one column
 	joinEnding bool // closer and cause stand with the ending
 	lean       bool // neither start nor half-close
+	bare       bool // no bytes either, lost ones stand with the ending
 }
 
 var listLayouts = []listLayout{
@@ -20,6 +21,7 @@ var listLayouts = []listLayout{
 	{joinEnding: true},
 	{joinEnding: true, joinEnds: true},
 	{joinEnding: true, joinEnds: true, lean: true},
+	{joinEnding: true, joinEnds: true, lean: true, bare: true},
 }
 
 // list draws one row for each connection.
@@ -36,20 +38,26 @@ func (p *printer) list(connections []*analyze.Connection) error {
 func (l listLayout) columns() []column {
 	columns := []column{{title: "#", right: true}}
 	if l.joinEnds {
-		columns = append(columns, column{title: "client → server", min: 17})
+		columns = append(columns, column{title: "client → server", min: 20})
 	} else {
 		columns = append(columns, column{title: "client"}, column{title: "server"})
 	}
 	if !l.lean {
 		columns = append(columns, column{title: "start (UTC)"})
 	}
-	columns = append(columns, column{title: "lasted", right: true}, column{title: "bytes →", right: true},
-		column{title: "bytes ←", right: true}, column{title: "ending", min: 11})
+	columns = append(columns, column{title: "lasted", right: true})
+	if !l.bare {
+		columns = append(columns, column{title: "bytes →", right: true}, column{title: "bytes ←", right: true})
+	}
+	columns = append(columns, column{title: "ending", min: 12})
 	if !l.joinEnding {
 		columns = append(columns, column{title: "first closer"}, column{title: "reset cause"})
 	}
 	if !l.lean {
 		columns = append(columns, column{title: "half-close", right: true})
+	}
+	if l.bare {
+		return columns
 	}
 	return append(columns, column{title: "lost", right: true})
 }
@@ -64,7 +72,10 @@ func (l listLayout) row(c *analyze.Connection) []cell {
 	if !l.lean {
 		cells = append(cells, text(strings.TrimSuffix(clock(c.Start), " UTC")))
 	}
-	cells = append(cells, text(together(span(c.End.Sub(c.Start)))), text(grouped(c.Bytes.Client)), text(grouped(c.Bytes.Server)))
+	cells = append(cells, text(together(span(c.End.Sub(c.Start)))))
+	if !l.bare {
+		cells = append(cells, text(grouped(c.Bytes.Client)), text(grouped(c.Bytes.Server)))
+	}
 	cells = append(cells, l.endingCells(c)...)
 	if !l.lean {
 		half := ""
@@ -72,6 +83,9 @@ func (l listLayout) row(c *analyze.Connection) []cell {
 			half = together(span(event.Time(c.HalfClose.NS).Sub(0)))
 		}
 		cells = append(cells, text(half))
+	}
+	if l.bare {
+		return cells
 	}
 	lost := ""
 	if n := lostBytes(c); n > 0 {
@@ -93,8 +107,13 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 	switch {
 	case cause != "" && c.Ending == analyze.WasReset:
 		words += " by " + string(c.Reset.By) + ": " + cause
+	case c.Simultaneous:
+		words += ", both at once"
 	case closer != "":
-		words += ", " + closer
+		words += ", " + closer + " first"
+	}
+	if n := lostBytes(c); n > 0 && l.bare {
+		words += ", lost " + grouped(n)
 	}
 	return []cell{{{text: words, style: st, hang: 2}}}
 }

@@ -60,7 +60,7 @@ func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
 	drew := callByID(calls, c.Reset.Call)
 	switch {
 	case drew != nil && drew.Side == c.Reset.By:
-		lines = append(lines, fmt.Sprintf("%s sent it.", callRef(drew)))
+		lines = append(lines, fmt.Sprintf("%s sent it.", callWords(drew)))
 	case drew != nil:
 		lines = append(lines, answeredSentence(c.Reset, drew))
 	case c.Reset.Trigger != 0:
@@ -76,9 +76,9 @@ func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
 func answeredSentence(reset *analyze.Reset, drew *analyze.Call) string {
 	rst := fmt.Sprintf("frame %d (RST)", reset.Frame)
 	if !sends(drew.Name) || drew.Ret <= 0 {
-		return fmt.Sprintf("%s drew it: %s answers frame %d.", callRef(drew), rst, reset.Trigger)
+		return fmt.Sprintf("%s drew it: %s answers frame %d.", callWords(drew), rst, reset.Trigger)
 	}
-	s := fmt.Sprintf("%s returned %d, but %s answered it", callRef(drew), drew.Ret, rst)
+	s := fmt.Sprintf("%s returned %d, but %s answered it", callWords(drew), drew.Ret, rst)
 	if lost := reset.Lost.AfterClose + reset.Lost.Unacked; lost >= uint64(drew.Ret) {
 		s += fmt.Sprintf(": its %s are lost though the call succeeded", count(uint64(drew.Ret), "byte"))
 	}
@@ -97,12 +97,12 @@ func aftermath(c *analyze.Connection, calls []*analyze.Call) []string {
 		}
 		switch {
 		case call.Errno == "EPIPE" || call.Errno == "ECONNRESET" || call.Errno == "ECONNREFUSED":
-			lines = append(lines, fmt.Sprintf("%s got %s.", callRef(call), call.Errno))
+			lines = append(lines, fmt.Sprintf("%s got %s.", callWords(call), call.Errno))
 		case receives(call.Name) && call.Errno == "" && call.Ret == 0:
-			lines = append(lines, fmt.Sprintf("%s still returned EOF%s.", callRef(call), finWords(c, call)))
+			lines = append(lines, fmt.Sprintf("%s still returned EOF%s.", callWords(call), finWords(c, call)))
 		case receives(call.Name) && call.Ret > 0:
 			lines = append(lines, fmt.Sprintf("%s still returned %s that had come before the RST.",
-				callRef(call), count(uint64(call.Ret), "byte")))
+				callWords(call), count(uint64(call.Ret), "byte")))
 		}
 	}
 	return lines
@@ -138,7 +138,7 @@ func callByID(calls []*analyze.Call, id int) *analyze.Call {
 	return nil
 }
 
-// callRef names a call in a sentence: "server send() #13".
-func callRef(c *analyze.Call) string {
+// callWords names a call in a sentence: "server send() #13".
+func callWords(c *analyze.Call) string {
 	return fmt.Sprintf("%s #%d", callLine(c).text, c.ID)
 }

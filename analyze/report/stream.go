@@ -138,7 +138,16 @@ func (s *Stream) finishList(r *analyze.Result) error {
 	}
 	head := *r
 	head.Connections = nil
-	return inOrder(s.print.header, s.summaryTables, s.print.footer)(&head)
+	return inOrder(s.print.header, s.summaryTables, s.print.hiddenCalls, s.print.footer)(&head)
 }
 
 func (s *Stream) summaryTables(*analyze.Result) error { return s.print.summary(s.summary) }
+
+// hiddenCalls says that calls were recorded which this view does not show.
+func (p *printer) hiddenCalls(r *analyze.Result) error {
+	if len(r.Calls) == 0 {
+		return nil
+	}
+	return p.print(line{style: dim, hang: 2, text: fmt.Sprintf("%s not shown: they are for up to %d connections",
+		count(uint64(len(r.Calls)), "call"), keptConnections)})
+}

@@ -215,7 +215,7 @@ func (s *suspects) words(end event.Time) string {
 	var parts []string
 	for i := len(ageBands) - 1; i >= 0; i-- {
 		if counts[i] > 0 {
-			parts = append(parts, grouped(counts[i])+" "+ageBands[i].words)
+			parts = append(parts, grouped(counts[i])+" for "+ageBands[i].words)
 		}
 	}
 	if kept := uint64(len(s.since)); s.count > kept {

@@ -159,7 +159,11 @@ func timeWaitSentence(c *analyze.Connection) string {
 func timeWaitEnd(t analyze.TimeWait) string {
 	s := ""
 	if len(t.Rearmed) > 0 {
-		s = " (started anew by frame " + frames(t.Rearmed) + ")"
+		noun := "frame "
+		if len(t.Rearmed) > 1 {
+			noun = "frames "
+		}
+		s = " (started anew by " + noun + frames(t.Rearmed) + ")"
 	}
 	frame := ""
 	if t.EndFrame != 0 {

@@ -24,6 +24,9 @@ var wireLayouts = []wireLayout{
 
 // connections draws a table of segments for each connection, its verdict under it.
 func (p *printer) connections(r *analyze.Result) error {
+	if len(r.Connections) == 0 {
+		return p.print(line{text: "no TCP connection in it"})
+	}
 	for i, c := range r.Connections {
 		if i > 0 {
 			if err := p.blank(); err != nil {
@@ -38,6 +41,9 @@ func (p *printer) connections(r *analyze.Result) error {
 		if err := p.wire(c); err != nil {
 			return err
 		}
+		if err := p.print(inferredStates); err != nil {
+			return err
+		}
 		if err := p.verdict(r, c, ""); err != nil {
 			return err
 		}
@@ -47,8 +53,16 @@ func (p *printer) connections(r *analyze.Result) error {
 
 func (p *printer) wire(c *analyze.Connection) error {
 	err := p.table(len(wireLayouts), func(i int) *grid { return wireLayouts[i].grid(c) })
-	if err != nil || c.Omitted == 0 {
+	if err != nil {
 		return err
+	}
+	return p.omitted(c)
+}
+
+// omitted says how many segments the result does not list.
+func (p *printer) omitted(c *analyze.Connection) error {
+	if c.Omitted == 0 {
+		return nil
 	}
 	return p.print(line{text: count(c.Omitted, "further segment") + " of the transfer not listed", style: dim})
 }

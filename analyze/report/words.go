@@ -48,12 +48,9 @@ func count(n uint64, noun string) string {
 	return grouped(n) + " " + noun + "s"
 }
 
-// grouped writes n with commas from 10,000 on.
+// grouped writes n with commas from 1,000 on.
 func grouped(n uint64) string {
 	s := strconv.FormatUint(n, 10)
-	if n < 10000 {
-		return s
-	}
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}

@@ -1,0 +1,90 @@
+package report
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"closecap/analyze"
+)
+
+func TestParseFormat(t *testing.T) {
+	for _, f := range Formats() {
+		if got, err := ParseFormat(string(f)); got != f || err != nil {
+			t.Errorf("ParseFormat(%s) = %v, %v, want itself", f, got, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"jsn":   "did you mean json?",
+		"JSON":  "did you mean json?",
+		"tabel": "did you mean table?",
+		"md":    "did you mean markdown?",
+		"xml":   "known are table, json, ndjson, csv, markdown",
+		"":      "known are table, json, ndjson, csv, markdown",
+	} {
+		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseFormat(%q) = %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestEverySegmentStandsInOneRow(t *testing.T) {
+	for _, r := range []*analyze.Result{halfClosed(), sentAfterClose(), lostFin(), several(), withoutCalls(transfer())} {
+		seen := map[uint64]int{}
+		last := 0
+		for _, row := range callRows(r) {
+			if row.call == nil && len(row.segments) == 0 {
+				t.Errorf("%s: a row without call and segments", r.Scenario)
+			}
+			if row.id != 0 && row.id < last {
+				t.Errorf("%s: call #%d after #%d", r.Scenario, row.id, last)
+			}
+			last = max(last, row.id)
+			for _, s := range row.segments {
+				seen[s.Frame]++
+			}
+		}
+		for _, c := range r.Connections {
+			for _, s := range c.Segments {
+				if seen[s.Frame] != 1 {
+					t.Errorf("%s: frame %d stands in %d rows, want 1", r.Scenario, s.Frame, seen[s.Frame])
+				}
+			}
+		}
+	}
+}
+
+func TestOneSegmentOfTwoCallsIsNamedUnderBoth(t *testing.T) {
+	r := sentAfterClose()
+	r.Calls[7].Caused = []uint64{14}
+	got := render(t, Table, r, Options{})
+	if want := "(frame 14, also for #13)"; !strings.Contains(got, want) {
+		t.Errorf("Write() =\n%s\nwant %q in it", got, want)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errNoSpace }
+
+var errNoSpace = errors.New("no space left on device")
+
+func TestWriteErrorIsReturned(t *testing.T) {
+	for _, f := range Formats() {
+		for _, r := range []*analyze.Result{halfClosed(), manyConnections(3000), withoutCalls(halfClosed())} {
+			if err := Write(fullDisk{}, f, r, Options{}); !errors.Is(err, errNoSpace) {
+				t.Errorf("Write(%s) = %v, want %v", f, err, errNoSpace)
+			}
+		}
+	}
+}
+
+func TestNothingCaptured(t *testing.T) {
+	r := result("")
+	r.Kernel = nil
+	for f, want := range map[Format]string{Table: "no TCP connection", Markdown: "no TCP connection", CSV: "id,client,", JSON: `"connections": []`, NDJSON: ""} {
+		if got := render(t, f, r, Options{}); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("Write(%s) = %q, want %q in it", f, got, want)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"encoding/csv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestSafe(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"", ""},
+		{"plain text", "plain text"},
+		{"naïve 漢字 😀", "naïve 漢字 😀"},
+		{"\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
+		{"\x1b]0;title\x07", `\x1b]0;title\x07`},
+		{"a\nb\r\tc", `a\nb\r\tc`},
+		{"\x00\x7f", `\x00\x7f`},
+		{"\u0085\u009b31m", `\u0085\u009b31m`},
+		{"\xff\xfeok", `\xff\xfeok`},
+		{"abc\u202egnp", `abc\u202egnp`},
+		{"\u2066\u2069\u200e\u200f\u061c", `\u2066\u2069\u200e\u200f\u061c`},
+		{"\u200b\ufeff\u2028\u2029", `\u200b\ufeff\u2028\u2029`},
+		{"\U000e0041", `\U000e0041`},
+		{"a\u00a0b", `a\u00a0b`},
+	} {
+		if got := Safe(tt.in); got != tt.want {
+			t.Errorf("Safe(%q) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	f.Add("\x1b[2J\u202e\xff\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Safe(s)
+		if at := unsafeAt(got); at >= 0 {
+			t.Errorf("Safe(%q) = %q, unsafe at %d", s, got, at)
+		}
+		if again := Safe(got); again != got {
+			t.Errorf("Safe(Safe(%q)) = %q, want %q", s, again, got)
+		}
+	})
+}
+
+// unsafeAt returns where s could do something to a terminal, -1 when nowhere.
+func unsafeAt(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestHostileBytesReachNoTerminal(t *testing.T) {
+	for _, format := range []Format{Table, Markdown, CSV} {
+		for _, opt := range []Options{{}, {Width: 60, Box: true}, {Width: 120}, {Width: 80, Summary: true}} {
+			got := render(t, format, hostile(), opt)
+			if at := unsafeAt(strings.ReplaceAll(got, "\n", "")); at >= 0 {
+				t.Errorf("%s %+v: unsafe at %d in %q", format, opt, at, got)
+			}
+		}
+	}
+	if v := Verdict(hostile(), hostile().Connections[0]); unsafeAt(strings.ReplaceAll(v, "\n", "")) >= 0 {
+		t.Errorf("Verdict() = %q, want no control characters", v)
+	}
+}
+
+func TestCSVReadsBackAndHoldsNoFormula(t *testing.T) {
+	r := hostile()
+	r.Connections[0].Closer, r.Connections[0].Ending = "=SUM(A1)", "@x,\"y\"\n"
+	rows, err := csv.NewReader(strings.NewReader(render(t, CSV, r, Options{}))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 2 || len(rows[1]) != len(csvColumns) {
+		t.Fatalf("CSV = %d rows, want a heading and a row of %d columns", len(rows), len(csvColumns))
+	}
+	for i, field := range rows[1] {
+		if field != "" && strings.ContainsRune("=+-@\t\r", rune(field[0])) {
+			t.Errorf("column %s = %q, which a spreadsheet takes for a formula", rows[0][i], field)
+		}
+	}
+}
+
+func TestMarkdownCellsStayInTheirTable(t *testing.T) {
+	got := render(t, Markdown, hostile(), Options{})
+	columns := 0
+	for l := range strings.SplitSeq(got, "\n") {
+		if !strings.HasPrefix(l, "|") {
+			continue
+		}
+		n := strings.Count(strings.ReplaceAll(l, `\|`, ""), "|")
+		if columns == 0 {
+			columns = n
+		}
+		if n != columns {
+			t.Errorf("row has %d bars, want %d: %s", n, columns, l)
+		}
+	}
+	if strings.Contains(got, "<script") {
+		t.Errorf("Markdown holds HTML:\n%s", got)
+	}
+}
