@@ -17,9 +17,12 @@ type Call struct {
 	Local  netip.AddrPort `json:"local,omitzero"`  // the socket's own address after the call
 	Remote netip.AddrPort `json:"remote,omitzero"` // its peer's; invalid for listeners
 
-	Name   string `json:"name"` // the system call's family: connect, send, recv, shutdown, close…
-	Args   string `json:"args"` // what follows the fd, as a person would write it: "SHUT_WR", "12 bytes"
-	Ret    int64  `json:"ret"`  // as the system call returned it; -1 with Errno
+	Name string `json:"name"` // the system call's family: connect, send, recv, shutdown, close…
+	Args string `json:"args"` // what follows the fd, as a person would write it: "SHUT_WR", "12 bytes"
+	// Syscall is the system call itself where it is not Name: sendmsg, write, execve.
+	Syscall string `json:"syscall,omitempty"`
+
+	Ret    int64  `json:"ret"` // as the system call returned it; -1 with Errno
 	Errno  string `json:"errno"`
 	Start  Time   `json:"start"`
 	End    Time   `json:"end"`              // 0 while the call had not returned when the recording ended
