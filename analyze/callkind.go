@@ -31,9 +31,9 @@ var callKinds = map[string]callKind{
 
 func kindOf(c *Call) callKind { return callKinds[c.Name] }
 
-// isListening reports whether the call was made on a socket that has no peer by design.
+// isListening reports whether the call was made on a bound socket that never had a peer.
 func isListening(c *Call) bool {
-	return c.Local.IsValid() && !c.Remote.IsValid() && c.Connection == 0 && kindOf(c) != connectCall
+	return c.Connection == 0 && c.Local.IsValid()
 }
 
 func succeeded(c *Call) bool { return c.Errno == "" && c.End != 0 }

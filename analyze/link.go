@@ -64,17 +64,18 @@ func link(res *Result, calls []event.Call) {
 type holderKey struct{ pid, fd int }
 
 // assign finds each call's connection and side: by its socket's addresses, else by the
-// socket's identity, else by what the descriptor named before.
+// socket's identity, else by what the descriptor named before. A socket that has an address
+// and never a connection listens.
 func (l *linker) assign() {
 	bySocket := map[uint64]*Call{}
 	byFD := map[holderKey]*Call{}
 	for _, c := range l.res.Calls {
 		l.place(c)
-		if isListening(c) {
-			l.listens = append(l.listens, c)
-			continue
-		}
-		if c.Connection == 0 && c.Socket == 0 {
+		switch {
+		case c.Connection != 0:
+		case c.Socket != 0:
+			adopt(c, bySocket[c.Socket])
+		case !c.Local.IsValid():
 			adopt(c, byFD[holderKey{c.PID, c.FD}])
 		}
 		if c.Connection == 0 {
@@ -89,12 +90,14 @@ func (l *linker) assign() {
 			bySocket[c.Socket] = c
 		}
 	}
-	for _, c := range l.res.Calls { // calls made before the socket had an address
-		if c.Connection == 0 && c.Socket != 0 && !isListening(c) {
-			adopt(c, bySocket[c.Socket])
+	for _, c := range l.res.Calls {
+		if c.Connection == 0 && c.Socket != 0 {
+			adopt(c, bySocket[c.Socket]) // made before the socket was connected
 		}
 		if lc := l.byID[c.Connection]; lc != nil {
 			lc.calls = append(lc.calls, c)
+		} else if c.Local.IsValid() {
+			l.listens = append(l.listens, c)
 		}
 	}
 }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"closecap/analyze"
+	"closecap/capture/pcapfile"
+	"closecap/pcaps"
+)
+
+// analyzeFlags are the flags of closecap analyze.
+type analyzeFlags struct {
+	output
+	sample         string
+	filter         string
+	host           string
+	ending         string
+	cause          string
+	closer         string
+	sort           string
+	summary        bool
+	timeWait       time.Duration
+	maxConnections int
+	pick           analyze.Selection
+}
+
+func newAnalyze(std streams) *cobra.Command {
+	var f analyzeFlags
+	cmd := &cobra.Command{
+		Use:   "analyze FILE...",
+		Short: "How each connection of a capture ended, and why",
+		Long: `Read saved captures (pcap or pcapng, plain, gzip or zstd, "-" for standard input) and say
+of each TCP connection how it ended, who ended it and why. Several files are read as one
+timeline. A recording that closecap saved gives the table that the run gave.`,
+		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --sample shutdown-wr",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), args, std)
+		},
+	}
+	f.flags(cmd.Flags())
+	completeFormats(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.sample, "sample", "", "analyze a recording that closecap carries, named like its scenario")
+	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
+	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
+	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
+	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
+	fl.StringVar(&f.closer, "closer", "", "only connections closed first by client, server or both")
+	fl.StringVar(&f.host, "host", "", "only connections of this address or network")
+	fl.Uint16Var(&f.pick.Port, "port", 0, "only connections of this port")
+	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
+	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
+	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
+	fl.DurationVar(&f.timeWait, "time-wait", 0, "how long TIME_WAIT lasts (default 1m0s, as on Linux)")
+	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 1048576)")
+	return cmd
+}
+
+func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) error {
+	format, err := f.check()
+	if err != nil {
+		return err
+	}
+	if err := f.selection(); err != nil {
+		return err
+	}
+	if (len(args) == 0) == (f.sample == "") {
+		return misused("analyze: want the name of a file, or --sample NAME")
+	}
+	r, err := f.open(args, std)
+	if err != nil {
+		return err
+	}
+	a := &analysis{flags: f, source: strings.Join(args, " "), small: small(args)}
+	if f.sample != "" {
+		a.source, a.small = f.sample, true
+	}
+	stop := showProgress(r, std.err)
+	readErr, writeErr := a.read(ctx, r, format, std)
+	stop()
+	if writeErr != nil {
+		return writeErr
+	}
+	return readErr
+}
+
+func (f *analyzeFlags) open(args []string, std streams) (*pcapfile.Reader, error) {
+	opt := pcapfile.Options{}
+	if f.filter != "" {
+		keep, err := packetFilter(f.filter)
+		if err != nil {
+			return nil, err
+		}
+		opt.Keep = keep
+	}
+	if f.sample == "" {
+		return pcapfile.Open(args, std.in, opt)
+	}
+	sample, err := pcaps.Recording(f.sample)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
+}
+
+// wholeSize is up to what size a capture's segments are all kept and shown.
+const wholeSize = 4 << 20
+
+// small reports whether all files together are small enough to keep every segment.
+func small(paths []string) bool {
+	var total int64
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+		total += info.Size()
+	}
+	return total <= wholeSize
+}
+
+// selection reads the flags that pick connections.
+func (f *analyzeFlags) selection() error {
+	known := func(flag, value string, names []string) error {
+		if value == "" || slices.Contains(names, value) {
+			return nil
+		}
+		return misused("unknown --%s %q: want one of %s", flag, value, strings.Join(names, ", "))
+	}
+	f.pick.Ending = analyze.Ending(f.ending)
+	f.pick.Cause = analyze.ResetCause(f.cause)
+	f.pick.Closer = analyze.Side(f.closer)
+	err := errors.Join(
+		known("ending", f.ending, analyze.EndingNames()),
+		known("cause", f.cause, analyze.CauseNames()),
+		known("closer", f.closer, []string{"client", "server", "both"}),
+		known("sort", f.sort, analyze.OrderNames()),
+	)
+	if err != nil {
+		return err
+	}
+	if f.host == "" {
+		return nil
+	}
+	if f.pick.Host, err = parsePrefix(f.host); err != nil {
+		return misused("--host %s: want an address or a network like 10.0.0.0/8", f.host)
+	}
+	return nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		return netip.ParsePrefix(s)
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Unmap().Prefix(a.Unmap().BitLen())
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"closecap/capture/lab"
+)
+
+func newList(std streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the scenarios",
+		Args:  argCount(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return buffered(std.out, func(w io.Writer) error {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				for _, s := range lab.Builtin() {
+					fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Title)
+				}
+				return t.Flush()
+			})
+		},
+	}
+}
+
+func newShow(std streams) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show SCENARIO",
+		Short:             "Print a scenario's script, a start for your own",
+		Example:           "  closecap show shutdown-wr > mine.close",
+		Args:              argCount(cobra.ExactArgs(1)),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := lab.Lookup(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return buffered(std.out, func(w io.Writer) error {
+				_, err := w.Write(s.Source)
+				return err
+			})
+		},
+	}
+}

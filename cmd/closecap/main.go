@@ -1,0 +1,26 @@
+// Command closecap shows who ended a TCP connection, and why: it joins application calls,
+// captured packets and kernel states.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"closecap/capture/lab"
+)
+
+func main() {
+	lab.ActorMain()
+	os.Exit(mainExit())
+}
+
+// mainExit gives Ctrl-C and a reader that went away the meaning they have here: the first
+// ends the work in order, the second is an error like any other.
+func mainExit() int {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"closecap/analyze/report"
+)
+
+// output is how a command shows its result.
+type output struct {
+	format string
+	width  int
+	color  string
+}
+
+// flags adds the flags that every showing command has.
+func (o *output) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.format, "format", "table", "table, json, ndjson, csv or markdown")
+	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
+	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
+}
+
+func completeFormats(cmd *cobra.Command) {
+	names := make([]string, 0, len(report.Formats()))
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	// The only error is a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// check returns the format, or says what is wrong with the flags.
+func (o *output) check() (report.Format, error) {
+	format, err := report.ParseFormat(o.format)
+	if err != nil {
+		return "", usageError{err}
+	}
+	switch o.color {
+	case "auto", "always", "never":
+	default:
+		return "", misused("unknown --color %q: want auto, always or never", o.color)
+	}
+	if o.width < 0 {
+		return "", misused("--width %d: want a number of columns", o.width)
+	}
+	return format, nil
+}
+
+// options says what w can show. Box drawing needs a terminal or an explicit --color=always:
+// a pipe gets ASCII that any program reads.
+func (o *output) options(w io.Writer) report.Options {
+	columns, terminal := isTerminal(w)
+	opt := report.Options{
+		Width: o.width,
+		Color: o.color == "always" || o.color == "auto" && terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Box:   terminal || o.color == "always",
+	}
+	if opt.Width == 0 {
+		opt.Width = columns
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); opt.Width == 0 && err == nil && n > 0 {
+		opt.Width = n
+	}
+	return opt
+}
+
+func terminalWidth(fd int) (columns int, ok bool) {
+	if !term.IsTerminal(fd) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(fd)
+	if err != nil {
+		return 0, true
+	}
+	return columns, true
+}
+
+// buffered gives write a buffer over w and reports what writing met.
+func buffered(w io.Writer, write func(io.Writer) error) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := write(b); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"closecap/capture/kernel"
+)
+
+// version is set by the linker.
+var version = "0.1.0"
+
+// streams are what a command reads and writes.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// Exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1 // a file unreadable or damaged, an expectation not met
+	exitMisused = 2
+)
+
+// usageError is a command line that can't be meant.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitError ends the program with a code; everything has been said already.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// run is the program: args are what follows its name. It returns the exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	return exitCode(root.ExecuteContext(ctx), std.err)
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var exit exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	fmt.Fprintf(stderr, "closecap: %s\n", lines(err.Error()))
+	if hint := kernel.Hint(err); hint != "" {
+		fmt.Fprintf(stderr, "closecap: hint: %s\n", lines(hint))
+	}
+	if errors.As(err, &usage) {
+		return exitMisused
+	}
+	return exitFailed
+}
+
+// lines puts every line of a message behind the program's name.
+func lines(msg string) string { return strings.ReplaceAll(msg, "\n", "\nclosecap: ") }
+
+func newRoot(std streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "closecap",
+		Short:         "Who ended this TCP connection, and why",
+		Long:          rootLong,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misused("unknown command %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetVersionTemplate("closecap {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std))
+	return root
+}
+
+const rootLong = `closecap shows how TCP connections end, and why. It joins the application's calls,
+the packets on the wire and the kernel's states, and prints which call caused which
+packet.
+
+  closecap run shutdown-wr      run a scenario and capture it
+  closecap analyze FILE         the same question for a saved capture
+  closecap list                 the scenarios`
+
+// argCount wraps cobra's own check so that a wrong count is misuse.
+func argCount(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
+		}
+		return nil
+	}
+}
+
+// isTerminal reports whether w is a terminal, and how wide.
+func isTerminal(w io.Writer) (columns int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	return terminalWidth(int(f.Fd()))
+}

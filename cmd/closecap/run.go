@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"closecap/analyze"
+	"closecap/analyze/report"
+	"closecap/capture/kernel"
+	"closecap/capture/lab"
+)
+
+// runFlags are the flags of closecap run.
+type runFlags struct {
+	output
+	ipv6    bool
+	private bool
+	port    uint16
+	timeout time.Duration
+	save    string
+}
+
+func newRun(std streams) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO|FILE.close...",
+		Short: "Run a scenario on the loopback, capture it, show which call caused which packet",
+		Long: `Run a scenario on the loopback, capture it, and show which call caused which packet
+and what the kernel then says of both ends.
+
+A scenario is one of closecap list, or a script of your own (closecap show NAME prints
+one to start from). Without the right to capture, or with --private, it runs in its own
+user and network namespace: no root needed.`,
+		Example: "  closecap run shutdown-wr\n  sudo closecap run close --save close.pcapng\n  closecap run ./mine.close --format json",
+		Args:    argCount(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), args, std)
+		},
+		ValidArgsFunction: completeScenarios,
+	}
+	f.flags(cmd.Flags())
+	completeFormats(cmd)
+	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
+	cmd.Flags().BoolVar(&f.private, "private", false, "use a private network namespace even as root")
+	cmd.Flags().Uint16Var(&f.port, "port", 0, "port of the server (default: a free one)")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a scenario after this long")
+	cmd.Flags().StringVar(&f.save, "save", "", "write the packets and calls to this pcapng file")
+	return cmd
+}
+
+func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
+	format, err := f.check()
+	if err != nil {
+		return err
+	}
+	if f.save != "" && len(args) > 1 {
+		return misused("--save %s: takes one scenario, not %d", f.save, len(args))
+	}
+	scripts, err := load(args)
+	if err != nil {
+		return err
+	}
+	if f.wantsPrivate(scripts) && !kernel.InPrivate() {
+		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
+		if err != nil {
+			return err
+		}
+		return exitOrNil(code)
+	}
+	if err := kernel.RaiseLoopback(); err != nil {
+		return err
+	}
+	var failed error
+	for _, s := range scripts {
+		err := f.one(ctx, s, format, std)
+		var exit exitError
+		if err != nil && !errors.As(err, &exit) {
+			return err
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func exitOrNil(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return exitError(code)
+}
+
+// wantsPrivate reports whether the scripts need a namespace of their own: to change
+// sysctls, or because capturing is not allowed here.
+func (f *runFlags) wantsPrivate(scripts []*lab.Script) bool {
+	if f.private || !kernel.HasNetRaw() {
+		return true
+	}
+	for _, s := range scripts {
+		if s.NeedsPrivate {
+			return true
+		}
+	}
+	return false
+}
+
+// load finds the scenarios: built-in ones by name, others by their file's name.
+func load(args []string) ([]*lab.Script, error) {
+	var scripts []*lab.Script
+	for _, arg := range args {
+		if !strings.ContainsAny(arg, "./") {
+			s, err := lab.Lookup(arg)
+			if err != nil {
+				return nil, usageError{err}
+			}
+			scripts = append(scripts, s)
+			continue
+		}
+		src, err := os.ReadFile(arg)
+		if err != nil {
+			return nil, fmt.Errorf("read script: %w", err)
+		}
+		s, err := lab.Parse(arg, src)
+		if err != nil {
+			return nil, err
+		}
+		scripts = append(scripts, s)
+	}
+	return scripts, nil
+}
+
+// one runs a scenario and shows what came of it, also when it did not come to its end.
+func (f *runFlags) one(ctx context.Context, s *lab.Script, format report.Format, std streams) error {
+	rec, runErr := lab.Run(ctx, s, lab.Options{
+		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
+	})
+	if rec == nil || len(rec.Calls) == 0 {
+		return runErr
+	}
+	rec.Run.Tool = "closecap " + version
+	res := analyze.Join(rec, analyze.Options{})
+
+	var errs []error
+	if f.save != "" {
+		errs = append(errs, save(f.save, rec, res))
+	}
+	errs = append(errs, buffered(std.out, func(w io.Writer) error {
+		return report.Write(w, format, res, f.options(std.out))
+	}), runErr)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if !met(res) {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+// met reports whether every expectation was met; those that were not stand in the report.
+func met(res *analyze.Result) bool {
+	for _, e := range res.Expectations {
+		if !e.OK {
+			return false
+		}
+	}
+	return true
+}
+
+func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, s := range lab.Builtin() {
+		names = append(names, s.Name+"\t"+s.Title)
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}

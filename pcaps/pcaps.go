@@ -1,0 +1,47 @@
+// Package pcaps holds recordings of the built-in scenarios, made on a real kernel, each with
+// its expected analysis beside it. They are embedded: samples that need no privilege.
+package pcaps
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+)
+
+//go:embed *.pcapng *.json
+var files embed.FS
+
+const suffix = ".pcapng"
+
+// Names lists the recordings.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		return nil // an embedded directory is always there
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), suffix); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Recording returns the pcapng of that name.
+func Recording(name string) ([]byte, error) {
+	b, err := files.ReadFile(name + suffix)
+	if err != nil {
+		return nil, fmt.Errorf("open sample: no recording %q, there are %s", name, strings.Join(Names(), ", "))
+	}
+	return b, nil
+}
+
+// Analysis returns the expected analysis of the recording of that name, as JSON.
+func Analysis(name string) ([]byte, error) {
+	b, err := files.ReadFile(name + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("open sample: no analysis of %q", name)
+	}
+	return b, nil
+}
