@@ -1,0 +1,128 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/analyze/event"
+)
+
+// enterExec notes which sockets the exec will close (FD_CLOEXEC).
+func enterExec(t *tracer, th *thread, c *call) bool {
+	for fd, s := range th.files.known {
+		if s != nil && closeOnExec(th.tid, fd) {
+			c.victims = append(c.victims, t.victim(th, fd, s))
+		}
+	}
+	return true
+}
+
+// closeOnExec reads the flag from the descriptor's fdinfo (proc_pid_fdinfo(5)).
+func closeOnExec(tid, fd int) bool {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/fdinfo/%d", tid, fd))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if octal, ok := strings.CutPrefix(lines.Text(), "flags:"); ok {
+			flags, _ := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
+			return flags&unix.O_CLOEXEC != 0
+		}
+	}
+	return false
+}
+
+// leaveNothing completes an exec that failed.
+func leaveNothing(*tracer, *thread, *call, event.Call) {}
+
+// execed answers the stop after a successful exec. The thread that made it, formerly with a tid
+// of its own, is now the process's only one, under the process's pid.
+func (t *tracer) execed(th *thread, former int, at event.Time) {
+	if other := t.threads[former]; former != th.tid && other != nil {
+		t.abandon(th, "did not return: another thread made an exec")
+		t.leaves(th)
+		th.proc.threads--
+		delete(t.threads, former)
+		other.tid = th.tid
+		t.threads[th.tid] = other
+		th = other
+	}
+	c := th.call
+	t.finish(th)
+	if !t.started {
+		t.started = true
+		t.name(th.proc)
+		return
+	}
+	t.unshareFiles(th)
+	for fd, s := range th.files.known {
+		if s == nil {
+			delete(th.files.known, fd)
+		}
+	}
+	if c != nil && c.victims != nil {
+		e := t.describe(th, c)
+		e.End, e.Note = at, "close-on-exec"
+		t.closed(th, c.victims, e)
+	}
+	t.name(th.proc)
+	t.warnSetuid(th.proc)
+}
+
+// warnSetuid says that a program did not get the privileges that its file would give: the kernel
+// withholds them from a program that is traced by somebody without CAP_SYS_PTRACE.
+func (t *tracer) warnSetuid(p *process) {
+	if os.Geteuid() == 0 && t.opts.Credential == nil {
+		return
+	}
+	exe := fmt.Sprintf("/proc/%d/exe", p.pid)
+	info, err := os.Stat(exe)
+	if err != nil || info.Mode()&(os.ModeSetuid|os.ModeSetgid) == 0 || os.Geteuid() == 0 {
+		return
+	}
+	name, _ := os.Readlink(exe)
+	t.warn("%s is a setuid program and ran without its privileges: it was traced without root", name)
+}
+
+// unshareFiles gives the thread a descriptor table of its own.
+func (t *tracer) unshareFiles(th *thread) {
+	if th.files.users > 1 {
+		th.files.users--
+		th.files = th.files.fork(th.proc)
+		th.files.users = 1
+	}
+	th.files.owner = th.proc
+}
+
+func enterClone(_ *tracer, th *thread, c *call) bool {
+	th.cloneFlags = c.args[0]
+	return false
+}
+
+// enterClone3 reads the flags, the first member of struct clone_args (clone(2)).
+func enterClone3(_ *tracer, th *thread, c *call) bool {
+	th.cloneFlags = uint64(th.word32(c.args[0]))
+	return false
+}
+
+func enterUnshare(t *tracer, th *thread, c *call) bool {
+	if c.args[0]&unix.CLONE_FILES != 0 {
+		t.unshareFiles(th)
+	}
+	return false
+}
+
+// enterRing reports what cannot be seen: calls that go through io_uring make no system call.
+func enterRing(t *tracer, th *thread, _ *call) bool {
+	th.files.blind = true
+	t.warn("%s uses io_uring: the calls that it makes through it are not shown", th.proc.actor)
+	return false
+}

@@ -1,0 +1,129 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/analyze/event"
+)
+
+// revealing are the poll bits that tell of an end; EPOLL's have the same values.
+const revealing = unix.POLLERR | unix.POLLHUP | unix.POLLRDHUP
+
+// pollLimit bounds how many entries of one call are looked at.
+const pollLimit = 1 << 16
+
+// enterPoll follows the call only in a process that has TCP sockets.
+func enterPoll(_ *tracer, th *thread, c *call) bool {
+	return th.files.tcp > 0 || th.files.blind
+}
+
+// leavePoll reads the array of struct pollfd: fd, events, revents (poll(2)).
+func leavePoll(t *tracer, th *thread, c *call, e event.Call) {
+	if e.Ret <= 0 {
+		return
+	}
+	raw := make([]byte, min(c.args[1], pollLimit)*8)
+	raw = raw[:th.read(c.args[0], raw)]
+	for ; len(raw) >= 8; raw = raw[8:] {
+		fd := int(int32(binary.NativeEndian.Uint32(raw)))
+		asked, got := binary.NativeEndian.Uint16(raw[4:]), binary.NativeEndian.Uint16(raw[6:])
+		t.revealed(th, e, fd, uint32(asked), uint32(got))
+	}
+}
+
+// leaveEpoll reads the array of struct epoll_event: events, data (epoll_wait(2)).
+func leaveEpoll(t *tracer, th *thread, c *call, e event.Call) {
+	if e.Ret <= 0 {
+		return
+	}
+	epfd := int(int32(c.args[0]))
+	raw := make([]byte, min(e.Ret, pollLimit)*epollEventSize)
+	raw = raw[:th.read(c.args[1], raw)]
+	for ; len(raw) >= epollEventSize; raw = raw[epollEventSize:] {
+		got := binary.NativeEndian.Uint32(raw)
+		if got&revealing == 0 {
+			continue
+		}
+		if fd, ok := th.watched(epfd, binary.NativeEndian.Uint64(raw[epollDataOffset:])); ok {
+			t.revealed(th, e, fd, 0, got)
+		}
+	}
+}
+
+// revealed delivers a poll result that tells of an end. A level-triggered loop gets the same
+// result again and again: that is noise.
+func (t *tracer) revealed(th *thread, e event.Call, fd int, asked, got uint32) {
+	if got&revealing == 0 {
+		return
+	}
+	s := t.socketAt(th, fd)
+	if s == nil {
+		return
+	}
+	if s.polled == got && !t.opts.AllCalls {
+		t.fold()
+		return
+	}
+	s.polled = got
+	e.FD = fd
+	e.Args, e.Text = flagWords(uint64(asked), pollFlags), flagWords(uint64(got), pollFlags)
+	s.mark(&e)
+	t.deliver(s, e)
+}
+
+// enterEpollCtl remembers which descriptor the program will recognise by which data. The
+// result does not matter: a registration that failed is never reported.
+func enterEpollCtl(t *tracer, th *thread, c *call) bool {
+	if c.args[1] == unix.EPOLL_CTL_DEL {
+		return false
+	}
+	fd := int(int32(c.args[2]))
+	if t.socketAt(th, fd) == nil {
+		return false
+	}
+	var b [epollEventSize]byte
+	if th.read(c.args[3], b[:]) < len(b) {
+		return false
+	}
+	epfd := int(int32(c.args[0]))
+	if th.files.epolls == nil {
+		th.files.epolls = map[int]map[uint64]int{}
+	}
+	if th.files.epolls[epfd] == nil {
+		th.files.epolls[epfd] = map[uint64]int{}
+	}
+	th.files.epolls[epfd][binary.NativeEndian.Uint64(b[epollDataOffset:])] = fd
+	return false
+}
+
+// watched returns the descriptor that is registered with this data. A registration from before
+// a fork is read from the kernel (proc_pid_fdinfo(5)).
+func (th *thread) watched(epfd int, data uint64) (fd int, ok bool) {
+	if fd, ok := th.files.epolls[epfd][data]; ok {
+		return fd, true
+	}
+	f, err := os.Open(fmt.Sprintf("/proc/%d/fdinfo/%d", th.tid, epfd))
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		w := strings.Fields(lines.Text()) // tfd: 5 events: 2019 data: 5 …
+		if len(w) < 6 || w[0] != "tfd:" {
+			continue
+		}
+		if d, err := strconv.ParseUint(w[5], 16, 64); err == nil && d == data {
+			return number(w[1]), true
+		}
+	}
+	return 0, false
+}

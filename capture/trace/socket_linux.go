@@ -1,0 +1,233 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket is one TCP socket, whoever holds it.
+type socket struct {
+	cookie        uint64
+	inode         uint64
+	family        int
+	local, remote netip.AddrPort // kept after the kernel has forgotten them
+	listening     bool
+
+	held   map[place]struct{} // descriptors of traced processes, as far as known
+	again  map[string]int     // EAGAIN results since the last call delivered, by family
+	polled uint32             // the last poll result that was delivered
+}
+
+// place is one descriptor.
+type place struct {
+	files *files
+	fd    int
+}
+
+// socketAt returns the TCP socket that fd is in th's table, nil when it is none or cannot be
+// known.
+//
+// A closing call looks up what it is about to close while it stands stopped at its entry. So a
+// descriptor that is not known yet is not being closed by another thread either, and the look
+// cannot become the socket's last reference.
+func (t *tracer) socketAt(th *thread, fd int) *socket {
+	s, known := th.files.known[fd]
+	if known && !th.files.blind {
+		return s
+	}
+	return t.look(th, fd)
+}
+
+// look asks the kernel what fd is, and remembers it.
+func (t *tracer) look(th *thread, fd int) *socket {
+	inode, ok := t.inode(th.tid, fd)
+	if !ok {
+		return nil // not open, or not a process to look into: asked again next time
+	}
+	if inode == 0 {
+		th.files.set(fd, nil)
+		return nil
+	}
+	s := t.identify(th, fd, inode)
+	th.files.set(fd, s)
+	return s
+}
+
+// inode returns the inode of the socket that fd is, 0 when it is none; ok is false when there is
+// no such descriptor.
+func (t *tracer) inode(tid, fd int) (inode uint64, ok bool) {
+	path := append(t.path[:0], "/proc/"...)
+	path = strconv.AppendInt(path, int64(tid), 10)
+	path = append(path, "/fd/"...)
+	path = strconv.AppendInt(path, int64(fd), 10)
+	path = append(path, 0)
+	var link [64]byte
+	n, _, e := unix.RawSyscall6(unix.SYS_READLINKAT, atFDCWD, uintptr(unsafe.Pointer(&path[0])),
+		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+	if e != 0 {
+		if e == unix.EACCES || e == unix.EPERM {
+			t.warn("thread %d hides its descriptors (not dumpable): its socket calls are not shown", tid)
+		}
+		return 0, false
+	}
+	number, isSocket := strings.CutPrefix(string(link[:n]), "socket:[")
+	if !isSocket {
+		return 0, true
+	}
+	inode, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 64)
+	return inode, err == nil
+}
+
+var atFDCWD = ^uintptr(99) // AT_FDCWD, -100 (linux/fcntl.h)
+
+// identify returns the TCP socket with this inode, nil when it is no TCP socket.
+func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
+	dup, err := duplicate(th, fd)
+	if err != nil {
+		t.warn("%s: sockets cannot be looked at: pidfd_getfd: %v", th.proc.actor, err)
+		return nil
+	}
+	defer unix.Close(dup)
+	family, err := unix.GetsockoptInt(dup, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil || family != unix.AF_INET && family != unix.AF_INET6 {
+		return nil
+	}
+	proto, err := unix.GetsockoptInt(dup, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	if err != nil || proto != unix.IPPROTO_TCP && proto != unix.IPPROTO_MPTCP {
+		return nil
+	}
+	cookie, err := unix.GetsockoptUint64(dup, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if err != nil {
+		return nil
+	}
+	s := t.sockets[cookie]
+	if s == nil {
+		s = &socket{cookie: cookie, inode: inode, family: family, held: map[place]struct{}{}}
+		t.sockets[cookie] = s
+	}
+	s.refresh(dup)
+	return s
+}
+
+// duplicate takes fd from th's process. The caller closes it at once.
+func duplicate(th *thread, fd int) (int, error) {
+	if th.proc.pidfd < 0 {
+		return -1, unix.EBADF
+	}
+	n, _, e := unix.RawSyscall(unix.SYS_PIDFD_GETFD, uintptr(th.proc.pidfd), uintptr(fd), 0)
+	if e != 0 {
+		return -1, e
+	}
+	return int(n), nil
+}
+
+// refresh reads the addresses. An address that the kernel no longer tells is kept.
+func (s *socket) refresh(fd int) {
+	if a := sockAddr(unix.SYS_GETSOCKNAME, fd); a.IsValid() && a.Port() != 0 {
+		if !a.Addr().IsUnspecified() || !s.local.IsValid() || s.local.Addr().IsUnspecified() {
+			s.local = a
+		}
+	}
+	if a := sockAddr(unix.SYS_GETPEERNAME, fd); a.IsValid() && a.Port() != 0 {
+		s.remote = a
+	}
+	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	s.listening = err == nil && on != 0
+}
+
+// lookAgain refreshes what a call may have changed. It is skipped while another thread closes
+// the descriptor.
+func (t *tracer) lookAgain(th *thread, fd int, s *socket) {
+	if t.beingClosed(th, fd) {
+		return
+	}
+	dup, err := duplicate(th, fd)
+	if err != nil {
+		return
+	}
+	s.refresh(dup)
+	unix.Close(dup)
+}
+
+// unread returns how many bytes lie unread in the socket, -1 when that is not known.
+func (t *tracer) unread(th *thread, fd int, s *socket) int {
+	if s.listening || t.beingClosed(th, fd) {
+		return -1
+	}
+	dup, err := duplicate(th, fd)
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(dup)
+	n, err := unix.IoctlGetInt(dup, unix.SIOCINQ)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// beingClosed reports whether another thread is inside a call that closes this descriptor.
+func (t *tracer) beingClosed(th *thread, fd int) bool {
+	for _, o := range t.closers {
+		if o.files != th.files || o == th || o.call == nil {
+			continue
+		}
+		for _, v := range o.call.victims {
+			if v.fd == fd {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sockAddr calls getsockname or getpeername; the zero value when there is no such address.
+func sockAddr(call uintptr, fd int) netip.AddrPort {
+	var b [unix.SizeofSockaddrAny]byte
+	n := uint32(len(b))
+	_, _, e := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&b)), uintptr(unsafe.Pointer(&n)))
+	if e != 0 {
+		return netip.AddrPort{}
+	}
+	return parseSockaddr(b[:min(int(n), len(b))])
+}
+
+// parseSockaddr reads a sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); IPv4-mapped IPv6 becomes
+// IPv4, as on the wire. Any other family gives the zero value.
+func parseSockaddr(b []byte) netip.AddrPort {
+	if len(b) < 8 {
+		return netip.AddrPort{}
+	}
+	port := binary.BigEndian.Uint16(b[2:])
+	switch family := binary.NativeEndian.Uint16(b); {
+	case family == unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), port)
+	case family == unix.AF_INET6 && len(b) >= 24:
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}
+
+// procFDs reads /proc/PID/fd: every open descriptor that is a socket, with its inode.
+func (t *tracer) procFDs(pid int) (map[int]uint64, error) {
+	names, err := dirNames(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]uint64{}
+	for _, name := range names {
+		fd := number(name)
+		if inode, ok := t.inode(pid, fd); ok && inode != 0 {
+			found[fd] = inode
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,68 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"closecap/capture/kernel"
+)
+
+// grace is how long the program has between SIGTERM and SIGKILL.
+const grace = 2 * time.Second
+
+// stopWith ends all tracees when ctx ends. The returned func waits for its goroutine.
+func (t *tracer) stopWith(ctx context.Context) (stop func()) {
+	over, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		select {
+		case <-ctx.Done():
+		case <-over:
+			return
+		}
+		t.signalAll(unix.SIGTERM)
+		t.signalAll(unix.SIGCONT) // a stopped one could not act on it
+		kill := time.NewTicker(grace)
+		defer kill.Stop()
+		for {
+			select {
+			case <-kill.C: // again and again: a fork may slip through
+				t.signalAll(unix.SIGKILL)
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() { close(over); <-finished }
+}
+
+// signalAll signals by pidfd: a pid may already be another process's.
+func (t *tracer) signalAll(sig unix.Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.procs {
+		if p.pidfd >= 0 {
+			unix.PidfdSendSignal(p.pidfd, sig, nil, 0)
+		}
+	}
+}
+
+// forbidden explains why ptrace was refused.
+func forbidden(err error) error {
+	err = fmt.Errorf("trace program: ptrace: %w", err)
+	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
+	switch strings.TrimSpace(string(scope)) {
+	case "2":
+		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 2, which lets only root trace: use sudo")
+	case "3":
+		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot")
+	}
+	return kernel.WithHint(err, "a container or security module forbids ptrace; Docker: --cap-add SYS_PTRACE")
+}

@@ -1,0 +1,88 @@
+// Package trace runs a program and records the socket calls that it and its descendants make.
+//
+// It is a ptrace tracer with a seccomp filter: only socket-related calls stop the program. A
+// stop costs a descriptor that is no TCP socket one table look-up, and no stop at the call's exit.
+// Which socket a descriptor is comes from the kernel (SO_COOKIE, getsockname, getpeername on a
+// duplicate taken by pidfd_getfd), so descriptors that were inherited, duplicated or passed over
+// a Unix socket are the same socket without any bookkeeping.
+//
+// The traced program must behave as if nobody looked. The tracer takes a duplicate only for the
+// few instructions of one look, only of a descriptor whose owner stands stopped, and never of one
+// that another thread is closing: so it is never the last to close a socket, and no FIN or
+// lingering close moves into the tracer. Text and addresses are read without writing.
+//
+// All ptrace requests come from one locked thread. It waits with __WNOTHREAD, so that -1 means its
+// own children and tracees and never a child that some other part of the process has started.
+//
+// Instead of ptrace: eBPF needs root and misses arguments that are read late; LD_PRELOAD misses
+// static programs and Go; strace -f is a dependency, and prints text that another parser must read
+// (package stracelog does that for logs that already exist).
+//
+// It does not capture packets and does not decide which call caused which of them.
+package trace
+
+import (
+	"context"
+	"net/netip"
+	"os"
+
+	"closecap/analyze/event"
+)
+
+// Options say what to run and how. The zero value of every field but Args works.
+type Options struct {
+	Args []string // program and arguments; a name without slash is looked up in PATH
+	Dir  string   // working directory, "" is the caller's
+	Env  []string // nil is the caller's environment
+
+	Stdin, Stdout, Stderr *os.File // nil is the caller's own
+
+	// Credential is whom the program runs as; nil is the caller. It needs root.
+	Credential *Credential
+
+	// AllCalls delivers every call, also those that are usually noise: EAGAIN, a repeated poll
+	// result, getsockopt other than SO_ERROR and SO_LINGER.
+	AllCalls bool
+
+	// OnCall gets each call, in order of End, while its thread still stands stopped: it must
+	// return soon and keep nothing waiting.
+	OnCall func(event.Call)
+
+	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
+	// nil means that calls carry no samples.
+	Sample func(local, remote netip.AddrPort) (event.Sample, error)
+}
+
+// Credential is a user to run as.
+type Credential struct {
+	UID, GID uint32
+	Groups   []uint32 // supplementary groups
+}
+
+// Result is what became of the program.
+type Result struct {
+	ExitStatus int      // its exit status; 128 + the signal's number when a signal ended it
+	Signal     string   // "SIGSEGV"; "" when it exited
+	Processes  int      // that were traced, the program itself included
+	Calls      int      // delivered
+	Folded     int      // not delivered, because AllCalls was not set
+	Warnings   []string // what the calls do not show, and why
+}
+
+// Run runs the program until it and all its descendants have ended.
+//
+// The terminal, and the signals that it sends to the process group, belong to the program: the
+// caller should not take SIGINT as a wish to end ctx while the program lives. When ctx ends, all
+// that still runs gets SIGTERM, and two seconds later SIGKILL; Run then returns the result so far
+// with ctx's error. If the tracer itself dies, the kernel kills what it traced
+// (PTRACE_O_EXITKILL).
+//
+// A program that cannot be started is an error that wraps the cause. Where tracing is forbidden,
+// the error wraps os.ErrPermission, where the system cannot do it errors.ErrUnsupported; both carry a hint.
+// The caller's main must start with LauncherMain.
+func Run(ctx context.Context, opts Options) (Result, error) { return run(ctx, opts) }
+
+// LauncherMain must be the first thing that main does: Run starts the traced program through a
+// second copy of its own executable, which installs the filter and then becomes the program.
+// In that copy LauncherMain does not return; elsewhere it does nothing.
+func LauncherMain() { launcherMain() }

@@ -1,0 +1,20 @@
+//go:build !linux || !(amd64 || arm64)
+
+package trace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"closecap/capture/kernel"
+)
+
+func run(context.Context, Options) (Result, error) {
+	err := fmt.Errorf("trace program on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+	return Result{}, kernel.WithHint(err,
+		"tracing works on Linux, amd64 and arm64; capture with tcpdump and read the file with closecap analyze")
+}
+
+func launcherMain() {}
