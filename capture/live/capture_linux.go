@@ -118,12 +118,17 @@ func (c *Capture) Start(sink func(*event.Packet)) {
 
 func (c *Capture) read(sink sink) error {
 	link := c.handle.linkType()
+	var drained uint64
 	for {
-		asked := c.asked.Load()
-		stopping := c.stopping.Load()
-		p, err := c.handle.next()
+		// Read before the buffer is looked at, so that an empty one answers them.
+		asked, stopping := c.asked.Load(), c.stopping.Load()
+		wait := asked == drained && !stopping
+		p, err := c.handle.next(wait)
 		if errors.Is(err, errEmpty) {
-			c.drainedTo(asked)
+			if !wait {
+				drained = asked
+				c.drainedTo(asked)
+			}
 			if stopping {
 				return nil
 			}
@@ -158,11 +163,9 @@ var errEmpty = errors.New("nothing buffered")
 func (c *Capture) drainedTo(asked uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if asked > c.drained {
-		c.drained = asked
-		close(c.idle)
-		c.idle = make(chan struct{})
-	}
+	c.drained = asked
+	close(c.idle)
+	c.idle = make(chan struct{})
 }
 
 // drain waits until everything that was buffered when it was called has been read.

@@ -81,7 +81,8 @@ func filterExpr(opt Options, m *marker) string {
 		tcp, port, port, ip, ip)
 }
 
-func (h *handle) next() (*event.Packet, error) {
+// next returns the next packet. With none it returns errEmpty after pollEvery, wait or not.
+func (h *handle) next(wait bool) (*event.Packet, error) {
 	data, ci, err := h.pcap.ReadPacketData()
 	if err == pcap.NextErrorTimeoutExpired {
 		return nil, errEmpty

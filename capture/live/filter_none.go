@@ -1,3 +1,5 @@
+//go:build !cgo || nopcap || windows
+
 package live
 
 import (
