@@ -100,6 +100,7 @@ const (
 	layerUDP
 	layerGRE
 	layerAH
+	layerEtherIP
 	layerVLAN
 	layerMPLS
 	layerPPP
@@ -130,6 +131,8 @@ func (d *Decoder) unusual(l layer) layer {
 		return d.gre()
 	case layerAH:
 		return d.ah()
+	case layerEtherIP:
+		return d.etherIP()
 	case layerVLAN:
 		return d.vlan()
 	case layerMPLS:

@@ -19,6 +19,7 @@ const (
 	protoGRE      = 47
 	protoAH       = 51
 	protoDestOpts = 60
+	protoEtherIP  = 97
 	protoMPLS     = 137
 )
 
@@ -89,6 +90,8 @@ func protocol(proto uint8) layer {
 		return layerAH
 	case protoMPLS:
 		return layerMPLS
+	case protoEtherIP:
+		return layerEtherIP
 	}
 	return layerOther
 }

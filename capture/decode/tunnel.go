@@ -8,6 +8,7 @@ const (
 	portVXLANOld = 8472
 	portVXLANGPE = 4790
 	portGeneve   = 6081
+	portGTP      = 2152
 )
 
 func (d *Decoder) udp() layer {
@@ -16,7 +17,7 @@ func (d *Decoder) udp() layer {
 	}
 	port := binary.BigEndian.Uint16(d.data[2:])
 	switch port {
-	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve:
+	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP:
 	default:
 		return layerOther
 	}
@@ -29,6 +30,8 @@ func (d *Decoder) udp() layer {
 		return d.geneve()
 	case portVXLANGPE:
 		return d.vxlanGPE()
+	case portGTP:
+		return d.gtp()
 	}
 	if d.data[0]&0x08 == 0 { // RFC 7348 5: the I flag must be set
 		return layerOther
@@ -53,6 +56,38 @@ func (d *Decoder) vxlanGPE() layer {
 		return layerIPv6
 	}
 	return layerOther
+}
+
+// gtp reads a mobile network's user data (3GPP TS 29.281 5.1), with its extension headers.
+func (d *Decoder) gtp() layer {
+	flags, kind := d.data[0], d.data[1]
+	if flags&0xf0 != 0x30 || kind != 0xff {
+		return layerOther
+	}
+	d.skip(8)
+	if flags&7 == 0 {
+		return layerIP
+	}
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	next := d.data[3]
+	d.skip(4)
+	for flags&4 != 0 && next != 0 {
+		if len(d.data) < 4 {
+			return d.short()
+		}
+		size := int(d.data[0]) * 4
+		if size == 0 {
+			return d.broken(BadLinkHeader)
+		}
+		if size > len(d.data) {
+			return d.short()
+		}
+		next = d.data[size-1]
+		d.skip(size)
+	}
+	return layerIP
 }
 
 // geneve reads RFC 8926 3.4.
@@ -129,6 +164,14 @@ func (d *Decoder) erspan3() layer {
 		size += 8
 	}
 	if !d.skip(size) {
+		return layerBroken
+	}
+	return layerEthernet
+}
+
+// etherIP reads RFC 3378's two bytes.
+func (d *Decoder) etherIP() layer {
+	if !d.skip(2) {
 		return layerBroken
 	}
 	return layerEthernet
