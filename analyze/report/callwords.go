@@ -28,7 +28,7 @@ func callLine(c *analyze.Call) line {
 
 // callName writes a call without its actor: "send(\"Hello\")".
 func callName(c *analyze.Call) string {
-	args := Safe(c.Args)
+	args := Safe(shownArgs(c))
 	if sends(c.Name) && c.Text != "" && !strings.Contains(args, `"`) {
 		args = quoted(c.Text, shownText)
 	}
@@ -39,6 +39,21 @@ func callName(c *analyze.Call) string {
 		return Safe(c.Name)
 	}
 	return Safe(c.Name) + "(" + args + ")"
+}
+
+// shownArgs leaves out what the table says elsewhere: the address connected to, and the size
+// of a buffer to read into.
+func shownArgs(c *analyze.Call) string {
+	switch {
+	case c.Name == "connect" && c.Connection != 0 && c.Args == c.Remote.String():
+		return ""
+	case receives(c.Name):
+		size, flags, _ := strings.Cut(c.Args, ", ")
+		if strings.HasSuffix(size, " bytes") {
+			return flags
+		}
+	}
+	return c.Args
 }
 
 func sends(name string) bool {

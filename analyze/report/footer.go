@@ -26,7 +26,7 @@ func (p *printer) verdict(r *analyze.Result, c *analyze.Connection, prefix strin
 	for i, s := range strings.Split(Verdict(r, c), "\n") {
 		l := line{text: prefix + s, style: endingStyle(c.Ending), hang: 2}
 		if i > 0 {
-			l = line{text: "  " + s, hang: 2}
+			l = line{text: "  " + s, hang: 4}
 		}
 		if strings.HasPrefix(s, "Evidence: ") {
 			l.style = dim

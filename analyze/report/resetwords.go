@@ -20,7 +20,7 @@ var resetCauses = map[analyze.ResetCause]string{
 	analyze.TimeWaitReset:    "the segment hit a socket in TIME_WAIT",
 	analyze.Linger2:          "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)",
 	analyze.Aborted:          "it aborted the connection; which call did so is not known",
-	analyze.Middlebox:        "something between the two ends sent it in its name",
+	analyze.Middlebox:        "something between the two ends seems to have sent it",
 	analyze.UnknownCause:     "the evidence does not show why",
 }
 
@@ -41,7 +41,18 @@ func resetSentence(c *analyze.Connection) string {
 			before = "both ends had sent FIN; then "
 		}
 	}
-	return fmt.Sprintf("reset: %sthe %s sent RST (frame %d): %s.", before, reset.By, reset.Frame, cause)
+	return fmt.Sprintf("reset: %s%s RST (frame %d): %s.", before, senderWords(reset), reset.Frame, cause)
+}
+
+// senderWords tells a kernel that answers on its own from an end that aborts.
+func senderWords(reset *analyze.Reset) string {
+	switch reset.Cause {
+	case analyze.DataAfterClose, analyze.NoSocket, analyze.ConnRefused, analyze.TimeWaitReset:
+		return "the " + string(reset.By) + "'s kernel answered with"
+	case analyze.Middlebox:
+		return "in the name of the " + string(reset.By) + " came an"
+	}
+	return "the " + string(reset.By) + " sent"
 }
 
 func finBefore(c *analyze.Connection, frame uint64) bool {
@@ -63,11 +74,8 @@ func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
 		lines = append(lines, fmt.Sprintf("%s sent it.", callWords(drew)))
 	case drew != nil:
 		lines = append(lines, answeredSentence(c.Reset, drew))
-	case c.Reset.Trigger != 0:
+	case c.Reset.Trigger != 0 && c.Ending != analyze.WasRefused:
 		lines = append(lines, fmt.Sprintf("It answers frame %d of the %s.", c.Reset.Trigger, c.Reset.By.Other()))
-	}
-	for _, why := range c.Reset.Why {
-		lines = append(lines, "Evidence: "+Safe(why))
 	}
 	return append(lines, aftermath(c, calls)...)
 }

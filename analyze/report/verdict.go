@@ -29,12 +29,23 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	if len(r.Calls) == 0 {
 		lines = append(lines, likelySentences(c)...)
 	}
-	if c.Ending != analyze.Graceful || c.Confidence == analyze.Inferred {
-		for _, why := range c.Why {
-			lines = append(lines, "Evidence: "+Safe(why))
-		}
+	if why := evidence(c); len(why) > 0 {
+		lines = append(lines, "Evidence: "+Safe(strings.Join(why, "; "))+".")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// evidence returns what supports the verdict where the ending's own sentence does not say it.
+func evidence(c *analyze.Connection) []string {
+	switch {
+	case c.Reset != nil && c.Reset.Confidence != analyze.Unknown:
+		return c.Reset.Why
+	case c.Reset != nil:
+		return append(slices.Clone(c.Reset.Why), c.Why...)
+	case c.Ending == analyze.Graceful && c.Confidence != analyze.Inferred:
+		return nil
+	}
+	return c.Why
 }
 
 func endingSentence(c *analyze.Connection) string {
@@ -47,8 +58,12 @@ func endingSentence(c *analyze.Connection) string {
 		}
 		return "graceful: the " + closer + " closed first" + half + "."
 	case analyze.HalfClosed:
-		return fmt.Sprintf("half-closed: the %s sent FIN, the %s never closed%s.%s", closer, other, half, leftStates(c))
+		return fmt.Sprintf("half-closed: the %s sent FIN, the %s had not closed when the capture ended%s.%s",
+			closer, other, half, leftStates(c))
 	case analyze.FinUnacked:
+		if c.Closer == analyze.Both {
+			return "fin-unacked: both ends sent FIN, and no acknowledgment of both was seen." + leftStates(c)
+		}
 		return "fin-unacked: the " + closer + " sent FIN, and no acknowledgment of it was seen." + leftStates(c)
 	case analyze.WasReset:
 		return resetSentence(c)
@@ -123,15 +138,10 @@ func refusedSentence(c *analyze.Connection) string {
 
 // confidenceSentence says how the ending is known where that is not plain from the packets.
 func confidenceSentence(c *analyze.Connection) string {
-	confidence := c.Confidence
 	if c.Reset != nil {
-		confidence = c.Reset.Confidence
+		return causeConfidence(c.Reset)
 	}
-	switch confidence {
-	case analyze.InKernel:
-		if c.Reset != nil {
-			return " The kernel says so."
-		}
+	switch c.Confidence {
 	case analyze.Inferred:
 		return " This is inferred."
 	case analyze.Unknown:
@@ -142,9 +152,21 @@ func confidenceSentence(c *analyze.Connection) string {
 	return ""
 }
 
+func causeConfidence(reset *analyze.Reset) string {
+	switch {
+	case reset.Confidence == analyze.InKernel:
+		return " The kernel says so."
+	case reset.Confidence == analyze.Inferred && reset.Cause != analyze.UnknownCause:
+		return " The cause is inferred."
+	case reset.Confidence == analyze.Unknown && reset.Cause != analyze.UnknownCause:
+		return " The evidence is not sufficient to be sure of the cause."
+	}
+	return ""
+}
+
 func timeWaitSentence(c *analyze.Connection) string {
 	if len(c.TimeWait) == 0 {
-		if c.Ending == analyze.WasReset {
+		if c.Ending == analyze.WasReset && c.Confidence != analyze.Unknown && c.Reset != nil && c.Reset.Cause != analyze.TimeWaitReset {
 			return "TIME_WAIT: nobody, an RST ends a connection at once."
 		}
 		return ""
