@@ -45,7 +45,7 @@ type flow struct {
 	simul      bool
 	simulOpen  bool
 	filtered   bool // no pure ACK was captured
-	closed     bool // on the waiting list
+	list       *flowList
 	handshake  bool // the handshake's last ACK was seen
 	closer     end
 	hasCloser  bool
@@ -65,6 +65,7 @@ type flow struct {
 	twins   uint32 // duplicates of the capture
 	warn    warning
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
+	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
 
 	zeek    zeekFlow
 	shark   uint8
@@ -85,6 +86,7 @@ type half struct {
 
 	synFrame, finFrame uint64
 	finAckFrame        uint64
+	finAckTime         event.Time
 	finTime            event.Time
 	gotFinFrame        uint64
 	bytes              uint64
@@ -101,6 +103,7 @@ type half struct {
 	lastAck         int64
 	ackStep         int64 // how far the newest acknowledgement of this half moved past nxt
 	ackStepFrame    uint64
+	provoked        uint64 // frame of this end that its peer must answer with a challenge ACK
 	tsVal           uint32
 	window          uint16
 	ipid            uint16
@@ -112,6 +115,7 @@ type half struct {
 	sent            bool
 	based           bool
 	synSent         bool
+	synAckSent      bool
 	gotFin          proof
 	finLost         bool // the FIN came again: its first transmission proves nothing
 	finGuessed      bool

@@ -52,6 +52,8 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	if s.Flags&event.ACK != 0 && p.based {
 		r.ack = p.rel(s.Ack)
 	}
+	fl.shark |= sharkBits(fl, s)
+	fl.zeek.segment(fl, e, s, &r)
 	if twin := h.seenBefore(s); twin != 0 {
 		fl.twins++
 		f.stats.Duplicates++
@@ -61,8 +63,6 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 		return
 	}
 	h.packets++
-	fl.shark |= sharkBits(fl, s)
-	fl.zeek.segment(fl, e, s, &r)
 	if s.Flags&event.RST != 0 {
 		r.kind = kRst
 		fl.reset(f, e, s, &r)
@@ -70,7 +70,7 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 		fl.ordinary(f, e, s, &r)
 	}
 	h.fingerprint(s)
-	h.sent = true
+	h.sent = h.sent || s.Flags&event.RST == 0
 	h.lastTime = s.Time
 	fl.keep(f, &r)
 }
@@ -101,6 +101,15 @@ func (fl *flow) number(h, p *half, s *event.Segment) {
 func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	r.kind = fl.classify(e, s, r)
+	if fl.doubt != nil && fl.addr[e] != fl.doubt.Src {
+		fl.settleDoubt(f, e, r)
+	}
+	if fl.doubts(e, s, r) {
+		held := *s
+		fl.doubt = &held
+		r.ignored = beyondSent
+		return
+	}
 	if fl.rst.frame != 0 {
 		fl.talkAfterReset(f, e, s, r)
 	}
@@ -118,8 +127,8 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	p.tries, p.keepalives = 0, 0
 	h.lastAck = r.ack
 	if s.Flags&event.SYN == 0 {
-		if h.state == event.StateUnknown || h.state == event.SynRecv && r.length > 0 {
-			if r.length > 0 || s.Flags&event.FIN != 0 || p.sent {
+		if h.state == event.StateUnknown || h.state == event.SynRecv && (r.length > 0 || !p.sent) {
+			if r.length > 0 || s.Flags&event.FIN != 0 || p.sent || h.synSent {
 				fl.establish(e, s)
 			}
 		}
@@ -188,6 +197,8 @@ func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
 			p.bytesAckedAfterFin += uint64(r.ack - p.una)
 		}
 		p.una = r.ack
+	} else if p.provoked != 0 && r.kind == kAck {
+		r.kind, r.answers, p.provoked = kChallenge, p.provoked, 0
 	} else if s.Len == 0 && s.Flags&(event.SYN|event.FIN) == 0 && r.kind == kAck && r.ack == h.lastAck {
 		if fl.drawsAck(p, h) || p.keepalives > 0 {
 			r.answers = p.dataFrame
@@ -226,6 +237,9 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 		data++
 	}
 	switch {
+	case r.kind == kSynAck && h.synSent && !h.synAckSent && to <= h.nxt:
+		h.synAckSent, h.dataFrame, h.dataSeq, h.datEnd = true, s.Frame, from, to
+		return
 	case r.kind == kKeepalive || r.kind == kProbe && to <= h.nxt:
 		h.tries++
 		h.keepalives++
@@ -255,6 +269,9 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 		if r.repeats == 0 {
 			r.repeats = h.dataFrame
 		}
+	}
+	if r.kind == kSynAck {
+		h.synAckSent = true
 	}
 	h.dataFrame, h.dataSeq, h.datEnd = s.Frame, from, to
 }

@@ -28,6 +28,9 @@ const (
 	maxWaiting = 1 << 14
 	// afterReset is how long a reset connection is kept for late segments.
 	afterReset = 10 * time.Second
+	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
+	// up after 127 s.
+	embryoIdle = 5 * time.Minute
 )
 
 // Stats counts what a Follower has seen.
@@ -49,6 +52,7 @@ type Follower struct {
 	opt     Options
 	done    func(*Connection)
 	flows   map[key]*flow
+	embryos flowList // not yet established, least recently active first
 	open    flowList // least recently active first
 	waiting flowList // closed, the first to expire first
 	free    *flow
@@ -126,7 +130,7 @@ func (f *Follower) route(s *event.Segment) {
 
 // begin starts a flow with its first segment.
 func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
-	if f.open.n >= f.opt.MaxConnections {
+	if f.open.n+f.embryos.n >= f.opt.MaxConnections {
 		f.evict()
 	}
 	fl := f.take()
@@ -136,7 +140,7 @@ func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
 	fl.filtered = true
 	fl.orient(swapped, s)
 	f.flows[k] = fl
-	f.open.push(fl)
+	f.embryos.push(fl)
 	e := server
 	if s.Src == fl.addr[client] {
 		e = client
@@ -150,26 +154,31 @@ func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
 // deliver lets fl follow s and keeps the lists in order.
 func (f *Follower) deliver(fl *flow, e end, s *event.Segment) {
 	fl.follow(f, e, s)
-	if fl.closed {
+	was := fl.list
+	to := &f.open
+	switch {
+	case fl.isClosed():
+		to = &f.waiting
 		f.refresh(fl)
+	case !fl.handshake && !fl.midstream:
+		to = &f.embryos
+	}
+	if to == was && to.tail == fl {
 		return
 	}
-	f.open.remove(fl)
-	if fl.isClosed() {
-		fl.closed = true
-		f.refresh(fl)
-		f.waiting.push(fl)
-		if f.waiting.n > maxWaiting {
-			f.finish(f.waiting.head)
-		}
-		return
+	was.remove(fl)
+	to.push(fl)
+	if f.waiting.n > maxWaiting {
+		f.finish(f.waiting.head)
 	}
-	f.open.push(fl)
 }
 
 // refresh sets when a closed flow may be forgotten.
 func (f *Follower) refresh(fl *flow) {
 	fl.expires = f.now.Add(afterReset)
+	if fl.rst.frame == 0 {
+		fl.expires = f.now.Add(f.opt.TimeWait)
+	}
 	for e := range fl.tw {
 		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
 			fl.expires = max(fl.expires, w.until.Add(time.Second))
@@ -182,11 +191,17 @@ func (f *Follower) expire() {
 	for fl := f.waiting.head; fl != nil && fl.expires < f.now; fl = f.waiting.head {
 		f.finish(fl)
 	}
+	for fl := f.embryos.head; fl != nil && fl.last.Add(embryoIdle) < f.now; fl = f.embryos.head {
+		f.finish(fl)
+	}
 }
 
 // evict gives up the open flow that was idle for longest.
 func (f *Follower) evict() {
-	fl := f.open.head
+	fl := f.embryos.head
+	if o := f.open.head; fl == nil || o != nil && o.last < fl.last {
+		fl = o
+	}
 	if fl == nil {
 		return
 	}
@@ -198,11 +213,7 @@ func (f *Follower) evict() {
 // finish judges fl, hands it out and frees it.
 func (f *Follower) finish(fl *flow) {
 	delete(f.flows, fl.key)
-	if fl.closed {
-		f.waiting.remove(fl)
-	} else {
-		f.open.remove(fl)
-	}
+	fl.list.remove(fl)
 	p := fl.pending
 	fl.pending = nil
 	f.done(f.judge(fl))
@@ -267,7 +278,7 @@ type flowList struct {
 }
 
 func (l *flowList) push(fl *flow) {
-	fl.prev, fl.next = l.tail, nil
+	fl.list, fl.prev, fl.next = l, l.tail, nil
 	if l.tail == nil {
 		l.head = fl
 	} else {
@@ -288,6 +299,6 @@ func (l *flowList) remove(fl *flow) {
 	} else {
 		fl.next.prev = fl.prev
 	}
-	fl.prev, fl.next = nil, nil
+	fl.list, fl.prev, fl.next = nil, nil, nil
 	l.n--
 }

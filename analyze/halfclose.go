@@ -6,7 +6,7 @@ func (fl *flow) halfClose(f *Follower, ending Ending) *HalfClose {
 		return nil
 	}
 	a, b := &fl.half[fl.closer], &fl.half[fl.closer.other()]
-	if a.finTime == 0 {
+	if a.finTime == 0 || b.finEnd == 0 && ending == Graceful {
 		return nil
 	}
 	until := fl.last

@@ -3,6 +3,8 @@ package analyze
 import (
 	"fmt"
 	"time"
+
+	"closecap/analyze/event"
 )
 
 const (
@@ -30,8 +32,22 @@ func (v *verdict) because(format string, args ...any) {
 
 // judge turns what was followed of fl into a Connection.
 func (f *Follower) judge(fl *flow) *Connection {
+	if s := fl.doubt; s != nil {
+		fl.doubt = nil
+		e := client
+		if s.Src == fl.addr[server] {
+			e = server
+		}
+		fl.believe(f, e, s)
+	}
 	fl.settleStates(f)
 	v := fl.ending(f)
+	if v.ending == Graceful {
+		fl.settleGraceful(f)
+	}
+	if fl.warn&warnEvicted != 0 && v.confidence == Observed {
+		v.confidence = Inferred
+	}
 	c := &Connection{
 		ID: fl.id, Client: fl.addr[client], Server: fl.addr[server], Guessed: fl.guessed,
 		Start: fl.start, End: fl.last, FirstFrame: fl.firstFrame, LastFrame: fl.lastFrame,
@@ -143,12 +159,15 @@ func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 		v.ending, v.confidence = Graceful, Inferred
 		v.because("frame %d acknowledges one number more than was captured of the %s: its FIN",
 			p.ackStepFrame, e.other().side())
+		if p.ackStepFrame <= h.finFrame {
+			v.closer = e.other().side()
+		}
 		return v
 	}
 	switch {
 	case h.finAckFrame != 0 && p.tries >= silentTries && p.finEnd == 0:
 		v.ending = Silent
-		v.because("the %s sent %d times without an answer", e.other().side(), p.tries)
+		v.because("the %s sent again %s without an answer", e.other().side(), times(uint32(p.tries)))
 	case h.finAckFrame != 0:
 		v.because("frame %d acknowledges it; the %s never sent a FIN", h.finAckFrame, e.other().side())
 	case p.packets == 0:
@@ -183,7 +202,7 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 	switch {
 	case c.synSent && !s.sent && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
 		v.ending = Unanswered
-		v.because("frame %d: SYN, sent %d times, without an answer", c.synFrame, 1+c.retransmits)
+		v.because("frame %d: SYN, sent %s, without an answer", c.synFrame, times(1+c.retransmits))
 		if f.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
 			v.confidence = Inferred
 			v.because("the capture ends %v after it", f.now.Sub(fl.synAt))
@@ -193,14 +212,14 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 		v.because("frame %d: SYN,ACK, which was never acknowledged", s.synFrame)
 	case c.packets == 0 && s.packets == 0, fl.onlyAcks():
 		v.ending, v.confidence = UnknownEnding, Unknown
-		v.because("nothing but %d segments without data, SYN or FIN of one end was captured", fl.packets)
+		v.because("of one end only ACKs without data were captured, of the other nothing")
 	case max(c.tries, s.tries) >= silentTries:
 		e := client
 		if s.tries > c.tries {
 			e = server
 		}
 		v.ending = Silent
-		v.because("the %s sent %d times without an answer", e.side(), fl.half[e].tries)
+		v.because("the %s sent again %s without an answer", e.side(), times(uint32(fl.half[e].tries)))
 	case c.packets == 0 || s.packets == 0:
 		v.ending, v.confidence = UnknownEnding, Unknown
 		v.because("only one direction was captured, and no end of it")
@@ -222,11 +241,46 @@ func (fl *flow) settleStates(f *Follower) {
 	for e := range fl.half {
 		h, p := &fl.half[e], &fl.half[end(e).other()]
 		if h.gotFin == presumed && p.finAckFrame == 0 && f.now.Sub(p.finTime) > ackDelay && fl.rst.frame == 0 {
-			fl.withdraw(end(e), h.gotFinFrame)
+			fl.withdrawFin(end(e))
 		}
 		w := &fl.tw[e]
 		if w.since != 0 && w.ended == running && f.now > w.until {
 			w.ended = expired
 		}
 	}
+}
+
+// settleGraceful lets the states end as a graceful close does where the last segments of it
+// were not captured.
+func (fl *flow) settleGraceful(f *Follower) {
+	if fl.rst.frame != 0 || fl.tw[client].since != 0 || fl.tw[server].since != 0 {
+		return
+	}
+	a, b := &fl.half[fl.closer], &fl.half[fl.closer.other()]
+	frame, at := b.finFrame, b.finTime
+	if frame == 0 {
+		if b.ackStepFrame <= a.finFrame {
+			return
+		}
+		frame, at = b.ackStepFrame, a.lastTime
+	}
+	s := &event.Segment{Frame: frame, Time: at}
+	switch a.state {
+	case event.FinWait1, event.FinWait2, event.Closing:
+		fl.enter(f, fl.closer, event.TimeWait, s, false)
+	}
+	if b.state == event.LastAck {
+		fl.enter(f, fl.closer.other(), event.Closed, s, false)
+	}
+	if w := &fl.tw[fl.closer]; f.now > w.until {
+		w.ended = expired
+	}
+}
+
+// times writes how often something happened.
+func times(n uint32) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

@@ -162,9 +162,12 @@ func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
 		}
 	}
 	if c.Reset != nil && c.Reset.Cause == Aborted {
-		call := "close() with data unread, or with SO_LINGER 0"
-		if !fl.rst.receivedData {
-			call = "close() with SO_LINGER 0"
+		call := "close() with SO_LINGER 0"
+		if fl.rst.receivedData {
+			call = "close() with data unread, or with SO_LINGER 0"
+		}
+		if fl.rst.by == server && fl.half[server].bytes == 0 {
+			call += ", or close() of the listener before accept()"
 		}
 		add(fl.rst.by, call, "a live socket sent RST instead of FIN", fl.rst.frame)
 	}

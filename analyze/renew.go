@@ -27,7 +27,7 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 	if h.synSent && h.rel(s.Seq) == 0 {
 		return goesOn
 	}
-	if !h.synSent && h.based && !fl.closed && h.rel(s.Seq) == 0 {
+	if !h.synSent && h.based && !fl.isClosed() && h.rel(s.Seq) == 0 {
 		return goesOn
 	}
 	if !h.sent && p.synSent && !p.based {
@@ -42,7 +42,7 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 			return holdBack
 		}
 		return renewNow
-	case fl.closed, h.state == event.SynSent || h.state == event.Closed:
+	case fl.isClosed(), h.state == event.SynSent || h.state == event.Closed:
 		return renewNow
 	}
 	return holdBack
@@ -65,7 +65,7 @@ func (f *Follower) pendingTaken(fl *flow, s *event.Segment) bool {
 	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
 		return s.Src == syn.Dst && s.Ack == syn.Seq.Add(1)
 	case s.Flags&(event.SYN|event.RST) == event.SYN:
-		return s.Src == syn.Src && fl.closed
+		return s.Src == syn.Src && fl.isClosed()
 	case s.Flags&event.RST != 0:
 		return s.Src == syn.Dst && s.Flags&event.ACK != 0 && s.Ack == syn.Seq.Add(1)
 	}

@@ -59,6 +59,9 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		r.answers = trigger.frame
 	}
 	if r.ignored = fl.refuses(e, s, r, class); r.ignored != acted {
+		if r.ignored == insideWindow {
+			h.provoked = s.Frame
+		}
 		return
 	}
 	if p.state == event.TimeWait {
@@ -69,6 +72,9 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		}
 		fl.warn |= warnRstAfter
 		return
+	}
+	if h.state == event.TimeWait {
+		fl.killed(e, s)
 	}
 	if fl.rst.frame != 0 || p.state == event.Closed && h.state == event.Closed {
 		r.ignored = alreadyClosed
@@ -147,12 +153,12 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 		if q.from == e || q.flags&event.RST != 0 || q.ignored == sameFrame {
 			continue
 		}
-		if q.flags&event.ACK != 0 && q.ack == r.seq {
+		if q.flags&event.ACK != 0 && q.ack == r.seq && (q.end() > p.una || q.end() == q.seq) {
 			return q
 		}
 		break
 	}
-	if p.lastAck == r.seq && p.dataFrame != 0 {
+	if p.lastAck == r.seq && p.dataFrame != 0 && p.datEnd > p.una {
 		return &record{frame: p.dataFrame, kind: kData, length: uint32(max(0, p.datEnd-p.dataSeq))}
 	}
 	return nil
@@ -193,7 +199,6 @@ func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) 
 		fl.withdrawClosed(end(e), rst.frame)
 	}
 	fl.rst = resetFacts{}
-	fl.closed = fl.reopen(f)
 }
 
 // withdrawClosed takes back that an end was closed by the RST of a frame.
@@ -203,13 +208,4 @@ func (fl *flow) withdrawClosed(e end, frame uint64) {
 		fl.changes[i].seen = false
 		fl.withdraw(e, frame)
 	}
-}
-
-// reopen puts a flow back among the open ones.
-func (fl *flow) reopen(f *Follower) bool {
-	if fl.closed {
-		f.waiting.remove(fl)
-		f.open.push(fl)
-	}
-	return false
 }

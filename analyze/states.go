@@ -105,7 +105,7 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 	switch {
 	case syn && p.state == event.SynSent && f.opt.SameHost && r.ack >= 1:
 		fl.enter(f, e.other(), event.Established, s, false)
-	case !syn && h.state == event.SynSent && p.synSent && r.ack >= 1:
+	case !syn && h.state == event.SynSent && (p.synSent || !p.sent) && r.ack >= 1:
 		fl.enter(f, e, event.Established, s, true)
 	case !syn && h.state == event.SynRecv && fl.simulOpen:
 		fl.enter(f, e, event.Established, s, true)
@@ -116,7 +116,7 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 			fl.rtt = int64(s.Time.Sub(fl.synAt))
 		}
 	}
-	if !syn && p.synSent && h.synSent && r.ack >= 1 {
+	if !syn && h.synSent && (p.synSent || !p.sent) && r.ack >= 1 {
 		fl.handshake = true
 	}
 	if p.finEnd == 0 {
@@ -126,8 +126,18 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 		fl.gotFin(f, e, s, true)
 		fl.finAcked(f, e.other(), s)
 	} else if h.gotFin == presumed {
-		fl.withdraw(e, h.gotFinFrame)
-		h.gotFin = unproved
+		fl.withdrawFin(e)
+	}
+}
+
+// withdrawFin takes back that e has received its peer's FIN.
+func (fl *flow) withdrawFin(e end) {
+	h := &fl.half[e]
+	fl.withdraw(e, h.gotFinFrame)
+	h.gotFin = unproved
+	if h.state == event.FinWait1 && h.finAckFrame != 0 {
+		h.state = event.FinWait2
+		fl.changes = append(fl.changes, change{frame: h.finAckFrame, time: h.finAckTime, of: e, state: h.state})
 	}
 }
 
@@ -166,7 +176,7 @@ func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
 	if h.finAckFrame != 0 {
 		return
 	}
-	h.finAckFrame = s.Frame
+	h.finAckFrame, h.finAckTime = s.Frame, s.Time
 	if h.state == event.FinWait1 && p.finEnd != 0 && h.gotFin == unproved && !p.finLost {
 		// The peer's FIN left before this ACK of ours, so it came first.
 		fl.gotFin(f, e, s, false)
@@ -224,8 +234,7 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	h.finLost = true
 	if p.gotFin == presumed {
-		fl.withdraw(e.other(), p.gotFinFrame)
-		p.gotFin = unproved
+		fl.withdrawFin(e.other())
 	}
 	if h.finAckFrame != 0 {
 		fl.withdraw(e, h.finAckFrame)
@@ -247,17 +256,40 @@ func (fl *flow) rearmed(f *Follower, e end, s *event.Segment, r *record) {
 	w.until = s.Time.Add(f.opt.TimeWait)
 }
 
-// isClosed reports whether both ends are done with the connection.
+// isClosed reports whether both ends have said that they are done.
 func (fl *flow) isClosed() bool {
-	if fl.rst.frame != 0 {
-		return true
+	return fl.rst.frame != 0 || fl.half[client].finEnd != 0 && fl.half[server].finEnd != 0
+}
+
+// doubts reports whether e's FIN acknowledges what its receiver is not known to have sent.
+// Either the capture missed that, or the receiver refuses the segment (RFC 9293 3.10.7.4).
+func (fl *flow) doubts(e end, s *event.Segment, r *record) bool {
+	p := &fl.half[e.other()]
+	return s.Flags&(event.FIN|event.ACK|event.SYN) == event.FIN|event.ACK && p.sent && fl.doubt == nil &&
+		p.holes == 0 && r.ack > p.nxt && r.ack > p.una
+}
+
+// settleDoubt decides about the FIN in doubt by a segment of its receiver e: had e sent what
+// the FIN acknowledges, it goes on after that.
+func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	s := fl.doubt
+	fl.doubt = nil
+	if r.seq < h.rel(s.Ack) && !(r.flags&event.ACK != 0 && r.ack >= p.rel(s.End())) {
+		return
 	}
-	for e := range fl.half {
-		switch fl.half[e].state {
-		case event.TimeWait, event.Closed:
-		default:
-			return false
-		}
+	fl.believe(f, e.other(), s)
+}
+
+// believe follows a FIN that had been in doubt.
+func (fl *flow) believe(f *Follower, e end, s *event.Segment) {
+	q := fl.find(s.Frame)
+	if q == nil {
+		q = &record{frame: s.Frame, time: s.Time, from: e, flags: s.Flags, length: s.Len, kind: kFin,
+			seq: fl.half[e].rel(s.Seq), ack: fl.half[e.other()].rel(s.Ack)}
 	}
-	return true
+	q.ignored = acted
+	fl.acknowledge(f, e, s, q)
+	fl.sequence(f, e, s, q)
+	fl.fin(f, e, s, q)
 }

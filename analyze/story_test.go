@@ -1,0 +1,182 @@
+package analyze
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"closecap/analyze/event"
+)
+
+var update = flag.Bool("update", false, "rewrite what the stories want with what comes out")
+
+// TestStories follows the segments of each story in testdata/stories and compares what comes
+// out. The file name is the story; its comment says why it matters, and on a line "options:"
+// what the follower is told.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/stories/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { tell(t, file) })
+	}
+}
+
+func tell(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ar := txtar.Parse(data)
+	if len(ar.Files) == 0 || ar.Files[0].Name != "segments" {
+		t.Fatalf("%s: the first part is not called segments", file)
+	}
+	segments := parse(t, string(ar.Files[0].Data))
+	opt := storyOptions(t, string(ar.Comment))
+	conns := followAll(opt, segments)
+	for _, err := range Validate(&Result{Connections: conns}) {
+		t.Errorf("validate: %v", err)
+	}
+	got := summarize(conns)
+	if *update {
+		ar.Files = append(ar.Files[:1], txtar.File{Name: "want", Data: []byte(got)})
+		if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if len(ar.Files) != 2 {
+		t.Fatalf("%s: no part called want", file)
+	}
+	if diff := cmp.Diff(string(ar.Files[1].Data), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func storyOptions(t *testing.T, comment string) Options {
+	opt := Options{AllSegments: true}
+	for line := range strings.Lines(comment) {
+		words, ok := strings.CutPrefix(line, "options:")
+		if !ok {
+			continue
+		}
+		for _, w := range strings.Fields(words) {
+			name, value, _ := strings.Cut(w, "=")
+			switch name {
+			case "same-host":
+				opt.SameHost = true
+			case "teardown-only":
+				opt.AllSegments = false
+			case "time-wait":
+				d, err := time.ParseDuration(value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt.TimeWait = d
+			case "max-connections":
+				fmt.Sscan(value, &opt.MaxConnections)
+			default:
+				t.Fatalf("unknown option %q", w)
+			}
+		}
+	}
+	return opt
+}
+
+// summarize writes connections as stories want them.
+func summarize(conns []*Connection) string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	for _, c := range conns {
+		guess := ""
+		if c.Guessed {
+			guess = " (guessed)"
+		}
+		p("connection %d: %v > %v%s, frames %d to %d", c.ID, c.Client, c.Server, guess, c.FirstFrame, c.LastFrame)
+		closer := string(c.Closer)
+		if closer == "" {
+			closer = "nobody"
+		}
+		p("  %s by %s, %s, simultaneous %v", c.Ending, closer, c.Confidence, c.Simultaneous)
+		for _, w := range c.Why {
+			p("  why: %s", w)
+		}
+		p("  packets %d:%d bytes %d:%d retransmits %d:%d", c.Packets.Client, c.Packets.Server,
+			c.Bytes.Client, c.Bytes.Server, c.Retransmits.Client, c.Retransmits.Server)
+		if h := c.HalfClose; h != nil {
+			p("  half-close by %s, %v, %d bytes", h.By, time.Duration(h.NS), h.Bytes)
+		}
+		if r := c.Reset; r != nil {
+			p("  reset by %s in %d: %s, %s, trigger %d", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger)
+			for _, w := range r.Why {
+				p("    why: %s", w)
+			}
+			p("    lost %+v", r.Lost)
+		}
+		if c.Lost != nil {
+			p("  lost %+v", *c.Lost)
+		}
+		for _, w := range c.TimeWait {
+			p("  time-wait %s since %s until %s, %s, rearmed %v, ended by %q %d", w.Holder,
+				clock(w.Since), clock(w.Until), w.Confidence, w.Rearmed, w.EndedBy, w.EndFrame)
+		}
+		p("  client:%s", path(c.States.Client))
+		p("  server:%s", path(c.States.Server))
+		for _, l := range c.LikelyCalls {
+			p("  likely %s %s at %d: %s", l.Side, l.Call, l.Frame, l.Why)
+		}
+		p("  zeek %s %s, wireshark %d, tcptrace %s", c.Compat.ZeekConnState, c.Compat.ZeekHistory,
+			c.Compat.Completeness, c.Compat.Tcptrace)
+		p("  explains %q", c.Explains)
+		for _, w := range c.Warnings {
+			p("  warning: %s", w)
+		}
+		for _, s := range c.Segments {
+			b.WriteString(segmentLine(s))
+		}
+		if c.Omitted > 0 {
+			p("    %d omitted", c.Omitted)
+		}
+	}
+	return b.String()
+}
+
+func segmentLine(s *Segment) string {
+	arrow := "->"
+	if s.From == Server {
+		arrow = "<-"
+	}
+	line := fmt.Sprintf("    %d %s %s %s %d:%d ack %d", s.Frame, arrow, s.FlagText, s.Kind, s.Seq, s.Seq+int64(s.Len), s.Ack)
+	if s.Answers != 0 {
+		line += fmt.Sprintf(" answers %d", s.Answers)
+	}
+	if s.Retransmits != 0 {
+		line += fmt.Sprintf(" retransmits %d", s.Retransmits)
+	}
+	if s.Ignored != "" {
+		line += " ignored: " + s.Ignored
+	}
+	return line + "\n"
+}
+
+func path(changes []StateChange) string {
+	var b strings.Builder
+	for _, ch := range changes {
+		sure := ""
+		if ch.Confidence == Inferred {
+			sure = "?"
+		}
+		fmt.Fprintf(&b, " %s%s@%d", ch.State, sure, ch.Frame)
+	}
+	return b.String()
+}
+
+func clock(t event.Time) string { return fmt.Sprintf("%.3f", float64(t)/1e9) }
