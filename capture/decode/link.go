@@ -81,7 +81,7 @@ func (d *Decoder) ethernet() layer {
 	return d.etherType(kind)
 }
 
-// etherType names what follows a link header's type field; up to 1500 it is an 802.3 length.
+// etherType names what follows a link header's type field; below 1536 it is an 802.3 length.
 func (d *Decoder) etherType(kind uint16) layer {
 	switch kind {
 	case 0x0800:
@@ -99,10 +99,19 @@ func (d *Decoder) etherType(kind uint16) layer {
 	case 0x6558: // transparent Ethernet bridging, in GRE and Geneve
 		return layerEthernet
 	}
-	if kind <= 1500 {
-		return layerSNAP
+	if kind < 0x600 {
+		return d.lengthOf(int(kind))
 	}
 	return layerOther
+}
+
+// lengthOf takes an 802.3 length, behind which there is only padding.
+func (d *Decoder) lengthOf(n int) layer {
+	if n < len(d.data) {
+		d.data = d.data[:n]
+	}
+	d.wire = min(d.wire, n)
+	return layerSNAP
 }
 
 func (d *Decoder) vlan() layer {
@@ -128,7 +137,7 @@ func (d *Decoder) snap() layer {
 	oui := uint32(d.data[3])<<16 | uint32(d.data[4])<<8 | uint32(d.data[5])
 	kind := binary.BigEndian.Uint16(d.data[6:])
 	// RFC 1042 uses OUI 0; 802.1H bridges tunnel some types under 00:00:f8.
-	if oui != 0 && oui != 0x0000f8 || kind <= 1500 {
+	if oui != 0 && oui != 0x0000f8 || kind < 0x600 {
 		return layerOther
 	}
 	d.skip(8)
@@ -161,7 +170,7 @@ func (d *Decoder) cooked(kind uint16) layer {
 	switch {
 	case kind == 4: // LINUX_SLL_P_802_2
 		return layerSNAP
-	case kind <= 1500:
+	case kind < 0x600:
 		return layerOther
 	}
 	return d.etherType(kind)

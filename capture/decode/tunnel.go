@@ -103,9 +103,9 @@ func (d *Decoder) geneve() layer {
 	return d.tunnelled(kind)
 }
 
-// tunnelled is etherType where a number up to 1500 is no 802.3 length but nothing known.
+// tunnelled is etherType where a number below 1536 is no 802.3 length but nothing known.
 func (d *Decoder) tunnelled(kind uint16) layer {
-	if kind <= 1500 {
+	if kind < 0x600 {
 		return layerOther
 	}
 	return d.etherType(kind)
