@@ -31,12 +31,12 @@ func reference(link uint16, b []byte, s *event.Segment) answer {
 		switch l := l.(type) {
 		case *layers.IPv4:
 			if l.Version != 4 {
-				return refuses
+				return behind(limited, refuses)
 			}
 			referenceIP4(l, s)
 		case *layers.IPv6:
 			if l.Version != 6 {
-				return refuses
+				return behind(limited, refuses)
 			}
 			referenceIP6(l, s)
 		case *layers.TCP:

@@ -92,3 +92,5 @@ func packetsOf(all []Record) (got []event.Packet) {
 	}
 	return got
 }
+
+var le = binary.LittleEndian

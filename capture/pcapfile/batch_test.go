@@ -1,0 +1,111 @@
+package pcapfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"testing"
+
+	"closecap/capture/decode"
+)
+
+// repeated is a pcap whose packets are real segments.
+func repeated(n int) []byte {
+	b := pcapBytes(le, magicMicro, 4, 101)
+	segment := []byte{
+		0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+		1, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 1, 0, 0, 0, 0, 0,
+	}
+	for i := range n {
+		b = le.AppendUint32(b, uint32(i+1))
+		b = le.AppendUint32(b, 0)
+		b = le.AppendUint32(b, uint32(len(segment)))
+		b = le.AppendUint32(b, uint32(len(segment)))
+		b = append(b, segment...)
+	}
+	return b
+}
+
+func TestBatches(t *testing.T) {
+	const n = 5*batchSize + 3
+	b := repeated(n)
+	r := NewReader(bytes.NewReader(append(b, 1, 2, 3)), "x", Options{})
+	var next uint64 = 1
+	var counts Counts
+	var errs []error
+	for batch, err := range r.Batches(context.Background(), decode.New()) {
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for i := range batch.Segments {
+			if f := batch.Segments[i].Frame; f != next {
+				t.Fatalf("segment of frame %d, want %d", f, next)
+			}
+			next++
+		}
+		counts = batch.Counts
+	}
+	if next != n+1 || counts.Packets != n || counts.Segments != n || counts.First != 1e9 || counts.Last != n*1e9 {
+		t.Errorf("%d segments, counts %+v; want %d", next-1, counts, n)
+	}
+	if len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) {
+		t.Errorf("errors %v, want one unexpected EOF", errs)
+	}
+}
+
+func TestBatchesCarryCallsAndRun(t *testing.T) {
+	rec := sampleRecording()
+	var buf bytes.Buffer
+	if err := WriteRecording(&buf, rec, Interface{}, nil, "done"); err != nil {
+		t.Fatal(err)
+	}
+	var calls, runs int
+	var counts Counts
+	for batch, err := range NewReader(&buf, "x", Options{}).Batches(context.Background(), decode.New()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls += len(batch.Calls)
+		if batch.Run != nil {
+			runs++
+			if batch.Run.Scenario != "close" || len(batch.Expectations) != 1 {
+				t.Errorf("run %+v, expectations %v", batch.Run, batch.Expectations)
+			}
+		}
+		counts = batch.Counts
+	}
+	if calls != 3 || runs != 1 || counts.Frames != 7 || counts.Packets != 3 || counts.Cut != 2 {
+		t.Errorf("%d calls, %d runs, counts %+v; want 3, 1 and 7 frames", calls, runs, counts)
+	}
+}
+
+// Whoever stops early, or is told to, leaves no goroutine behind.
+func TestBatchesStop(t *testing.T) {
+	b := repeated(100 * batchSize)
+	before := runtime.NumGoroutine()
+	for range NewReader(bytes.NewReader(b), "x", Options{}).Batches(context.Background(), decode.New()) {
+		break
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var last error
+	n := 0
+	for _, err := range NewReader(bytes.NewReader(b), "x", Options{}).Batches(ctx, decode.New()) {
+		if n++; n == 2 {
+			cancel()
+		}
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the last error is %v, want context.Canceled", last)
+	}
+	if n > 4+inFlight {
+		t.Errorf("%d batches after the cancel", n-2)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines, %d before", after, before)
+	}
+}
