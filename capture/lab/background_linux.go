@@ -21,8 +21,8 @@ func (d *director) background(ctx context.Context, p *process, st *step) error {
 	if err != nil {
 		return stuck(st, err)
 	}
-	c := d.write(p, st, &begun)
-	c.Note = "had not returned when the recording ended"
+	c := d.write(p, st, sock, &begun)
+	c.Note = unfinished
 	p.pending = append(p.pending, &pending{call: c, step: st, socket: sock, replies: replies})
 	pause := time.NewTicker(untilPause)
 	defer pause.Stop()

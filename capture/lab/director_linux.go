@@ -42,8 +42,7 @@ type expected struct {
 // steps runs the script. An error names the line at which it ended.
 func (d *director) steps(ctx context.Context) error {
 	for i := range d.script.steps {
-		st := &step{}
-		*st = d.script.steps[i] // the script is shared
+		st := d.script.steps[i].clone() // the script is shared
 		if d.opt.Progress != nil {
 			d.opt.Progress(st.text)
 		}
@@ -74,7 +73,7 @@ func (d *director) step(ctx context.Context, st *step) error {
 	if st.background {
 		return d.background(ctx, p, st)
 	}
-	return d.call(ctx, p, st)
+	return d.call(ctx, append([]*step{st}, st.with...))
 }
 
 func (d *director) process(name string) (*process, error) {
@@ -129,7 +128,7 @@ func (d *director) quietly(ctx context.Context, p *process, st *step, o op) erro
 	if r.Errno == 0 {
 		return nil
 	}
-	d.write(p, &hidden, r)
+	d.write(p, &hidden, p.sockets[hidden.op.FD], r)
 	return callError(&hidden, r)
 }
 
@@ -202,32 +201,76 @@ func (d *director) learn(p *process, st *step, r *reply) {
 	}
 }
 
-// call makes a foreground call and writes it down.
-func (d *director) call(ctx context.Context, p *process, st *step) error {
+// ordered is a foreground call that an actor was told to make.
+type ordered struct {
+	process *process
+	step    *step
+	socket  *socket
+	replies <-chan reply
+	asked   int64
+}
+
+// call makes the calls of one line and writes them down. All are ordered before any is
+// waited for.
+func (d *director) call(ctx context.Context, steps []*step) error {
 	before := d.counters()
-	asked := now()
-	sock := p.sockets[d.fdOf(p, st)]
-	r, err := d.perform(ctx, p, st)
+	var all []ordered
+	for _, st := range steps {
+		p, err := d.process(st.actor)
+		if err != nil {
+			return err
+		}
+		o := ordered{process: p, step: st, socket: p.sockets[d.fdOf(p, st)], asked: now()}
+		if o.replies, err = p.order(d.resolve(p, st), -1); err != nil {
+			return err
+		}
+		all = append(all, o)
+	}
+	var made []*event.Call
+	var failed error
+	for _, o := range all {
+		c, err := d.collect(ctx, o)
+		if c == nil {
+			return err
+		}
+		made = append(made, c)
+		failed = errors.Join(failed, err)
+	}
+	if err := d.after(ctx, made[0], before); err != nil {
+		return err
+	}
+	for _, c := range made[1:] {
+		c.Samples = made[0].Samples
+	}
+	return failed
+}
+
+// collect waits for a call's end and writes it down; nil where it had none. The error is
+// for a call without which the script's next lines make no sense.
+func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) {
+	p, st := o.process, o.step
+	r, err := p.await(ctx, o.replies)
 	if err != nil {
 		if !errors.Is(err, errGone) {
-			c := d.write(p, st, &reply{PID: p.pid, TID: p.pid, Start: asked, RecvQ: -1})
-			c.Note = "had not returned when the recording ended"
+			c := d.write(p, st, o.socket, &reply{PID: p.pid, TID: p.pid, Start: o.asked, RecvQ: -1})
+			c.Note = unfinished
 		}
-		return stuck(st, err)
+		return nil, stuck(st, err)
 	}
-	c := d.write(p, st, r)
-	if st.verb.name == "close" && r.Errno == 0 && sock != nil {
-		c.Holders = d.holders(sock, nil, -1)
-	}
-	if err := d.after(ctx, c, before); err != nil {
-		return err
+	d.learn(p, st, &r)
+	c := d.write(p, st, o.socket, &r)
+	if st.op.Verb == "close" && r.Errno == 0 && o.socket != nil {
+		c.Holders = d.holders(o.socket, nil, -1)
 	}
 	failed := r.Errno != 0 && unix.Errno(r.Errno) != unix.EINPROGRESS
 	if failed && st.want == "" && (st.verb.use == makesSocket || st.verb.use == opensSocket) {
-		return callError(st, r)
+		return c, callError(st, &r)
 	}
-	return nil
+	return c, nil
 }
+
+// unfinished is the note of a call that waits still.
+const unfinished = "had not returned when the recording ended"
 
 func (d *director) fdOf(p *process, st *step) int {
 	name := st.socket
@@ -248,11 +291,11 @@ func stuck(st *step, err error) error {
 	return fmt.Errorf("%s %s had not returned: %w", st.actor, st.verb.name, err)
 }
 
-// write appends a call.
-func (d *director) write(p *process, st *step, r *reply) *event.Call {
+// write appends a call on a socket, nil where it has none.
+func (d *director) write(p *process, st *step, s *socket, r *reply) *event.Call {
 	c := &event.Call{Actor: p.name, FD: st.op.FD, RecvQ: -1, At: st.at, Want: st.want, Thread: st.background}
 	fill(c, st, r)
-	if s := p.sockets[st.op.FD]; s != nil && st.op.Verb != "accept" {
+	if s != nil && st.op.Verb != "accept" {
 		c.Socket, c.Local, c.Remote = s.cookie, s.local, s.remote
 	}
 	d.calls = append(d.calls, c)

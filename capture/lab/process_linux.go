@@ -77,6 +77,29 @@ func startProcess(name string) (*process, error) {
 	return p, p.attach(pid)
 }
 
+// pin keeps the actor's foreground calls, and so the timers that they start, on one CPU: what
+// fires there in the same tick is sent before any of it arrives. It is no failure if it
+// cannot be had, only `until … due-together` then proves less.
+func (p *process) pin(cpu int) {
+	var one unix.CPUSet
+	one.Set(cpu)
+	_ = unix.SchedSetaffinity(p.pid, &one)
+}
+
+// anyCPU returns the first CPU that this process may use.
+func anyCPU() int {
+	var allowed unix.CPUSet
+	if unix.SchedGetaffinity(0, &allowed) != nil {
+		return 0
+	}
+	for i := range len(allowed) * 64 {
+		if allowed.IsSet(i) {
+			return i
+		}
+	}
+	return 0
+}
+
 // attach begins to listen to the process and to watch for its end.
 func (p *process) attach(pid int) error {
 	p.pid = pid

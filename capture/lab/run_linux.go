@@ -137,11 +137,13 @@ func (d *director) ports() []uint16 {
 
 // startAll starts the actors side by side.
 func (d *director) startAll(ctx context.Context) error {
+	cpu := anyCPU()
 	for _, name := range d.script.actors {
 		p, err := startProcess(name)
 		if err != nil {
 			return err
 		}
+		p.pin(cpu)
 		d.processes = append(d.processes, p)
 	}
 	for _, p := range d.processes {

@@ -133,20 +133,43 @@ func (p *parser) step(at, line string) (*step, error) {
 	if len(words) == 0 {
 		return nil, fmt.Errorf("an outcome without a call")
 	}
-	st := &step{at: at, text: strings.TrimSpace(line)}
+	base := step{at: at, text: strings.TrimSpace(line)}
 	if outcome != nil {
-		if st.want, err = parseOutcome(outcome[0]); err != nil {
+		if base.want, err = parseOutcome(outcome[0]); err != nil {
 			return nil, err
 		}
 	}
-	first := words[0].text
-	if d := findDirective(first); d != nil && !words[0].quoted {
+	if d := findDirective(words[0].text); d != nil && !words[0].quoted {
 		if outcome != nil {
-			return nil, fmt.Errorf("%s has no outcome", first)
+			return nil, fmt.Errorf("%s has no outcome", d.name)
 		}
-		return st, p.directive(st, d, words[1:])
+		return p.together(base, words, 1, func(st *step, w []token) error { return p.directive(st, d, w[1:]) })
 	}
-	return st, p.call(st, words)
+	return p.together(base, words, 0, p.call)
+}
+
+// together reads a line for each of the actors that its n-th word names.
+func (p *parser) together(base step, words []token, n int, read func(*step, []token) error) (*step, error) {
+	if n >= len(words) || words[n].quoted || !strings.Contains(words[n].text, "+") {
+		return &base, read(&base, words)
+	}
+	first, others := split(words[n].text)
+	var all []*step
+	for _, actor := range append([]string{first}, others...) {
+		st, w := base, slices.Clone(words)
+		w[n].text = actor
+		if err := read(&st, w); err != nil {
+			return nil, err
+		}
+		all = append(all, &st)
+	}
+	st := all[0]
+	st.with = all[1:]
+	simple := st.verb != nil && st.verb.use == usesSocket && !st.background
+	if !simple && st.directive != "drop" && st.directive != "pass" && st.directive != "until" {
+		return nil, fmt.Errorf("%s cannot be done by several at the same time", words[min(1-n, len(words)-1)].text)
+	}
+	return st, nil
 }
 
 func (p *parser) directive(st *step, d *directive, words []token) (err error) {

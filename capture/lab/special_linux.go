@@ -2,12 +2,12 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -66,56 +66,25 @@ func (d *director) runWait(ctx context.Context, st *step) error {
 	return d.after(ctx, c, before)
 }
 
-// untilPause is how long until waits between two questions to the kernel.
-const untilPause = 500 * time.Microsecond
-
-func (d *director) runUntil(ctx context.Context, st *step) error {
-	p, err := d.process(st.actor)
-	if err != nil {
-		return err
-	}
-	s := p.known[st.socket]
-	if s == nil || !s.remote.IsValid() {
-		return fmt.Errorf("%s is no connection", strings.TrimSuffix(st.actor+":"+st.socket, ":"))
-	}
-	before, start := d.counters(), now()
-	pause := time.NewTicker(untilPause)
-	defer pause.Stop()
-	var got event.Sample
-	for {
-		if got, err = d.diag.Sample(s.local, s.remote); err != nil {
-			return fmt.Errorf("sample %s: %w", s.local, err)
-		}
-		if got.State == st.state {
-			break
-		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s is in %s, not in %s: %w", st.actor, got.State, st.state, context.Cause(ctx))
-		}
-	}
-	target := strings.TrimSuffix(st.actor+":"+st.socket, ":")
-	c := d.own(st, "until", target+" "+st.state.String(), start)
-	c.Samples = append(c.Samples, got)
-	return d.after(ctx, c, before)
-}
-
 func (d *director) runFilter(ctx context.Context, st *step) error {
-	p, err := d.process(st.actor)
-	if err != nil {
-		return err
+	var calls []*step
+	for _, s := range append([]*step{st}, st.with...) {
+		call := *s
+		call.directive = ""
+		call.verb = &verb{name: st.directive, use: opensSocket}
+		call.op = op{Verb: "filter", Words: s.op.Words}
+		calls = append(calls, &call)
 	}
-	call := *st
-	call.verb = &verb{name: st.directive, use: opensSocket}
-	call.op = op{Verb: "filter", Words: st.op.Words}
-	call.directive = ""
-	return d.call(ctx, p, &call)
+	return d.call(ctx, calls)
 }
 
 func (d *director) runSysctl(ctx context.Context, st *step) error {
 	before, start := d.counters(), now()
-	if err := kernel.SetSysctl(st.setting[0], st.setting[1]); err != nil {
+	err := kernel.SetSysctl(st.setting[0], st.setting[1])
+	if st.optional && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	c := d.own(st, "sysctl", st.setting[0]+" "+st.setting[1], start)
@@ -245,7 +214,7 @@ func (d *director) runFork(ctx context.Context, p *process, st *step) error {
 	if err != nil {
 		return stuck(st, err)
 	}
-	c := d.write(p, st, &r)
+	c := d.write(p, st, nil, &r)
 	if r.Errno != 0 {
 		_ = unix.Close(child.control)
 		return callError(st, &r)
@@ -268,7 +237,7 @@ func (d *director) runExec(ctx context.Context, p *process, st *step) error {
 		return err
 	}
 	if !begun.Begun {
-		d.write(p, st, begun)
+		d.write(p, st, nil, begun)
 		return callError(st, begun)
 	}
 	fresh, err := p.hello(ctx)

@@ -20,6 +20,7 @@ type step struct {
 	actor      string
 	socket     string // the socket's name in its actor; "" is the actor's connection
 	background bool
+	with       []*step // what other actors do at the same time: "client+server close"
 	op         op
 	port       portRef
 	unspec     bool   // connect to AF_UNSPEC
@@ -28,8 +29,20 @@ type step struct {
 
 	duration time.Duration     // wait
 	state    event.TCPState    // until
+	together bool              // until: not a state, but due together
 	setting  [2]string         // sysctl: name and value
+	optional bool              // sysctl: older kernels lack it
 	expect   event.Expectation // expect
+}
+
+// clone returns a copy that a run may fill in.
+func (st *step) clone() *step {
+	c := *st
+	c.with = make([]*step, len(st.with))
+	for i, w := range st.with {
+		c.with[i] = w.clone()
+	}
+	return &c
 }
 
 // portRef is a port, by default relative to the server's.
@@ -64,11 +77,11 @@ var directiveTable = []directive{
 	{"expect", "expect SUBJECT …", "say what must come out", false, nil},
 	{"actor", "actor NAME", "add a process beside client and server", false, parseActor},
 	{"wait", "wait DURATION", "let time pass", false, parseWait},
-	{"until", "until ACTOR[:SOCKET] STATE", "wait until the kernel shows that state", false, parseUntil},
-	{"drop", "drop ACTOR[:SOCKET] KIND…", "its kernel no longer sees such segments", true, parseDrop},
+	{"until", "until ACTOR[:SOCKET] STATE|due-together", "wait until the kernel shows that state", false, parseUntil},
+	{"drop", "drop ACTOR[:SOCKET] KIND…", "its kernel no longer sees such segments; replaces an earlier drop", true, parseDrop},
 	{"pass", "pass ACTOR[:SOCKET]", "its kernel sees all segments again", true, parsePass},
 	{"kill", "kill ACTOR", "end the process by SIGKILL", false, parseKill},
-	{"sysctl", "sysctl NAME VALUE", "set net.ipv4.NAME", true, parseSysctl},
+	{"sysctl", "sysctl NAME VALUE [optional]", "set net.ipv4.NAME, if optional only where it exists", true, parseSysctl},
 }
 
 func findDirective(name string) *directive {
@@ -78,6 +91,10 @@ func findDirective(name string) *directive {
 	}
 	return &directiveTable[i]
 }
+
+// dueTogether is what until waits for before the retransmissions of two ends are let through:
+// that both timers fire in the same tick, so that both segments are sent before either arrives.
+const dueTogether = "due-together"
 
 func parseActor(st *step, w []token) error {
 	if len(w) != 1 || !isName(w[0].text) {
@@ -101,7 +118,9 @@ func parseUntil(st *step, w []token) error {
 	if len(w) != 2 {
 		return fmt.Errorf("until: want an actor and a state")
 	}
-	if err := oneKnown("state", w[1].text, tcpStates); err != nil {
+	if w[1].text == dueTogether {
+		st.together = true
+	} else if err := oneKnown("state", w[1].text, append([]string{dueTogether}, tcpStates...)); err != nil {
 		return err
 	}
 	st.state, _ = event.ParseTCPState(w[1].text)
@@ -141,8 +160,18 @@ func parseSysctl(st *step, w []token) error {
 	if strings.ContainsAny(name, "/.") {
 		return fmt.Errorf("sysctl: %q is not a name below net.ipv4, like tcp_fin_timeout", name)
 	}
-	st.setting = [2]string{name, strings.Join(texts(w[1:]), " ")}
+	values := texts(w[1:])
+	if n := len(values) - 1; n > 0 && values[n] == "optional" {
+		st.optional, values = true, values[:n]
+	}
+	st.setting = [2]string{name, strings.Join(values, " ")}
 	return nil
+}
+
+// split takes the first of a line's actors and returns the others: "client+server".
+func split(word string) (first string, others []string) {
+	names := strings.Split(word, "+")
+	return names[0], names[1:]
 }
 
 // parseTarget reads "actor" or "actor:socket".
