@@ -11,7 +11,7 @@ func (g *grid) widths(opt Options) (widths []int, fits bool) {
 	sum := 1 + 3*len(g.columns)
 	for i, c := range g.columns {
 		for _, l := range c.heading() {
-			widths[i] = max(widths[i], textWidth(l.text))
+			widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
 		}
 		for _, row := range g.rows {
 			for _, l := range row[i] {

@@ -24,17 +24,6 @@ var listLayouts = []listLayout{
 	{joinEnding: true, joinEnds: true, lean: true, bare: true},
 }
 
-// list draws one row for each connection.
-func (p *printer) list(connections []*analyze.Connection) error {
-	return p.table(len(listLayouts), func(i int) *grid {
-		g := &grid{columns: listLayouts[i].columns()}
-		for _, c := range connections {
-			g.rows = append(g.rows, listLayouts[i].row(c))
-		}
-		return g
-	})
-}
-
 func (l listLayout) columns() []column {
 	columns := []column{{title: "#", right: true}}
 	if l.joinEnds {
@@ -49,9 +38,10 @@ func (l listLayout) columns() []column {
 	if !l.bare {
 		columns = append(columns, column{title: "bytes →", right: true}, column{title: "bytes ←", right: true})
 	}
-	columns = append(columns, column{title: "ending", min: 12})
-	if !l.joinEnding {
-		columns = append(columns, column{title: "first closer"}, column{title: "reset cause"})
+	if l.joinEnding {
+		columns = append(columns, column{title: "ending (closer)", min: 12})
+	} else {
+		columns = append(columns, column{title: "ending"}, column{title: "first closer"}, column{title: "reset cause"})
 	}
 	if !l.lean {
 		columns = append(columns, column{title: "half-close", right: true})
@@ -108,9 +98,9 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 	case cause != "" && c.Ending == analyze.WasReset:
 		words += " by " + string(c.Reset.By) + ": " + cause
 	case c.Simultaneous:
-		words += ", both at once"
-	case closer != "":
-		words += ", " + closer + " first"
+		words += " (both at once)"
+	case closer != "" && c.Reset == nil:
+		words += " (" + closer + ")"
 	}
 	if n := lostBytes(c); n > 0 && l.bare {
 		words += ", lost " + grouped(n)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"closecap/analyze"
 	"closecap/analyze/event"
+	"github.com/google/go-cmp/cmp"
 )
 
 // manyConnections is a capture of a minute at a busy server, every ending in it.
@@ -66,16 +68,45 @@ func TestList(t *testing.T) {
 	checkGolden(t, "many.csv", render(t, CSV, manyConnections(12), Options{}))
 }
 
-func TestListOfManyBlocksLosesNoConnection(t *testing.T) {
-	const n = 2*listBlock + keptConnections + 7
-	got := render(t, Table, manyConnections(n), Options{Width: 200})
-	for _, id := range []int{1, keptConnections, keptConnections + 1, listBlock, listBlock + keptConnections, 2 * listBlock, n} {
-		if want := fmt.Sprintf("| %4d |", id); strings.Count(got, want) != 1 {
-			t.Errorf("the list has %q %d times, want once", want, strings.Count(got, want))
+func TestLongListLosesNoConnection(t *testing.T) {
+	const n = 2*fittedConnections + 7
+	for _, format := range []Format{Table, Markdown} {
+		for _, width := range []int{0, 60, 200} {
+			got := render(t, format, manyConnections(n), Options{Width: width})
+			for id := 1; id <= n; id++ {
+				if want := fmt.Sprintf(" %d |", id); strings.Count(got, want) == 0 {
+					t.Fatalf("%s %d columns: connection %d is not in the list", format, width, id)
+				}
+			}
+			if headings := strings.Count(got, "lasted"); headings != 1 {
+				t.Errorf("%s %d columns: %d headings, want 1", format, width, headings)
+			}
 		}
 	}
-	if rows := strings.Count(got, " 10.0.0."); rows < n {
-		t.Errorf("the list has %d rows, want at least %d", rows, n)
+}
+
+// The list draws its own lines; they must look as tablewriter's do.
+func TestListLooksLikeTheOtherTables(t *testing.T) {
+	r := manyConnections(40)
+	for _, opt := range []Options{{}, {Width: 160, Color: true, Box: true}, {Width: 120}} {
+		var got, want bytes.Buffer
+		l := &list{}
+		if err := l.start(&printer{w: &got, format: Table, opt: opt}, r.Connections, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.end(); err != nil {
+			t.Fatal(err)
+		}
+		g := &grid{columns: l.grid.columns}
+		for _, c := range r.Connections {
+			g.rows = append(g.rows, l.layout.row(c))
+		}
+		if err := g.write(&want, l.widths, opt); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+			t.Errorf("%+v: the list differs from tablewriter's (-want +got):\n%s", opt, diff)
+		}
 	}
 }
 
@@ -99,7 +130,21 @@ func TestSummaryIsBounded(t *testing.T) {
 		c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client}}
 		one.add(c)
 	}
-	if len(one.clients) != maxClients {
-		t.Errorf("clients of one endpoint = %d, want %d", len(one.clients), maxClients)
+	if len(one.clients) > maxClients {
+		t.Errorf("clients of one endpoint = %d, want at most %d", len(one.clients), maxClients)
+	}
+}
+
+func TestBusiestClientIsBoundedFromAbove(t *testing.T) {
+	e := &endpoint{clients: map[netip.Addr]uint64{}}
+	busy := netip.MustParseAddr("10.9.9.9")
+	const held = 500
+	for i := range held {
+		e.addClient(busy)
+		e.addClient(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+	}
+	got, exact := e.busiest()
+	if got < held || got > held+2*held/maxClients || exact {
+		t.Errorf("busiest() = %d, %v, want %d or a little more, false", got, exact, held)
 	}
 }

@@ -11,36 +11,44 @@ import (
 // writeMarkdown writes the grid as a table of GitHub Flavored Markdown.
 func (g *grid) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
-	rule := "|"
-	b.WriteString("|")
-	for _, c := range g.columns {
-		b.WriteString(" " + escapeMarkdown(strings.ReplaceAll(c.title, "\n", " / ")) + " |")
-		if c.right {
-			rule += "---:|"
-		} else {
-			rule += "---|"
-		}
-	}
-	b.WriteString("\n" + rule + "\n")
+	b.WriteString(g.markdownHead())
 	for _, row := range g.rows {
-		b.WriteString("|")
-		for _, c := range row {
-			b.WriteString(" ")
-			for i, l := range c {
-				if i > 0 {
-					b.WriteString("<br>")
-				}
-				b.WriteString(escapeMarkdown(strings.ReplaceAll(l.text, noBreak, " ")))
-			}
-			b.WriteString(" |")
-		}
-		b.WriteString("\n")
+		b.WriteString(markdownRow(row))
 	}
 	b.WriteString("\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write markdown: %w", err)
 	}
 	return nil
+}
+
+func (g *grid) markdownHead() string {
+	titles, rule := "|", "|"
+	for _, c := range g.columns {
+		titles += " " + escapeMarkdown(strings.ReplaceAll(c.title, "\n", " / ")) + " |"
+		if c.right {
+			rule += "---:|"
+		} else {
+			rule += "---|"
+		}
+	}
+	return titles + "\n" + rule + "\n"
+}
+
+func markdownRow(row []cell) string {
+	var b strings.Builder
+	b.WriteString("|")
+	for _, c := range row {
+		b.WriteString(" ")
+		for i, l := range c {
+			if i > 0 {
+				b.WriteString("<br>")
+			}
+			b.WriteString(escapeMarkdown(strings.ReplaceAll(l.text, noBreak, " ")))
+		}
+		b.WriteString(" |")
+	}
+	return b.String() + "\n"
 }
 
 // escapeMarkdown keeps s from being read as Markdown or HTML. An underscore inside a word, as

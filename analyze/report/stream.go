@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// keptConnections are kept whole, for the views that show segments.
+	// keptConnections is up to how many connections calls are shown for.
 	keptConnections = 32
-	// listBlock is how many connections the list fits its columns to at a time. A longer
-	// list is written in such blocks, so that it needs no memory of its own.
-	listBlock = 1000
+	// fittedConnections are the first ones, to which the list fits its columns.
+	fittedConnections = 1000
 )
 
 // Stream writes connections as they are finished. NDJSON and CSV leave at once. A table keeps
-// the first connections, until it knows whether there are few enough to show each segment.
+// the first ones, until it knows how wide they are and whether there are few enough to show
+// each segment.
 type Stream struct {
 	w       *bufio.Writer
 	print   printer
@@ -25,9 +25,8 @@ type Stream struct {
 	opt     Options
 	buf     []byte
 	kept    []*analyze.Connection
-	block   []*analyze.Connection // of the list, not yet written
 	n       int
-	headed  bool
+	list    *list // nil until the list has begun
 	summary *Summary
 	encoder encoder
 }
@@ -56,14 +55,14 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 	}
 	s.summary.Add(c)
 	switch {
-	case s.n <= keptConnections || s.format == JSON:
-		s.kept = append(s.kept, c)
-	case s.opt.Summary:
-	default:
-		s.block = append(s.block, c)
-		if len(s.block) == listBlock {
-			return s.flushBlock()
-		}
+	case s.list != nil:
+		return s.list.row(c)
+	case s.opt.Summary && s.format != JSON && s.n > keptConnections:
+		return nil
+	}
+	s.kept = append(s.kept, c)
+	if s.n == fittedConnections && s.format != JSON {
+		return s.startList(true)
 	}
 	return nil
 }
@@ -75,14 +74,12 @@ func (s *Stream) put(b []byte) error {
 	return nil
 }
 
-// flushBlock writes the part of the list that is at hand.
-func (s *Stream) flushBlock() error {
-	block := s.block
-	if !s.headed {
-		block = append(s.kept, block...)
-	}
-	s.headed, s.block = true, s.block[:0]
-	return s.print.list(block)
+// startList begins the list with the connections kept so far.
+func (s *Stream) startList(more bool) error {
+	s.list = &list{}
+	first := s.kept
+	s.kept = nil
+	return s.list.start(&s.print, first, more)
 }
 
 // Finish ends the report with what is known only at the end: everything of r but its
@@ -131,8 +128,13 @@ func inOrder(steps ...func(*analyze.Result) error) func(*analyze.Result) error {
 }
 
 func (s *Stream) finishList(r *analyze.Result) error {
-	if !s.opt.Summary && (len(s.block) > 0 || !s.headed) {
-		if err := s.flushBlock(); err != nil {
+	if !s.opt.Summary {
+		if s.list == nil {
+			if err := s.startList(false); err != nil {
+				return err
+			}
+		}
+		if err := s.list.end(); err != nil {
 			return err
 		}
 	}

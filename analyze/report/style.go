@@ -25,7 +25,7 @@ func (o Options) paint(st style, s string) string {
 	return "\x1b[" + styleCodes[st] + "m" + s + "\x1b[0m"
 }
 
-var toASCII = strings.NewReplacer("→", "->", "←", "<-", "—", "-", "–", "-", "…", "...", "·", "|", "×", "x", "≥", ">=", "µ", "u")
+var toASCII = strings.NewReplacer("→", "->", "←", "<-", "—", "-", "–", "-", "…", "...", "·", "|", "×", "x", "≤", "<=", "µ", "u")
 
 // glyphs writes report's own signs in what the terminal can show.
 func (o Options) glyphs(s string) string {

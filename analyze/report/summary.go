@@ -42,7 +42,11 @@ type endpoint struct {
 	connections uint64
 	clientHeld  uint64 // stays in TIME_WAIT on the client's side
 	serverHeld  uint64
-	clients     map[netip.Addr]uint64 // the clients' stays by address
+
+	// clients are the clients' stays by address, each at most folded too low (Misra and
+	// Gries, 1982: what is frequent is certainly in it).
+	clients map[netip.Addr]uint64
+	folded  uint64
 }
 
 // suspects are the ends that sit in a state which only their application can leave.
@@ -111,18 +115,34 @@ func (e *endpoint) add(c *analyze.Connection) {
 			continue
 		}
 		e.clientHeld++
-		if _, known := e.clients[c.Client.Addr()]; known || len(e.clients) < maxClients && e.clients != nil {
-			e.clients[c.Client.Addr()]++
+		if e.clients != nil {
+			e.addClient(c.Client.Addr())
 		}
 	}
 }
 
-// busiest returns how many stays in TIME_WAIT the client with most of them held.
-func (e *endpoint) busiest() (n uint64) {
+func (e *endpoint) addClient(a netip.Addr) {
+	if _, known := e.clients[a]; known || len(e.clients) < maxClients {
+		e.clients[a]++
+		return
+	}
+	e.folded++
+	for other, n := range e.clients {
+		if n == 1 {
+			delete(e.clients, other)
+			continue
+		}
+		e.clients[other] = n - 1
+	}
+}
+
+// busiest returns how many stays in TIME_WAIT the client with most of them held at most, and
+// whether that is exact.
+func (e *endpoint) busiest() (n uint64, exact bool) {
 	for _, held := range e.clients {
 		n = max(n, held)
 	}
-	return n
+	return n + e.folded, e.folded == 0
 }
 
 // addSuspects notes an end whose application has not closed though its peer has, and one that

@@ -97,7 +97,7 @@ func (p *printer) timeWaits(s *Summary) error {
 		return err
 	}
 	notes := fmt.Sprintf("per second: entries into TIME_WAIT over the %s that were captured; steady: that times %.0f s; "+
-		"ports: what the busiest client address would hold of %d ephemeral ports towards that endpoint "+
+		"ports: the share of its %d ephemeral ports that the busiest client address would hold towards that endpoint "+
 		"(both are Linux's defaults, assumed here).", span(s.last.Sub(s.first)), timeWaitLength.Seconds(), ephemeralPorts)
 	if err := p.print(line{text: notes, style: dim}); err != nil {
 		return err
@@ -135,10 +135,11 @@ func timeWaitGrid(endpoints []*endpoint, seconds float64, wide bool) *grid {
 	g.columns = append(g.columns, column{title: "held by"}, column{title: "per second", right: true},
 		column{title: "steady", right: true}, column{title: "ports", right: true})
 	for _, e := range endpoints {
+		most, exact := e.busiest()
 		for _, held := range []struct {
 			by      string
 			n, most uint64
-		}{{"client", e.clientHeld, e.busiest()}, {"server", e.serverHeld, 0}} {
+		}{{"client", e.clientHeld, most}, {"server", e.serverHeld, 0}} {
 			if held.n == 0 {
 				continue
 			}
@@ -150,7 +151,11 @@ func timeWaitGrid(endpoints []*endpoint, seconds float64, wide bool) *grid {
 			ports := text("—")
 			if held.most > 0 {
 				share := float64(held.most) / seconds * timeWaitLength.Seconds() / ephemeralPorts
-				ports = styled(portStyle(share), fmt.Sprintf("%.1f %%", 100*share))
+				words := fmt.Sprintf("%.1f %%", 100*share)
+				if !exact {
+					words = "≤ " + words
+				}
+				ports = styled(portStyle(share), words)
 			}
 			row = append(row, text(held.by), text(fmt.Sprintf("%.1f", rate)), text(fmt.Sprintf("%.0f", rate*timeWaitLength.Seconds())), ports)
 			g.rows = append(g.rows, row)
