@@ -105,6 +105,9 @@ func (fl *flow) endedByReset() verdict {
 			fmt.Sprintf("frame %d: nothing but an RST was captured", rst.frame)}}
 	}
 	v.because("frame %d: RST of the %s", rst.frame, rst.by.side())
+	if rst.missed != 0 {
+		v.because("frame %d: the %s goes on, so it did not get the RST", rst.missed, rst.by.other().side())
+	}
 	if rst.breaks != 0 || rst.talks != 0 {
 		if !fl.hasCloser {
 			v.closer = NoSide

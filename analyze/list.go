@@ -152,7 +152,9 @@ func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
 		answered := fl.rst.frame != 0 && fl.rst.by == e && c.Reset != nil && c.Reset.Cause == DataAfterClose
 		switch {
 		case answered:
-			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST", h.finFrame)
+			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST (shutdown(SHUT_RDWR) looks alike)", h.finFrame)
+		case c.Reset != nil && c.Reset.Cause == Linger2 && fl.rst.by == e:
+			add(e, "close() with TCP_LINGER2 below 0", "its kernel answered the ACK of its FIN with RST", h.finFrame)
 		case p.bytesAckedAfterFin > 0 && p.bytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", h.finFrame)
 		case p.finEnd != 0 && p.finFrame < h.finFrame && !fl.simul:

@@ -23,6 +23,7 @@ type resetFacts struct {
 	keepalives     uint16 // unanswered, sent before it by its sender
 	breaks         pathBreak
 	talks          uint64 // frame with which its supposed sender goes on
+	missed         uint64 // frame with which its receiver goes on
 	receivedData   bool   // its sender had been sent payload
 }
 
@@ -76,7 +77,12 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 	if h.state == event.TimeWait {
 		fl.killed(e, s)
 	}
-	if fl.rst.frame != 0 || p.state == event.Closed && h.state == event.Closed {
+	if fl.rst.missed != 0 && fl.rst.by == e && (fl.rst.class != nobodyReset || fl.rst.trigger != 0) {
+		fl.enter(f, e.other(), event.Closed, s, false)
+		fl.rst.missed = 0
+		return
+	}
+	if fl.rst.frame != 0 && fl.rst.missed == 0 || p.state == event.Closed && h.state == event.Closed {
 		r.ignored = alreadyClosed
 		return
 	}
@@ -183,22 +189,22 @@ func (fl *flow) settle(f *Follower) time.Duration {
 // on means that the RST did not reach it; its sender going on, that it did not send it.
 func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) {
 	rst := &fl.rst
-	if e == rst.by {
+	switch {
+	case e == rst.by:
 		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
 			rst.talks = s.Frame
 		}
-		return
+	case rst.missed == 0 && s.Time.Sub(rst.time) > fl.settle(f):
+		rst.missed = s.Frame
+		if q := fl.find(rst.frame); q != nil {
+			q.ignored, q.ref = receiverGoesOn, s.Frame
+		}
+		fl.withdrawClosed(e, rst.frame)
 	}
-	if s.Time.Sub(rst.time) <= fl.settle(f) {
-		return
+	if rst.talks != 0 && rst.missed != 0 {
+		fl.withdrawClosed(rst.by, rst.frame)
+		fl.rst = resetFacts{}
 	}
-	if q := fl.find(rst.frame); q != nil {
-		q.ignored, q.ref = receiverGoesOn, s.Frame
-	}
-	for e := range fl.half {
-		fl.withdrawClosed(end(e), rst.frame)
-	}
-	fl.rst = resetFacts{}
 }
 
 // withdrawClosed takes back that an end was closed by the RST of a frame.

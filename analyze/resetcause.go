@@ -26,6 +26,9 @@ func (fl *flow) judgeReset(f *Follower) *Reset {
 		n := min(uint64(rst.answeredLen), r.Lost.Unacked)
 		r.Lost.AfterClose, r.Lost.Unacked = n, r.Lost.Unacked-n
 		because("frame %d brought data after the %s had closed both directions", rst.trigger, r.By)
+	case rst.class == nobodyReset && rst.trigger != 0 && rst.trigger == fl.half[rst.by].finAckFrame && rst.answered == kAck:
+		r.Cause = Linger2
+		because("frame %d only acknowledged the %s's FIN: its socket was not to stay in FIN_WAIT2", rst.trigger, r.By)
 	case rst.class == nobodyReset && rst.trigger != 0 && !fl.handshake && !fl.midstream && rst.by == client:
 		r.Cause = NoSocket
 		because("frame %d was answered by a kernel that had no such connection", rst.trigger)

@@ -19,7 +19,7 @@ const (
 // sharkBits returns what s adds to tcp.completeness.
 func sharkBits(fl *flow, s *event.Segment) uint8 {
 	first := fl.firstFrame == s.Frame
-	if first && s.Flags&event.SYN == 0 {
+	if first && s.Flags&(event.SYN|event.ACK) != event.SYN {
 		return 0
 	}
 	var b uint8
