@@ -91,7 +91,7 @@ func wholeTCP(p gopacket.Packet, l *layers.TCP) answer {
 // knownLess names the reference's own limits.
 func knownLess(text string) bool {
 	for _, limit := range []string{
-		"ip4 option",                    // the walk skips IP options without reading them
+		"ip4 option", "IP option", // the walk skips IP options without reading them
 		"HopByHop",                      // length 0 without a jumbogram option
 		"IPv6HopByHop",                  //
 		"Unable to decode",              // an EtherType or protocol that only the walk knows
