@@ -80,7 +80,9 @@ func samples(t testing.TB) []sample {
 	add("ERSPAN I", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE),
 		&layers.GRE{Protocol: layers.EthernetTypeERSPAN}, eth(v4)})
 	add("ERSPAN III", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x22eb, SeqPresent: true},
-		gopacket.Payload{0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 0, 0, 0, 0, 0, 0, 0, 0}, eth(v4)})
+		gopacket.Payload{0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, eth(v4)})
+	add("ERSPAN III of IP", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x22eb, SeqPresent: true},
+		gopacket.Payload{0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0}})
 	addUDP := func(name string, port layers.UDPPort, v6in bool, inner ...gopacket.SerializableLayer) {
 		outer, u := ip4(layers.IPProtocolUDP), udp(port)
 		if err := u.SetNetworkLayerForChecksum(outer); err != nil {
@@ -93,9 +95,9 @@ func samples(t testing.TB) []sample {
 	addUDP("VXLAN-GPE", 4790, false, gopacket.Payload{0x0c, 0, 0, 1, 0, 0, 7, 0})
 	addUDP("Geneve", 6081, false, gopacket.Payload{0, 0, 0x65, 0x58, 0, 0, 7, 0}, eth(v4))
 	addUDP("Geneve with options", 6081, true, gopacket.Payload{2, 0, 0x86, 0xdd, 0, 0, 7, 0, 1, 2, 3, 1, 9, 9, 9, 9})
-	addUDP("GTP-U", 2152, false, gopacket.Payload{0x30, 0xff, 0, 60, 0, 0, 0, 1})
+	addUDP("GTP-U", 2152, false, gopacket.Payload{0x30, 0xff, 0, 65, 0, 0, 0, 1})
 	addUDP("GTP-U with extension", 2152, false,
-		gopacket.Payload{0x34, 0xff, 0, 70, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0})
+		gopacket.Payload{0x34, 0xff, 0, 73, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0})
 	add("EtherIP", 1, false, stack{eth(v4), ip4(97), gopacket.Payload{0x30, 0}, eth(v4)})
 	linux := linuxSamples(t, add)
 	all = append(all, linux...)
@@ -149,7 +151,7 @@ func wifiSamples(add func(string, uint16, bool, stack, ...byte)) {
 	add("802.11 between access points", 105, false, nil, bridge...)
 	add("radiotap", 127, false, nil, cat(radiotap, qos)...)
 	add("radiotap with padding", 127, false, nil, cat(radiotapPad, padded)...)
-	add("prism", 119, false, nil, cat(make([]byte, 144), plain)...)
+	add("prism", 119, false, nil, cat([]byte{0x44, 0, 0, 0, 144, 0, 0, 0}, make([]byte, 136), plain)...)
 	add("AVS", 119, false, nil, cat([]byte{0x80, 0x21, 0x10, 1, 0, 0, 0, 12, 0, 0, 0, 0}, plain)...)
 	add("PPI", 192, false, nil, cat([]byte{0, 0, 8, 0, 105, 0, 0, 0}, plain)...)
 	add("PKTAP", 258, false, nil, cat([]byte{16, 0, 0, 0, 1, 0, 0, 0, 101, 0, 0, 0, 0, 0, 0, 0})...)

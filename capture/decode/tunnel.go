@@ -159,14 +159,20 @@ func (d *Decoder) erspan3() layer {
 	if len(d.data) < 12 {
 		return d.short()
 	}
-	size := 12
+	size, kind := 12, d.data[10]>>2&0x1f
 	if d.data[11]&1 != 0 { // the platform header
 		size += 8
 	}
 	if !d.skip(size) {
 		return layerBroken
 	}
-	return layerEthernet
+	switch kind {
+	case 0:
+		return layerEthernet
+	case 2:
+		return layerIP
+	}
+	return layerOther
 }
 
 // etherIP reads RFC 3378's two bytes.
