@@ -66,7 +66,8 @@ func checkReference(t *testing.T, p *event.Packet, v Verdict, got *event.Segment
 			t.Errorf("Segment accepts what gopacket refuses: %+v\n% x", got, p.Data)
 		}
 	case accepts, perhaps:
-		if v != TCP && a == perhaps {
+		// gopacket's PPPoE also reads what lies behind the packet in memory.
+		if a == perhaps && (v != TCP || got.Has&event.OptionsTruncated != 0) {
 			return
 		}
 		if v != TCP {

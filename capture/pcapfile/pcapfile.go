@@ -5,7 +5,8 @@
 // the read buffer until the next record is asked for. No length field in a file makes it
 // allocate more than the bytes that are really there.
 //
-// Frames are counted as Wireshark counts them: packets and systemd journal entries, 1-based.
+// Frames are counted as Wireshark counts them: packets, systemd journal entries and custom blocks,
+// 1-based.
 // Several files are one timeline, merged by time, and their frames are counted on through it
 // as in what mergecap would write; Record says which file a frame came from, and where in it.
 //
@@ -42,7 +43,7 @@ type Record struct {
 	File      string // the path it was read from
 	FileFrame uint64 // 1-based position in that file
 
-	Journal      bool // an entry of any program; those below are closecap's
+	Journal      bool // no packet: an entry of any program; those below are closecap's
 	Call         *event.Call
 	Run          *event.Run
 	Expectations []event.Expectation // with Run

@@ -16,6 +16,8 @@ const (
 	blockStats     = 5
 	blockEnhanced  = 6
 	blockJournal   = 9
+	blockCustom    = 0x00000bad // and the same that editors must not copy:
+	blockCustomOwn = 0x40000bad
 	blockSection   = 0x0a0d0d0a
 )
 
@@ -49,6 +51,8 @@ func (p *pcapng) next(rec *Record) error {
 		}
 		found := false
 		switch kind {
+		case blockSection:
+			err = p.version(body)
 		case blockEnhanced:
 			found, err = true, p.enhanced(body, rec)
 		case blockSimple:
@@ -57,6 +61,8 @@ func (p *pcapng) next(rec *Record) error {
 			found, err = true, p.obsolete(body, rec)
 		case blockJournal:
 			found, err = true, p.journal(body, rec)
+		case blockCustom, blockCustomOwn:
+			found, rec.Journal = true, true
 		case blockInterface:
 			err = p.describe(body)
 		case blockStats:
@@ -115,6 +121,13 @@ func (p *pcapng) section(b []byte) error {
 		return p.file.fail(nil, "section header: no byte-order magic")
 	}
 	p.interfaces = nil
+	return nil
+}
+
+func (p *pcapng) version(b []byte) error {
+	if major := p.order.Uint16(b[4:]); major != 1 {
+		return p.file.fail(nil, "pcapng version %d.%d is not supported", major, p.order.Uint16(b[6:]))
+	}
 	return nil
 }
 
