@@ -40,14 +40,22 @@ func (l *log) all() []*event.Packet {
 	return l.packets[:len(l.packets):len(l.packets)]
 }
 
-// payload returns how many bytes of TCP payload the packets carried on the wire to port, each
-// byte counted once: the kernel may repeat the last segment as a loss probe (RFC 8985).
+// tcpHeader returns the packet from its TCP header on, and how many bytes of payload it carried
+// on the wire.
+func tcpHeader(p *event.Packet) (tcp []byte, length int) {
+	ipHeader := int(p.Data[14]&15) * 4
+	tcp = p.Data[14+ipHeader:]
+	return tcp, int(binary.BigEndian.Uint16(p.Data[16:])) - ipHeader - int(tcp[12]>>4)*4
+}
+
+// payload returns how many bytes the packets carried to port after its SYN, each byte counted
+// once: the kernel may repeat the last segment as a loss probe (RFC 8985).
 func payload(packets []*event.Packet, port uint16) int {
 	var got [1 << 17]bool
-	var first uint32 // the SYN's sequence number
+	var first uint32 // after the SYN
 	n := 0
 	for _, p := range packets {
-		tcp := p.Data[14+int(p.Data[14]&15)*4:]
+		tcp, length := tcpHeader(p)
 		if binary.BigEndian.Uint16(tcp[2:]) != port {
 			continue
 		}
@@ -55,8 +63,7 @@ func payload(packets []*event.Packet, port uint16) int {
 		if event.Flags(tcp[13]).Has(event.SYN) {
 			first = seq + 1
 		}
-		header := int(p.Data[14]&15)*4 + int(tcp[12]>>4)*4
-		for i := range uint32(int(binary.BigEndian.Uint16(p.Data[16:])) - header) {
+		for i := range uint32(length) {
 			if !got[seq-first+i] {
 				got[seq-first+i] = true
 				n++

@@ -59,8 +59,9 @@ func nanoseconds(p *pcap.Handle) bool {
 	return p.Resolution() == gopacket.TimestampResolutionMicrosecond
 }
 
-// filterExpr is the filter in pcap-filter(7)'s words. On the loopback every packet passes twice;
-// "inbound" takes the second time, which carries the stamp of its being queued.
+// filterExpr is the filter in pcap-filter(7)'s words. Every packet of the loopback passes twice;
+// libpcap passes over the first, outgoing time. The kernel could, by "inbound", but libpcap also
+// runs the filter itself on what came before it was set, and there "inbound" matches nothing.
 func filterExpr(opt Options, m *marker) string {
 	tcp := "tcp"
 	if len(opt.Ports) > 0 {
@@ -77,7 +78,7 @@ func filterExpr(opt Options, m *marker) string {
 		return tcp
 	}
 	ip, port := m.addr.Addr(), m.addr.Port()
-	return fmt.Sprintf("inbound and (%s or (udp src port %d and dst port %d and src host %s and dst host %s))",
+	return fmt.Sprintf("%s or (udp src port %d and dst port %d and src host %s and dst host %s)",
 		tcp, port, port, ip, ip)
 }
 
