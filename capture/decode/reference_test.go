@@ -53,6 +53,10 @@ func reference(link uint16, b []byte, s *event.Segment) answer {
 			limited = true
 		}
 	}
+	if e := p.ErrorLayer(); e == nil && len(p.Layers()) > 0 {
+		last := p.Layers()[len(p.Layers())-1]
+		limited = limited || len(last.LayerPayload()) > 0 // an EtherType that it does not know
+	}
 	if limited || p.ErrorLayer() != nil && knownLess(p.ErrorLayer().Error().Error()) {
 		return unsure
 	}
@@ -92,17 +96,11 @@ func wholeTCP(p gopacket.Packet, l *layers.TCP) answer {
 func knownLess(text string) bool {
 	for _, limit := range []string{
 		"ip4 option", "IP option", // the walk skips IP options without reading them
-		"HopByHop",                      // length 0 without a jumbogram option
-		"IPv6HopByHop",                  //
-		"Unable to decode",              // an EtherType or protocol that only the walk knows
-		"Unsupported",                   //
-		"Jumbo",                         //
-		"jumbo",                         //
-		"runtime error",                 // the reference panicked
-		"Invalid loopback",              //
+		"IPv6", "ip6", "Jumbo", "jumbo", "HopByHop", // it asks for a jumbogram option with length 0
+		"Unable to decode", "Unsupported", // an EtherType or protocol that only the walk knows
+		"Invalid loopback",
 		"Invalid (too small) IP length", // length 0 with 65,536 bytes or more wraps
-		"Invalid ip6-extension",         //
-		"IPv6",
+		"runtime error",                 // it panicked
 	} {
 		if strings.Contains(text, limit) {
 			return true
