@@ -88,12 +88,12 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 	st := endingStyle(c.Ending)
 	closer, cause := closerWords(c), ""
 	if c.Reset != nil {
-		cause = Safe(string(c.Reset.Cause))
+		cause = Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
 	}
+	words := string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
 	if !l.joinEnding {
-		return []cell{styled(st, string(c.Ending)), text(closer), text(cause)}
+		return []cell{styled(st, words), text(closer), text(cause)}
 	}
-	words := string(c.Ending)
 	switch {
 	case cause != "" && c.Ending == analyze.WasReset:
 		words += " by " + string(c.Reset.By) + ": " + cause
@@ -106,6 +106,15 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 		words += ", lost " + grouped(n)
 	}
 	return []cell{{{text: words, style: st, hang: 2}}}
+}
+
+// doubt marks a claim that does not stand in the packets themselves. What is called unknown
+// claims nothing.
+func doubt(confidence analyze.Confidence, unknown bool) string {
+	if !unknown && (confidence == analyze.Inferred || confidence == analyze.Unknown) {
+		return "?"
+	}
+	return ""
 }
 
 func closerWords(c *analyze.Connection) string {

@@ -53,6 +53,9 @@ func vary(c *analyze.Connection, i int) {
 	case 7:
 		c.Closer, c.Simultaneous = analyze.Both, true
 	}
+	if i%9 == 0 {
+		c.Confidence, c.Warnings = analyze.Inferred, []string{"the capture starts in the middle of this connection"}
+	}
 	if stuck != event.StateUnknown {
 		c.States.Client = []analyze.StateChange{{State: event.FinWait2, Time: c.End}}
 		c.States.Server = []analyze.StateChange{{State: stuck, Time: c.End}}

@@ -55,11 +55,21 @@ func quoted(s string, limit int) string {
 	return `"` + shorten(Safe(s), limit) + `"`
 }
 
-// shorten cuts s to limit characters, the last of them an ellipsis.
+// shorten cuts s to limit characters, the last of them an ellipsis. It looks no further than
+// that into s.
 func shorten(s string, limit int) string {
-	if limit <= 0 || utf8.RuneCountInString(s) <= limit {
+	if limit <= 0 || len(s) <= limit {
 		return s
 	}
-	r := []rune(s)
-	return string(r[:limit-1]) + "…"
+	n, end := 0, 0
+	for i := range s {
+		if n == limit-1 {
+			end = i
+		}
+		if n == limit {
+			return s[:end] + "…"
+		}
+		n++
+	}
+	return s
 }

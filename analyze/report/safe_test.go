@@ -104,3 +104,15 @@ func TestMarkdownCellsStayInTheirTable(t *testing.T) {
 		t.Errorf("Markdown holds HTML:\n%s", got)
 	}
 }
+
+func TestHugeTextIsCut(t *testing.T) {
+	r := sentAfterClose()
+	huge := strings.Repeat("long \x1b漢", 1<<17)
+	r.Calls[0].Args, r.Calls[1].Explain, r.Calls[2].Text, r.Calls[3].Actor = huge, huge, huge, huge
+	r.Connections[0].Warnings, r.Scenario = []string{huge}, huge
+	for _, opt := range []Options{{}, {Width: 80}, {Width: 160, Box: true}} {
+		if got := render(t, Table, r, opt); len(got) > 1<<18 {
+			t.Errorf("Write() at %d columns = %d bytes, want what a person can read", opt.Width, len(got))
+		}
+	}
+}

@@ -27,8 +27,14 @@ func (o Options) paint(st style, s string) string {
 
 var toASCII = strings.NewReplacer("→", "->", "←", "<-", "—", "-", "–", "-", "…", "...", "·", "|", "×", "x", "≤", "<=", "µ", "u")
 
+// maxShown is how many characters of one text a table shows at most, whoever wrote it.
+const maxShown = 1000
+
 // glyphs writes report's own signs in what the terminal can show.
 func (o Options) glyphs(s string) string {
+	if len(s) > maxShown {
+		s = shorten(s, maxShown)
+	}
 	if o.Box {
 		return s
 	}

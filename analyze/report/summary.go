@@ -26,6 +26,8 @@ type Summary struct {
 	others      endpoint // all servers past the limit
 	lost        analyze.Lost
 	losers      uint64 // connections that lost bytes
+	doubted     uint64 // connections whose ending or reset cause is not certain
+	warned      uint64 // connections with warnings
 	closeWait   suspects
 	finWait2    suspects
 }
@@ -72,6 +74,13 @@ func (s *Summary) Add(c *analyze.Connection) {
 	s.closers[c.Closer]++
 	if c.Simultaneous {
 		s.together++
+	}
+	if len(c.Warnings) > 0 {
+		s.warned++
+	}
+	if doubt(c.Confidence, c.Ending == analyze.UnknownEnding) != "" ||
+		c.Reset != nil && doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause) != "" {
+		s.doubted++
 	}
 	lost := c.Lost
 	if c.Reset != nil {

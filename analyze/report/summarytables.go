@@ -179,11 +179,11 @@ func (s *Summary) remarks() []line {
 	var lines []line
 	if s.closeWait.count > 0 {
 		lines = append(lines, line{text: "CLOSE_WAIT suspects: " + s.closeWait.words(s.last) +
-			". The peer has closed, the application here has not.", style: warn, hang: 2})
+			". Their peers have closed, their applications have not.", style: warn, hang: 2})
 	}
 	if s.finWait2.count > 0 {
 		lines = append(lines, line{text: "FIN_WAIT2 suspects: " + s.finWait2.words(s.last) +
-			". They have closed and wait for the peer's FIN.", style: warn, hang: 2})
+			". They have closed and wait for their peers to do so.", style: warn, hang: 2})
 	}
 	var kinds []string
 	for _, k := range lostKinds(&s.lost) {
@@ -193,6 +193,13 @@ func (s *Summary) remarks() []line {
 	}
 	if len(kinds) > 0 {
 		lines = append(lines, line{text: fmt.Sprintf("lost, on %s: %s", count(s.losers, "connection"), and(kinds)), style: bad, hang: 2})
+	}
+	if s.doubted > 0 {
+		lines = append(lines, line{text: "inferred, marked \"?\" in the list: the ending or reset cause of " +
+			count(s.doubted, "connection"), style: dim, hang: 2})
+	}
+	if s.warned > 0 {
+		lines = append(lines, line{text: "warnings on " + count(s.warned, "connection") + ": --conn N shows them", style: warn, hang: 2})
 	}
 	return lines
 }

@@ -40,8 +40,9 @@ func wrapText(s string, width, hang int) []string {
 	}
 	indent := strings.Repeat(" ", hang)
 	var lines []string
-	current := s[:len(s)-len(strings.TrimLeft(s, " "))]
-	for word := range strings.SplitSeq(strings.TrimLeft(s, " "), " ") {
+	words := strings.TrimLeft(s, " ")
+	current := s[:min(len(s)-len(words), width/2)]
+	for word := range strings.SplitSeq(words, " ") {
 		for {
 			joined := current + word
 			if strings.TrimSpace(current) != "" {
