@@ -107,7 +107,7 @@ func TestMarkdownCellsStayInTheirTable(t *testing.T) {
 
 func TestHugeTextIsCut(t *testing.T) {
 	r := sentAfterClose()
-	huge := strings.Repeat("long \x1b漢", 1<<17)
+	huge := strings.Repeat("long \x1b漢", 1<<13)
 	r.Calls[0].Args, r.Calls[1].Explain, r.Calls[2].Text, r.Calls[3].Actor = huge, huge, huge, huge
 	r.Connections[0].Warnings, r.Scenario = []string{huge}, huge
 	for _, opt := range []Options{{}, {Width: 80}, {Width: 160, Box: true}} {
