@@ -155,5 +155,3 @@ func (lc *linked) inside(s Side, t event.Time, ok func(*Call) bool) *Call {
 	}
 	return found
 }
-
-func anyCall(*Call) bool { return true }

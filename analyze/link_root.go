@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"closecap/analyze/event"
@@ -215,11 +216,13 @@ func (l *linker) listenerClose(c *linked, s *Segment) *Call {
 	return nil
 }
 
-// ackRoot: a kernel acknowledges at once, or late inside the call that read, or when its
-// delayed-ACK timer fires.
+// ackRoot: a kernel acknowledges inside the call that sent, or late: inside a call that read,
+// or when its delayed-ACK timer fires. Before the first data that timer has no minimum and
+// fires at the next tick (tcp_send_delayed_ack in net/ipv4/tcp_output.c with ato 0), so on one
+// host it is told by the sending call's end and not by a delay.
 func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	a := l.frames[s.Answers]
-	own := c.inside(s.From, s.Time, anyCall)
+	own := c.inside(s.From, s.Time, acknowledges)
 	switch {
 	case a != nil && a.Root.Call != 0 && within(l.calls[a.Root.Call], s.Time):
 		return l.answer(a, Observed, "")
@@ -227,10 +230,18 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
 		return Root{Kind: RootUnknown, Why: "it acknowledges nothing in sight"}
+	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
+		return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 	case soonAfter(s, a):
 		return l.answer(a, Inferred, "")
 	}
 	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
+}
+
+// acknowledges reports whether the call itself may send an ACK: one that made room by
+// reading (tcp_cleanup_rbuf), or asked for it.
+func acknowledges(c *Call) bool {
+	return kindOf(c) == recvCall && c.Ret > 0 || c.End == 0 || strings.Contains(c.Args, "TCP_QUICKACK")
 }
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
