@@ -143,6 +143,25 @@ func TestSampleListener(t *testing.T) {
 	t.Errorf("Listener = %+v, want three connections in its queue", s)
 }
 
+// TestSampleDualStack finds the IPv6 socket that serves an IPv4 connection.
+func TestSampleDualStack(t *testing.T) {
+	l, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp4", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(l.Addr().(*net.TCPAddr).Port)).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	local, remote := ends(c.(*net.TCPConn))
+	s := await(t, openDiag(t), remote, local, event.Established)
+	if s.Local != remote || s.Remote != local {
+		t.Errorf("server = %v to %v, want %v to %v", s.Local, s.Remote, remote, local)
+	}
+}
+
 // TestSampleSynSent asks about a connection that nobody answers.
 func TestSampleSynSent(t *testing.T) {
 	d := openDiag(t)

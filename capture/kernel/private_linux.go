@@ -110,7 +110,7 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	cmd.SysProcAttr = privateAttr()
 
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	notify(signals)
 	defer signal.Stop(signals)
 
 	// PR_SET_PDEATHSIG speaks of the thread that started the child, so this one must last.
@@ -147,6 +147,16 @@ func privateAttr() *syscall.SysProcAttr {
 		GidMappingsEnableSetgroups: privileged,
 		Credential:                 &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: !privileged},
 		Pdeathsig:                  unix.SIGKILL,
+	}
+}
+
+// notify asks for the signals that are passed on, but those that this process was started to
+// ignore (nohup): the child inherits that.
+func notify(signals chan<- os.Signal) {
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
 	}
 }
 

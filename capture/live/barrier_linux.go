@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"time"
 
@@ -69,11 +70,15 @@ func (c *Capture) Barrier(ctx context.Context) error {
 // given back to the runtime: the thread ends with the goroutine.
 func (c *Capture) sendMarkers() {
 	runtime.LockOSThread()
-	cpus := allowedCPUs()
+	cpus, err := allowedCPUs()
 	var id uint64
 	for {
 		select {
 		case b := <-c.barriers:
+			if err != nil {
+				b.done <- fmt.Errorf("send markers from every CPU: %w", err)
+				continue
+			}
 			b.done <- c.settle(b.ctx, cpus, &id)
 		case <-c.quit:
 			return
@@ -83,25 +88,25 @@ func (c *Capture) sendMarkers() {
 
 // allowedCPUs returns every CPU that this thread may run on, whatever its affinity was: other
 // processes may have sent from any of them.
-func allowedCPUs() []int {
-	var all, set unix.CPUSet
+func allowedCPUs() ([]int, error) {
+	var all, allowed unix.CPUSet
 	for i := range len(all) * 64 {
 		all.Set(i)
 	}
 	// The kernel keeps of the full set what the cpuset allows.
 	if err := unix.SchedSetaffinity(0, &all); err != nil {
-		return nil
+		return nil, os.NewSyscallError("sched_setaffinity", err)
 	}
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return nil
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return nil, os.NewSyscallError("sched_getaffinity", err)
 	}
 	var cpus []int
-	for i := range len(set) * 64 {
-		if set.IsSet(i) {
+	for i := range len(allowed) * 64 {
+		if allowed.IsSet(i) {
 			cpus = append(cpus, i)
 		}
 	}
-	return cpus
+	return cpus, nil
 }
 
 func (c *Capture) settle(ctx context.Context, cpus []int, id *uint64) error {
@@ -131,13 +136,10 @@ func (c *Capture) settle(ctx context.Context, cpus []int, id *uint64) error {
 }
 
 func (c *Capture) sendRound(id uint64, cpus []int) (*round, error) {
-	r := &round{id: id, left: max(len(cpus), 1), back: make(chan struct{})}
+	r := &round{id: id, left: len(cpus), back: make(chan struct{})}
 	c.mu.Lock()
 	c.current = r
 	c.mu.Unlock()
-	if len(cpus) == 0 {
-		return r, c.marker.send(id)
-	}
 	for _, cpu := range cpus {
 		var set unix.CPUSet
 		set.Set(cpu)

@@ -17,6 +17,7 @@ import (
 
 // Capture is an open capture. It is started once and stopped once.
 type Capture struct {
+	name   string
 	handle *handle
 	marker *marker // nil on an interface other than the loopback
 
@@ -48,6 +49,7 @@ func Open(opt Options) (*Capture, error) {
 		return nil, fmt.Errorf("open capture on %s: %w", ifi.Name, err)
 	}
 	c := &Capture{
+		name:     ifi.Name,
 		barriers: make(chan barrier),
 		quit:     make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -98,6 +100,9 @@ func mayCapture() error {
 	unix.Close(fd)
 	return nil
 }
+
+// Interface returns the name of the interface, "lo" for most loopbacks.
+func (c *Capture) Interface() string { return c.name }
 
 // LinkType returns the LINKTYPE_ value of the packets.
 func (c *Capture) LinkType() uint16 { return c.handle.linkType() }

@@ -30,5 +30,8 @@ func (c *Capture) Barrier(ctx context.Context) error { return errors.ErrUnsuppor
 // Stop does nothing.
 func (c *Capture) Stop() (Stats, error) { return Stats{}, errors.ErrUnsupported }
 
+// Interface returns "".
+func (c *Capture) Interface() string { return "" }
+
 // LinkType returns 0.
 func (c *Capture) LinkType() uint16 { return 0 }
