@@ -32,7 +32,8 @@ func callName(c *analyze.Call) string {
 	if sends(c.Name) && c.Text != "" && !strings.Contains(args, `"`) {
 		args = quoted(c.Text, shownText)
 	}
-	if c.Name == "exit" || c.Name == "kill" {
+	switch c.Name {
+	case "exit", "kill", "until", "wait", "sysctl": // steps of a script, not calls of the socket
 		if args != "" {
 			return Safe(c.Name) + " " + args
 		}
@@ -42,14 +43,14 @@ func callName(c *analyze.Call) string {
 }
 
 // shownArgs leaves out what the table says elsewhere: the address connected to, and the size
-// of a buffer to read into.
+// of a buffer that was not filled.
 func shownArgs(c *analyze.Call) string {
 	switch {
 	case c.Name == "connect" && c.Connection != 0 && c.Args == c.Remote.String():
 		return ""
 	case receives(c.Name):
 		size, flags, _ := strings.Cut(c.Args, ", ")
-		if strings.HasSuffix(size, " bytes") {
+		if strings.HasSuffix(size, " bytes") && size != fmt.Sprintf("%d bytes", c.Ret) {
 			return flags
 		}
 	}

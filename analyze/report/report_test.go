@@ -88,3 +88,26 @@ func TestNothingCaptured(t *testing.T) {
 		}
 	}
 }
+
+func TestCallName(t *testing.T) {
+	for _, tt := range []struct {
+		name, args, text, want string
+	}{
+		{"shutdown", "SHUT_WR", "", "shutdown(SHUT_WR)"},
+		{"send", "12 bytes", "Hello, world", `send("Hello, world")`},
+		{"send", `"quoted already"`, "other", `send("quoted already")`},
+		{"send", "5000 bytes", strings.Repeat("x", 99), `send("` + strings.Repeat("x", shownText-1) + `…")`},
+		{"recv", "65536 bytes", "", "recv()"},
+		{"recv", "65536 bytes, MSG_PEEK", "", "recv(MSG_PEEK)"},
+		{"recv", "4 bytes", "", "recv(4 bytes)"}, // filled: there may be more to read
+		{"exit", "", "", "exit"},
+		{"kill", "SIGKILL", "", "kill SIGKILL"},
+		{"until", "client TIME_WAIT", "", "until client TIME_WAIT"},
+	} {
+		c := &analyze.Call{}
+		c.Name, c.Args, c.Text, c.Ret = tt.name, tt.args, tt.text, 4
+		if got := callName(c); got != tt.want {
+			t.Errorf("callName(%s, %q, %q) = %q, want %q", tt.name, tt.args, tt.text, got, tt.want)
+		}
+	}
+}
