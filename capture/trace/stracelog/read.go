@@ -1,0 +1,235 @@
+package stracelog
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// lineLimit bounds one line: strace -s may print much, but not without end.
+const lineLimit = 1 << 20
+
+// raw is one call whose halves have been put together, or a thread's end.
+type raw struct {
+	line
+	start, end event.Time // end 0: it never returned, as far as the log goes
+}
+
+// reader is the state of reading one source.
+type reader struct {
+	b       *builder
+	source  Source
+	tid     int // of a -ff file
+	number  int
+	half    map[int]*raw // unfinished calls by thread
+	shift   event.Time   // from the time of day to the date
+	last    event.Time
+	alive   map[int]bool // threads that wrote with a pid and have not ended
+	born    map[int]bool // threads that strace attached to later
+	main    int          // the thread that wrote without a pid before there were others
+	torn    string       // the beginning of a line that strace's own news broke off
+	warned  bool
+	started bool
+}
+
+// read takes in one source.
+func (b *builder) read(s Source) error {
+	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*raw{}, alive: map[int]bool{}, born: map[int]bool{}}
+	in := bufio.NewReaderSize(s.Reader, 64<<10)
+	for {
+		text, whole, err := readLine(in)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if text != "" {
+			r.take(text, whole)
+		}
+		if err != nil {
+			break
+		}
+	}
+	for _, h := range r.half {
+		r.add(*h)
+	}
+	if r.main != 0 {
+		b.rename(0, r.main)
+	}
+	return nil
+}
+
+// readLine reads one line without its end. Of a line beyond the limit only the beginning is
+// kept, and whole is false.
+func readLine(in *bufio.Reader) (text string, whole bool, err error) {
+	var b []byte
+	whole = true
+	for {
+		part, err := in.ReadSlice('\n')
+		if room := lineLimit - len(b); len(part) > room {
+			part, whole = part[:room], false
+		}
+		b = append(b, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return strings.TrimRight(string(b), "\r\n"), whole, err
+		}
+	}
+}
+
+// take understands one line as far as this package can.
+func (r *reader) take(text string, whole bool) {
+	r.number++
+	r.b.log.Lines++
+	text, r.torn = r.torn+text, ""
+	if !whole || len(text) > lineLimit {
+		r.unparsed(text, errors.New("line too long"))
+		return
+	}
+	if i := strings.Index(text, "strace: Process "); i > 0 && strings.HasSuffix(text, " attached") {
+		r.torn, text = text[:i], text[i:] // on a terminal strace breaks its own line for the news
+	}
+	l, err := parseLine(text)
+	if err == nil {
+		err = r.date(&l)
+	}
+	if err != nil {
+		r.unparsed(text, err)
+		return
+	}
+	if l.attached != 0 {
+		r.born[l.attached] = true
+		return
+	}
+	r.owner(&l)
+	switch l.kind {
+	case lineOther:
+	case lineEnded:
+		r.ended(l)
+	case lineUnfinished:
+		r.half[l.tid] = &raw{line: l, start: l.time}
+	case lineResumed:
+		err = r.resumed(l)
+	case lineCall:
+		r.add(raw{line: l, start: l.time, end: r.endOf(l)})
+	}
+	if err != nil {
+		r.unparsed(text, err)
+	}
+}
+
+func (r *reader) unparsed(text string, why error) {
+	r.b.log.Unparsed++
+	if len(r.b.log.Examples) < exampleLimit {
+		if len(text) > textLimit {
+			text = text[:textLimit] + "…"
+		}
+		at := fmt.Sprintf("%s:%d", r.source.Name, r.number)
+		r.b.log.Examples = append(r.b.log.Examples, Unparsed{at, text, why.Error()})
+	}
+}
+
+// owner finds whose line it is. Without a pid that is the file's process, else the only one
+// left, else the one that strace started.
+func (r *reader) owner(l *line) {
+	switch {
+	case l.tid != 0:
+		r.alive[l.tid] = true
+		if r.main == 0 && !r.born[l.tid] {
+			r.main = l.tid
+		}
+	case r.tid != 0:
+		l.tid = r.tid
+	case len(r.alive) == 1:
+		for l.tid = range r.alive {
+		}
+	}
+	if l.kind == lineEnded {
+		delete(r.alive, l.tid)
+	}
+	r.b.named(l.tid, l.comm)
+}
+
+const halfDay, wholeDay = event.Time(12 * time.Hour), event.Time(24 * time.Hour)
+
+// date turns a time of day into a time. Within a log midnight is where the time falls by hours.
+func (r *reader) date(l *line) error {
+	if !l.day || l.time == 0 && l.kind == lineOther {
+		return nil
+	}
+	near := r.b.opts.Near
+	if near == 0 {
+		return errors.New("only the time of day (strace -ttt has the date)")
+	}
+	if !r.started {
+		r.started = true
+		t := time.Unix(0, int64(near)).In(r.b.opts.Zone)
+		midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, r.b.opts.Zone)
+		r.shift = event.Time(midnight.UnixNano())
+		switch d := l.time + r.shift - near; {
+		case d > halfDay:
+			r.shift -= wholeDay
+		case d < -halfDay:
+			r.shift += wholeDay
+		}
+		r.b.warn("%s has no dates: they were taken from the capture, the zone from this system", r.source.Name)
+	}
+	t := l.time + r.shift
+	if t < r.last-halfDay {
+		r.shift += wholeDay
+		t += wholeDay
+	}
+	r.last = max(r.last, t)
+	l.time = t
+	return nil
+}
+
+// endOf returns when the call ended. Without -T it is not known, and the start stands for it.
+func (r *reader) endOf(l line) event.Time {
+	if l.ret == "?" {
+		return 0
+	}
+	if !l.timed && !r.warned {
+		r.warned = true
+		r.b.warn("%s does not say how long calls took (strace -T): their ends are not known", r.source.Name)
+	}
+	return l.time.Add(l.took)
+}
+
+// resumed puts the two halves of a call together.
+func (r *reader) resumed(l line) error {
+	h := r.half[l.tid]
+	if h == nil || h.name != l.name {
+		return errors.New("resumed, but never begun")
+	}
+	delete(r.half, l.tid)
+	h.args += l.args
+	h.kind, h.ret, h.timed, h.took = lineCall, l.ret, l.timed, l.took
+	switch {
+	case l.ret == "?":
+	case l.timed:
+		h.end = h.start.Add(l.took)
+	default:
+		h.end = l.time
+	}
+	r.add(*h)
+	return nil
+}
+
+// ended notes a thread's end; what it was inside of never returned.
+func (r *reader) ended(l line) {
+	if h := r.half[l.tid]; h != nil {
+		delete(r.half, l.tid)
+		r.add(*h)
+	}
+	r.b.raws = append(r.b.raws, raw{line: l, start: l.time, end: l.time})
+}
+
+// add keeps the calls that matter.
+func (r *reader) add(c raw) {
+	if _, ok := handlers[c.name]; ok {
+		r.b.raws = append(r.b.raws, c)
+	}
+}
