@@ -92,7 +92,7 @@ func (t *tracer) abandon(th *thread, note string) {
 		return
 	}
 	e := t.describe(th, c)
-	e.Note = join(e.Note, note)
+	e.Ret, e.Note = -1, join(e.Note, note)
 	t.deliver(c.sock, e)
 }
 
