@@ -15,7 +15,7 @@ func linkLayer(linkType uint16) layer {
 		return layerNull
 	case 12, 14, 101, 228, 229: // RAW as two systems number it, RAW, IPV4, IPV6
 		return layerIP
-	case 9, 50: // PPP, PPP_HDLC
+	case 9, 50, 166: // PPP, PPP_HDLC, PPP_PPPD
 		return layerPPP
 	case 51:
 		return layerPPPoE

@@ -52,6 +52,7 @@ func samples(t testing.TB) []sample {
 	add("PPP", 9, false, stack{&layers.PPP{PPPType: layers.PPPTypeIPv4}})
 	add("PPP with address and control", 50, true, nil, 0xff, 3, 0, 0x57)
 	add("PPP, compressed protocol", 9, false, nil, 0x21)
+	add("PPP of pppd", 166, false, nil, 1, 3, 0, 0x21)
 	add("PPP with direction", 204, false, nil, 1, 0xff, 3, 0, 0x21)
 	add("Cisco HDLC", 104, false, nil, 0x0f, 0, 8, 0)
 	add("PPPoE", 1, false, stack{eth(layers.EthernetTypePPPoESession),

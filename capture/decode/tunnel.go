@@ -236,9 +236,9 @@ func (d *Decoder) pppDirection() layer {
 }
 
 // ppp reads RFC 1661's protocol field, compressed or not, behind RFC 1662's address and
-// control bytes where the link keeps them.
+// control bytes where the link keeps them; pppd puts the direction, 0 or 1, for the address.
 func (d *Decoder) ppp() layer {
-	if len(d.data) >= 2 && d.data[0] == 0xff && d.data[1] == 3 {
+	if len(d.data) >= 2 && (d.data[0] == 0xff || d.data[0] < 2) && d.data[1] == 3 {
 		d.skip(2)
 	}
 	if len(d.data) < 2 {

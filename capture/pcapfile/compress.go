@@ -23,10 +23,7 @@ const (
 func (f *file) decompress(in *counter, size int) error {
 	b, err := f.source.peek(4)
 	if err != nil && len(b) < 2 {
-		if err == io.EOF {
-			return f.fail(nil, "the file is empty")
-		}
-		return f.fail(err, "too short for a capture")
+		return f.short(err)
 	}
 	var out io.Reader
 	switch {
@@ -53,6 +50,7 @@ func (f *file) decompress(in *counter, size int) error {
 		most = defaultExpansion
 	}
 	f.source = newSource(&expanding{r: out, in: in, most: most}, size)
+	f.decompressed = true
 	return nil
 }
 

@@ -56,7 +56,7 @@ func TestCompressedByContent(t *testing.T) {
 		}
 		got, err = readAll(t, b[:len(b)-9])
 		var fe *FileError
-		if !errors.As(err, &fe) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		if !errors.As(err, &fe) || !fe.Decompressed || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%s, cut: %v and %d packets, want an unexpected EOF", name, err, len(got))
 		}
 	}

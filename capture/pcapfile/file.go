@@ -13,14 +13,19 @@ import (
 
 // FileError says where a file broke. What was read before it is good.
 type FileError struct {
-	File   string
-	Offset int64 // byte offset of the record or header that broke; decompressed where it was
-	What   string
-	Err    error // nil when What says everything
+	File         string
+	Offset       int64 // byte offset of the record or header that broke
+	Decompressed bool  // Offset counts what the file was decompressed to
+	What         string
+	Err          error // nil when What says everything
 }
 
 func (e *FileError) Error() string {
-	s := fmt.Sprintf("read %s: byte %d: %s", e.File, e.Offset, e.What)
+	place := ""
+	if e.Decompressed {
+		place = " decompressed"
+	}
+	s := fmt.Sprintf("read %s: byte %d%s: %s", e.File, e.Offset, place, e.What)
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
@@ -39,10 +44,11 @@ type file struct {
 	start  event.Time // of the first frame; 0 when not looked at
 	reader *Reader
 
-	closers []func()
-	source  *source
-	format  format
-	rec     Record // the next one
+	closers      []func()
+	source       *source
+	decompressed bool
+	format       format
+	rec          Record // the next one
 }
 
 // format reads the records of one kind of file.
@@ -88,14 +94,28 @@ func (f *file) fail(err error, format string, args ...any) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return &FileError{File: f.path, Offset: f.source.offset, What: fmt.Sprintf(format, args...), Err: err}
+	return &FileError{
+		File: f.path, Offset: f.source.offset, Decompressed: f.decompressed,
+		What: fmt.Sprintf(format, args...), Err: err,
+	}
+}
+
+// short says why not even the first bytes are there.
+func (f *file) short(err error) error {
+	switch err {
+	case io.EOF:
+		return f.fail(nil, "the file is empty")
+	case io.ErrUnexpectedEOF:
+		return f.fail(err, "too short for a capture")
+	}
+	return f.fail(err, "file header")
 }
 
 // sniff chooses the format by the first four bytes.
 func (f *file) sniff() error {
 	b, err := f.source.peek(4)
 	if err != nil {
-		return f.fail(err, "too short for a capture")
+		return f.short(err)
 	}
 	if binary.LittleEndian.Uint32(b) == blockSection {
 		f.format = &pcapng{file: f}
