@@ -57,3 +57,10 @@ bench: build
 clean:
 	rm -rf bin
 	[ ! -d .cache ] || { chmod -R u+w .cache && rm -rf .cache; }
+
+# The recordings that the program carries, made anew on this machine's kernel.
+.PHONY: pcaps
+pcaps: build
+	for name in $$(./bin/closecap list | cut -d' ' -f1); do \
+		./bin/closecap run "$$name" --private --save "pcaps/$$name.pcapng" --format json > "pcaps/$$name.json" || exit 1; \
+	done

@@ -57,7 +57,7 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	}
 	readErr = errors.Join(errs...)
 	if show.err != nil {
-		return readErr, writeFailed(show.err)
+		return readErr, show.err
 	}
 
 	var res *analyze.Result
@@ -72,14 +72,10 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 		follower.Finish()
 		res = a.result(r, follower)
 	}
-	return readErr, writeFailed(errors.Join(show.finish(res), out.Flush()))
-}
-
-func writeFailed(err error) error {
-	if err == nil {
-		return nil
+	if err := show.finish(res); err != nil {
+		return readErr, err
 	}
-	return fmt.Errorf("write output: %w", err)
+	return readErr, writeFailed(out.Flush())
 }
 
 func (a *analysis) options(std streams) report.Options {

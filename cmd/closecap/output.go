@@ -83,14 +83,18 @@ func terminalWidth(fd int) (columns int, ok bool) {
 	return columns, true
 }
 
-// buffered gives write a buffer over w and reports what writing met.
+// buffered gives write a buffer over w.
 func buffered(w io.Writer, write func(io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	if err := write(b); err != nil {
-		return fmt.Errorf("write output: %w", err)
+		return err
 	}
-	if err := b.Flush(); err != nil {
-		return fmt.Errorf("write output: %w", err)
+	return writeFailed(b.Flush())
+}
+
+func writeFailed(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("write output: %w", err)
 }

@@ -73,27 +73,34 @@ func lines(msg string) string { return strings.ReplaceAll(msg, "\n", "\nclosecap
 
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "closecap",
-		Short:         "Who ended this TCP connection, and why",
-		Long:          rootLong,
-		Version:       version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return misused("unknown command %q", args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:                        "closecap",
+		Short:                      "Who ended this TCP connection, and why",
+		Long:                       rootLong,
+		Version:                    version,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       noSuchCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetVersionTemplate("closecap {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std))
+	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std),
+		newCompare(std))
 	return root
+}
+
+func noSuchCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return misused("unknown command %q: did you mean %q?", args[0], near[0])
+	}
+	return misused("unknown command %q (closecap --help lists them)", args[0])
 }
 
 const rootLong = `closecap shows how TCP connections end, and why. It joins the application's calls,
@@ -108,7 +115,7 @@ packet.
 func argCount(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
+			return usageError{kernel.WithHint(fmt.Errorf("%s: %w", cmd.Name(), err), "usage: "+cmd.UseLine())}
 		}
 		return nil
 	}

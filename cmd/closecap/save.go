@@ -45,11 +45,7 @@ func replace(path string, write func(io.Writer) error) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		var bad *fs.PathError
-		if errors.As(err, &bad) {
-			return &fs.PathError{Op: "create", Path: path, Err: bad.Err}
-		}
-		return err
+		return blame(path, err)
 	}
 	err = finish(f, write)
 	if err == nil {
@@ -60,9 +56,17 @@ func replace(path string, write func(io.Writer) error) error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return err
+		return blame(path, err)
 	}
 	return nil
+}
+
+// blame names the file that was asked for where the error names the one beside it.
+func blame(path string, err error) error {
+	if bad := (*fs.PathError)(nil); errors.As(err, &bad) {
+		return &fs.PathError{Op: bad.Op, Path: path, Err: bad.Err}
+	}
+	return err
 }
 
 // permissions are those of the file replaced, or of a new one under the usual umask.
@@ -75,7 +79,14 @@ func permissions(info fs.FileInfo) fs.FileMode {
 
 func finish(f *os.File, write func(io.Writer) error) error {
 	b := bufio.NewWriter(f)
-	return errors.Join(write(b), b.Flush(), f.Close())
+	err := write(b)
+	if err == nil {
+		err = b.Flush()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // verdict is the run in words, a line a connection.
