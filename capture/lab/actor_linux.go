@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -57,6 +58,7 @@ func ActorMain() {
 	_ = unix.CloseRange(controlFD+1, ^uint(0), 0)
 	unix.CloseOnExec(controlFD)
 	restoreCloexec()
+	signal.Ignore(unix.SIGCHLD) // the kernel then reaps what this actor forks
 	a := &actor{name: name, foreground: make(chan op)}
 	go a.serve()
 	a.say(&reply{PID: os.Getpid(), TID: unix.Gettid(), Start: now(), RecvQ: -1, Open: descriptors()})
@@ -209,8 +211,10 @@ func actorAttr(name string, files []uintptr) *syscall.ProcAttr {
 }
 
 func actorEnviron(name string) []string {
-	// Preemption signals would interrupt calls that a timeout makes unrestartable.
-	return []string{actorEnv + "=" + name, "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=none"}
+	// Preemption signals would interrupt calls that a timeout makes unrestartable; the runtime's
+	// watch over CPU limits would take the first descriptors.
+	const debug = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"
+	return []string{actorEnv + "=" + name, debug}
 }
 
 // cloexecEnv holds the descriptors that had FD_CLOEXEC in the process that forked this one.

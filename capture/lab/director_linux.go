@@ -259,6 +259,10 @@ func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) 
 	}
 	d.learn(p, st, &r)
 	c := d.write(p, st, o.socket, &r)
+	if was := p.known[st.socket]; r.Errno == int(unix.EBADF) && was != nil {
+		c.Local, c.Remote = was.local, was.remote
+		c.Note = "the descriptor had been closed"
+	}
 	if st.op.Verb == "close" && r.Errno == 0 && o.socket != nil {
 		c.Holders = d.holders(o.socket, nil, -1)
 	}
@@ -339,7 +343,7 @@ func fill(c *event.Call, st *step, r *reply) {
 }
 
 // shownText is how much of a payload a recording keeps, unless the script compares more.
-const shownText = 256
+const shownText = 64
 
 func callText(st *step, r *reply) string {
 	limit := max(shownText, len(st.want))

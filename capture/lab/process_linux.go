@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -152,9 +153,30 @@ func (p *process) watch() {
 			break
 		}
 	}
-	// A child of an actor is that actor's to reap, and then this fails.
 	var status unix.WaitStatus
-	_, _ = unix.Wait4(p.pid, &status, 0, nil)
+	if _, err := unix.Wait4(p.pid, &status, 0, nil); err == nil {
+		return
+	}
+	// The child of an actor: the kernel reaps it, in a moment.
+	for range reapTries {
+		if unix.PidfdSendSignal(p.pidfd, 0, nil, 0) != nil {
+			return
+		}
+		time.Sleep(reapPause)
+	}
+}
+
+const (
+	reapTries = 1000
+	reapPause = 100 * time.Microsecond
+)
+
+// adoptOrphans makes this process the parent of actors whose own has ended, to reap them.
+func adoptOrphans() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become subreaper: %w", err)
+	}
+	return nil
 }
 
 var errGone = errors.New("the process is gone")

@@ -39,11 +39,17 @@ func Run(ctx context.Context, s *Script, opt Options) (*event.Recording, error) 
 	if opt.IPv6 {
 		d.host = netip.IPv6Loopback()
 	}
-	late := fmt.Errorf("no end after %v: %w", opt.Timeout, context.DeadlineExceeded)
+	late := kernel.WithHint(tooLate{opt.Timeout}, "--timeout gives it more time")
 	ctx, cancel := context.WithTimeoutCause(ctx, opt.Timeout, late)
 	defer cancel()
 	return rec, d.record(ctx, rec)
 }
+
+// tooLate is the error of a run whose deadline came.
+type tooLate struct{ after time.Duration }
+
+func (e tooLate) Error() string { return fmt.Sprintf("the run was ended after %v", e.after) }
+func (e tooLate) Unwrap() error { return context.DeadlineExceeded }
 
 // record opens the evidence, runs the script and puts the recording together.
 func (d *director) record(ctx context.Context, rec *event.Recording) (err error) {
@@ -54,13 +60,13 @@ func (d *director) record(ctx context.Context, rec *event.Recording) (err error)
 		return err
 	}
 	defer d.diag.Close()
-	if d.capture, err = live.Open(live.Options{Ports: d.ports()}); err != nil {
+	if d.capture, err = live.Open(live.Options{Ports: d.ports(), Buffer: d.buffer()}); err != nil {
 		return err
 	}
 	d.capture.Start(func(p *event.Packet) { rec.Packets = append(rec.Packets, *p) })
 	defer d.endAll()
 	before := d.counters()
-	err = errors.Join(kernel.DropPrivileges(), d.startAll(ctx))
+	err = errors.Join(kernel.DropPrivileges(), adoptOrphans(), d.startAll(ctx))
 	if err == nil {
 		err = d.capture.Barrier(ctx)
 	}
@@ -133,6 +139,22 @@ func (d *director) ports() []uint16 {
 		}
 	}
 	return ports
+}
+
+// buffer returns how much a capture must hold that cannot be read as fast as the script
+// sends: each segment and each ACK takes a slot of 64 KiB. 0 leaves it to the capture.
+func (d *director) buffer() int {
+	const small, most = 1 << 20, 128 << 20
+	sent := 0
+	for _, st := range d.script.steps {
+		if st.op.Verb == "send" {
+			sent += st.op.Size
+		}
+	}
+	if sent < small {
+		return 0
+	}
+	return min(16<<20+2*sent, most)
 }
 
 // startAll starts the actors side by side.

@@ -14,6 +14,7 @@ type scope struct {
 	sockets map[string]map[string]bool // actor -> socket names
 	pending map[string]int             // actor -> background calls not joined
 	gone    map[string]bool
+	drops   map[string]bool // "actor:socket" -> a filter is attached
 	initial []string
 }
 
@@ -22,6 +23,7 @@ func newScope() *scope {
 		sockets: make(map[string]map[string]bool),
 		pending: make(map[string]int),
 		gone:    make(map[string]bool),
+		drops:   make(map[string]bool),
 	}
 	s.add("client")
 	s.add("server")
@@ -59,7 +61,14 @@ func (s *scope) directive(st *step) error {
 		if err := s.alive(st.actor); err != nil {
 			return err
 		}
-		return s.open(st)
+		if err := s.open(st); err != nil {
+			return err
+		}
+		target := st.actor + ":" + st.socket
+		if st.directive == "pass" && !s.drops[target] {
+			return fmt.Errorf("nothing is dropped at %s: pass ends an earlier drop", strings.TrimSuffix(target, ":"))
+		}
+		s.drops[target] = st.directive == "drop"
 	case "until":
 		if !s.has(st.actor) {
 			return unknownWord("actor", st.actor, s.names())

@@ -131,7 +131,7 @@ func parseDrop(st *step, w []token) error {
 	if len(w) < 2 {
 		return fmt.Errorf("drop: want an actor and kinds of segments (%s)", strings.Join(dropKinds, ", "))
 	}
-	if err := parseFlags(st, w[1:], dropKinds); err != nil {
+	if err := parseFlags(st, w[1:], "kind of segment", dropKinds); err != nil {
 		return err
 	}
 	return parseTarget(st, w[0].text)

@@ -163,14 +163,14 @@ func parseSend(st *step, w []token) error {
 		if st.op.Size > defaultBuffer {
 			return fmt.Errorf("send: the text is longer than %d bytes", defaultBuffer)
 		}
-		return parseFlags(st, w[1:], msgFlags)
+		return parseFlags(st, w[1:], "flag", msgFlags)
 	}
 	size, err := readSize(w[0].text)
 	if err != nil {
 		return err
 	}
 	st.op.Size = size
-	return parseFlags(st, w[1:], msgFlags)
+	return parseFlags(st, w[1:], "flag", msgFlags)
 }
 
 func parseRecv(st *step, w []token) error {
@@ -182,7 +182,7 @@ func parseRecv(st *step, w []token) error {
 		}
 		st.op.Size, w = size, w[1:]
 	}
-	return parseFlags(st, w, msgFlags)
+	return parseFlags(st, w, "flag", msgFlags)
 }
 
 // readSize reads 12, 64k or 4M.
@@ -200,9 +200,9 @@ func readSize(word string) (int, error) {
 	return int(n) * unit, nil
 }
 
-func parseFlags(st *step, w []token, known []string) error {
+func parseFlags(st *step, w []token, what string, known []string) error {
 	for _, t := range w {
-		if err := oneKnown("flag", t.text, known); err != nil {
+		if err := oneKnown(what, t.text, known); err != nil {
 			return err
 		}
 		st.op.Words = append(st.op.Words, t.text)
@@ -223,7 +223,7 @@ func parseFcntl(st *step, w []token) error {
 	if len(w) != 1 {
 		return fmt.Errorf("fcntl: want one of %s", strings.Join(fcntlFlags, ", "))
 	}
-	return parseFlags(st, w, fcntlFlags)
+	return parseFlags(st, w, "flag", fcntlFlags)
 }
 
 func parsePoll(st *step, w []token) error {
@@ -238,7 +238,7 @@ func parsePoll(st *step, w []token) error {
 		st.op.Words = []string{"POLLIN"}
 		return nil
 	}
-	return parseFlags(st, w, pollEvents)
+	return parseFlags(st, w, "event", pollEvents)
 }
 
 func parseDup(st *step, w []token) error {
