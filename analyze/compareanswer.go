@@ -1,0 +1,186 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func (ev *evidence) sent() Answer {
+	return ev.ask(ScenarioRun, func(a *after) Answer {
+		from := []Place{a.at(a.closing)}
+		var kinds []string
+		for _, s := range a.causedBy(a.closing, a.closing.Side) {
+			if s.Kind == KindFin || s.Kind == KindRst {
+				kinds = append(kinds, strings.ToUpper(string(s.Kind)))
+				from = append(from, a.frame(s.Frame))
+			}
+		}
+		if len(kinds) == 0 {
+			return measured("nothing", because("nothing", a.closing.Explain), from...)
+		}
+		return measured(strings.ToLower(kinds[0]), strings.Join(kinds, ", "), from...)
+	})
+}
+
+// because appends what a call's own explanation adds to an answer.
+func because(text, explain string) string {
+	for _, known := range []string{"nothing on the wire: ", "no FIN: "} {
+		explain = strings.TrimPrefix(explain, known)
+	}
+	if explain == "" {
+		return text
+	}
+	return text + ": " + explain
+}
+
+func (ev *evidence) thisReceives() Answer {
+	return ev.ask("send", func(a *after) Answer {
+		sent, recv := first(a.peer(sendCall)), first(a.own(recvCall))
+		if got := arrived(sent, a.own(recvCall)); got != nil {
+			return measured("yes", "yes: "+bytesWord(got.Ret)+" that came after it"+ev.emptyRecv(), a.at(got))
+		}
+		if recv == nil {
+			return notMeasured()
+		}
+		from := []Place{a.at(recv)}
+		text := "no: recv says " + Outcome(recv)
+		if sent != nil {
+			if rst := a.reset(sent, a.closing.Side); rst != nil {
+				text += ", and RST answers what comes"
+				from = append(from, a.frame(rst.Frame))
+			}
+		}
+		return measured("no", text, from...)
+	})
+}
+
+// emptyRecv tells of a recv that says EOF only because nothing has come.
+func (ev *evidence) emptyRecv() string {
+	if q := ev.runs["quiet"]; q != nil {
+		if c := first(q.own(recvCall)); c != nil && isEOF(c) {
+			return "; recv says EOF while nothing has"
+		}
+	}
+	return ""
+}
+
+func (ev *evidence) thisSends() Answer {
+	return ev.ask("quiet", func(a *after) Answer {
+		c := first(a.own(sendCall))
+		if c == nil {
+			return notMeasured()
+		}
+		if c.Errno != "" {
+			return measured("no", "no: "+c.Errno, a.at(c))
+		}
+		if got := arrived(c, a.peer(recvCall)); got != nil {
+			return measured("yes", "yes: the peer gets it", a.at(c), a.at(got))
+		}
+		return measured("no", "send succeeds, and the peer gets nothing", a.at(c))
+	})
+}
+
+func (ev *evidence) descriptor() Answer {
+	if base := ev.runs[ScenarioRun]; base != nil && endsProcess(base.closing) {
+		return measured("no", "no: the process is gone", base.at(base.closing))
+	}
+	return ev.ask("quiet", func(a *after) Answer {
+		calls := append(a.own(recvCall), a.own(sendCall)...)
+		if len(calls) == 0 {
+			return notMeasured()
+		}
+		bad := slices.ContainsFunc(calls, func(c *Call) bool { return c.Errno == "EBADF" })
+		if bad {
+			return measured("no", "no: EBADF", a.places(calls)...)
+		}
+		return measured("yes", "yes, until it is closed", a.places(calls)...)
+	})
+}
+
+func endsProcess(c *Call) bool { return c.Name == "exit" || c.Name == "kill" }
+
+func (ev *evidence) peerSends() Answer {
+	return ev.ask("send", func(a *after) Answer {
+		c := first(a.peer(sendCall))
+		if c == nil {
+			return notMeasured()
+		}
+		if c.Errno != "" {
+			return measured("no", "no: "+c.Errno, a.at(c))
+		}
+		if rst := a.reset(c, a.closing.Side); rst != nil {
+			return measured("no", "no: send succeeds, and RST answers it", a.at(c), a.frame(rst.Frame))
+		}
+		if got := arrived(c, a.own(recvCall)); got != nil {
+			return measured("yes", "yes: this end gets it", a.at(c), a.at(got))
+		}
+		if got := arrived(c, a.othersOf(recvCall)); got != nil {
+			return measured("yes", "yes: "+got.Actor+" gets it", a.at(c), a.at(got))
+		}
+		return measured("unread", "send succeeds; nobody reads it", a.at(c))
+	})
+}
+
+func (ev *evidence) peerSend() Answer {
+	return ev.ask("send", func(a *after) Answer { return a.outcomes(a.peer(sendCall)) })
+}
+
+func (ev *evidence) peerRecv() Answer {
+	return ev.ask("quiet", func(a *after) Answer {
+		calls := a.peer(recvCall)
+		own := first(a.own(sendCall))
+		for i, c := range calls { // what this end sends later is another question
+			if own != nil && c.Start > own.Start {
+				calls = calls[:i]
+				break
+			}
+		}
+		return a.outcomes(upTo(calls, func(c *Call) bool { return isLast(c) || c.Errno == "EAGAIN" }))
+	})
+}
+
+// outcomes tells what calls returned one after the other.
+func (a *after) outcomes(calls []*Call) Answer {
+	if len(calls) == 0 {
+		return notMeasured()
+	}
+	var said []string
+	for _, c := range calls {
+		said = append(said, outcomeWords(c))
+	}
+	return measured(Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
+}
+
+func outcomeWords(c *Call) string {
+	switch {
+	case c.Errno == "EAGAIN":
+		return "nothing yet (EAGAIN)"
+	case kindOf(c) == recvCall && c.Ret > 0, kindOf(c) == sendCall && c.Errno == "":
+		return bytesWord(c.Ret)
+	}
+	return Outcome(c)
+}
+
+func bytesWord(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func (ev *evidence) peerPoll() Answer {
+	return ev.ask("quiet", func(a *after) Answer {
+		polls := a.pick(func(c *Call) bool {
+			return c.Name == "poll" && c.Side == a.closing.Side.Other()
+		})
+		if len(polls) == 0 {
+			return notMeasured()
+		}
+		said := polls[0].Text
+		if said == "" {
+			said = "nothing"
+		}
+		return measured(said, strings.ReplaceAll(said, "|", " "), a.at(polls[0]))
+	})
+}

@@ -1,0 +1,165 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// lostOwn compares what this end had sent before the call with what the peer could read.
+func (ev *evidence) lostOwn() Answer {
+	return ev.ask("load", func(a *after) Answer {
+		load := a.load()
+		if load == nil || load.Bytes == nil || load.Errno != "" {
+			return notMeasured()
+		}
+		reads := upTo(a.peer(recvCall), isLast)
+		var got uint64
+		for _, c := range reads {
+			if c.Bytes != nil {
+				got = c.Bytes[1]
+			}
+		}
+		from := []Place{a.at(load)}
+		if len(reads) > 0 {
+			from = append(from, a.at(reads[len(reads)-1]))
+		}
+		if got >= load.Bytes[1] {
+			return measured("yes", fmt.Sprintf("yes: all %d bytes of the send right before it", load.Ret), from...)
+		}
+		if a.conn == nil || a.conn.Ending != WasReset {
+			return measured("unread", fmt.Sprintf("%d of %d bytes had arrived when the run ended", got, load.Bytes[1]), from...)
+		}
+		lost := load.Bytes[1] - got
+		text := fmt.Sprintf("no: %d of the %d bytes of the send right before it are dropped", lost, load.Ret)
+		return measured("no", text+whoIsTold(reads), from...)
+	})
+}
+
+// load is the big send right before the closing call.
+func (a *after) load() *Call {
+	var last *Call
+	for _, c := range a.res.Calls {
+		if c == a.closing {
+			break
+		}
+		if c.Connection == a.closing.Connection && c.Side == a.closing.Side && kindOf(c) == sendCall {
+			last = c
+		}
+	}
+	return last
+}
+
+func whoIsTold(reads []*Call) string {
+	if n := len(reads); n > 0 && reads[n-1].Errno != "" && reads[n-1].Errno != "EAGAIN" {
+		return "; only the peer is told: " + reads[n-1].Errno
+	}
+	return "; no call says so"
+}
+
+// lostPeer tells what became of the bytes that the peer sent after the call.
+func (ev *evidence) lostPeer() Answer {
+	return ev.ask("send", func(a *after) Answer {
+		sends := a.peer(sendCall)
+		if len(sends) == 0 || a.conn == nil {
+			return notMeasured()
+		}
+		sent := sends[0]
+		if sent.Errno != "" {
+			return measured("no", "nothing is sent: "+sent.Errno+" says so at once", a.at(sent))
+		}
+		if a.conn.Reset == nil {
+			return measured("no", "nothing is lost", a.at(sent))
+		}
+		lost := a.conn.Reset.Lost
+		n := lost.AfterClose + lost.Unacked
+		if n == 0 {
+			return measured("no", "nothing is lost", a.at(sent))
+		}
+		text := fmt.Sprintf("lost: %s, and that send had said success", bytesWord(int64(n)))
+		from := []Place{a.at(sent), a.frame(a.conn.Reset.Frame)}
+		later := a.pick(func(c *Call) bool {
+			return c.Start > sent.Start && c.Side == sent.Side && slices.Contains([]string{"EPIPE", "ECONNRESET"}, c.Errno)
+		})
+		if len(later) > 0 {
+			text += fmt.Sprintf("; the next %s says %s", later[0].Name, later[0].Errno)
+			from = append(from, a.at(later[0]))
+		}
+		return measured("yes", text, from...)
+	})
+}
+
+// others tells what the call means for another process that holds the same socket.
+func (ev *evidence) others() Answer {
+	return ev.ask("fork", func(a *after) Answer {
+		sent, recvs := first(a.othersOf(sendCall)), a.othersOf(recvCall)
+		if sent == nil {
+			return notMeasured()
+		}
+		from := []Place{a.at(a.closing), a.at(sent)}
+		var hit []string
+		if sent.Errno != "" {
+			hit = append(hit, "its send says "+sent.Errno)
+		}
+		if i := slices.IndexFunc(recvs, isLast); i >= 0 {
+			c := recvs[i]
+			hit = append(hit, "its recv says "+Outcome(c))
+			from = append(from, a.at(c))
+		}
+		if len(hit) > 0 {
+			return measured("yes", "yes: "+strings.Join(hit, ", "), from...)
+		}
+		if len(a.causedBy(a.closing, a.closing.Side)) == 0 {
+			return measured("no", "no: the call sends nothing, and they talk on", from...)
+		}
+		return measured("no", "no", from...)
+	})
+}
+
+func (ev *evidence) timeWait() Answer {
+	return ev.ask("quiet", func(a *after) Answer {
+		if a.conn == nil {
+			return notMeasured()
+		}
+		var holders []string
+		for _, tw := range a.conn.TimeWait {
+			if !slices.Contains(holders, string(tw.Holder)) {
+				holders = append(holders, string(tw.Holder))
+			}
+		}
+		end := a.frame(a.conn.LastFrame)
+		switch {
+		case len(holders) > 1:
+			return measured("both", "both", end)
+		case len(holders) == 0 && a.conn.Ending == WasReset:
+			return measured("nobody", "nobody: RST", end)
+		case len(holders) == 0:
+			return measured("nobody", "nobody: "+string(a.conn.Ending), end)
+		case holders[0] == string(a.closing.Side):
+			return measured(holders[0], "this end ("+holders[0]+")"+a.laterClose(), end)
+		}
+		return measured(holders[0], "the peer ("+holders[0]+")"+a.laterClose(), end)
+	})
+}
+
+// laterClose says that the FIN was not the closing call's.
+func (a *after) laterClose() string {
+	if len(a.causedBy(a.closing, a.closing.Side)) == 0 {
+		return ", by its later end, not by this call"
+	}
+	return ""
+}
+
+func (ev *evidence) ending() Answer {
+	return ev.ask(ScenarioRun, func(a *after) Answer {
+		if a.conn == nil {
+			return notMeasured()
+		}
+		text, end := string(a.conn.Ending), a.frame(a.conn.LastFrame)
+		if r := a.conn.Reset; r != nil {
+			text += ": " + string(r.Cause)
+			end = a.frame(r.Frame)
+		}
+		return measured(string(a.conn.Ending), text, end)
+	})
+}
