@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"closecap/analyze"
+	"closecap/analyze/report"
+	"closecap/capture/kernel"
+	"closecap/capture/lab"
+)
+
+// compareDefault is what is compared when no scenario is named: the ways to end one's side.
+var compareDefault = []string{"close", "shutdown-wr", "shutdown-rd", "shutdown-rdwr", "linger-zero", "fork-close"}
+
+// compareFlags are the flags of closecap compare.
+type compareFlags struct {
+	output
+	ipv6    bool
+	runs    bool
+	timeout time.Duration
+}
+
+func newCompare(std streams) *cobra.Command {
+	var f compareFlags
+	cmd := &cobra.Command{
+		Use:   "compare [SCENARIO|FILE.close...]",
+		Short: "Ask several ways of closing the same questions, and measure the answers",
+		Long: `Ask several scenarios the same questions and measure the answers here and now: what the
+closing call sent, who can still send and receive, what the peer's calls return, what is lost.
+
+Each scenario runs as it is written, and then in variations that go on differently after its
+first closing call: the peer stays quiet, the peer sends, data is on its way, another process
+holds the socket. An answer names the run and the call or frame that it comes from
+("send#14"); --runs shows the runs themselves. Without names: ` + strings.Join(compareDefault, ", ") + ".",
+		Example: "  closecap compare\n  closecap compare close shutdown-wr --runs\n  closecap compare close ./mine.close --format markdown",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), args, std)
+		},
+		ValidArgsFunction: completeScenarios,
+	}
+	f.flags(cmd.Flags())
+	cmd.Flags().Lookup("format").Usage = "table, json or markdown"
+	// The only error is a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
+		[]string{string(report.Table), string(report.JSON), string(report.Markdown)}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
+	cmd.Flags().BoolVar(&f.runs, "runs", false, "show every run under the comparison")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a run after this long")
+	return cmd
+}
+
+func (f *compareFlags) run(ctx context.Context, args []string, std streams) error {
+	format, err := f.check()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]report.Format{report.Table, report.JSON, report.Markdown}, format) {
+		return misused("compare --format %s: want table, json or markdown", format)
+	}
+	if len(args) == 0 {
+		args = compareDefault
+	}
+	scripts, err := load(args)
+	if err != nil {
+		return err
+	}
+	var c *analyze.Comparison
+	if kernel.InPrivate() {
+		c, err = f.here(ctx, scripts)
+	} else {
+		c, err = f.apart(args, std)
+	}
+	if err != nil {
+		return err
+	}
+	return buffered(std.out, func(w io.Writer) error {
+		return report.WriteComparison(w, format, c, f.runs, f.options(std.out))
+	})
+}
+
+// atOnce is how many scenarios are compared at a time. A run mostly waits for its capture.
+const atOnce = 6
+
+// apart compares each scenario in a private namespace of its own, several at a time: there
+// nothing else is on the loopback, and the kernel's counters count only the run.
+func (f *compareFlags) apart(args []string, std streams) (*analyze.Comparison, error) {
+	parts := make([]*analyze.Comparison, len(args))
+	errs := make([]error, len(args))
+	free := make(chan struct{}, atOnce)
+	var group sync.WaitGroup
+	for i, arg := range args {
+		free <- struct{}{}
+		group.Go(func() {
+			parts[i], errs[i] = f.elsewhere(arg, std)
+			<-free
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, p := range parts[1:] {
+		parts[0].Append(p)
+	}
+	return parts[0], nil
+}
+
+// elsewhere lets this program compare one scenario in a private namespace.
+func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, error) {
+	var out bytes.Buffer
+	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{
+		Args: []string{"compare", "--format", string(report.JSON), "--timeout", f.timeout.String(),
+			fmt.Sprintf("--ipv6=%t", f.ipv6), "--", arg},
+		Stdout: &out, Stderr: std.err,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if code != exitDone {
+		return nil, exitError(code)
+	}
+	c := new(analyze.Comparison)
+	if err := json.Unmarshal(out.Bytes(), c); err != nil {
+		return nil, fmt.Errorf("compare %s: read its answers: %w", arg, err)
+	}
+	return c, nil
+}
+
+// here compares the scenarios in this namespace, one after the other.
+func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*analyze.Comparison, error) {
+	if err := kernel.RaiseLoopback(); err != nil {
+		return nil, err
+	}
+	var candidates []analyze.Candidate
+	for _, s := range scripts {
+		c, err := f.candidate(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		candidates = append(candidates, c)
+	}
+	return analyze.Compare(candidates), nil
+}
+
+// candidate runs the scenario and its variations.
+func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Candidate, error) {
+	c := analyze.Candidate{Subject: analyze.Subject{Name: s.Name, Title: s.Title}, Use: s.Remember}
+	base, err := f.one(ctx, s, analyze.ScenarioRun, "the scenario as it is written")
+	c.Runs = append(c.Runs, base)
+	if err != nil {
+		return c, err
+	}
+	closing := analyze.ClosingCall(base.Result)
+	if closing == nil {
+		return c, nil
+	}
+	for _, p := range analyze.Probes(endsOf(s, base.Result, closing)) {
+		v, err := s.Variation(s.Name+"+"+p.Name, closing.At, p.Before, p.After)
+		if err != nil {
+			c.Runs = append(c.Runs, analyze.Run{Name: p.Name, About: p.About, Failed: err.Error()})
+			continue
+		}
+		r, err := f.one(ctx, v, p.Name, p.About)
+		c.Runs = append(c.Runs, r)
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// endsOf finds the words by which the script calls the ends of the connection in question.
+func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.Ends {
+	e := analyze.Ends{This: s.Target(closing.At), Gone: closing.Name == "exit" || closing.Name == "kill"}
+	if open := analyze.Opening(res, closing.Connection, closing.Side.Other()); open != nil {
+		e.Peer = s.Target(open.At)
+	}
+	if open := analyze.Opening(res, closing.Connection, closing.Side); open != nil && e.Gone {
+		e.This = s.Target(open.At)
+	}
+	_, socket, named := strings.Cut(e.This, ":")
+	for _, h := range closing.Holders {
+		if h.PID != closing.PID && h.Actor != "" {
+			word := h.Actor
+			if named {
+				word += ":" + socket
+			}
+			e.Holders = append(e.Holders, word)
+		}
+	}
+	return e
+}
+
+// one runs a script. A run that did not come to its end still says what it saw.
+func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about string) (analyze.Run, error) {
+	r := analyze.Run{Name: name, About: about, Script: string(s.Source)}
+	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: true})
+	if rec == nil || len(rec.Calls) == 0 {
+		return r, errors.Join(err, ctx.Err())
+	}
+	rec.Run.Tool = "closecap " + version
+	r.Result = analyze.Join(rec, analyze.Options{})
+	if err != nil {
+		r.Failed = err.Error()
+	}
+	return r, nil
+}
