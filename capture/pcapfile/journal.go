@@ -16,8 +16,12 @@ const (
 	fieldRun  = "CLOSECAP_RUN"
 )
 
-// maxJSON bounds one call's or run's JSON, because what it becomes is many times its size.
-const maxJSON = 1 << 20
+// Bounds of one entry: JSON becomes many times its size where a list of nothing is long.
+const (
+	maxCall = 64 << 10
+	maxRun  = 1 << 20
+	maxList = 1024
+)
 
 // runEntry is what CLOSECAP_RUN holds.
 type runEntry struct {
@@ -38,11 +42,14 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 			}
 		case fieldCall:
 			rec.Call = new(event.Call)
-			bad = unmarshal(value, rec.Call)
+			bad = unmarshal(value, rec.Call, maxCall)
+			if bad == nil {
+				bad = checkLists(rec.Call)
+			}
 			rec.Packet.Time = rec.Call.Start
 		case fieldRun:
 			var e runEntry
-			bad = unmarshal(value, &e)
+			bad = unmarshal(value, &e, maxRun)
 			rec.Run, rec.Expectations = &e.Run, e.Expectations
 		}
 		if bad != nil {
@@ -80,9 +87,16 @@ func journalFields(b []byte) func(yield func(string, []byte) bool) {
 	}
 }
 
-func unmarshal(b []byte, to any) error {
-	if len(b) > maxJSON {
-		return fmt.Errorf("%d bytes of JSON are beyond %d", len(b), maxJSON)
+func checkLists(c *event.Call) error {
+	if n := max(len(c.Samples), len(c.Holders), len(c.Counters)); n > maxList {
+		return fmt.Errorf("a list of %d is beyond %d", n, maxList)
+	}
+	return nil
+}
+
+func unmarshal(b []byte, to any, most int) error {
+	if len(b) > most {
+		return fmt.Errorf("%d bytes of JSON are beyond %d", len(b), most)
 	}
 	if err := json.Unmarshal(b, to); err != nil {
 		return err
@@ -91,7 +105,7 @@ func unmarshal(b []byte, to any) error {
 	return nil
 }
 
-func marshal(v any) ([]byte, error) {
+func marshal(v any, most int) ([]byte, error) {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
@@ -99,8 +113,8 @@ func marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
-	if len(b) > maxJSON {
-		return nil, fmt.Errorf("%d bytes of JSON are beyond %d", len(b), maxJSON)
+	if len(b) > most {
+		return nil, fmt.Errorf("%d bytes of JSON are beyond %d", len(b), most)
 	}
 	return b, nil
 }

@@ -111,3 +111,30 @@ func TestTruncatedFileKeepsWhatCameBefore(t *testing.T) {
 		}
 	}
 }
+
+// Nobody gets a recording that could not be read back.
+func TestWriterRefusesWhatTheReaderWould(t *testing.T) {
+	for name, c := range map[string]event.Call{
+		"long":      {Text: string(bytes.Repeat([]byte{'x'}, maxCall))},
+		"many":      {Samples: make([]event.Sample, maxList+1)},
+		"escaped":   {Text: string(bytes.Repeat([]byte{0xff}, maxCall/4+1))},
+		"in a list": {Holders: make([]event.Holder, maxList+1)},
+	} {
+		w, err := NewWriter(io.Discard, &event.Run{}, Interface{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Call(&c); err == nil {
+			t.Errorf("%s: Call is written", name)
+		}
+	}
+}
+
+func TestReaderBoundsLists(t *testing.T) {
+	n := &ng{order: le}
+	n.section()
+	n.block(blockJournal, []byte(`CLOSECAP_CALL={"samples":[`+string(bytes.Repeat([]byte("{},"), maxList))+"{}]}\n\n"))
+	if _, err := readAll(t, n.b); err == nil {
+		t.Errorf("a list of %d is read", maxList+1)
+	}
+}

@@ -24,6 +24,7 @@ const (
 const (
 	byteOrderMagic = 0x1a2b3c4d
 	maxBlock       = maxPacket + 1<<16
+	maxName        = 1024 // of an interface or filter; they are kept
 )
 
 // pcapng reads the blocks of one file.
@@ -147,9 +148,9 @@ func (p *pcapng) describe(b []byte) error {
 	for code, v := range p.options(b[8:]) {
 		switch {
 		case code == optName:
-			about.Name = text(v)
+			about.Name = text(v[:min(len(v), maxName)])
 		case code == optFilter && len(v) > 1:
-			about.Filter = text(v[1:]) // the first byte says that it is libpcap's language
+			about.Filter = text(v[1:min(len(v), maxName)]) // the first byte says that it is libpcap's language
 		case code == optResolution && len(v) == 1:
 			if err := i.clock.resolution(v[0]); err != nil {
 				return p.file.fail(err, "interface description")

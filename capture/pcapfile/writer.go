@@ -80,7 +80,10 @@ func (w *Writer) iface(p *event.Packet) (uint32, error) {
 
 // Call writes c as a journal entry, where it shows as a row between the packets.
 func (w *Writer) Call(c *event.Call) error {
-	b, err := marshal(*c)
+	b, err := marshal(*c, maxCall)
+	if err == nil {
+		err = checkLists(c)
+	}
 	if err != nil {
 		return fmt.Errorf("write call %d: %w", c.ID, err)
 	}
@@ -101,7 +104,7 @@ func (w *Writer) Close(run *event.Run, expectations []event.Expectation, verdict
 			return err
 		}
 	}
-	b, err := marshal(runEntry{*run, expectations})
+	b, err := marshal(runEntry{*run, expectations}, maxRun)
 	if err != nil {
 		return fmt.Errorf("write run: %w", err)
 	}
