@@ -83,14 +83,14 @@ func (lc *linked) whyClose(c *Call) string {
 	if len(c.Caused) > 0 || c.Errno != "" {
 		return ""
 	}
-	if len(c.Holders) > 0 {
-		return stillHeld(c)
-	}
 	if r := lc.rstBefore(c); r != nil {
 		return fmt.Sprintf("nothing on the wire: %s had ended the connection", frameText(r))
 	}
 	if k := lc.earlier(c, endsWriting); k != nil {
 		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
+	}
+	if len(c.Holders) > 0 {
+		return stillHeld(c)
 	}
 	fin := lc.firstAfter(c.End, func(s *Segment) bool { return s.From == c.Side && s.Kind == KindFin })
 	if fin != nil {

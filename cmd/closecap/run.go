@@ -78,7 +78,10 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	var failed error
-	for _, s := range scripts {
+	for i, s := range scripts {
+		if i > 0 && format == report.Table {
+			fmt.Fprintln(std.out)
+		}
 		err := f.one(ctx, s, format, std)
 		var exit exitError
 		if err != nil && !errors.As(err, &exit) {
