@@ -254,7 +254,7 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 		}
 		h.addBytes(p, min(int64(s.Len), to-max(data, h.nxt)))
 		if from < h.nxt && h.sent {
-			r.repeats = fl.original(e, from, to)
+			r.repeats = fl.original(e, r)
 			fl.again(h)
 		}
 		h.advance(to, s.End())
@@ -264,9 +264,9 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 		h.holes -= n
 		h.fillHole(from, to)
 	default:
-		r.repeats = fl.original(e, from, to)
+		r.repeats = fl.original(e, r)
 		fl.again(h)
-		if r.repeats == 0 {
+		if r.repeats == 0 && h.dataFrame < r.frame {
 			r.repeats = h.dataFrame
 		}
 	}
@@ -308,20 +308,21 @@ func (h *half) fillHole(from, to int64) {
 	}
 }
 
-// original returns the frame of end e that sent [from, to) before.
-func (fl *flow) original(e end, from, to int64) uint64 {
+// original returns the frame of end e that sent what r sends again.
+func (fl *flow) original(e end, r *record) uint64 {
 	h := &fl.half[e]
-	if h.dataFrame != 0 && h.dataSeq == from {
+	from, to := r.seq, r.end()
+	if h.dataFrame != 0 && h.dataSeq == from && h.dataFrame < r.frame {
 		return fl.firstOf(h.dataFrame)
 	}
 	for i := len(fl.records) - 1; i >= 0; i-- {
 		q := &fl.records[i]
 		if q.from == e && q.repeats == 0 && q.seq < to && q.end() > from && q.ignored != sameFrame &&
-			q.flags&event.RST == 0 {
+			q.flags&event.RST == 0 && q.frame < r.frame {
 			return q.frame
 		}
 	}
-	if h.dataFrame != 0 && h.dataSeq < to && h.datEnd > from {
+	if h.dataSeq < to && h.datEnd > from && h.dataFrame < r.frame {
 		return h.dataFrame
 	}
 	return 0

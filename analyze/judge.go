@@ -267,6 +267,11 @@ func (fl *flow) settleGraceful(f *Follower) {
 		}
 		frame, at = b.ackStepFrame, a.lastTime
 	}
+	for _, ch := range fl.changes {
+		if ch.time > at {
+			frame, at = ch.frame, ch.time
+		}
+	}
 	s := &event.Segment{Frame: frame, Time: at}
 	switch a.state {
 	case event.FinWait1, event.FinWait2, event.Closing:

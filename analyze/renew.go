@@ -85,7 +85,11 @@ func (f *Follower) renew(fl *flow, s *event.Segment) {
 			w.ended, w.endFrame = reused, s.Frame
 		}
 	}
+	held := fl.pending
 	fl.pending = nil
 	f.finish(fl)
+	if held != nil && held != s {
+		f.route(held)
+	}
 	f.route(s)
 }

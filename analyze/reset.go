@@ -49,6 +49,7 @@ const (
 	alreadyClosed
 	beyondSent
 	refusedSyn
+	secondFin
 )
 
 // reset follows an RST that e sent.

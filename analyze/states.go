@@ -6,17 +6,42 @@ import (
 	"closecap/analyze/event"
 )
 
-// enter moves an end to a state. seen says that the end's own segment shows it.
+// follows holds for each state the set of those that may come next (RFC 9293 3.3.2, and what
+// lost segments hide of it).
+var follows = [...]uint16{
+	event.StateUnknown: 1<<event.SynSent | 1<<event.SynRecv | 1<<event.Established |
+		1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.LastAck | 1<<event.Closed,
+	event.SynSent:     1<<event.SynRecv | 1<<event.Established | 1<<event.FinWait1 | 1<<event.Closed,
+	event.SynRecv:     1<<event.Established | 1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.Closed,
+	event.Established: 1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.Closed,
+	event.FinWait1:    1<<event.FinWait2 | 1<<event.Closing | 1<<event.TimeWait | 1<<event.Closed,
+	event.FinWait2:    1<<event.TimeWait | 1<<event.Closed,
+	event.Closing:     1<<event.TimeWait | 1<<event.Closed,
+	event.CloseWait:   1<<event.LastAck | 1<<event.Closed,
+	event.LastAck:     1 << event.Closed,
+	event.TimeWait:    1 << event.Closed,
+	event.NewSynRecv:  0,
+}
+
+// enter moves an end to a state if that may follow the present one. seen says that the end's own segment shows it.
 func (fl *flow) enter(f *Follower, e end, st event.TCPState, s *event.Segment, seen bool) {
 	h := &fl.half[e]
-	if h.state == st {
+	if follows[h.state]&(1<<st) == 0 {
 		return
 	}
 	h.state = st
-	fl.changes = append(fl.changes, change{frame: s.Frame, time: s.Time, of: e, state: st, seen: seen})
+	fl.note(change{frame: s.Frame, time: s.Time, of: e, state: st, seen: seen})
 	if st == event.TimeWait {
 		fl.tw[e] = waiting{since: s.Time, until: s.Time.Add(f.opt.TimeWait), seen: seen}
 	}
+}
+
+// note lists a change, never before the one that it follows.
+func (fl *flow) note(ch change) {
+	if i := fl.newest(ch.of); i >= 0 {
+		ch.time = max(ch.time, fl.changes[i].time)
+	}
+	fl.changes = append(fl.changes, ch)
 }
 
 // withdraw takes back the newest change of an end when it was inferred at the given frame,
@@ -55,7 +80,7 @@ func (fl *flow) newest(e end) int {
 func (fl *flow) establish(e end, s *event.Segment) {
 	h := &fl.half[e]
 	h.state = event.Established
-	fl.changes = append(fl.changes, change{frame: s.Frame, time: s.Time, of: e, state: h.state})
+	fl.note(change{frame: s.Frame, time: s.Time, of: e, state: h.state})
 }
 
 // syn follows a SYN or SYN,ACK that e sent.
@@ -137,7 +162,7 @@ func (fl *flow) withdrawFin(e end) {
 	h.gotFin = unproved
 	if h.state == event.FinWait1 && h.finAckFrame != 0 {
 		h.state = event.FinWait2
-		fl.changes = append(fl.changes, change{frame: h.finAckFrame, time: h.finAckTime, of: e, state: h.state})
+		fl.note(change{frame: h.finAckFrame, time: h.finAckTime, of: e, state: h.state})
 	}
 }
 
@@ -195,6 +220,10 @@ func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
 func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.finEnd != 0 {
+		if r.end() != h.finEnd {
+			r.ignored, r.ref = secondFin, h.finFrame
+			return
+		}
 		fl.finAgain(f, e, s, r)
 		return
 	}
@@ -229,7 +258,7 @@ func (fl *flow) presumeFin(f *Follower, e end, s *event.Segment) {
 // finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
 func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	if r.repeats == 0 || h.finFrame > r.repeats {
+	if h.finFrame < s.Frame {
 		r.repeats = h.finFrame
 	}
 	h.finLost = true

@@ -1,0 +1,85 @@
+package analyze
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+
+	"closecap/analyze/event"
+	"closecap/analyze/seqnum"
+)
+
+// FuzzFollower makes segments of the input's bytes, most of them close to what two stacks
+// could send, and demands that every result is valid.
+func FuzzFollower(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("\x02\x00\x00\x00\x12\x01\x00\x00\x10\x00\x00\x00\x11\x00\x00\x00\x11\x01\x00\x00\x10\x00\x00\x00"))
+	f.Add([]byte("\x02\x00\x00\x00\x12\x01\x00\x00\x10\x00\x00\x00\x18\x00\x00\x10\x11\x00\x00\x00\x18\x01\x00\x10\x04\x00\x00\x00"))
+	f.Add([]byte("\x02\x00\x00\x00\x02\x01\x00\x00\x12\x00\x00\x00\x12\x01\x00\x00\x11\x01\x11\x00\x11\x00\x11\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		segments := improvise(data)
+		for _, opt := range []Options{
+			{AllSegments: true}, {SameHost: true, AllSegments: true}, {MaxConnections: 2},
+		} {
+			conns := followAll(opt, segments)
+			for _, err := range Validate(&Result{Connections: conns}) {
+				t.Errorf("%+v: %v", opt, err)
+			}
+			listed := uint64(0)
+			for _, c := range conns {
+				listed += uint64(len(c.Segments)) + c.Omitted
+			}
+			if listed != uint64(len(segments)) {
+				t.Errorf("%+v: %d segments in the results, want %d", opt, listed, len(segments))
+			}
+			if _, err := json.Marshal(conns); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// improvise turns four bytes at a time into a segment: flags; end, connection and how odd the
+// numbers are; how much time passes; length and window.
+func improvise(data []byte) []event.Segment {
+	ends := [2]netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:80")}
+	other := netip.MustParseAddrPort("10.0.0.3:40000")
+	nxt := [2]seqnum.Value{4294967290, 1000}
+	now := event.Time(1)
+	var out []event.Segment
+	for len(data) >= 4 && len(out) < 400 {
+		flags, how, gap, size := event.Flags(data[0]), data[1], data[2], data[3]
+		data = data[4:]
+		e := how & 1
+		now += event.Time(gap) * event.Time(gap) * 1e6
+		s := event.Segment{
+			Frame: uint64(len(out) + 1), Time: now, Src: ends[e], Dst: ends[1-e], Flags: flags,
+			Seq: nxt[e], Ack: nxt[1-e], Len: uint32(size), Window: uint16(how) << 4, IPID: uint16(gap),
+			Has: event.Has(how) << 6, TTL: 64,
+		}
+		if how&2 != 0 && e == 0 {
+			s.Src = other
+		}
+		switch how >> 5 {
+		case 1:
+			s.Seq -= seqnum.Value(size) + 1
+		case 2:
+			s.Seq += seqnum.Value(gap)
+		case 3:
+			s.Ack -= seqnum.Value(gap)
+		case 4:
+			s.Ack += seqnum.Value(size)
+		case 5:
+			s.Seq = seqnum.Value(size) << 24
+		case 6:
+			s.Time -= event.Time(gap) * 1e7
+		case 7:
+			s.Dst = s.Src
+		}
+		if flags&event.RST == 0 {
+			nxt[e] = s.End().Max(nxt[e])
+		}
+		out = append(out, s)
+	}
+	return out
+}
