@@ -48,7 +48,7 @@ func (l *linker) root(c *linked, s *Segment) Root {
 	case KindData:
 		return l.dataRoot(c, s)
 	case KindFin:
-		return l.finRoot(c, s)
+		return l.withData(c, s, l.finRoot(c, s))
 	case KindRst:
 		return l.rstRoot(c, s)
 	case KindKeepalive:
@@ -123,6 +123,19 @@ func (l *linker) dataRoot(c *linked, s *Segment) Root {
 	}
 	for _, k := range served {
 		if len(served) > 1 {
+			r.Calls = append(r.Calls, k.ID)
+		}
+	}
+	return r
+}
+
+// withData adds the sends whose last bytes ride on a FIN.
+func (l *linker) withData(c *linked, s *Segment, r Root) Root {
+	for _, k := range c.calls {
+		if k.Side == s.From && kindOf(k) == sendCall && covers(k, s) {
+			if len(r.Calls) == 0 && r.Call != 0 {
+				r.Calls = []int{r.Call}
+			}
 			r.Calls = append(r.Calls, k.ID)
 		}
 	}
