@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -51,7 +53,7 @@ type Stats struct {
 type Follower struct {
 	opt     Options
 	done    func(*Connection)
-	flows   map[key]*flow
+	flows   flowTable
 	embryos flowList // not yet established, least recently active first
 	open    flowList // least recently active first
 	waiting flowList // closed, the first to expire first
@@ -70,13 +72,13 @@ func NewFollower(opt Options, done func(*Connection)) *Follower {
 	if opt.MaxConnections == 0 {
 		opt.MaxConnections = defaultMaxConnections
 	}
-	return &Follower{opt: opt, done: done, flows: make(map[key]*flow)}
+	return &Follower{opt: opt, done: done, flows: flowTable{seed: rand.Uint64()}}
 }
 
 // Stats returns the counts so far.
 func (f *Follower) Stats() Stats {
 	st := f.stats
-	st.Open = len(f.flows)
+	st.Open = f.flows.n
 	return st
 }
 
@@ -100,7 +102,7 @@ func (f *Follower) Segment(s *event.Segment) {
 // route gives s to its flow, or begins one with it.
 func (f *Follower) route(s *event.Segment) {
 	k, swapped := keyOf(s.Src, s.Dst)
-	fl := f.flows[k]
+	fl := f.flows.find(&k)
 	if fl == nil {
 		f.begin(k, swapped, s)
 		return
@@ -139,7 +141,7 @@ func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
 	fl.start, fl.firstFrame = s.Time, s.Frame
 	fl.filtered = true
 	fl.orient(swapped, s)
-	f.flows[k] = fl
+	f.flows.add(fl)
 	f.embryos.push(fl)
 	e := server
 	if s.Src == fl.addr[client] {
@@ -212,7 +214,7 @@ func (f *Follower) evict() {
 
 // finish judges fl, hands it out and frees it.
 func (f *Follower) finish(fl *flow) {
-	delete(f.flows, fl.key)
+	f.flows.remove(fl)
 	fl.list.remove(fl)
 	p := fl.pending
 	fl.pending = nil
@@ -225,20 +227,10 @@ func (f *Follower) finish(fl *flow) {
 
 // Finish judges all connections that are still held, in the order of their first frames.
 func (f *Follower) Finish() {
-	for len(f.flows) > 0 {
-		rest := make([]*flow, 0, len(f.flows))
-		for _, fl := range f.flows {
-			rest = append(rest, fl)
-		}
+	for f.flows.n > 0 {
+		rest := f.flows.all(nil)
 		slices.SortFunc(rest, func(a, b *flow) int {
-			switch {
-			case a.firstFrame != b.firstFrame:
-				if a.firstFrame < b.firstFrame {
-					return -1
-				}
-				return 1
-			}
-			return a.id - b.id
+			return cmp.Or(cmp.Compare(a.firstFrame, b.firstFrame), a.id-b.id)
 		})
 		for _, fl := range rest {
 			f.finish(fl)

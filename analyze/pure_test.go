@@ -12,7 +12,7 @@ import (
 func TestPure(t *testing.T) {
 	allowed := []string{
 		"bytes", "cmp", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
-		"math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time", "unicode",
+		"math/bits", "math/rand/v2", "net/netip", "slices", "sort", "strconv", "strings", "time", "unicode",
 		"unicode/utf8",
 	}
 	for _, dir := range []string{".", "event", "seqnum"} {
