@@ -63,6 +63,19 @@ func (d *director) runJoin(ctx context.Context, p *process, st *step) error {
 	return d.after(ctx, w.call, nil)
 }
 
+// finishDone completes the background calls that are over though no line joined them.
+func (d *director) finishDone() {
+	for _, p := range d.processes {
+		for _, w := range p.pending {
+			if len(w.replies) > 0 {
+				r := <-w.replies
+				d.finish(p, w, &r, "")
+			}
+		}
+		p.pending = nil
+	}
+}
+
 // finish completes the call that a thread made.
 func (d *director) finish(p *process, w *pending, r *reply, want string) {
 	d.learn(p, w.step, r)

@@ -85,6 +85,7 @@ func (d *director) finishCapture(ctx context.Context, rec *event.Recording, befo
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	err := d.capture.Barrier(settle)
+	d.finishDone()
 	if before != nil {
 		if after := d.counters(); after != nil {
 			rec.Run.Counters = after.Since(before)
