@@ -18,8 +18,8 @@ type Options struct {
 	Filter    string   // extra BPF expression that must hold too; libpcap only
 
 	// SnapLen is how many bytes of a packet are kept; 0 means all. The kernel's buffer has slots
-	// of this size, so a short one lets it take longer bursts: with the default Buffer some
-	// hundred packets of any size, or ten thousand of 1,500 bytes.
+	// of this size, so a short one lets it take longer bursts: on the loopback the default
+	// Buffer holds a hundred packets of any size, or five thousand of 1,500 bytes.
 	SnapLen int
 	Buffer  int // bytes that the kernel buffers; 0 means 16 MiB
 }
