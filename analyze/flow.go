@@ -118,7 +118,7 @@ type half struct {
 	synAckSent      bool
 	gotFin          proof
 	finLost         bool // the FIN came again: its first transmission proves nothing
-	finGuessed      bool
+	finSeen         bool
 	state           event.TCPState
 	recent          [3]sighting
 	zeek            zeekHalf

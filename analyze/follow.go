@@ -63,6 +63,7 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 		return
 	}
 	h.packets++
+	h.finSeen = h.finSeen || s.Flags&event.FIN != 0
 	if s.Flags&event.RST != 0 {
 		r.kind = kRst
 		fl.reset(f, e, s, &r)
@@ -108,6 +109,10 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 		held := *s
 		fl.doubt = &held
 		r.ignored = beyondSent
+		return
+	}
+	if s.Flags&(event.SYN|event.FIN) == event.SYN|event.FIN {
+		r.kind, r.ignored = kOther, synWithFin
 		return
 	}
 	if fl.rst.frame != 0 {

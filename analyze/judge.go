@@ -132,7 +132,7 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 		}
 		waited := f.now.Sub(h.finTime)
 		switch {
-		case h.finGuessed, fl.filtered:
+		case fl.filtered:
 			v.confidence = Inferred
 			v.because("no ACK of frame %d was captured, nor any other pure ACK", h.finFrame)
 		case h.finLost:

@@ -77,8 +77,8 @@ func (g ignored) text(ref uint64) string {
 		return "it acknowledges what was never sent"
 	case secondFin:
 		return fmt.Sprintf("the stream already ended with the FIN of frame %d", ref)
-	case refusedSyn:
-		return "a SYN on a connection that is in use"
+	case synWithFin:
+		return "no stack takes SYN and FIN together"
 	}
 	return ""
 }

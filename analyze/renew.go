@@ -21,7 +21,7 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 	if fl.pending != nil && f.pendingTaken(fl, s) {
 		return renewPending
 	}
-	if s.Flags&(event.SYN|event.ACK|event.RST) != event.SYN {
+	if s.Flags&(event.SYN|event.ACK|event.RST|event.FIN) != event.SYN {
 		return goesOn
 	}
 	if h.synSent && h.rel(s.Seq) == 0 {

@@ -48,7 +48,7 @@ const (
 	receiverGoesOn
 	alreadyClosed
 	beyondSent
-	refusedSyn
+	synWithFin
 	secondFin
 )
 

@@ -58,7 +58,7 @@ func tcptrace(fl *flow) string {
 		if h.synSent {
 			syns++
 		}
-		if h.finFrame != 0 {
+		if h.finSeen {
 			fins++
 		}
 		rsts = rsts || h.zeek.has[3] || h.zeek.once&zeekOnceI != 0

@@ -1,0 +1,109 @@
+package analyze
+
+import (
+	"strings"
+	"testing"
+)
+
+const shakeHands = `
+1 0 client > server S seq 100 win 9
+2 0 server > client S. seq 500 ack 101 win 9
+3 0 client > server . seq 101 ack 501 win 9
+`
+
+// TestCompat holds the fields of other tools against segments whose values they are known
+// for.
+func TestCompat(t *testing.T) {
+	tests := []struct {
+		name, segments string
+		want           Compat
+	}{
+		{"R alone", `1 0 client > server R seq 5`, Compat{"OTH", "R", 0, "reset"}},
+		{"SR", "1 0 client > server S seq 100\n2 0 client > server R seq 101",
+			Compat{"RSTOS0", "SR", 33, "reset"}},
+		{"SaR", "1 0 client > server S seq 100\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server R seq 3",
+			Compat{"RSTOS0", "SaR", 37, "reset"}},
+		{"SaFR", "1 0 client > server S seq 100\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server F. seq 101 ack 8 win 9\n4 0 client > server R seq 102",
+			Compat{"OTH", "SaFR", 53, "reset"}},
+		{"S0", "1 0 client > server S seq 100", Compat{"S0", "S", 1, "unidirectional"}},
+		{"REJ", "1 0 client > server S seq 100\n2 0 server > client R. seq 0 ack 101", Compat{"REJ", "Sr", 37, "reset"}},
+		{"RSTRH", "1 0 server > client S. seq 100 ack 7\n2 0 server > client R. seq 101 ack 7", Compat{"RSTRH", "^hr", 36, "reset"}},
+		{"SH", "1 0 client > server S seq 100\n2 0 client > server F. seq 101 ack 5 win 9", Compat{"SH", "SF", 21, "unidirectional"}},
+		{"SHR", "1 0 server > client S. seq 100 ack 7\n2 0 server > client F. seq 101 ack 7 win 9", Compat{"SHR", "^hf", 20, "unidirectional"}},
+		{"S1", shakeHands, Compat{"S1", "ShA", 7, "incomplete (2 SYN, 0 FIN)"}},
+		{"S2", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9", Compat{"S2", "ShAF", 23, "incomplete (2 SYN, 1 FIN)"}},
+		{"S3", shakeHands + "4 0 server > client F. seq 501 ack 101 win 9", Compat{"S3", "ShAf", 23, "incomplete (2 SYN, 1 FIN)"}},
+		{"SF", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 0 server > client F. seq 501 ack 102 win 9",
+			Compat{"SF", "ShAFf", 23, "complete"}},
+		{"FIN, RST, FIN is SF", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 0 client > server R seq 102\n6 0 server > client F. seq 501 ack 102 win 9",
+			Compat{"SF", "ShAFRf", 55, "reset"}},
+		{"RSTO", shakeHands + "4 0 client > server R. seq 101 ack 501 win 9", Compat{"RSTO", "ShAR", 39, "reset"}},
+		{"RSTR", shakeHands + "4 0 server > client R. seq 501 ack 101 win 9", Compat{"RSTR", "ShAr", 39, "reset"}},
+		{"both reset without data", shakeHands + "4 0 client > server R. seq 101 ack 501 win 9\n5 0 server > client R. seq 501 ack 101 win 9",
+			Compat{"REJ", "ShARr", 39, "reset"}},
+		{"FIN and RST in one segment is no FIN", shakeHands + "4 0 client > server FR. seq 101 ack 501 win 9",
+			Compat{"RSTO", "ShAI", 55, "reset"}},
+		{"other flag combinations", shakeHands + "4 0 client > server FS seq 101 win 9", Compat{"S1", "ShAQ", 7, "incomplete (2 SYN, 1 FIN)"}},
+		{"a retransmitted FIN adds nothing", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 1 client > server F. seq 101 ack 501 win 9",
+			Compat{"S2", "ShAF", 23, "incomplete (2 SYN, 1 FIN)"}},
+		{"data with a FIN logs F alone", shakeHands + "4 0 client > server FP. seq 101 ack 501 len 9 win 9",
+			Compat{"S2", "ShAF", 31, "incomplete (2 SYN, 1 FIN)"}},
+		{"retransmitted payload", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9\n5 1 client > server P. seq 101 ack 501 len 9 win 9",
+			Compat{"S1", "ShADT", 15, "incomplete (2 SYN, 0 FIN)"}},
+		{"zero window", shakeHands + "4 0 server > client . seq 501 ack 101", Compat{"S1", "ShAaw", 7, "incomplete (2 SYN, 0 FIN)"}},
+		{"no zero window after the peer's FIN", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 0 server > client . seq 501 ack 102",
+			Compat{"S2", "ShAFa", 23, "incomplete (2 SYN, 1 FIN)"}},
+		{"a gap", shakeHands + "4 0 client > server P. seq 151 ack 501 len 9 win 9\n5 0 server > client . seq 501 ack 160 win 9",
+			Compat{"S1", "ShADaG", 15, "incomplete (2 SYN, 0 FIN)"}},
+		{"no gap by a FIN's ack", shakeHands + "4 0 client > server P. seq 151 ack 501 len 9 win 9\n5 0 server > client F. seq 501 ack 160 win 9",
+			Compat{"S3", "ShADf", 31, "incomplete (2 SYN, 1 FIN)"}},
+		{"bad checksum", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 bad-checksum",
+			Compat{"S1", "ShACD", 15, "incomplete (2 SYN, 0 FIN)"}},
+		{"mid-stream from a server's port", "1 0 server > client P. seq 5 ack 7 len 3 win 9\n2 0 client > server . seq 7 ack 8 win 9",
+			Compat{"OTH", "^dA", 4, "incomplete (0 SYN, 0 FIN)"}},
+		{"data on the SYN", "1 0 client > server S seq 100 len 4 win 9", Compat{"S0", "S", 9, "unidirectional"}},
+	}
+	for _, tt := range tests {
+		conns := followAll(Options{}, parse(t, tt.segments))
+		if len(conns) != 1 {
+			t.Errorf("%s: %d connections, want 1", tt.name, len(conns))
+			continue
+		}
+		if got := conns[0].Compat; got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestCountedLetters logs T at the 1st, 10th and 100th retransmission.
+func TestCountedLetters(t *testing.T) {
+	var z zeekFlow
+	var n uint32
+	var at []uint32
+	for n < 1200 {
+		before := len(z.letters)
+		z.counted(client, 't', &n)
+		if len(z.letters) > before {
+			at = append(at, n)
+		}
+	}
+	if want := []uint32{1, 10, 100, 1000}; len(at) != 4 || at[3] != want[3] || at[1] != want[1] || at[2] != want[2] {
+		t.Errorf("logged at %v, want %v", at, want)
+	}
+	if got := string(z.letters); got != strings.Repeat("T", 4) {
+		t.Errorf("letters %q, want TTTT", got)
+	}
+}
+
+// TestZeekForgets keeps what comes 5 s after the close out of conn_state and history.
+func TestZeekForgets(t *testing.T) {
+	conns := followAll(Options{}, parse(t, shakeHands+`
+4 1 client > server F. seq 101 ack 501 win 9
+5 1 server > client F. seq 501 ack 102 win 9
+6 1 client > server . seq 102 ack 502 win 9
+7 7 server > client R seq 502
+`))
+	if got := conns[0].Compat.ZeekHistory; got != "ShAFf" {
+		t.Errorf("history %q, want ShAFf", got)
+	}
+}
