@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/iotest"
 
@@ -88,12 +90,24 @@ func FuzzPcapng(f *testing.F) {
 		}
 		f.Add(n.b)
 	}
-	var buf bytes.Buffer
-	if err := WriteRecording(&buf, sampleRecording(), Interface{Name: "lo"}, nil, "done"); err != nil {
-		f.Fatal(err)
+	for _, path := range savedRecordings(f) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	f.Add(buf.Bytes())
 	f.Fuzz(checkStream)
+}
+
+// savedRecordings are the project's own.
+func savedRecordings(t testing.TB) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../pcaps/*.pcapng")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no saved recordings, error %v", err)
+	}
+	return paths
 }
 
 func FuzzCompressed(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -72,4 +73,29 @@ func TestTcpdumpReadsRecording(t *testing.T) {
 func TestCapinfosReadsRecording(t *testing.T) {
 	contains(t, tool(t, "capinfos", savedRecording(t)),
 		"closecap 0.1.0", "Linux 6.18.44", "Name = lo", "tcp port 80", "nanoseconds")
+}
+
+// Calls and packets of a recording are the rows that Wireshark shows, under the same numbers.
+func TestFramesAreWiresharksRows(t *testing.T) {
+	for _, path := range savedRecordings(t) {
+		got, err := ours(t, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := tool(t, "tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.number", "-e", "systemd_journal.message")
+		shown := 0
+		for line := range strings.Lines(rows) {
+			frame, message, _ := strings.Cut(strings.TrimSpace(line), "\t")
+			if _, err := strconv.Atoi(frame); err != nil {
+				continue
+			}
+			shown++
+			if row := frame + "\t\t\t\t\n"; (message != "") != strings.Contains("\n"+got, "\n"+row) {
+				t.Errorf("%s: frame %s is %q in tshark, and here:\n%s", path, frame, message, got)
+			}
+		}
+		if n := strings.Count(got, "\n"); n != shown {
+			t.Errorf("%s: %d frames, tshark has %d", path, n, shown)
+		}
+	}
 }
