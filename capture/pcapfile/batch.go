@@ -42,6 +42,7 @@ const (
 func (r *Reader) Batches(ctx context.Context, d *decode.Decoder) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
+		r.done = ctx.Done()
 		b := &batcher{
 			r: r, d: d, done: ctx.Done(),
 			full: make(chan result, inFlight), free: make(chan *Batch, inFlight),

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"closecap/capture/decode"
@@ -111,5 +113,64 @@ func TestBatchesStop(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
+	}
+}
+
+// A pipe whose writer stays silent must not hold up whoever wants to stop.
+func TestBatchesStopWhileInputStalls(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	const n = 3
+	if _, err := out.Write(repeated(n)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open([]string{"-"}, in, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		for read, _ := r.Progress(); read < int64(len(repeated(n))); read, _ = r.Progress() {
+			runtime.Gosched()
+		}
+		cancel()
+	}()
+	var last error
+	for _, err := range r.Batches(ctx, decode.New()) {
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the last error is %v, want context.Canceled", last)
+	}
+}
+
+func TestStandardInputInPieces(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	const n = 5000
+	go func() {
+		defer out.Close()
+		io.Copy(struct{ io.Writer }{out}, iotest.HalfReader(bytes.NewReader(repeated(n))))
+	}()
+	r, err := Open([]string{"-"}, in, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counts Counts
+	for b, err := range r.Batches(context.Background(), decode.New()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = b.Counts
+	}
+	if counts.Segments != n {
+		t.Errorf("%d segments, want %d", counts.Segments, n)
 	}
 }

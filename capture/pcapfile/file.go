@@ -60,6 +60,9 @@ type format interface {
 // open finds out what the file is. A size of 0 is the usual buffer's.
 func (f *file) open(size int) error {
 	in := f.stdin
+	if _, stalls := in.(*os.File); stalls && f.reader.done != nil {
+		in = newInterruptible(in, f.reader.done)
+	}
 	if in == nil {
 		h, err := os.Open(f.path)
 		if err != nil {

@@ -71,6 +71,7 @@ type Reader struct {
 	frame      uint64
 	interfaces []Interface
 	progress   progress
+	done       <-chan struct{} // ends a read of standard input; set by Batches
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;

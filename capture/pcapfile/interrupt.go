@@ -1,0 +1,70 @@
+package pcapfile
+
+import (
+	"context"
+	"io"
+)
+
+// interruptible reads a stream that may stall for ever, as standard input may, and can be
+// told to stop: nothing else ends a read that the system already waits in. The goroutine
+// inside that read ends with it, or with the process.
+type interruptible struct {
+	done   <-chan struct{}
+	chunks chan chunk
+	spent  chan []byte // buffers to fill
+	last   []byte      // the buffer at hand
+	rest   []byte      // what of it was not handed out yet
+	err    error
+}
+
+type chunk struct {
+	b   []byte
+	err error
+}
+
+func newInterruptible(r io.Reader, done <-chan struct{}) *interruptible {
+	i := &interruptible{done: done, chunks: make(chan chunk), spent: make(chan []byte, 2)}
+	for range cap(i.spent) {
+		i.spent <- make([]byte, bufferSize/4)
+	}
+	go i.run(r)
+	return i
+}
+
+func (i *interruptible) run(r io.Reader) {
+	for err := error(nil); err == nil; {
+		var b []byte
+		select {
+		case b = <-i.spent:
+		case <-i.done:
+			return
+		}
+		var n int
+		n, err = r.Read(b[:cap(b)])
+		select {
+		case i.chunks <- chunk{b[:n], err}:
+		case <-i.done:
+			return
+		}
+	}
+}
+
+func (i *interruptible) Read(b []byte) (int, error) {
+	for len(i.rest) == 0 {
+		if i.err != nil {
+			return 0, i.err
+		}
+		if i.last != nil {
+			i.spent <- i.last
+		}
+		select {
+		case c := <-i.chunks:
+			i.last, i.rest, i.err = c.b, c.b, c.err
+		case <-i.done:
+			i.last, i.err = nil, context.Canceled
+		}
+	}
+	n := copy(b, i.rest)
+	i.rest = i.rest[n:]
+	return n, nil
+}
