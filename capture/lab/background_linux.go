@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -64,16 +65,18 @@ func (d *director) runJoin(ctx context.Context, p *process, st *step) error {
 }
 
 // finishDone completes the background calls that are over though no line joined them.
-func (d *director) finishDone() {
+func (d *director) finishDone() (err error) {
 	for _, p := range d.processes {
 		for _, w := range p.pending {
 			if len(w.replies) > 0 {
 				r := <-w.replies
 				d.finish(p, w, &r, "")
+				err = errors.Join(err, d.sample(w.call))
 			}
 		}
 		p.pending = nil
 	}
+	return err
 }
 
 // finish completes the call that a thread made.
@@ -81,7 +84,6 @@ func (d *director) finish(p *process, w *pending, r *reply, want string) {
 	d.learn(p, w.step, r)
 	fill(w.call, w.step, r)
 	w.call.Note = ""
-	w.call.Samples = nil
 	if want != "" {
 		w.call.Want = want
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,7 @@ type director struct {
 	calls   []*event.Call
 	last    *event.Call // the last call that an expectation can speak of
 	pairs   [][2]netip.AddrPort
+	packets atomic.Int64 // captured so far
 	expects []expected
 }
 
@@ -319,8 +321,12 @@ func (d *director) counters() kernel.Counters {
 	return c
 }
 
+// sampleTries bounds how often both ends are asked while segments go on coming.
+const sampleTries = 5
+
 // after waits until the capture has seen what the call did, and asks the kernel for both
-// ends' states.
+// ends' states. A segment that a timer sends meanwhile may be captured and not yet be
+// processed: then the kernel is asked again.
 func (d *director) after(ctx context.Context, c *event.Call, before kernel.Counters) error {
 	if err := d.capture.Barrier(ctx); err != nil {
 		return fmt.Errorf("capture: %w", err)
@@ -330,10 +336,24 @@ func (d *director) after(ctx context.Context, c *event.Call, before kernel.Count
 			c.Counters = now.Since(before)
 		}
 	}
-	return d.sample(c)
+	for range sampleTries {
+		seen := d.packets.Load()
+		if err := d.sample(c); err != nil {
+			return err
+		}
+		if err := d.capture.Barrier(ctx); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+		if d.packets.Load() == seen {
+			break
+		}
+	}
+	return nil
 }
 
+// sample asks for both ends of every connection.
 func (d *director) sample(c *event.Call) error {
+	c.Samples = nil
 	for _, pair := range d.pairs {
 		for _, end := range [][2]netip.AddrPort{pair, {pair[1], pair[0]}} {
 			s, err := d.diag.Sample(end[0], end[1])

@@ -63,7 +63,10 @@ func (d *director) record(ctx context.Context, rec *event.Recording) (err error)
 	if d.capture, err = live.Open(live.Options{Ports: d.ports(), Buffer: d.buffer()}); err != nil {
 		return err
 	}
-	d.capture.Start(func(p *event.Packet) { rec.Packets = append(rec.Packets, *p) })
+	d.capture.Start(func(p *event.Packet) {
+		rec.Packets = append(rec.Packets, *p)
+		d.packets.Add(1)
+	})
 	defer d.endAll()
 	before := d.counters()
 	err = errors.Join(kernel.DropPrivileges(), adoptOrphans(), d.startAll(ctx))
@@ -84,8 +87,7 @@ const settleTime = 2 * time.Second
 func (d *director) finishCapture(ctx context.Context, rec *event.Recording, before kernel.Counters) error {
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	err := d.capture.Barrier(settle)
-	d.finishDone()
+	err := errors.Join(d.capture.Barrier(settle), d.finishDone())
 	if before != nil {
 		if after := d.counters(); after != nil {
 			rec.Run.Counters = after.Since(before)
