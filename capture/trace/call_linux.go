@@ -74,6 +74,9 @@ func (t *tracer) atExit(th *thread, at event.Time) {
 		e.Errno = errnoName(-e.Ret)
 		e.Ret = -1
 	}
+	if e.Errno == "ERESTARTSYS" {
+		e.Note = join(e.Note, "interrupted by a signal: the kernel repeats it, or the program sees EINTR")
+	}
 	c.row.leave(t, th, c, e)
 }
 

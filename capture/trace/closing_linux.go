@@ -114,8 +114,27 @@ func (t *tracer) closed(th *thread, victims []victim, e event.Call) {
 		if e.Errno != "EBADF" {
 			t.aftermath(v.sock, &e)
 		}
+		if e.Syscall == "execve" && len(e.Holders) > 0 && !t.opts.AllCalls {
+			t.fold() // a child that becomes another program drops what its parent still holds
+			continue
+		}
 		t.deliver(v.sock, e)
+		t.dismiss(v.sock)
 	}
+}
+
+// dismiss forgets a socket that nobody traced holds or uses any more. Should it come back over a
+// Unix socket, the kernel tells again what it is.
+func (t *tracer) dismiss(s *socket) {
+	if len(s.held) > 0 {
+		return
+	}
+	for _, th := range t.threads {
+		if th.call != nil && th.call.sock == s {
+			return
+		}
+	}
+	delete(t.sockets, s.cookie)
 }
 
 // aftermath adds what became of the socket: the kernel's states, and who still holds it.
@@ -150,7 +169,7 @@ func owned(s event.Sample) bool {
 func (t *tracer) holders(s *socket) []event.Holder {
 	var list []event.Holder
 	for p := range s.held {
-		inode, ok := t.inode(p.files.owner.pid, p.fd)
+		inode, ok := t.inode(t.userOf(p.files), p.fd)
 		if !ok || inode != s.inode {
 			p.files.forget(p.fd)
 			continue
@@ -161,6 +180,19 @@ func (t *tracer) holders(s *socket) []event.Holder {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.FD, b.FD))
 	})
 	return list
+}
+
+// userOf returns a thread that still uses the table. The process's first thread may have ended.
+func (t *tracer) userOf(f *files) int {
+	if th := t.threads[f.owner.pid]; th != nil && th.files == f && !th.gone {
+		return th.tid
+	}
+	for _, th := range t.threads {
+		if th.files == f && !th.gone {
+			return th.tid
+		}
+	}
+	return f.owner.pid
 }
 
 // strangers searches all processes for descriptors of the socket. It is slow, and asked only

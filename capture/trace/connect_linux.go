@@ -4,6 +4,7 @@ package trace
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -78,8 +79,23 @@ func leaveConnect(t *tracer, th *thread, c *call, e event.Call) {
 		s.remote = c.peer
 	}
 	t.lookAgain(th, c.fd, s)
+	if s.local.IsValid() && s.local.Addr().IsUnspecified() {
+		// A refused connect gives the address back, but not the port.
+		s.local = netip.AddrPortFrom(source(c.peer), s.local.Port())
+	}
 	s.mark(&e)
 	t.deliver(s, e)
+}
+
+// source returns the address from which this system would send to peer, by connecting a socket
+// that sends nothing.
+func source(peer netip.AddrPort) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(peer))
+	if err != nil {
+		return netip.IPv4Unspecified()
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }
 
 // leaveAccept looks at the new descriptor. The call is about the accepted connection; its FD is

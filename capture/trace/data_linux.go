@@ -74,7 +74,6 @@ func enterSplice(t *tracer, th *thread, c *call) bool {
 }
 
 func leaveSplice(t *tracer, _ *thread, c *call, e event.Call) {
-	e.Name = "send"
 	direction, other := "from", c.args[0]
 	if c.fd == int(int32(c.args[0])) {
 		e.Name, direction, other = "recv", "to", c.args[2]

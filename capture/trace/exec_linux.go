@@ -16,9 +16,9 @@ import (
 
 // enterExec notes which sockets the exec will close (FD_CLOEXEC).
 func enterExec(t *tracer, th *thread, c *call) bool {
-	for fd, s := range th.files.known {
-		if s != nil && closeOnExec(th.tid, fd) {
-			c.victims = append(c.victims, t.victim(th, fd, s))
+	for _, v := range th.files.sockets() {
+		if closeOnExec(th.tid, v.fd) {
+			c.victims = append(c.victims, t.victim(th, v.fd, v.sock))
 		}
 	}
 	return true
@@ -49,6 +49,7 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 	if other := t.threads[former]; former != th.tid && other != nil {
 		t.abandon(th, "did not return: another thread made an exec")
 		t.leaves(th)
+		th.files.alive--
 		th.proc.threads--
 		delete(t.threads, former)
 		other.tid = th.tid
@@ -96,8 +97,9 @@ func (t *tracer) warnSetuid(p *process) {
 func (t *tracer) unshareFiles(th *thread) {
 	if th.files.users > 1 {
 		th.files.users--
+		th.files.alive--
 		th.files = th.files.fork(th.proc)
-		th.files.users = 1
+		th.files.users, th.files.alive = 1, 1
 	}
 	th.files.owner = th.proc
 }

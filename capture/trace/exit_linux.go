@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -13,8 +14,8 @@ import (
 	"closecap/analyze/event"
 )
 
-// leaving is the exit of the last thread that uses a descriptor table: the kernel is about to
-// close all that is in it.
+// leaving is the end of a descriptor table: all its threads have begun to exit. The kernel closes
+// the descriptors when the last of them is through, which need not be the one that stopped last.
 type leaving struct {
 	start   event.Time
 	victims []victim
@@ -22,12 +23,11 @@ type leaving struct {
 
 // exiting answers the stop of a thread that is about to end (PTRACE_EVENT_EXIT): its
 // descriptors are still open.
-func (t *tracer) exiting(th *thread, status uint64, at event.Time) {
-	th.status = status
+func (t *tracer) exiting(th *thread) {
 	if t.leaves(th) {
 		all := func(int) bool { return true }
-		th.leaving = &leaving{victims: oneEach(t.openSockets(th, all))}
-		th.leaving.start = now()
+		open := oneEach(t.openSockets(th, all))
+		th.files.leaving = &leaving{start: now(), victims: open}
 	}
 }
 
@@ -54,34 +54,41 @@ func oneEach(open []victim) []victim {
 // left answers the end of a thread. What it was inside of never returned; what only its table
 // held is closed now.
 func (t *tracer) left(th *thread, ws unix.WaitStatus, at event.Time) {
-	if t.leaves(th) { // SIGKILL can end a thread without an exit stop
-		th.leaving = &leaving{start: th.lastStop}
-		for fd, s := range th.files.known {
-			if s != nil {
-				th.leaving.victims = append(th.leaving.victims, victim{fd, s, -1})
-			}
-		}
-		th.leaving.victims = oneEach(th.leaving.victims)
-	}
 	name, args := "exit", fmt.Sprint(ws.ExitStatus())
 	if ws.Signaled() {
 		name, args = "kill", unix.SignalName(ws.Signal())
 	}
-	t.abandon(th, join("did not return", name+" "+args))
-	if th.leaving == nil {
+	t.abandon(th, fmt.Sprintf("did not return: %s %s", name, args))
+	f := th.files
+	if t.leaves(th) { // SIGKILL can end a thread without an exit stop
+		f.leaving = &leaving{start: th.lastStop, victims: oneEach(f.sockets())}
+	}
+	if f.alive--; f.alive > 0 || f.leaving == nil {
 		return
 	}
-	th.files.forgetAll()
-	for _, v := range th.leaving.victims {
+	f.forgetAll()
+	for _, v := range f.leaving.victims {
 		e := event.Call{
 			Actor: th.proc.actor, PID: th.proc.pid, TID: th.tid, FD: v.fd,
-			Name: name, Args: args, Start: th.leaving.start, End: at, RecvQ: v.unread,
+			Name: name, Args: args, Start: f.leaving.start, End: at, RecvQ: v.unread,
 		}
 		v.sock.mark(&e)
 		t.aftermath(v.sock, &e)
 		t.deliver(v.sock, e)
+		t.dismiss(v.sock)
 	}
-	th.leaving = nil
+}
+
+// sockets returns the descriptors that are known, without what lies unread in them.
+func (f *files) sockets() []victim {
+	var list []victim
+	for fd, s := range f.known {
+		if s != nil {
+			list = append(list, victim{fd, s, -1})
+		}
+	}
+	slices.SortFunc(list, func(a, b victim) int { return cmp.Compare(a.fd, b.fd) })
+	return list
 }
 
 // abandon delivers the call in flight of a thread that ended within it. It has no End.

@@ -112,6 +112,7 @@ func (t *tracer) seize(pid int) error {
 		t.threads[tid] = &thread{tid: tid, proc: p, files: f}
 		p.threads++
 		f.users++
+		f.alive++
 	}
 	return unix.Kill(pid, unix.SIGCONT)
 }
@@ -184,7 +185,7 @@ func (t *tracer) event(th *thread, cause int, at event.Time) {
 	case unix.PTRACE_EVENT_EXEC:
 		t.execed(th, int(msg), at)
 	case unix.PTRACE_EVENT_EXIT:
-		t.exiting(th, msg, at)
+		t.exiting(th)
 	}
 }
 

@@ -35,7 +35,7 @@ func makeRows() map[uint64]row {
 		unix.SYS_PREADV2:  {"preadv2", "recv", enterFD, leaveVector},
 		unix.SYS_RECVMSG:  {"recvmsg", "recv", enterFD, leaveMessage},
 		unix.SYS_RECVMMSG: {"recvmmsg", "recv", enterFD, leaveMessages},
-		unix.SYS_SPLICE:   {"splice", "splice", enterSplice, leaveSplice},
+		unix.SYS_SPLICE:   {"splice", "send", enterSplice, leaveSplice},
 
 		unix.SYS_SHUTDOWN:    {"shutdown", "shutdown", enterShutdown, leaveShutdown},
 		unix.SYS_CLOSE:       {"close", "close", enterClose, leaveClose},

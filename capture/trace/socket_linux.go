@@ -119,10 +119,21 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 
 // duplicate takes fd from th's process. The caller closes it at once.
 func duplicate(th *thread, fd int) (int, error) {
-	if th.proc.pidfd < 0 {
-		return -1, unix.EBADF
+	n, err := take(th.proc.pidfd, fd)
+	if err == nil || th.tid == th.proc.pid {
+		return n, err
 	}
-	n, _, e := unix.RawSyscall(unix.SYS_PIDFD_GETFD, uintptr(th.proc.pidfd), uintptr(fd), 0)
+	// The process's first thread has ended before this one, and has no descriptors any more.
+	own, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(th.tid), unix.PIDFD_THREAD, 0)
+	if e != 0 {
+		return -1, err
+	}
+	defer unix.Close(int(own))
+	return take(int(own), fd)
+}
+
+func take(pidfd, fd int) (int, error) {
+	n, _, e := unix.RawSyscall(unix.SYS_PIDFD_GETFD, uintptr(pidfd), uintptr(fd), 0)
 	if e != 0 {
 		return -1, e
 	}

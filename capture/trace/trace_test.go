@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"closecap/analyze/event"
 	"closecap/capture/kernel"
 	"closecap/capture/trace"
@@ -54,7 +56,14 @@ func record(t *testing.T, opts trace.Options) recording {
 // recordProgram traces one of the programs of this test binary.
 func recordProgram(t *testing.T, name string) recording {
 	t.Helper()
-	return record(t, trace.Options{Args: []string{os.Args[0]}, Env: append(os.Environ(), programEnv+"="+name)})
+	return record(t, programOptions(name, trace.Options{}))
+}
+
+// programOptions completes options for one of the programs of this test binary.
+func programOptions(name string, opts trace.Options) trace.Options {
+	opts.Args = []string{os.Args[0]}
+	opts.Env = append(os.Environ(), programEnv+"="+name)
+	return opts
 }
 
 func skipUnable(t *testing.T, err error) {
@@ -88,6 +97,29 @@ func checkCalls(t *testing.T, calls []event.Call) {
 	}
 }
 
+// after returns the story of the calls after the first accept, which all programs have in common.
+func after(calls []event.Call) []string {
+	for i, c := range calls {
+		if c.Name == "accept" {
+			return story(calls)[i+1:]
+		}
+	}
+	return nil
+}
+
+// only returns the calls of one name.
+func only(calls []event.Call, name string) []event.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(c event.Call) bool { return c.Name != name })
+}
+
+// expect fails the test unless the calls after the accept are these.
+func expect(t *testing.T, r recording, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, after(r.calls)); diff != "" {
+		t.Errorf("calls differ (-want +got):\n%s", diff)
+	}
+}
+
 // story writes calls as "name(fd, args) = result", for comparison. Descriptors count from the
 // first one that a call made: Go's runtime takes a few before.
 func story(calls []event.Call) []string {
@@ -103,47 +135,4 @@ func story(calls []event.Call) []string {
 		lines = append(lines, fmt.Sprintf("%s(%d, %s) = %s", c.Name, c.FD-calls[0].FD, c.Args, result))
 	}
 	return lines
-}
-
-// TestCloseUnread follows one program that holds both ends of a connection and closes one with
-// bytes unread.
-func TestCloseUnread(t *testing.T) {
-	r := recordProgram(t, "close-unread")
-	listener := r.calls[1].Local
-	want := []string{
-		"socket(0, AF_INET) = fd 0",
-		"bind(0, 127.0.0.1:0) = 0",
-		"listen(0, 1) = 0",
-		"socket(1, AF_INET) = fd 1",
-		"connect(1, " + listener.String() + ") = 0",
-		"accept(0, ) = fd 2",
-		"send(1, 5 bytes) = 5",
-		"close(2, ) = 0",
-		"recv(1, 16 bytes) = ECONNRESET",
-		"close(1, ) = 0",
-		"exit(0, 0) = 0",
-	}
-	if got := story(r.calls); !slices.Equal(got, want) {
-		t.Fatalf("calls = %q,\nwant %q", got, want)
-	}
-	connect, accept, closing := r.calls[4], r.calls[5], r.calls[7]
-	if accept.Local != connect.Remote || accept.Remote != connect.Local || !accept.Remote.IsValid() {
-		t.Errorf("accept = %v from %v, want the mirror of connect's %v to %v",
-			accept.Local, accept.Remote, connect.Local, connect.Remote)
-	}
-	if accept.Accepted != closing.FD || accept.Socket == connect.Socket || closing.Socket != accept.Socket {
-		t.Errorf("accept = fd %d, cookie %x; close's cookie %x", accept.Accepted, accept.Socket, closing.Socket)
-	}
-	if closing.RecvQ != 5 {
-		t.Errorf("close: RecvQ = %d, want 5", closing.RecvQ)
-	}
-	if len(closing.Samples) != 2 || closing.Samples[0].State != event.Closed {
-		t.Errorf("close: samples = %+v, want both ends, the closing one CLOSED", closing.Samples)
-	}
-	if text := r.calls[6].Text; text != "hello" {
-		t.Errorf("send: text = %q, want hello", text)
-	}
-	if r.result.ExitStatus != 0 || r.result.Processes != 1 {
-		t.Errorf("result = %+v, want status 0 of one process", r.result)
-	}
 }

@@ -28,9 +28,7 @@ type thread struct {
 
 	call       *call       // in flight: from its entry stop to its exit stop
 	cloneFlags uint64      // of the clone in flight
-	leaving    *leaving    // set by the thread whose exit closes its descriptor table
 	gone       bool        // has passed its exit stop: counts no longer as a user of files
-	status     uint64      // wait status announced at the exit stop
 	lastStop   event.Time  // when the tracer last saw it stop
 	info       syscallInfo // of the latest stop
 }
@@ -39,10 +37,13 @@ type thread struct {
 // descriptors that calls were made on, no others.
 type files struct {
 	owner *process // one of the processes that use it, for people
-	users int      // threads
-	known map[int]*socket
-	tcp   int  // how many of known are TCP sockets
-	blind bool // io_uring may change it unseen: nothing known stays known
+	users int      // threads that have not passed their exit stop
+	alive int      // threads that have not ended
+
+	leaving *leaving // set when users has become 0
+	known   map[int]*socket
+	tcp     int  // how many of known are TCP sockets
+	blind   bool // io_uring may change it unseen: nothing known stays known
 
 	epolls map[int]map[uint64]int // of each epoll descriptor: data to watched descriptor
 }
@@ -140,7 +141,7 @@ func (t *tracer) name(p *process) {
 // adopt registers a new tracee: a thread of its parent's process, or a process of its own.
 func (t *tracer) adopt(tid int, parent *thread) *thread {
 	th := &thread{tid: tid}
-	if sameGroup(tid, parent.proc.pid) {
+	if t.sameGroup(tid, parent) {
 		th.proc, th.files = parent.proc, parent.files
 	} else {
 		th.proc = t.newProcess(tid)
@@ -152,6 +153,7 @@ func (t *tracer) adopt(tid int, parent *thread) *thread {
 	}
 	th.proc.threads++
 	th.files.users++
+	th.files.alive++
 	t.threads[tid] = th
 	return th
 }
@@ -168,8 +170,12 @@ func (t *tracer) actorOf(pid int) string {
 	return fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)
 }
 
-// sameGroup reports whether tid is a thread of process pid.
-func sameGroup(tid, pid int) bool {
-	_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", pid, tid))
+// sameGroup reports whether tid is a new thread of its parent's process. The launcher's clones are
+// not stopped at their entry, so their flags are not known.
+func (t *tracer) sameGroup(tid int, parent *thread) bool {
+	if t.started {
+		return parent.cloneFlags&unix.CLONE_THREAD != 0
+	}
+	_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", parent.proc.pid, tid))
 	return err == nil
 }
