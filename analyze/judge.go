@@ -67,6 +67,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 	c.TimeWait = fl.ledger(f)
 	fl.listStates(c)
 	fl.listSegments(c)
+	c.noteLosses()
 	c.LikelyCalls = fl.likelyCalls(c)
 	fl.warnings(f, c)
 	c.Explains = topic(c)
@@ -244,7 +245,7 @@ func (fl *flow) settleStates(f *Follower) {
 	for e := range fl.half {
 		h, p := &fl.half[e], &fl.half[end(e).other()]
 		if h.gotFin == presumed && p.finAckFrame == 0 && f.now.Sub(p.finTime) > ackDelay && fl.rst.frame == 0 {
-			fl.withdrawFin(end(e))
+			fl.withdrawFin(f, end(e))
 		}
 		w := &fl.tw[e]
 		if w.since != 0 && w.ended == running && f.now > w.until {

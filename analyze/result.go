@@ -272,6 +272,7 @@ type Segment struct {
 	Root        Root        `json:"root"`
 	Answers     uint64      `json:"answers"`           // frame that it acknowledges or reacts to; 0 when none
 	Ignored     string      `json:"ignored,omitempty"` // why its receiver did not act on it
+	Lost        string      `json:"lost,omitempty"`    // why it seems not to have arrived; inferred
 	Notes       []string    `json:"notes,omitempty"`
 }
 

@@ -95,6 +95,9 @@ func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
 	if s.Ignored != "" {
 		b = appendText(b, `,"ignored":`, s.Ignored)
 	}
+	if s.Lost != "" {
+		b = appendText(b, `,"lost":`, s.Lost)
+	}
 	if len(s.Notes) > 0 {
 		b = appendTexts(append(b, `,"notes":`...), s.Notes)
 	}

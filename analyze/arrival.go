@@ -1,0 +1,100 @@
+package analyze
+
+import (
+	"fmt"
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// fewRoundTrips is how many round trips an acknowledgment may be under way when the sender
+// repeats itself all the same.
+const fewRoundTrips = 3
+
+// noteLosses marks the segments that seem not to have arrived: the sender sent them again and
+// nothing had acknowledged them, or it sent again what they had acknowledged. Where segments
+// are missing from the list, or an end from the capture, nothing is claimed.
+func (c *Connection) noteLosses() {
+	oneSided := c.Packets.Client == 0 || c.Packets.Server == 0
+	if c.Omitted > 0 || oneSided && c.Ending != Unanswered {
+		return
+	}
+	newest := map[uint64]int{} // by the original's frame, the index of its newest copy
+	for i, s := range c.Segments {
+		first := s.Frame
+		if s.Retransmits != 0 {
+			first = s.Retransmits
+			if last, ok := newest[first]; ok {
+				c.noteLoss(last, i)
+			}
+		}
+		newest[first] = i
+	}
+	switch c.Ending {
+	case Unanswered, Silent, FinUnacked:
+		c.noteUnanswered(newest)
+	}
+}
+
+// noteLoss decides what was lost when one segment repeats another: the other, or what
+// acknowledged it.
+func (c *Connection) noteLoss(last, again int) {
+	s, repeat := c.Segments[last], c.Segments[again]
+	if s.Ignored != "" || repeat.Ignored != "" {
+		return
+	}
+	var ack *Segment
+	for _, a := range c.Segments[last:again] {
+		if a.answersTo(s) {
+			ack = a
+		}
+	}
+	if ack == nil {
+		s.Lost = fmt.Sprintf("not acknowledged before frame %d repeats it", repeat.Frame)
+		return
+	}
+	trip := c.roundTrip()
+	if trip > 0 && repeat.Time.Sub(ack.Time) > fewRoundTrips*trip && ack.Kind == KindAck {
+		ack.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
+	}
+}
+
+// noteUnanswered marks the last copies of what was repeated and never acknowledged.
+func (c *Connection) noteUnanswered(newest map[uint64]int) {
+	for i := len(c.Segments) - 1; i >= 0; i-- {
+		s := c.Segments[i]
+		if s.Retransmits == 0 || s.Ignored != "" || newest[s.Retransmits] != i {
+			continue
+		}
+		answered := false
+		for _, a := range c.Segments[i:] {
+			answered = answered || a.answersTo(s)
+		}
+		if !answered {
+			s.Lost = "never acknowledged, like what it repeats"
+		}
+	}
+}
+
+// answersTo reports whether a, of the other end, acknowledges all of s or refuses it.
+func (a *Segment) answersTo(s *Segment) bool {
+	if a.From == s.From || a.Ignored != "" {
+		return false
+	}
+	end := s.Seq + int64(s.Len)
+	if s.Flags.Has(event.SYN) {
+		end++
+	}
+	if s.Flags.Has(event.FIN) {
+		end++
+	}
+	return a.Flags.Has(event.RST) || a.Flags.Has(event.ACK) && a.Ack >= end
+}
+
+// roundTrip is how long the handshake took, 0 when it is not in the capture.
+func (c *Connection) roundTrip() time.Duration {
+	if len(c.Segments) < 3 || c.Segments[0].Kind != KindSyn || c.Segments[1].Kind != KindSynAck {
+		return 0
+	}
+	return c.Segments[2].Time.Sub(c.Segments[0].Time)
+}
