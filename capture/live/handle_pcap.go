@@ -22,6 +22,9 @@ const pollEvery = 20 * time.Millisecond
 // handle reads through libpcap.
 type handle struct {
 	pcap *pcap.Handle
+	// before counts what was dropped until the filter held: other traffic, which may come in
+	// bursts.
+	before pcap.Stats
 }
 
 func openHandle(ifi *net.Interface, opt Options, m *marker) (*handle, error) {
@@ -49,7 +52,12 @@ func openHandle(ifi *net.Interface, opt Options, m *marker) (*handle, error) {
 			return nil, fmt.Errorf("set filter %q: %w", expr, err)
 		}
 	}
-	return &handle{p}, nil
+	before, err := p.Stats()
+	if err != nil {
+		p.Close()
+		return nil, fmt.Errorf("read statistics: %w", err)
+	}
+	return &handle{pcap: p, before: *before}, nil
 }
 
 // nanoseconds reports whether p stamps in nanoseconds. Activate always asks libpcap for them.
@@ -116,7 +124,10 @@ func (h *handle) stats() (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("read capture statistics: %w", err)
 	}
-	return Stats{Dropped: uint64(s.PacketsDropped), InterfaceDropped: uint64(s.PacketsIfDropped)}, nil
+	return Stats{
+		Dropped:          uint64(s.PacketsDropped - h.before.PacketsDropped),
+		InterfaceDropped: uint64(s.PacketsIfDropped - h.before.PacketsIfDropped),
+	}, nil
 }
 
 func (h *handle) close() { h.pcap.Close() }
