@@ -102,6 +102,9 @@ const (
 	layerAH
 	layerEtherIP
 	layerVLAN
+	layerVNTag
+	layerBackbone
+	layerFabricPath
 	layerMPLS
 	layerPPP
 	layerPPPoE
@@ -116,6 +119,9 @@ const (
 	layerPPI
 	layerPktap
 	layerPPPDirection
+	layerEnc
+	layerPFLog
+	layerNFLog
 	layerUnknownLink
 )
 
@@ -131,10 +137,16 @@ func (d *Decoder) unusual(l layer) layer {
 		return d.gre()
 	case layerAH:
 		return d.ah()
-	case layerEtherIP:
-		return d.etherIP()
+	case layerEtherIP: // RFC 3378
+		return d.after(2, layerEthernet)
 	case layerVLAN:
 		return d.vlan()
+	case layerVNTag:
+		return d.vntag()
+	case layerBackbone:
+		return d.after(4, layerEthernet)
+	case layerFabricPath:
+		return d.after(2, layerEthernet)
 	case layerMPLS:
 		return d.mpls()
 	case layerPPP:
@@ -155,6 +167,14 @@ func (d *Decoder) skip(n int) bool {
 	}
 	d.data, d.wire = d.data[n:], d.wire-n
 	return true
+}
+
+// after skips a header of fixed size that says nothing about what follows.
+func (d *Decoder) after(n int, next layer) layer {
+	if !d.skip(n) {
+		return layerBroken
+	}
+	return next
 }
 
 // short notes why bytes are missing: the capture cut them off, or they never were.

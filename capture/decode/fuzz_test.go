@@ -7,7 +7,7 @@ import (
 )
 
 // linkTypes are those that the fuzzer may choose from.
-var linkTypes = []uint16{1, 113, 0, 101, 9, 276, 51, 105, 127, 119, 192, 258, 204, 219, 104, 108, 12, 65535}
+var linkTypes = []uint16{1, 113, 0, 101, 9, 276, 51, 105, 127, 119, 192, 258, 204, 219, 104, 108, 12, 65535, 109, 117, 239, 166}
 
 // likeReference says that gopacket knows the link type well enough to be the reference.
 func likeReference(link uint16) bool { return link == 1 || link == 113 || link == 0 || link == 101 }

@@ -23,8 +23,12 @@ func linkLayer(linkType uint16) layer {
 		return layerHDLC
 	case 105:
 		return layerWiFi
+	case 109:
+		return layerEnc
 	case 113:
 		return layerSLL
+	case 117:
+		return layerPFLog
 	case 119:
 		return layerPrism
 	case 127:
@@ -35,6 +39,8 @@ func linkLayer(linkType uint16) layer {
 		return layerPPPDirection
 	case 219:
 		return layerMPLS
+	case 239:
+		return layerNFLog
 	case 258:
 		return layerPktap
 	case 276:
@@ -64,7 +70,13 @@ func (d *Decoder) link(l layer) layer {
 	case layerPktap:
 		return d.pktap()
 	case layerPPPDirection:
-		return d.pppDirection()
+		return d.after(1, layerPPP)
+	case layerEnc: // address family, SPI and flags of the BSDs' IPsec interface
+		return d.after(12, layerIP)
+	case layerPFLog:
+		return d.pflog()
+	case layerNFLog:
+		return d.nflog()
 	}
 	return d.broken(UnknownLink)
 }
@@ -90,6 +102,12 @@ func (d *Decoder) etherType(kind uint16) layer {
 		return layerIPv6
 	case 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300:
 		return layerVLAN
+	case 0x8926:
+		return layerVNTag
+	case 0x88e7: // 802.1ah: the service's tag, then the customer's frame
+		return layerBackbone
+	case 0x8903:
+		return layerFabricPath
 	case 0x8847, 0x8848:
 		return layerMPLS
 	case 0x8864:
@@ -120,6 +138,16 @@ func (d *Decoder) vlan() layer {
 	}
 	kind := binary.BigEndian.Uint16(d.data[2:])
 	d.skip(4)
+	return d.etherType(kind)
+}
+
+// vntag reads the tag between a Cisco switch and its extenders.
+func (d *Decoder) vntag() layer {
+	if len(d.data) < 6 {
+		return d.short()
+	}
+	kind := binary.BigEndian.Uint16(d.data[4:])
+	d.skip(6)
 	return d.etherType(kind)
 }
 
@@ -213,6 +241,42 @@ func (d *Decoder) hdlc() layer {
 	kind := binary.BigEndian.Uint16(d.data[2:])
 	d.skip(4)
 	return d.etherType(kind)
+}
+
+// pflog skips the header of the BSDs' packet filter log, whose length leaves out its padding.
+func (d *Decoder) pflog() layer {
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	return d.after((int(d.data[0])+3)&^3, layerIP)
+}
+
+// nflog finds the payload among the attributes of Linux's packet filter log. Their lengths
+// are in the byte order of the host that captured.
+func (d *Decoder) nflog() layer {
+	if !d.skip(4) {
+		return layerBroken
+	}
+	for range maxLayers {
+		if len(d.data) < 4 {
+			return d.short()
+		}
+		size, kind := binary.LittleEndian.Uint16(d.data), binary.LittleEndian.Uint16(d.data[2:])
+		if kind&0x3fff > 0xff { // no such attribute: it is the other order
+			size, kind = binary.BigEndian.Uint16(d.data), binary.BigEndian.Uint16(d.data[2:])
+		}
+		const payload = 9
+		if kind == payload {
+			return d.after(4, layerIP)
+		}
+		if size < 4 {
+			return d.broken(BadLinkHeader)
+		}
+		if !d.skip((int(size) + 3) &^ 3) {
+			return layerBroken
+		}
+	}
+	return layerOther
 }
 
 // pktap reads Apple's header, which holds its own length and the link type behind it.

@@ -44,6 +44,14 @@ func samples(t testing.TB) []sample {
 	add("QinQ", 1, true, stack{eth(layers.EthernetTypeQinQ), vlan(layers.EthernetTypeDot1Q), vlan(v6)})
 	add("802.3 SNAP", 1, false, nil,
 		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0, 73, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0)
+	add("VN-Tag", 1, false, stack{eth(0x8926), gopacket.Payload{0, 1, 0, 2, 8, 0}})
+	add("802.1ah", 1, false, stack{eth(0x88e7), gopacket.Payload{0, 0, 0, 7}, eth(v4)})
+	add("FabricPath", 1, false, stack{eth(0x8903), gopacket.Payload{0, 1}, eth(v4)})
+	add("ENC", 109, false, nil, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)
+	add("PFLOG", 117, false, nil, append([]byte{61, 2}, make([]byte, 62)...)...)
+	add("NFLOG", 239, false, nil,
+		2, 0, 0, 1, 6, 0, 10, 0, 'a', 0, 0, 0, 8, 0, 5, 0, 0, 0, 0, 1, 69, 0, 9, 0)
+	add("NFLOG, big-endian", 239, true, nil, 10, 0, 0, 1, 0, 5, 0, 10, 0, 0, 0, 0, 0, 89, 0, 9)
 	add("raw", 101, false, nil)
 	add("raw IPv6", 229, true, nil)
 	add("null, little-endian", 0, false, nil, 2, 0, 0, 0)

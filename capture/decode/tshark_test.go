@@ -14,7 +14,7 @@ import (
 )
 
 // sharkLess names the samples that tshark 4.0 does not read to the end without preferences.
-var sharkLess = []string{"MPLS pseudowire", "MPLS link", "ERSPAN III of IP", "PKTAP", "PPP of pppd"}
+var sharkLess = []string{"MPLS pseudowire", "MPLS link", "ERSPAN III of IP", "PKTAP", "PPP of pppd", "NFLOG, big-endian", "FabricPath"}
 
 // Wireshark is the second reference, and the only one that knows every encapsulation.
 func TestTsharkReadsTheSame(t *testing.T) {

@@ -175,14 +175,6 @@ func (d *Decoder) erspan3() layer {
 	return layerOther
 }
 
-// etherIP reads RFC 3378's two bytes.
-func (d *Decoder) etherIP() layer {
-	if !d.skip(2) {
-		return layerBroken
-	}
-	return layerEthernet
-}
-
 // mpls skips the label stack. Nothing says what is under it, but IP shows by its version; a
 // pseudowire's Ethernet starts with a control word of zeros (RFC 4448) where it has one.
 func (d *Decoder) mpls() layer {
@@ -223,14 +215,6 @@ func (d *Decoder) pppoe() layer {
 	d.skip(6)
 	if code != 0 { // discovery
 		return layerOther
-	}
-	return layerPPP
-}
-
-// pppDirection reads LINKTYPE_PPP_WITH_DIR's leading byte.
-func (d *Decoder) pppDirection() layer {
-	if !d.skip(1) {
-		return layerBroken
 	}
 	return layerPPP
 }
