@@ -2,4 +2,35 @@
 // recorded together with their packets and with the kernel's view of both ends.
 //
 // It judges nothing: what a script expects is parsed here and evaluated by package analyze.
+//
+// # A script
+//
+// A line is ACTOR[:SOCKET] CALL [-> OUTCOME], or a directive (wait, until, drop, pass, kill,
+// sysctl, actor), or "expect …" (see expectTable for what can be expected). Client and server
+// exist from the start; fork and actor make further processes. A socket without a name is the
+// actor's connection, listen without a name opens the one called listener. ACTOR& makes the
+// call in a thread of its own, which join collects; client+server has both make it at once.
+// Reference lists every word; verbTable, directiveTable, optionTable and expectTable are the
+// one place where each is defined.
+//
+// # How a line runs
+//
+// Each actor is this program started anew (ActorMain), told over a socketpair what to call.
+// One line is one system call, with the clock read right around it, and one row of the
+// recording. What a line does on the way (socket, SO_REUSEADDR and bind of a listen) becomes
+// a row only when it fails. What the experiment itself did (wait, until, sysctl) is a row
+// without an actor. After each call the capture is drained and the kernel is asked for both
+// ends of every connection.
+//
+// Actors keep no state but their descriptors, so fork and exec need no more than telling the
+// new program which those are. Instead of fork(2) alone, which Go's runtime cannot survive,
+// the child is this program executed with the parent's descriptors.
+//
+// # FINs that cross
+//
+// On a loopback a FIN is processed before the call that sent it returns; dropping both first
+// FINs is not enough either, because the second retransmission acknowledges the first. So
+// both actors stay on one CPU, "until … due-together" waits until both timers fire in the
+// same tick, and there both FINs are sent before the softirq that receives them runs. Instead
+// of a delaying qdisc (netem, fq), which many kernels lack.
 package lab
