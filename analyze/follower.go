@@ -27,7 +27,7 @@ const (
 	defaultTimeWait       = 60 * time.Second
 	defaultMaxConnections = 1 << 20
 	// maxWaiting bounds the closed connections that are kept for what may still come.
-	maxWaiting = 1 << 14
+	maxWaiting = 1 << 13
 	// afterReset is how long a reset connection is kept for late segments.
 	afterReset = 10 * time.Second
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN

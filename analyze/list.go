@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"fmt"
+
+	"closecap/analyze/event"
 )
 
 // ledger lists the stays in TIME_WAIT.
@@ -31,16 +33,31 @@ func (fl *flow) ledger(f *Follower) []TimeWait {
 
 // listStates copies the state changes into c.
 func (fl *flow) listStates(c *Connection) {
-	c.States = States{Client: []StateChange{}, Server: []StateChange{}}
-	for _, ch := range fl.changes {
-		st := StateChange{State: ch.state, Frame: ch.frame, Time: ch.time, Confidence: Inferred}
-		if ch.seen {
-			st.Confidence = Observed
+	slab := make([]StateChange, 0, len(fl.changes))
+	list := func(e end) []StateChange {
+		from := len(slab)
+		for _, ch := range fl.changes {
+			if ch.of != e {
+				continue
+			}
+			st := StateChange{State: ch.state, Frame: ch.frame, Time: ch.time, Confidence: Inferred}
+			if ch.seen {
+				st.Confidence = Observed
+			}
+			slab = append(slab, st)
 		}
-		to := c.States.Of(ch.of.side())
-		*to = append(*to, st)
+		return slab[from:len(slab):len(slab)]
 	}
+	c.States = States{Client: list(client), Server: list(server)}
 }
+
+// flagTexts are the texts of all flags, made once.
+var flagTexts = func() (texts [256]string) {
+	for i := range texts {
+		texts[i] = event.Flags(i).String()
+	}
+	return texts
+}()
 
 // listSegments copies the kept segments into c.
 func (fl *flow) listSegments(c *Connection) {
@@ -49,7 +66,7 @@ func (fl *flow) listSegments(c *Connection) {
 	for i := range fl.records {
 		r := &fl.records[i]
 		slab[i] = Segment{
-			Frame: r.frame, Time: r.time, From: r.from.side(), Flags: r.flags, FlagText: r.flags.String(),
+			Frame: r.frame, Time: r.time, From: r.from.side(), Flags: r.flags, FlagText: flagTexts[r.flags],
 			Seq: r.seq, Ack: r.ack, Len: r.length, Window: r.window, Kind: kinds[r.kind],
 			Retransmits: r.repeats, Answers: r.answers, Ignored: r.ignored.text(r.ref),
 			Root: Root{Kind: RootUnknown},
@@ -142,7 +159,7 @@ func topic(c *Connection) string {
 
 // likelyCalls infers what the applications called.
 func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
-	var out []LikelyCall
+	out := make([]LikelyCall, 0, 2)
 	add := func(e end, call, why string, frame uint64) {
 		out = append(out, LikelyCall{Side: e.side(), Call: call, Why: why, Frame: frame})
 	}

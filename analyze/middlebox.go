@@ -50,7 +50,7 @@ func (h *half) breaks(s *event.Segment) pathBreak {
 type sighting struct {
 	frame uint64
 	time  event.Time
-	sum   uint64
+	sum   uint32
 	at    uint32 // interface, and whether it came or left
 }
 
@@ -60,10 +60,11 @@ const sameFrameWithin = event.Time(1e6)
 // seenBefore returns the frame that showed the same packet already: on another interface or
 // the other way through the same, or with the same IP ID within a millisecond.
 func (h *half) seenBefore(s *event.Segment) uint64 {
-	sum := uint64(s.Seq)<<32 | uint64(s.Ack)
-	sum = sum*0x9E3779B97F4A7C15 + uint64(s.IPID)<<40 + uint64(s.Flags)<<32 + uint64(s.Len)
-	sum = sum*0x9E3779B97F4A7C15 + uint64(s.Window)<<32 + uint64(s.Options.TSVal)
-	sum = sum*0x9E3779B97F4A7C15 + uint64(s.Options.SACKRight)
+	all := uint64(s.Seq)<<32 | uint64(s.Ack)
+	all = all*0x9E3779B97F4A7C15 + uint64(s.IPID)<<40 + uint64(s.Flags)<<32 + uint64(s.Len)
+	all = all*0x9E3779B97F4A7C15 + uint64(s.Window)<<32 + uint64(s.Options.TSVal)
+	all = all*0x9E3779B97F4A7C15 + uint64(s.Options.SACKRight)
+	sum := uint32(all>>32) ^ uint32(all)
 	at := s.Interface<<2 | uint32(s.Has/event.Outgoing)&3
 	for i := range h.recent {
 		q := &h.recent[i]

@@ -43,7 +43,7 @@ func (t *flowTable) find(k *key) *flow {
 		if s.fl == nil {
 			return nil
 		}
-		if s.hash == hash && s.fl.key == *k {
+		if s.hash == hash && s.fl.key.equal(k) {
 			return s.fl
 		}
 	}
