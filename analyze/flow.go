@@ -87,8 +87,11 @@ type half struct {
 	synFrame, finFrame uint64
 	finAckFrame        uint64
 	finAckTime         event.Time
+	finAckAgain        uint64 // newest segment that acknowledges the FIN too
+	finAckAgainTime    event.Time
 	finTime            event.Time
 	gotFinFrame        uint64
+	gotFinTime         event.Time
 	bytes              uint64
 	bytesAtPeerFin     uint64
 	bytesAckedAfterFin uint64
@@ -117,6 +120,7 @@ type half struct {
 	synSent         bool
 	synAckSent      bool
 	gotFin          proof
+	gotFinSeen      bool // e's own segment showed it when it was first known
 	finLost         bool // the FIN came again: its first transmission proves nothing
 	finSeen         bool
 	state           event.TCPState

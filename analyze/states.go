@@ -151,19 +151,14 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 		fl.gotFin(f, e, s, true)
 		fl.finAcked(f, e.other(), s)
 	} else if h.gotFin == presumed {
-		fl.withdrawFin(e)
+		fl.withdrawFin(f, e)
 	}
 }
 
 // withdrawFin takes back that e has received its peer's FIN.
-func (fl *flow) withdrawFin(e end) {
-	h := &fl.half[e]
-	fl.withdraw(e, h.gotFinFrame)
-	h.gotFin = unproved
-	if h.state == event.FinWait1 && h.finAckFrame != 0 {
-		h.state = event.FinWait2
-		fl.note(change{frame: h.finAckFrame, time: h.finAckTime, of: e, state: h.state})
-	}
+func (fl *flow) withdrawFin(f *Follower, e end) {
+	fl.half[e].gotFin = unproved
+	fl.replay(f, e)
 }
 
 func b2i(b bool) int64 {
@@ -184,7 +179,7 @@ func (fl *flow) gotFin(f *Follower, e end, s *event.Segment, seen bool) {
 	if had != unproved {
 		return
 	}
-	h.gotFinFrame = s.Frame
+	h.gotFinFrame, h.gotFinTime, h.gotFinSeen = s.Frame, s.Time, seen
 	switch h.state {
 	case event.Established, event.SynRecv, event.SynSent, event.StateUnknown:
 		fl.enter(f, e, event.CloseWait, s, seen)
@@ -199,6 +194,7 @@ func (fl *flow) gotFin(f *Follower, e end, s *event.Segment, seen bool) {
 func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.finAckFrame != 0 {
+		h.finAckAgain, h.finAckAgainTime = s.Frame, s.Time
 		return
 	}
 	h.finAckFrame, h.finAckTime = s.Frame, s.Time
@@ -263,11 +259,15 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	h.finLost = true
 	if p.gotFin == presumed {
-		fl.withdrawFin(e.other())
+		fl.withdrawFin(f, e.other())
 	}
-	if h.finAckFrame != 0 {
-		fl.withdraw(e, h.finAckFrame)
-		h.finAckFrame = 0
+	if h.finAckFrame != 0 && !fl.crossed(h.finAckTime, s.Time) {
+		h.finAckFrame, h.finAckTime = h.finAckAgain, h.finAckAgainTime
+		h.finAckAgain = 0
+		if h.finAckFrame != 0 && !fl.crossed(h.finAckTime, s.Time) {
+			h.finAckFrame = 0
+		}
+		fl.replay(f, e)
 	}
 	if h.finAckFrame == 0 && s.Flags&event.ACK != 0 && p.finEnd != 0 && r.ack >= p.finEnd && h.gotFin == unproved {
 		fl.gotFin(f, e, s, true)

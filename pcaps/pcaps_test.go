@@ -3,6 +3,8 @@ package pcaps_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
 	"slices"
 	"testing"
 
@@ -15,6 +17,8 @@ import (
 	"closecap/capture/pcapfile"
 	"closecap/pcaps"
 )
+
+var update = flag.Bool("update", false, "rewrite the expected analyses")
 
 // TestExpectedAnalysis holds the analyzer to the analysis beside each recording.
 func TestExpectedAnalysis(t *testing.T) {
@@ -33,7 +37,11 @@ func TestExpectedAnalysis(t *testing.T) {
 			if err := report.Write(&got, report.JSON, res, report.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			if *update {
+				if err := os.WriteFile(name+".json", got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if diff := cmp.Diff(string(want), got.String()); diff != "" {
 				t.Errorf("analysis of %s.pcapng (-want +got):\n%s", name, diff)
 			}
 			for _, err := range analyze.Validate(res) {

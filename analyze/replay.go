@@ -1,0 +1,100 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// Crossing segments are no evidence: what came shorter than this before a retransmission may
+// have been on its way when the timer fired.
+const minCrossing = time.Millisecond
+
+// crossed reports whether a segment of time t can have missed a retransmission at now.
+func (fl *flow) crossed(t, now event.Time) bool {
+	return now.Sub(t) <= max(minCrossing, time.Duration(fl.rtt))
+}
+
+// fact is one thing that moves a closing end: its own FIN, the ACK of it, the peer's FIN.
+type fact struct {
+	frame uint64
+	time  event.Time
+	seen  bool
+	next  [event.NewSynRecv + 1]event.TCPState // by present state; unknown stays
+}
+
+var (
+	afterFin = [event.NewSynRecv + 1]event.TCPState{
+		event.Established: event.FinWait1, event.StateUnknown: event.FinWait1,
+		event.SynRecv: event.FinWait1, event.SynSent: event.FinWait1, event.CloseWait: event.LastAck,
+	}
+	afterFinAck = [event.NewSynRecv + 1]event.TCPState{
+		event.FinWait1: event.FinWait2, event.Closing: event.TimeWait, event.LastAck: event.Closed,
+	}
+	afterPeerFin = [event.NewSynRecv + 1]event.TCPState{
+		event.Established: event.CloseWait, event.StateUnknown: event.CloseWait,
+		event.SynRecv: event.CloseWait, event.FinWait1: event.Closing, event.FinWait2: event.TimeWait,
+	}
+)
+
+// replay lists e's closing states anew from the facts that still hold, after one of them
+// turned out to be none. A reset connection stays as it is.
+func (fl *flow) replay(f *Follower, e end) {
+	if fl.rst.frame != 0 {
+		return
+	}
+	h := &fl.half[e]
+	fl.changes = slices.DeleteFunc(fl.changes, func(ch change) bool { return ch.of == e && closing(ch.state) })
+	h.state = event.StateUnknown
+	if i := fl.newest(e); i >= 0 {
+		h.state = fl.changes[i].state
+	}
+	waited := fl.tw[e]
+	fl.tw[e] = waiting{}
+
+	var facts []fact
+	if h.gotFin != unproved {
+		facts = append(facts, fact{h.gotFinFrame, h.gotFinTime, h.gotFinSeen, afterPeerFin})
+	}
+	if h.finAckFrame != 0 {
+		facts = append(facts, fact{h.finAckFrame, h.finAckTime, false, afterFinAck})
+	}
+	if h.finEnd != 0 {
+		facts = append(facts, fact{h.finFrame, h.finTime, true, afterFin})
+	}
+	slices.SortStableFunc(facts, func(a, b fact) int { return cmp.Compare(a.frame, b.frame) })
+	for _, x := range facts {
+		if next := x.next[h.state]; next != event.StateUnknown {
+			fl.enter(f, e, next, &event.Segment{Frame: x.frame, Time: x.time}, x.seen)
+		}
+	}
+	fl.keepRearms(e, waited)
+}
+
+// closing reports whether a state lies behind ESTABLISHED.
+func closing(st event.TCPState) bool {
+	switch st {
+	case event.FinWait1, event.FinWait2, event.Closing, event.TimeWait, event.CloseWait, event.LastAck, event.Closed:
+		return true
+	}
+	return false
+}
+
+// keepRearms keeps what started e's TIME_WAIT anew after it began, if it still does.
+func (fl *flow) keepRearms(e end, before waiting) {
+	i := fl.newest(e)
+	kept := false
+	fl.rearms = slices.DeleteFunc(fl.rearms, func(r rearm) bool {
+		if r.of != e {
+			return false
+		}
+		holds := fl.tw[e].since != 0 && r.frame > fl.changes[i].frame
+		kept = kept || holds
+		return !holds
+	})
+	if kept {
+		fl.tw[e].until = before.until
+	}
+}
