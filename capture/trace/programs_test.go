@@ -207,11 +207,10 @@ func refused() {
 	unix.Connect(s, addr)
 }
 
-// daemon leaves a process of another session behind, which ends later.
+// daemon leaves a process of another session behind, which ends when it notices.
 func daemon() {
 	p := connected()
-	child := exec.Command("/proc/self/exe")
-	child.Env = append(os.Environ(), programEnv+"=nothing")
+	child, _ := self("hold")
 	child.ExtraFiles = []*os.File{os.NewFile(uintptr(p.client), "client")}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	must(child.Start())
