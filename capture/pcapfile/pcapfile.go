@@ -10,6 +10,10 @@
 // Several files are one timeline, merged by time, and their frames are counted on through it
 // as in what mergecap would write; Record says which file a frame came from, and where in it.
 //
+// A recording is a pcapng in which each call is a systemd Journal Export Block: MESSAGE is the
+// call as strace would write it, CLOSECAP_CALL the event.Call as one line of JSON. The last
+// block's CLOSECAP_RUN holds the event.Run with its expectations, MESSAGE the verdict in words.
+//
 // Instead of gopacket/pcapgo, whose pcapng reader allocates what a block's length says, knows
 // no journal, simple or obsolete packet blocks, and cannot name the byte where a file breaks.
 package pcapfile
