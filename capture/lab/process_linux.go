@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,18 +88,15 @@ func (p *process) pin(cpu int) {
 	_ = unix.SchedSetaffinity(p.pid, &one)
 }
 
-// anyCPU returns the first CPU that this process may use.
-func anyCPU() int {
-	var allowed unix.CPUSet
-	if unix.SchedGetaffinity(0, &allowed) != nil {
+// thisCPU returns the CPU that the caller runs on: one that it may use, and not the same one
+// for all runs of a busy machine.
+func thisCPU() int {
+	var cpu uint32
+	_, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0)
+	if errno != 0 {
 		return 0
 	}
-	for i := range len(allowed) * 64 {
-		if allowed.IsSet(i) {
-			return i
-		}
-	}
-	return 0
+	return int(cpu)
 }
 
 // attach begins to listen to the process and to watch for its end.

@@ -162,7 +162,7 @@ func (d *director) buffer() int {
 
 // startAll starts the actors side by side.
 func (d *director) startAll(ctx context.Context) error {
-	cpu := anyCPU()
+	cpu := thisCPU()
 	for _, name := range d.script.actors {
 		p, err := startProcess(name)
 		if err != nil {
