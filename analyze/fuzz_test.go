@@ -45,7 +45,7 @@ func improvise(data []byte) []event.Segment {
 	ends := [2]netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:80")}
 	other := netip.MustParseAddrPort("10.0.0.3:40000")
 	nxt := [2]seqnum.Value{4294967290, 1000}
-	now := event.Time(1)
+	now := event.Time(1e12)
 	var out []event.Segment
 	for len(data) >= 4 && len(out) < 400 {
 		flags, how, gap, size := event.Flags(data[0]), data[1], data[2], data[3]

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"closecap/analyze/event"
@@ -26,8 +27,19 @@ type verdict struct {
 	why        []string
 }
 
-func (v *verdict) because(format string, args ...any) {
-	v.why = append(v.why, fmt.Sprintf(format, args...))
+func (v *verdict) because(format string, args ...any) { v.add(fmt.Sprintf(format, args...)) }
+
+// sent gives as a reason that a frame is a FIN or RST of an end. Nearly every connection has
+// such reasons, so they are put together without fmt.
+func (v *verdict) sent(frame uint64, what string, by Side) {
+	v.add("frame " + strconv.FormatUint(frame, 10) + ": " + what + " of the " + string(by))
+}
+
+func (v *verdict) add(reason string) {
+	if v.why == nil {
+		v.why = make([]string, 0, 3)
+	}
+	v.why = append(v.why, reason)
 }
 
 // judge turns what was followed of fl into a Connection.
@@ -100,12 +112,12 @@ func (fl *flow) endedByReset() verdict {
 		return v
 	case fl.hasCloser:
 		v.closer = fl.closer.side()
-		v.because("frame %d: FIN of the %s", fl.half[fl.closer].finFrame, v.closer)
+		v.sent(fl.half[fl.closer].finFrame, "FIN", v.closer)
 	case !fl.half[client].sent && !fl.half[server].sent:
 		return verdict{ending: UnknownEnding, confidence: Unknown, why: []string{
 			fmt.Sprintf("frame %d: nothing but an RST was captured", rst.frame)}}
 	}
-	v.because("frame %d: RST of the %s", rst.frame, rst.by.side())
+	v.sent(rst.frame, "RST", rst.by.side())
 	if rst.missed != 0 {
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.missed, rst.by.other().side())
 	}
@@ -125,8 +137,8 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 		v.closer = Both
 	}
 	first, second := &fl.half[fl.closer], &fl.half[fl.closer.other()]
-	v.because("frame %d: FIN of the %s", first.finFrame, fl.closer.side())
-	v.because("frame %d: FIN of the %s", second.finFrame, fl.closer.other().side())
+	v.sent(first.finFrame, "FIN", fl.closer.side())
+	v.sent(second.finFrame, "FIN", fl.closer.other().side())
 	for _, h := range [...]*half{c, s} {
 		if h.finAckFrame != 0 {
 			continue
@@ -150,7 +162,8 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 		}
 	}
 	if v.confidence == Observed {
-		v.because("frames %d and %d acknowledge them", first.finAckFrame, second.finAckFrame)
+		v.add("frames " + strconv.FormatUint(first.finAckFrame, 10) + " and " +
+			strconv.FormatUint(second.finAckFrame, 10) + " acknowledge them")
 	}
 	return v
 }
@@ -158,7 +171,7 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	v := verdict{ending: HalfClosed, closer: e.side(), confidence: Observed}
-	v.because("frame %d: FIN of the %s", h.finFrame, e.side())
+	v.sent(h.finFrame, "FIN", e.side())
 	if fl.finInferred(e.other()) {
 		v.ending, v.confidence = Graceful, Inferred
 		v.because("frame %d acknowledges one number more than was captured of the %s: its FIN",
