@@ -42,6 +42,7 @@ type flow struct {
 	loIsClient bool
 	guessed    bool
 	midstream  bool // began without a SYN
+	sameHost   bool // both ends live on the capturing host
 	simul      bool
 	simulOpen  bool
 	filtered   bool // no pure ACK was captured

@@ -19,7 +19,8 @@ type Options struct {
 	// AllSegments lists every segment in the result, not only handshake and teardown.
 	AllSegments bool
 	// SameHost says that both ends live on the capturing host: a segment is stamped as it
-	// leaves and its receiver gets it at once.
+	// leaves and its receiver gets it at once. Of connections between loopback addresses it is
+	// known without.
 	SameHost bool
 }
 
@@ -141,6 +142,7 @@ func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
 	fl.start, fl.firstFrame = s.Time, s.Frame
 	fl.filtered = true
 	fl.orient(swapped, s)
+	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
 	f.flows.add(fl)
 	f.embryos.push(fl)
 	e := server

@@ -180,7 +180,7 @@ func (fl *flow) killed(e end, s *event.Segment) {
 
 // settle is how long after an RST its receiver's segments may still have been on their way.
 func (fl *flow) settle(f *Follower) time.Duration {
-	if f.opt.SameHost {
+	if fl.sameHost {
 		return time.Millisecond
 	}
 	return max(200*time.Millisecond, 2*time.Duration(fl.rtt))

@@ -128,7 +128,7 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	syn := s.Flags&event.SYN != 0
 	switch {
-	case syn && p.state == event.SynSent && f.opt.SameHost && r.ack >= 1:
+	case syn && p.state == event.SynSent && fl.sameHost && r.ack >= 1:
 		fl.enter(f, e.other(), event.Established, s, false)
 	case !syn && h.state == event.SynSent && (p.synSent || !p.sent) && r.ack >= 1:
 		fl.enter(f, e, event.Established, s, true)
@@ -242,7 +242,7 @@ func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
 // presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
 func (fl *flow) presumeFin(f *Follower, e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	if !f.opt.SameHost || h.finLost || h.holes > 0 || p.gotFin != unproved {
+	if !fl.sameHost || h.finLost || h.holes > 0 || p.gotFin != unproved {
 		return
 	}
 	switch p.state {
