@@ -9,10 +9,12 @@ import (
 	"syscall"
 
 	"closecap/capture/lab"
+	"closecap/capture/trace"
 )
 
 func main() {
 	lab.ActorMain()
+	trace.LauncherMain()
 	os.Exit(mainExit())
 }
 

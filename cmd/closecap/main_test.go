@@ -7,10 +7,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"closecap/capture/lab"
+	"closecap/capture/trace"
 )
 
 func TestMain(m *testing.M) {
 	lab.ActorMain()
+	trace.LauncherMain()
 	testscript.Main(m, map[string]func(){
 		"closecap": func() { os.Exit(mainExit()) },
 	})

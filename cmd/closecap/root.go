@@ -88,8 +88,8 @@ func newRoot(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetVersionTemplate("closecap {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std),
-		newCompare(std))
+	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std), newTrace(std),
+		newCompare(std), newExplain(std))
 	return root
 }
 
