@@ -104,6 +104,9 @@ func samples(t testing.TB) []sample {
 	addUDP("VXLAN-GPE", 4790, false, gopacket.Payload{0x0c, 0, 0, 1, 0, 0, 7, 0})
 	addUDP("Geneve", 6081, false, gopacket.Payload{0, 0, 0x65, 0x58, 0, 0, 7, 0}, eth(v4))
 	addUDP("Geneve with options", 6081, true, gopacket.Payload{2, 0, 0x86, 0xdd, 0, 0, 7, 0, 1, 2, 3, 1, 9, 9, 9, 9})
+	addUDP("Teredo", 3544, true)
+	addUDP("Teredo with indications", 3544, true,
+		gopacket.Payload{0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0x63, 0xbf, 0xf5, 0xff, 0xff, 0xfe})
 	addUDP("GTP-U", 2152, false, gopacket.Payload{0x30, 0xff, 0, 65, 0, 0, 0, 1})
 	addUDP("GTP-U with extension", 2152, false,
 		gopacket.Payload{0x34, 0xff, 0, 73, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0})

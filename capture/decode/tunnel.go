@@ -9,6 +9,7 @@ const (
 	portVXLANGPE = 4790
 	portGeneve   = 6081
 	portGTP      = 2152
+	portTeredo   = 3544
 )
 
 func (d *Decoder) udp() layer {
@@ -16,6 +17,9 @@ func (d *Decoder) udp() layer {
 		return d.short()
 	}
 	port := binary.BigEndian.Uint16(d.data[2:])
+	if port == portTeredo || binary.BigEndian.Uint16(d.data) == portTeredo {
+		return d.teredo()
+	}
 	switch port {
 	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP:
 	default:
@@ -56,6 +60,31 @@ func (d *Decoder) vxlanGPE() layer {
 		return layerIPv6
 	}
 	return layerOther
+}
+
+// teredo reads RFC 4380's IPv6 in UDP, behind the indications that may precede it (5.1.1).
+func (d *Decoder) teredo() layer {
+	if !d.skip(8) {
+		return layerBroken
+	}
+	for range 2 {
+		switch b := d.data; {
+		case len(b) < 4:
+			return d.short()
+		case b[0] == 0 && b[1] == 1: // authentication: identifier, value, nonce, confirmation
+			if !d.skip(4 + int(b[2]) + int(b[3]) + 9) {
+				return layerBroken
+			}
+		case b[0] == 0 && b[1] == 0: // origin
+			if !d.skip(8) {
+				return layerBroken
+			}
+		}
+	}
+	if len(d.data) > 0 && d.data[0]>>4 != 6 {
+		return layerOther
+	}
+	return layerIPv6
 }
 
 // gtp reads a mobile network's user data (3GPP TS 29.281 5.1), with its extension headers.
