@@ -153,3 +153,32 @@ func BenchmarkConnections(b *testing.B) {
 		f.Segment(&s)
 	}
 }
+
+// TestLateSegmentsStartNothing resets more connections than are kept waiting, then sends a
+// late segment of each: none of them begins another connection.
+func TestLateSegmentsStartNothing(t *testing.T) {
+	const n = 20_000
+	done := 0
+	f := NewFollower(Options{}, func(*Connection) { done++ })
+	dst := netip.MustParseAddrPort("10.255.0.1:80")
+	frame := uint64(0)
+	send := func(i int, flags event.Flags, seq seqnum.Value) {
+		frame++
+		src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 40000)
+		f.Segment(&event.Segment{Frame: frame, Time: event.Time(frame), Src: src, Dst: dst, Flags: flags, Seq: seq})
+	}
+	for i := range n {
+		send(i, event.SYN, 1)
+		send(i, event.FIN|event.ACK, 2)
+		send(i, event.RST, 3)
+	}
+	for i := range n {
+		send(i, event.RST, 3)
+	}
+	f.Finish()
+	st := f.Stats()
+	// Two connections may share a place in the memory of those gone.
+	if done < n || done > n+n/5 || st.Strays+uint64(done-n) < n-maxWaiting {
+		t.Errorf("%d connections, %d strays; want about %d and %d", done, st.Strays, n, n-maxWaiting)
+	}
+}

@@ -41,6 +41,7 @@ type Stats struct {
 	Segments   uint64
 	Duplicates uint64 // captured twice
 	Evicted    uint64 // connections given up for memory's sake
+	Strays     uint64 // late ACKs and resets of connections that were over and forgotten
 	Truncated  uint64 // segments that the capture cut
 	Open       int    // connections held now, closed ones that wait included
 	First      event.Time
@@ -55,6 +56,7 @@ type Follower struct {
 	opt     Options
 	done    func(*Connection)
 	flows   flowTable
+	gone    gone
 	embryos flowList // not yet established, least recently active first
 	open    flowList // least recently active first
 	waiting flowList // closed, the first to expire first
@@ -105,6 +107,10 @@ func (f *Follower) route(s *event.Segment) {
 	k, swapped := keyOf(s.Src, s.Dst)
 	fl := f.flows.find(&k)
 	if fl == nil {
+		if startsNothing(s) && f.gone.has(f.flows.hash(&k)) {
+			f.stats.Strays++
+			return
+		}
 		f.begin(k, swapped, s)
 		return
 	}
@@ -217,6 +223,9 @@ func (f *Follower) evict() {
 // finish judges fl, hands it out and frees it.
 func (f *Follower) finish(fl *flow) {
 	f.flows.remove(fl)
+	if fl.list == &f.waiting {
+		f.gone.add(f.flows.hash(&fl.key))
+	}
 	fl.list.remove(fl)
 	p := fl.pending
 	fl.pending = nil

@@ -21,11 +21,16 @@ func FuzzFollower(f *testing.F) {
 		for _, opt := range []Options{
 			{AllSegments: true}, {SameHost: true, AllSegments: true}, {MaxConnections: 2},
 		} {
-			conns := followAll(opt, segments)
+			var conns []*Connection
+			f := NewFollower(opt, func(c *Connection) { conns = append(conns, c) })
+			for i := range segments {
+				f.Segment(&segments[i])
+			}
+			f.Finish()
 			for _, err := range Validate(&Result{Connections: conns}) {
 				t.Errorf("%+v: %v", opt, err)
 			}
-			listed := uint64(0)
+			listed := f.Stats().Strays
 			for _, c := range conns {
 				listed += uint64(len(c.Segments)) + c.Omitted
 			}
