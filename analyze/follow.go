@@ -36,7 +36,7 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 		fl.warn |= warnClock
 	}
 	fl.last = max(fl.last, s.Time)
-	if s.Has&(event.Truncated|event.OptionsTruncated) != 0 {
+	if s.Has&event.OptionsTruncated != 0 {
 		fl.warn |= warnTruncated
 	}
 	if s.Has&event.Fragmented != 0 {

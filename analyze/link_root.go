@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ func (l *linker) roots() {
 	for _, c := range l.conns {
 		for _, s := range c.Segments {
 			s.Root = l.root(c, s)
+			if s.Root.Kind == RootUnknown && !c.recorded(s.From) {
+				s.Root = Root{Kind: RootRemote, Confidence: Observed}
+			}
 			switch {
 			case s.Root.Kind == RootUnknown:
 				l.res.Capture.Unattributed++
@@ -30,6 +34,11 @@ func (l *linker) roots() {
 			}
 		}
 	}
+}
+
+// recorded reports whether any call of that side was recorded.
+func (lc *linked) recorded(side Side) bool {
+	return slices.ContainsFunc(lc.calls, func(c *Call) bool { return c.Side == side })
 }
 
 func (l *linker) cause(id int, s *Segment) {

@@ -285,6 +285,7 @@ const (
 	RootCall    RootKind = "call"   // sent inside this application call
 	RootAnswer  RootKind = "answer" // a kernel answered a segment; Call is that segment's own root call
 	RootTimer   RootKind = "timer"  // a kernel timer fired
+	RootRemote  RootKind = "remote" // a process whose calls were not recorded
 )
 
 // Root is why a segment was sent.

@@ -33,6 +33,8 @@ func rootWords(s *analyze.Segment, c *analyze.Call) string {
 		if c != nil {
 			text += ", caused by " + causeRef(c)
 		}
+	case analyze.RootRemote:
+		text = fmt.Sprintf("sent by the %s, whose calls were not recorded", s.From)
 	case analyze.RootTimer:
 		text = fmt.Sprintf("the %s's kernel: %s timer", s.From, s.Root.Timer)
 		if s.Retransmits != 0 {
@@ -40,7 +42,7 @@ func rootWords(s *analyze.Segment, c *analyze.Call) string {
 		}
 	}
 	if s.Root.Why != "" {
-		text += " (" + s.Root.Why + ")"
+		text += " (" + Safe(s.Root.Why) + ")"
 	}
 	return text
 }
