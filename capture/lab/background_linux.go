@@ -23,7 +23,6 @@ func (d *director) background(ctx context.Context, p *process, st *step) error {
 		return stuck(st, err)
 	}
 	c := d.write(p, st, sock, &begun)
-	c.Note = unfinished
 	p.pending = append(p.pending, &pending{call: c, step: st, socket: sock, replies: replies})
 	pause := time.NewTicker(untilPause)
 	defer pause.Stop()
@@ -83,7 +82,6 @@ func (d *director) finishDone() (err error) {
 func (d *director) finish(p *process, w *pending, r *reply, want string) {
 	d.learn(p, w.step, r)
 	fill(w.call, w.step, r)
-	w.call.Note = ""
 	if want != "" {
 		w.call.Want = want
 	}

@@ -177,10 +177,12 @@ func (d *director) resolve(p *process, st *step) *op {
 
 // learn keeps the director's picture of who holds which socket true.
 func (d *director) learn(p *process, st *step, r *reply) {
-	if r.Errno != 0 {
+	fd := st.op.FD
+	if st.op.Verb == "connect" && unix.Errno(r.Errno) == unix.EINPROGRESS {
+		r.Remote, _ = netip.ParseAddrPort(st.op.Addr)
+	} else if r.Errno != 0 {
 		return
 	}
-	fd := st.op.FD
 	switch st.op.Verb {
 	case "socket", "accept":
 		s := &socket{}
@@ -253,8 +255,7 @@ func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) 
 	r, err := p.await(ctx, o.replies)
 	if err != nil {
 		if !errors.Is(err, errGone) {
-			c := d.write(p, st, o.socket, &reply{PID: p.pid, TID: p.pid, Start: o.asked, RecvQ: -1})
-			c.Note = unfinished
+			d.write(p, st, o.socket, &reply{PID: p.pid, TID: p.pid, Start: o.asked, RecvQ: -1})
 		}
 		return nil, stuck(st, err)
 	}
@@ -273,9 +274,6 @@ func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) 
 	}
 	return c, nil
 }
-
-// unfinished is the note of a call that waits still.
-const unfinished = "had not returned when the recording ended"
 
 func (d *director) fdOf(p *process, st *step) int {
 	name := st.socket

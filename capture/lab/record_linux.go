@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -43,6 +44,8 @@ func fill(c *event.Call, st *step, r *reply) {
 	case "connect":
 		if st.unspec {
 			c.RecvQ = r.RecvQ
+		} else if !c.Remote.IsValid() {
+			c.Remote, _ = netip.ParseAddrPort(st.op.Addr)
 		}
 	case "accept":
 		if r.Errno == 0 {

@@ -186,7 +186,8 @@ func (d *director) endAll() {
 	}
 }
 
-// Ports that are picked lie below the range that the kernel gives to clients.
+// Ports that are picked lie below the range that the kernel gives to clients: always the same
+// in a fresh private namespace, hardly ever the same on the host.
 const (
 	privatePort = 5000
 	lowestPort  = 20000
@@ -194,22 +195,22 @@ const (
 )
 
 // choosePort returns the server's port: the one asked for if it is free, else one that is,
-// with all that the script names beside it.
+// with all that the script names beside it, and on which no earlier run's end still goes on.
 func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
 	if opt.Port != 0 {
 		return opt.Port, free(host, opt.Port, true)
 	}
+	lowest, first := uint64(lowestPort), uint64(now())/1000
 	if opt.Private {
-		return privatePort, nil
+		lowest, first = privatePort, 0
 	}
-	first := uint64(now())
-	for i := range uint64(portsTried) {
-		base := uint16(lowestPort + (first/1000+i*(maxOffset+1))%portsTried)
+	for i := range uint64(portsTried) / (maxOffset + 1) {
+		base := uint16(lowest + (first+i*(maxOffset+1))%portsTried)
 		if allFree(host, base, s) {
 			return base, nil
 		}
 	}
-	return 0, fmt.Errorf("find a free port on %s: none from %d to %d", host, lowestPort, lowestPort+portsTried)
+	return 0, fmt.Errorf("find a free port on %s: none from %d to %d", host, lowest, lowest+portsTried)
 }
 
 func allFree(host netip.Addr, base uint16, s *Script) bool {
