@@ -7,14 +7,14 @@ import (
 
 // unknownWord is the error for a word that no table holds, with the nearest that one does.
 func unknownWord(what, word string, known []string) error {
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		return fmt.Errorf("unknown %s %q: did you mean %q?", what, word, near)
 	}
 	return fmt.Errorf("unknown %s %q (known: %s)", what, word, strings.Join(known, ", "))
 }
 
-// nearest returns the known word with the fewest edits from word, "" when none is near.
-func nearest(word string, known []string) string {
+// Nearest returns the known word with the fewest edits from word, "" when none is near.
+func Nearest(word string, known []string) string {
 	best, least := "", len(word)/2+2
 	for _, k := range known {
 		if d := edits(strings.ToLower(word), strings.ToLower(k)); d < least {

@@ -1,0 +1,101 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"closecap/analyze"
+)
+
+// Selector finds a call by what it is, not by where it stands: "server send = EPIPE" is the
+// server's first send that failed so, "client close #2" the client's second close.
+type Selector struct {
+	Actor   string
+	Call    string
+	Outcome string // in the words of a script; "" means any
+	Nth     int    // from 1, among those that match
+}
+
+func (s Selector) String() string {
+	text := s.Actor + " " + s.Call
+	if s.Outcome != "" {
+		text += " = " + s.Outcome
+	}
+	if s.Nth > 1 {
+		text += fmt.Sprintf(" #%d", s.Nth)
+	}
+	return text
+}
+
+func parseSelector(line string) (Selector, error) {
+	s := Selector{Nth: 1}
+	if i := strings.LastIndex(line, " #"); i >= 0 {
+		n, err := strconv.Atoi(line[i+2:])
+		if err != nil || n < 1 {
+			return s, fmt.Errorf("%q: want a number from 1 behind #", line)
+		}
+		s.Nth, line = n, line[:i]
+	}
+	line, s.Outcome, _ = strings.Cut(line, " = ")
+	words := strings.Fields(line)
+	if len(words) != 2 {
+		return s, fmt.Errorf("%q: want ACTOR CALL [= OUTCOME] [#N]", line)
+	}
+	s.Actor, s.Call = words[0], words[1]
+	return s, nil
+}
+
+// Find returns the call that s selects, nil when there is none.
+func (s Selector) Find(res *analyze.Result) *analyze.Call {
+	n := 0
+	for _, c := range res.Calls {
+		if c.Actor != s.Actor || c.Name != s.Call || s.Outcome != "" && analyze.Outcome(c) != s.Outcome {
+			continue
+		}
+		if n++; n == s.Nth {
+			return c
+		}
+	}
+	return nil
+}
+
+// mostRows is how many rows evidence without selectors shows.
+const mostRows = 6
+
+// Calls returns the calls of a run that are the evidence, in the run's order. The error names
+// every selector that finds nothing; what was found is returned with it.
+func (e Evidence) Calls(res *analyze.Result) ([]*analyze.Call, error) {
+	if len(e.Rows) == 0 {
+		return telling(res), nil
+	}
+	var found []*analyze.Call
+	var missing []string
+	for _, s := range e.Rows {
+		if c := s.Find(res); c == nil {
+			missing = append(missing, s.String())
+		} else if !slices.Contains(found, c) {
+			found = append(found, c)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *analyze.Call) int { return a.ID - b.ID })
+	if len(missing) > 0 {
+		return found, fmt.Errorf("evidence %s: no call %s", e.Scenario, strings.Join(missing, ", nor "))
+	}
+	return found, nil
+}
+
+// telling returns the calls that close, fail or meet the end of the stream.
+func telling(res *analyze.Result) []*analyze.Call {
+	var out []*analyze.Call
+	closing := analyze.ClosingCall(res)
+	for _, c := range res.Calls {
+		outcome := analyze.Outcome(c)
+		tells := c == closing || c.Errno != "" && c.Errno != "EAGAIN" || outcome == "EOF" || outcome == "not returned"
+		if tells && len(out) < mostRows {
+			out = append(out, c)
+		}
+	}
+	return out
+}

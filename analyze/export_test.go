@@ -1,0 +1,4 @@
+package analyze
+
+// TopicOf is the topic that explains a connection's ending.
+var TopicOf = topic

@@ -1,0 +1,180 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/explain"
+)
+
+// Shown is evidence with the calls that a run of its scenario gave.
+type Shown struct {
+	explain.Evidence
+	Result *analyze.Result
+	Calls  []*analyze.Call
+	Source string // which run it is, and how to see all of it
+}
+
+// WriteTopic writes a topic with its evidence.
+func WriteTopic(w io.Writer, t *explain.Topic, shown []Shown, opt Options) error {
+	p := pageOf(w, opt)
+	if err := p.print(line{text: t.Name + ": " + t.Title, style: bold}); err != nil {
+		return err
+	}
+	if err := p.blank(); err != nil {
+		return err
+	}
+	for _, s := range t.Text {
+		if err := p.print(line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak)}); err != nil {
+			return err
+		}
+	}
+	for i, s := range shown {
+		if i == 0 {
+			if err := p.blank(); err != nil {
+				return err
+			}
+		}
+		if err := p.evidence(s); err != nil {
+			return err
+		}
+	}
+	if err := p.blank(); err != nil {
+		return err
+	}
+	if t.Authority != "" {
+		if err := p.print(line{text: "authority: " + t.Authority, style: dim, hang: len("authority: ")}); err != nil {
+			return err
+		}
+	}
+	if len(t.See) > 0 {
+		return p.print(line{text: "see: " + strings.Join(t.See, ", "), style: dim, hang: len("see: ")})
+	}
+	return nil
+}
+
+// The widths of a line of evidence: number, call with its result, what it did.
+const (
+	evidenceNumber = 5
+	evidenceCall   = 34
+	screen         = 80
+)
+
+// pageOf is a printer whose lines are no longer than a page's, however wide the terminal.
+func pageOf(w io.Writer, opt Options) *printer {
+	if opt.Width <= 0 || opt.Width > screen {
+		opt.Width = screen
+	}
+	return &printer{w: w, format: Table, opt: opt}
+}
+
+func (p *printer) evidence(s Shown) error {
+	if err := p.print(line{text: Safe(s.Source), style: dim, hang: 2}); err != nil {
+		return err
+	}
+	for _, c := range s.Calls {
+		call := callLine(c)
+		call.text += " = " + resultLine(c).text
+		number := fmt.Sprintf("%*s ", evidenceNumber-1, fmt.Sprintf("#%d", c.ID))
+		if err := p.pair(number, cell{call}, effect(s, c), evidenceCall); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair writes two cells beside each other behind a mark. The left one is width wide, the
+// right one gets the rest of the screen.
+func (p *printer) pair(mark string, left, right cell, width int) error {
+	rest := max(10, p.opt.Width-len(mark)-width-2)
+	l := strings.Split(left.wrap(width, p.opt), "\n")
+	r := strings.Split(right.wrap(rest, p.opt), "\n")
+	for i := range max(len(l), len(r)) {
+		if i > 0 {
+			mark = strings.Repeat(" ", len(mark))
+		}
+		text := strings.TrimRight(mark+padded(l, i, width)+"  "+padded(r, i, 0), " ")
+		if _, err := io.WriteString(p.w, text+"\n"); err != nil {
+			return fmt.Errorf("write topic: %w", err)
+		}
+	}
+	return nil
+}
+
+// padded returns the i-th of lines, filled to width with spaces that no style touches.
+func padded(lines []string, i, width int) string {
+	s := ""
+	if i < len(lines) {
+		s = lines[i]
+	}
+	return s + strings.Repeat(" ", max(0, width-textWidth(unpainted(s))))
+}
+
+// unpainted takes the escape sequences of a style away.
+func unpainted(s string) string {
+	for {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			return s
+		}
+		end := strings.IndexByte(s[i:], 'm')
+		if end < 0 {
+			return s
+		}
+		s = s[:i] + s[i+end+1:]
+	}
+}
+
+// Word is an entry of a reference.
+type Word struct{ Group, Usage, About string }
+
+const referenceUsage = 34 // columns of a word's usage; a longer one has its line alone
+
+// WriteReference lists words under their groups.
+func WriteReference(w io.Writer, words []Word, opt Options) error {
+	p := pageOf(w, opt)
+	group := ""
+	for _, word := range words {
+		if word.Group != group {
+			group = word.Group
+			if err := p.print(line{text: ""}); err != nil {
+				return err
+			}
+			if err := p.print(line{text: group, style: bold}); err != nil {
+				return err
+			}
+		}
+		usage := line{text: word.Usage, hang: 2}
+		width := referenceUsage
+		if word.About == "" {
+			width = p.opt.Width - 4
+		}
+		if err := p.pair("  ", cell{usage}, text(word.About), width); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// effect says what a call put on the wire, or why nothing, and the states after it.
+func effect(s Shown, c *analyze.Call) cell {
+	var out cell
+	for _, conn := range s.Result.Connections {
+		for _, seg := range conn.Segments {
+			if slices.Contains(c.Caused, seg.Frame) && seg.Kind != analyze.KindAck {
+				out = append(out, wireEvent(seg))
+			}
+		}
+	}
+	if len(out) == 0 && c.Explain != "" {
+		out = append(out, line{text: Safe(c.Explain)})
+	}
+	if s.States && len(c.States) > 0 {
+		states := fmt.Sprintf("client %s, server %s", c.States[analyze.Client], c.States[analyze.Server])
+		out = append(out, line{text: Safe(states)})
+	}
+	return out
+}

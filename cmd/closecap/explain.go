@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+	"closecap/analyze/explain"
+	"closecap/analyze/report"
+	"closecap/capture/decode"
+	"closecap/capture/kernel"
+	"closecap/capture/lab"
+	"closecap/capture/pcapfile"
+	"closecap/pcaps"
+)
+
+// explainFlags are the flags of closecap explain.
+type explainFlags struct {
+	output
+	run bool
+}
+
+func newExplain(std streams) *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain [TOPIC]",
+		Short: "How TCP connections end on Linux, with the authority and measured evidence",
+		Long: `Explain one subject on a screen: what Linux does, by what authority, and the calls of a
+recording that show it. With --run the scenarios run here and now instead. Without a topic:
+the list of them.`,
+		Example: "  closecap explain half-close\n  closecap explain reset --run\n  closecap explain scripts",
+		Args:    argCount(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listTopics(std)
+			}
+			return f.explain(cmd.Context(), args[0], std)
+		},
+		ValidArgsFunction: completeTopics,
+	}
+	cmd.Flags().BoolVar(&f.run, "run", false, "measure the evidence here and now")
+	cmd.Flags().IntVar(&f.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS)")
+	cmd.Flags().StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
+	f.format = string(report.Table)
+	return cmd
+}
+
+func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, t := range explain.Topics() {
+		names = append(names, t.Name+"\t"+t.Title)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func listTopics(std streams) error {
+	return buffered(std.out, func(w io.Writer) error {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, topic := range explain.Topics() {
+			fmt.Fprintf(t, "%s\t%s\n", topic.Name, topic.Title)
+		}
+		return t.Flush()
+	})
+}
+
+func (f *explainFlags) explain(ctx context.Context, name string, std streams) error {
+	if _, err := f.check(); err != nil {
+		return err
+	}
+	topic := explain.Lookup(name)
+	if topic == nil {
+		if near := lab.Nearest(name, explain.Names()); near != "" {
+			return misused("unknown topic %q: did you mean %q?", name, near)
+		}
+		return misused("unknown topic %q (closecap explain lists them)", name)
+	}
+	if f.run && len(topic.Evidence) > 0 && !kernel.InPrivate() {
+		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
+		if err != nil {
+			return err
+		}
+		return exitOrNil(code)
+	}
+	shown, err := f.evidence(ctx, topic)
+	if err != nil {
+		return err
+	}
+	return buffered(std.out, func(w io.Writer) error {
+		if err := report.WriteTopic(w, topic, shown, f.options(std.out)); err != nil {
+			return err
+		}
+		if topic.Name != scriptsTopic {
+			return nil
+		}
+		return report.WriteReference(w, reference(), f.options(std.out))
+	})
+}
+
+// evidence finds the rows that show what the topic says. A scenario that has no recording
+// yet is left out.
+func (f *explainFlags) evidence(ctx context.Context, t *explain.Topic) ([]report.Shown, error) {
+	if f.run {
+		if err := kernel.RaiseLoopback(); err != nil {
+			return nil, err
+		}
+	}
+	var shown []report.Shown
+	for _, e := range t.Evidence {
+		s := report.Shown{Evidence: e}
+		var err error
+		again := "closecap run " + e.Scenario
+		switch {
+		case f.run:
+			s.Result, err = runNow(ctx, e.Scenario)
+		case slices.Contains(pcaps.Names(), e.Scenario):
+			s.Result, err = recorded(ctx, e.Scenario)
+			again = "closecap analyze --sample " + e.Scenario
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.Result == nil {
+			continue
+		}
+		s.Source = "measured"
+		if s.Result.Kernel != nil {
+			s.Source += " on Linux " + s.Result.Kernel.Release
+		}
+		s.Source += ": " + again
+		if s.Calls, err = e.Calls(s.Result); err != nil {
+			return nil, err
+		}
+		shown = append(shown, s)
+	}
+	return shown, nil
+}
+
+// recorded analyzes a recording that the program carries.
+func recorded(ctx context.Context, name string) (*analyze.Result, error) {
+	data, err := pcaps.Recording(name)
+	if err != nil {
+		return nil, err
+	}
+	rec := &event.Recording{}
+	r := pcapfile.NewReader(bytes.NewReader(data), name, pcapfile.Options{})
+	for b, err := range r.Batches(ctx, decode.New()) {
+		if err != nil {
+			return nil, err
+		}
+		collect(rec, b)
+	}
+	return analyze.Join(rec, analyze.Options{}), nil
+}
+
+const runTimeout = 30 * time.Second
+
+// runNow runs a scenario in this namespace; nil where there is none of that name.
+func runNow(ctx context.Context, name string) (*analyze.Result, error) {
+	i := slices.IndexFunc(lab.Builtin(), func(s *lab.Script) bool { return s.Name == name })
+	if i < 0 {
+		return nil, nil
+	}
+	rec, err := lab.Run(ctx, lab.Builtin()[i], lab.Options{Timeout: runTimeout, Private: kernel.InPrivate()})
+	if err != nil {
+		return nil, err
+	}
+	return analyze.Join(rec, analyze.Options{}), nil
+}
+
+const scriptsTopic = "scripts"
+
+// reference is the script language out of the tables that its parser uses.
+func reference() []report.Word {
+	var words []report.Word
+	for _, w := range lab.Reference() {
+		words = append(words, report.Word{Group: w.Group, Usage: w.Usage, About: w.About})
+	}
+	return words
+}

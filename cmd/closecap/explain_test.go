@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"closecap/analyze/explain"
+	"closecap/analyze/report"
+	"closecap/capture/lab"
+	"closecap/pcaps"
+)
+
+// TestTopics shows every topic as it stands on a terminal of 80 columns, with the evidence
+// out of the recordings. The evidence of a recording that is there must be found in it.
+func TestTopics(t *testing.T) {
+	for _, topic := range explain.Topics() {
+		t.Run(topic.Name, func(t *testing.T) {
+			f := explainFlags{}
+			shown, err := f.evidence(t.Context(), topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range topic.Evidence {
+				if !slices.Contains(pcaps.Names(), e.Scenario) {
+					t.Logf("no recording of %s yet", e.Scenario)
+				}
+			}
+			for _, s := range shown {
+				if len(s.Calls) == 0 {
+					t.Errorf("evidence %s shows nothing", s.Scenario)
+				}
+			}
+			var b bytes.Buffer
+			if err := report.WriteTopic(&b, topic, shown, report.Options{Width: 80, Box: true}); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+			if len(lines) > 45 {
+				t.Errorf("%d lines do not fit a screen", len(lines))
+			}
+			for _, line := range lines {
+				if n := len([]rune(line)); n > 80 {
+					t.Errorf("%d columns: %s", n, line)
+				}
+			}
+		})
+	}
+}
+
+func TestScenariosNameTopics(t *testing.T) {
+	for _, s := range lab.Builtin() {
+		if explain.Lookup(s.Explains) == nil {
+			t.Errorf("%s explains %q, which is no topic", s.Name, s.Explains)
+		}
+	}
+}
