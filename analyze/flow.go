@@ -58,6 +58,7 @@ type flow struct {
 	rtt                   int64 // SYN to handshake ACK, ns; 0 when not seen
 
 	rst     resetFacts
+	lastRst *resetFacts // an RST beyond what was captured, while nothing follows it
 	records []record
 	changes []change
 	rearms  []rearm

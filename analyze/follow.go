@@ -118,6 +118,9 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	if fl.rst.frame != 0 {
 		fl.talkAfterReset(f, e, s, r)
 	}
+	if fl.lastRst != nil && (e == fl.lastRst.by || s.Time.Sub(fl.lastRst.time) > fl.settle(f)) {
+		fl.lastRst = nil
+	}
 	fl.rearmed(f, e, s, r)
 	if s.Flags&event.SYN != 0 {
 		fl.syn(f, e, s, r)

@@ -51,7 +51,12 @@ type Stats struct {
 // Follower turns a stream of segments, in the order of capture, into connections.
 //
 // It holds the open connections, and closed ones for as long as their TIME_WAIT may be
-// extended or reused; all else it forgets.
+// extended or reused; all else it forgets. A 4-tuple of which the capture holds nothing but
+// an RST, or ACKs of one end, is a Connection too, with the ending unknown: so each segment
+// stands somewhere, and other tools' counts agree.
+//
+// Instead of gopacket's reassembly, which merges FIN and RST, drops retransmissions and is
+// off by one where sequence numbers wrap.
 type Follower struct {
 	opt     Options
 	done    func(*Connection)

@@ -52,6 +52,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 		}
 		fl.believe(f, e, s)
 	}
+	fl.believeReset(f)
 	fl.settleStates(f)
 	v := fl.ending(f)
 	if v.ending == Graceful {
@@ -118,6 +119,10 @@ func (fl *flow) endedByReset() verdict {
 			fmt.Sprintf("frame %d: nothing but an RST was captured", rst.frame)}}
 	}
 	v.sent(rst.frame, "RST", rst.by.side())
+	if rst.presumed {
+		v.confidence = Inferred
+		v.because("its number lies beyond what was captured, and nothing follows it")
+	}
 	if rst.missed != 0 {
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.missed, rst.by.other().side())
 	}
@@ -182,7 +187,7 @@ func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 		return v
 	}
 	switch {
-	case h.finAckFrame != 0 && p.tries >= silentTries && p.finEnd == 0:
+	case h.finAckFrame != 0 && fl.quiet(f, e.other()):
 		v.ending = Silent
 		v.because("the %s sent again %s without an answer", e.other().side(), times(uint32(p.tries)))
 	case h.finAckFrame != 0:
@@ -217,7 +222,7 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 	c, s := &fl.half[client], &fl.half[server]
 	v := verdict{ending: Open, confidence: Observed}
 	switch {
-	case c.synSent && !s.sent && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
+	case c.synSent && !s.sent && !fl.handshake && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
 		v.ending = Unanswered
 		v.because("frame %d: SYN, sent %s, without an answer", c.synFrame, times(1+c.retransmits))
 		if f.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
@@ -230,7 +235,7 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 	case c.packets == 0 && s.packets == 0, fl.onlyAcks():
 		v.ending, v.confidence = UnknownEnding, Unknown
 		v.because("of one end only ACKs without data were captured, of the other nothing")
-	case max(c.tries, s.tries) >= silentTries:
+	case fl.quiet(f, client) || fl.quiet(f, server):
 		e := client
 		if s.tries > c.tries {
 			e = server
@@ -244,6 +249,11 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 		v.because("neither FIN nor RST was captured until frame %d", fl.lastFrame)
 	}
 	return v
+}
+
+// quiet reports whether e tried in vain, and for long enough, to be heard.
+func (fl *flow) quiet(f *Follower, e end) bool {
+	return fl.half[e].tries >= silentTries && f.now.Sub(fl.half[e.other()].lastTime) >= patience/2
 }
 
 // onlyAcks reports whether just one end was seen, and only with pure ACKs or resets.

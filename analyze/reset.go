@@ -25,6 +25,7 @@ type resetFacts struct {
 	talks          uint64 // frame with which its supposed sender goes on
 	missed         uint64 // frame with which its receiver goes on
 	receivedData   bool   // its sender had been sent payload
+	presumed       bool   // it lay beyond what was captured
 }
 
 // resetClass tells resets by how they look (tcp_v4_send_reset and tcp_send_active_reset).
@@ -64,6 +65,10 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		if r.ignored == insideWindow {
 			h.provoked = s.Frame
 		}
+		if fl.rst.frame == 0 && h.based && r.seq > h.nxt {
+			facts := fl.resetFacts(e, s, r, class, trigger)
+			fl.lastRst = &facts
+		}
 		return
 	}
 	if p.state == event.TimeWait {
@@ -87,23 +92,50 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		r.ignored = alreadyClosed
 		return
 	}
-	fl.rst = resetFacts{
-		frame: s.Frame, time: s.Time, seq: r.seq, window: s.Window, by: e, class: class,
-		refused:     p.state == event.SynSent && !h.synSent,
-		afterOwnFin: h.finEnd != 0, afterPeerFin: p.finEnd != 0,
-		bothFins:   h.finAckFrame != 0 && p.finAckFrame != 0,
-		keepalives: h.keepalives, breaks: h.breaks(s), receivedData: p.bytes > 0,
-	}
-	if trigger != nil {
-		fl.rst.trigger, fl.rst.answered = trigger.frame, trigger.kind
-		fl.rst.answeredLen = int64(trigger.length)
-	}
+	fl.rst = fl.resetFacts(e, s, r, class, trigger)
+	fl.closeBoth(f, e, s)
+}
+
+// closeBoth ends both ends by e's RST.
+func (fl *flow) closeBoth(f *Follower, e end, s *event.Segment) {
+	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.state != event.StateUnknown {
 		fl.enter(f, e, event.Closed, s, true)
 	}
 	if p.state != event.StateUnknown {
 		fl.enter(f, e.other(), event.Closed, s, false)
 	}
+}
+
+// believeReset takes an RST that lay beyond what was captured for the end after all: nothing
+// followed it, so the capture missed what its sender had sent before.
+func (fl *flow) believeReset(f *Follower) {
+	if fl.lastRst == nil || fl.rst.frame != 0 {
+		return
+	}
+	fl.rst = *fl.lastRst
+	fl.rst.presumed = true
+	if q := fl.find(fl.rst.frame); q != nil {
+		q.ignored = acted
+	}
+	fl.closeBoth(f, fl.rst.by, &event.Segment{Frame: fl.rst.frame, Time: fl.rst.time})
+}
+
+// resetFacts returns what is known of an RST that e sent.
+func (fl *flow) resetFacts(e end, s *event.Segment, r *record, class resetClass, trigger *record) resetFacts {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	facts := resetFacts{
+		frame: s.Frame, time: s.Time, seq: r.seq, window: s.Window, by: e, class: class,
+		refused:     p.state == event.SynSent && !h.synSent,
+		afterOwnFin: h.finEnd != 0, afterPeerFin: p.finEnd != 0,
+		bothFins:   h.finAckFrame != 0 && p.finAckFrame != 0,
+		keepalives: h.keepalives, breaks: h.breaks(s), receivedData: p.bytes > 0 || p.una > 1 || r.ack > 1,
+	}
+	if trigger != nil {
+		facts.trigger, facts.answered = trigger.frame, trigger.kind
+		facts.answeredLen = int64(trigger.length)
+	}
+	return facts
 }
 
 // classOf tells an RST's class by its looks.
@@ -136,6 +168,8 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 		return acted
 	case r.seq >= h.una && r.seq <= h.nxt, !h.sent && r.seq == h.una:
 		return acted
+	case fl.filtered && h.bytes+p.bytes == 0 && r.seq > h.nxt:
+		return acted // data and ACKs were not captured
 	case !h.sent || fl.midstream && h.packets <= 1:
 		return acted
 	case r.seq > h.nxt && r.seq < h.una+int64(p.window)<<p.wscale:
