@@ -50,6 +50,7 @@ func run(ctx context.Context, opts Options) (Result, error) {
 		threads: map[int]*thread{}, early: map[int]unix.WaitStatus{}, sockets: map[uint64]*socket{},
 		actors: map[string]*process{}, warned: map[string]bool{}, procs: map[int]*process{},
 	}
+	defer quietStops()()
 	done := make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread ends with the goroutine, and with it every tracee it may

@@ -40,6 +40,8 @@ var programs = map[string]func(){
 	"sleep":        func() { connected(); unix.Pause() },
 	"exit-7":       func() { os.Exit(7) },
 	"tracer":       tracer,
+	"many-sends":   manySends,
+	"many-files":   manyFiles,
 }
 
 func closeUnread() {
@@ -228,6 +230,28 @@ func tracer() {
 		},
 	})
 	must(err)
+}
+
+// manySends is the benchmark's program that does little but talk to itself.
+func manySends() {
+	p := connected()
+	b := make([]byte, 100)
+	for range 20_000 {
+		must1(unix.Write(p.client, b))
+		must1(unix.Read(p.server, b))
+	}
+}
+
+// manyFiles is the benchmark's program that only reads files.
+func manyFiles() {
+	b := make([]byte, 100)
+	for range 10_000 {
+		fd := must1(unix.Open("/proc/self/exe", unix.O_RDONLY, 0))
+		for range 4 {
+			must1(unix.Read(fd, b))
+		}
+		must(unix.Close(fd))
+	}
 }
 
 // threads has 200 threads talk to each other at once.

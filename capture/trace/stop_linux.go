@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -41,6 +42,31 @@ func (t *tracer) stopWith(ctx context.Context) (stop func()) {
 		}
 	}()
 	return func() { close(over); <-finished }
+}
+
+// sigaction is the kernel's struct on amd64 and arm64 (rt_sigaction(2)).
+type sigaction struct{ handler, flags, restorer, mask uint64 }
+
+const saNoCldStop = 1 // SA_NOCLDSTOP (asm-generic/signal-defs.h)
+
+// quietStops asks the kernel not to send this process a SIGCHLD for each stop: Go's handler would run
+// at every one of them, and wait hears of them anyhow. The returned func undoes it.
+func quietStops() (undo func()) {
+	var old sigaction
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), 0,
+		uintptr(unsafe.Pointer(&old)), unsafe.Sizeof(old.mask), 0, 0)
+	if e != 0 || old.flags&saNoCldStop != 0 {
+		return func() {}
+	}
+	quiet := old
+	quiet.flags |= saNoCldStop
+	setChildAction(&quiet)
+	return func() { setChildAction(&old) }
+}
+
+func setChildAction(a *sigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(a)), 0,
+		unsafe.Sizeof(a.mask), 0, 0)
 }
 
 // signalAll signals by pidfd: a pid may already be another process's.
