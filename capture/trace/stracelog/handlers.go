@@ -21,6 +21,7 @@ func makeHandlers() map[string]handler {
 		"shutdown": onSocket("shutdown", secondArg), "close": closed,
 		"dup": duplicated, "dup2": duplicated, "dup3": duplicated, "fcntl": duplicated,
 		"setsockopt": onSocket("setsockopt", optionArgs), "getsockopt": onSocket("getsockopt", optionRead),
+		"sendfile": sentFile, "splice": spliced,
 		"poll": polled, "ppoll": polled,
 		"clone": cloned, "clone3": cloned, "fork": cloned, "vfork": cloned,
 		"getsockname": learned, "getpeername": learned,
@@ -30,7 +31,7 @@ func makeHandlers() map[string]handler {
 	for _, name := range []string{"read", "recv", "recvfrom", "readv", "preadv2", "recvmsg", "recvmmsg"} {
 		h[name] = onSocket("recv", dataArgs)
 	}
-	for _, name := range []string{"write", "send", "sendto", "writev", "pwritev2", "sendmsg", "sendmmsg", "sendfile"} {
+	for _, name := range []string{"write", "send", "sendto", "writev", "pwritev2", "sendmsg", "sendmmsg"} {
 		h[name] = onSocket("send", dataArgs)
 	}
 	return h
@@ -104,8 +105,6 @@ func dataArgs(e *event.Call, args []string) bool {
 		size = arg(args, 2)
 	case "recv", "recvfrom", "send", "sendto":
 		size, flags = arg(args, 2), arg(args, 3)
-	case "sendfile":
-		size = arg(args, 3)
 	case "recvmsg", "sendmsg":
 		flags = arg(args, 2)
 	case "recvmmsg", "sendmmsg":
@@ -235,6 +234,35 @@ func accepted(b *builder, p *process, r *raw, args []string) {
 		p.sockets[made.fd] = s
 		e.Accepted, e.Local, e.Remote = made.fd, s.local, s.remote
 	}
+	b.deliver(e, s)
+}
+
+// sentFile handles sendfile(2).
+func sentFile(b *builder, p *process, r *raw, args []string) {
+	d, s := b.subject(p, args)
+	if s == nil {
+		return
+	}
+	e := b.call(p, r, d.fd, s)
+	from, _ := parseDescriptor(arg(args, 1))
+	e.Name, e.Args = "send", fmt.Sprintf("%s bytes from fd %d", arg(args, 3), from.fd)
+	b.deliver(e, s)
+}
+
+// spliced handles splice(2), whose one end may be a socket and whose other is a pipe.
+func spliced(b *builder, p *process, r *raw, args []string) {
+	in, _ := parseDescriptor(arg(args, 0))
+	out, _ := parseDescriptor(arg(args, 2))
+	family, d, direction, other := "recv", in, "to", out
+	s := b.at(p, in)
+	if s == nil {
+		family, d, direction, other = "send", out, "from", in
+		if s = b.at(p, out); s == nil {
+			return
+		}
+	}
+	e := b.call(p, r, d.fd, s)
+	e.Name, e.Args = family, fmt.Sprintf("%s bytes %s fd %d", arg(args, 4), direction, other.fd)
 	b.deliver(e, s)
 }
 
