@@ -112,10 +112,8 @@ func checkRecording(t *testing.T, rec *event.Recording) {
 		if c.End < c.Start || c.Start == 0 {
 			t.Errorf("%s: %s %s lasts from %v to %v", c.At, c.Actor, c.Name, c.Start, c.End)
 		}
-		if c.Actor != "" && unix.Kill(c.PID, 0) != unix.ESRCH {
-			t.Errorf("%s: process %d still runs", c.Actor, c.PID)
-		}
 	}
+	checkGone(t, rec)
 	for _, s := range rec.Segments {
 		rows[int(s.Frame)] = true
 	}
@@ -209,11 +207,11 @@ func TestRunEndsAtTheDeadline(t *testing.T) {
 	if errors.Is(err, os.ErrPermission) {
 		skip(t, err)
 	}
-	want := "test.close:4: server recv had not returned: the run was ended after 1s"
-	if err == nil || err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Run() = %v, want %s", err, want)
+	// How far it came in a second is the machine's affair.
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), "the run was ended after 1s") {
+		t.Errorf("Run() = %v, want test.close:…: the run was ended after 1s", err)
 	}
-	checkCut(t, rec)
+	checkGone(t, rec)
 }
 
 func TestRunEndsWhenCancelled(t *testing.T) {
@@ -228,8 +226,9 @@ func TestRunEndsWhenCancelled(t *testing.T) {
 	if errors.Is(err, os.ErrPermission) {
 		skip(t, err)
 	}
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Run() = %v, want %v", err, context.Canceled)
+	want := "test.close:4: server recv had not returned: context canceled"
+	if err == nil || err.Error() != want || !errors.Is(err, context.Canceled) {
+		t.Errorf("Run() = %v, want %s", err, want)
 	}
 	checkCut(t, rec)
 }
@@ -242,8 +241,14 @@ func checkCut(t *testing.T, rec *event.Recording) {
 		t.Errorf("%d calls, recv is %d, %d segments; want recv last, without end, after 3 segments", len(rec.Calls), i, len(rec.Segments))
 		dump(t, rec)
 	}
+	checkGone(t, rec)
+}
+
+// checkGone checks that no actor is left.
+func checkGone(t *testing.T, rec *event.Recording) {
+	t.Helper()
 	for _, c := range rec.Calls {
-		if unix.Kill(c.PID, 0) != unix.ESRCH {
+		if c.Actor != "" && unix.Kill(c.PID, 0) != unix.ESRCH {
 			t.Errorf("%s: process %d still runs", c.Actor, c.PID)
 		}
 	}
