@@ -26,6 +26,7 @@ func lostFin() *analyze.Result {
 		seg(11, 206500, sv, ".", 1, 0, analyze.KindKeepalive, analyze.Root{Kind: analyze.RootUnknown}),
 	}
 	c.Segments[7].Ignored = "its sender is in CLOSED"
+	c.Segments[2].Lost = "not acknowledged before frame 6 repeats it"
 	r := result("lost-fin", c)
 	r.Calls = []*analyze.Call{
 		call(1, 212, "client", "connect", "", 0, "", []uint64{2, 3}, []uint64{3}, "ESTABLISHED", "ESTABLISHED"),

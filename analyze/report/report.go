@@ -24,10 +24,11 @@ const (
 	NDJSON   Format = "ndjson" // one connection a line
 	CSV      Format = "csv"    // one connection a line, under a heading
 	Markdown Format = "markdown"
+	Ladder   Format = "ladder" // a sequence diagram for a terminal
 )
 
 // Formats lists the formats in the order of a help text.
-func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown} }
+func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown, Ladder} }
 
 // ParseFormat reads a format's name. The error names the nearest one.
 func ParseFormat(name string) (Format, error) {

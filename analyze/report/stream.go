@@ -54,6 +54,12 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 		return s.put(s.buf)
 	}
 	s.summary.Add(c)
+	if s.format == Ladder {
+		if s.n <= keptConnections {
+			s.kept = append(s.kept, c)
+		}
+		return nil
+	}
 	switch {
 	case s.list != nil:
 		return s.list.row(c)
@@ -107,6 +113,8 @@ func (s *Stream) finish(r *analyze.Result) error {
 		return nil
 	case s.format == JSON:
 		return writeDocument(s.w, &view)
+	case s.format == Ladder:
+		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(&view)
 	case len(r.Calls) > 0 && s.n <= keptConnections && !s.opt.Summary:
 		return inOrder(s.print.header, s.print.calls, s.print.verdicts, s.print.footer)(&view)
 	case s.n <= s.opt.detail() && !s.opt.Summary:
@@ -152,4 +160,13 @@ func (p *printer) hiddenCalls(r *analyze.Result) error {
 	}
 	return p.print(line{style: dim, hang: 2, text: fmt.Sprintf("%s not shown: they are for up to %d connections",
 		count(uint64(len(r.Calls)), "call"), keptConnections)})
+}
+
+// notDrawn says how many connections a picture leaves out.
+func (s *Stream) notDrawn(*analyze.Result) error {
+	if s.n <= keptConnections {
+		return nil
+	}
+	return s.print.print(line{style: warn, hang: 2, text: fmt.Sprintf("%s not drawn: pick one with --conn, or some with --ending",
+		count(uint64(s.n-keptConnections), "connection"))})
 }

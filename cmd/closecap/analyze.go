@@ -47,6 +47,7 @@ timeline. A recording that closecap saved gives the table that the run gave.`,
 		},
 	}
 	f.flags(cmd.Flags())
+	f.pictures(cmd.Flags())
 	completeFormats(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.sample, "sample", "", "analyze a recording that closecap carries, named like its scenario")

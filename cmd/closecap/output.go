@@ -19,13 +19,19 @@ type output struct {
 	format string
 	width  int
 	color  string
+	ladder bool
 }
 
 // flags adds the flags that every showing command has.
 func (o *output) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.format, "format", "table", "table, json, ndjson, csv or markdown")
+	f.StringVar(&o.format, "format", "table", "table, ladder, json, ndjson, csv or markdown")
 	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
+}
+
+// pictures adds the flags of the commands that can draw.
+func (o *output) pictures(f *pflag.FlagSet) {
+	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
 }
 
 func completeFormats(cmd *cobra.Command) {
@@ -42,6 +48,12 @@ func (o *output) check() (report.Format, error) {
 	format, err := report.ParseFormat(o.format)
 	if err != nil {
 		return "", usageError{err}
+	}
+	if o.ladder {
+		if format != report.Table && format != report.Ladder {
+			return "", misused("--ladder and --format %s: want one of them", format)
+		}
+		format = report.Ladder
 	}
 	switch o.color {
 	case "auto", "always", "never":

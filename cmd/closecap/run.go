@@ -46,6 +46,7 @@ user and network namespace: no root needed.`,
 		ValidArgsFunction: completeScenarios,
 	}
 	f.flags(cmd.Flags())
+	f.pictures(cmd.Flags())
 	completeFormats(cmd)
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
 	cmd.Flags().BoolVar(&f.private, "private", false, "use a private network namespace even as root")
@@ -79,7 +80,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	}
 	var failed error
 	for i, s := range scripts {
-		if i > 0 && format == report.Table {
+		if i > 0 && (format == report.Table || format == report.Ladder) {
 			fmt.Fprintln(std.out)
 		}
 		err := f.one(ctx, s, format, std)

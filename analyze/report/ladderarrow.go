@@ -1,0 +1,136 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// ladderGlyphs are the characters that a ladder is drawn with.
+type ladderGlyphs struct {
+	line        map[phase]string
+	call, wait  string
+	begin, back [2]string
+	shaft       string
+	repeated    string // shaft of a retransmission
+	folded      string
+	right, left string
+	lost        string
+}
+
+var (
+	boxGlyphs = ladderGlyphs{
+		line: map[phase]string{notOpen: " ", opening: "│", open: "│", active: "┃", passive: "┃", waiting: "┊", closed: "·"},
+		call: "─", wait: "▌", begin: [2]string{"┌", "┐"}, back: [2]string{"└", "┘"},
+		shaft: "─", repeated: "╌", folded: "═", right: "▶", left: "◀", lost: "✗",
+	}
+	asciiGlyphs = ladderGlyphs{
+		line: map[phase]string{notOpen: " ", opening: "|", open: "|", active: "#", passive: "#", waiting: ":", closed: "."},
+		call: "-", wait: "!", begin: [2]string{"+", "+"}, back: [2]string{"+", "+"},
+		shaft: "-", repeated: "-", folded: "=", right: ">", left: "<", lost: "x",
+	}
+)
+
+func glyphsOf(opt Options) ladderGlyphs {
+	if opt.Box {
+		return boxGlyphs
+	}
+	return asciiGlyphs
+}
+
+// legend says how the lifelines read.
+func (l *ladder) legend() string {
+	g := l.g.line
+	words := g[open] + " open  " + g[active] + " closing  " + g[waiting] + " TIME_WAIT  " + g[closed] + " closed  " +
+		strings.Repeat(l.g.shaft, 3) + l.g.lost + " seems lost"
+	return l.p.opt.paint(dim, strings.Repeat(" ", l.gutter())+words)
+}
+
+// arrowLabel is what stands on the arrow of a row, "" where there is none.
+func (l *ladder) arrowLabel(row *diagramRow, short bool) string {
+	switch row.kind {
+	case segmentKind:
+		s := row.segments[0]
+		words := segmentLabel(s)
+		if short {
+			words = shortSegmentLabel(s)
+		}
+		return strconv.FormatUint(s.Frame, 10) + " " + Safe(words)
+	case foldKind:
+		words, _ := foldWords(row)
+		return words
+	}
+	return ""
+}
+
+// middle draws what stands between the lifelines of a row.
+func (l *ladder) middle(row *diagramRow) ([]string, style) {
+	words := l.p.opt.glyphs(l.arrowLabel(row, false))
+	switch row.kind {
+	case segmentKind, foldKind:
+		if textWidth(words)+5 > l.arrow {
+			words = l.p.opt.glyphs(l.arrowLabel(row, true))
+		}
+		return []string{l.arrowOf(row, words)}, arrowStyle(row)
+	case callRowKind:
+		if row.side == analyze.NoSide {
+			return l.step(row.call), dim
+		}
+	}
+	return nil, plain
+}
+
+func arrowStyle(row *diagramRow) style {
+	s := row.segments[0]
+	switch {
+	case row.kind == foldKind:
+		return dim
+	case s.Lost != "":
+		return bad
+	case s.Flags.Has(event.FIN) && s.Retransmits == 0:
+		return bold
+	}
+	return segmentStyle(s)
+}
+
+// arrowOf draws an arrow that carries words next to its sender. A lost segment's arrow ends
+// midway.
+func (l *ladder) arrowOf(row *diagramRow, words string) string {
+	s := row.segments[0]
+	shaft, head := l.g.shaft, l.g.right
+	fromServer := row.side == analyze.Server
+	if fromServer {
+		head = l.g.left
+	}
+	switch {
+	case row.kind == foldKind:
+		shaft = l.g.folded
+	case s.Retransmits != 0:
+		shaft = l.g.repeated
+	}
+	if textWidth(words) > l.arrow-5 {
+		words = l.p.opt.glyphs(shorten(words, l.arrow-7))
+	}
+	length := l.arrow
+	if s.Lost != "" && row.kind == segmentKind {
+		head, length = l.g.lost, min(l.arrow, max(l.arrow*3/5, textWidth(words)+5))
+	}
+	rest := strings.Repeat(shaft, max(0, length-textWidth(words)-4))
+	gap := strings.Repeat(" ", l.arrow-length)
+	if fromServer {
+		return gap + head + rest + " " + words + " " + shaft
+	}
+	return shaft + " " + words + " " + rest + head + gap
+}
+
+// step centres a line of the script that is no call of either end.
+func (l *ladder) step(c *analyze.Call) []string {
+	parts := wrapText(l.p.opt.glyphs(stepWords(c)), l.arrow-2, 0)
+	for i, part := range parts {
+		left := max(0, (l.arrow-textWidth(part))/2)
+		parts[i] = strings.Repeat(" ", left) + part + strings.Repeat(" ", max(0, l.arrow-textWidth(part)-left))
+	}
+	return parts
+}
