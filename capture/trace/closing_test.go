@@ -136,6 +136,26 @@ func TestExec(t *testing.T) {
 	}
 }
 
+// TestExecThread ends a call without result: an exec by another thread ended the one inside it.
+func TestExecThread(t *testing.T) {
+	r := recordProgram(t, "exec-thread")
+	expect(t, r,
+		"recv(1, 16 bytes) = -1",
+		"close(0, ) = 0",
+		"close(1, ) = 0",
+		"close(2, ) = 0",
+	)
+	recv := only(r.calls, "recv")[0]
+	if recv.End != 0 || !strings.HasPrefix(recv.Note, "did not return") {
+		t.Errorf("recv = %+v, want no end and the reason", recv)
+	}
+	for _, c := range only(r.calls, "close") {
+		if c.Syscall != "execve" || c.TID != c.PID {
+			t.Errorf("close by %s of thread %d in process %d, want execve by the thread that became the first", c.Syscall, c.TID, c.PID)
+		}
+	}
+}
+
 // TestKill has a process die by a signal: every socket is closed by it.
 func TestKill(t *testing.T) {
 	r := recordProgram(t, "kill")

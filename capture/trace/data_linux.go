@@ -41,7 +41,7 @@ func leaveMessage(t *tracer, th *thread, c *call, e event.Call) {
 func leaveMessages(t *tracer, th *thread, c *call, e event.Call) {
 	var all []buffer
 	var total int64
-	if e.Errno == "" {
+	if e.Ret > 0 {
 		e.Note = join(e.Note, fmt.Sprintf("returned %d messages", e.Ret))
 		for i := range min(uint64(e.Ret), vectorLimit) {
 			header := c.args[1] + i*mmsghdrSize

@@ -100,6 +100,10 @@ func (t *tracer) abandon(th *thread, note string) {
 	}
 	e := t.describe(th, c)
 	e.Ret, e.Note = -1, join(e.Note, note)
+	if c.row.family == "send" || c.row.family == "recv" {
+		c.row.leave(t, th, c, e)
+		return
+	}
 	t.deliver(c.sock, e)
 }
 

@@ -75,9 +75,10 @@ func (t *tracer) trace(path string) error {
 	}
 	t.root = pid
 	if err := t.seize(pid); err != nil {
+		err = forbidden(pid, err)
 		unix.Kill(pid, unix.SIGKILL)
 		unix.Wait4(pid, nil, 0, nil)
-		return forbidden(err)
+		return err
 	}
 	for len(t.threads) > 0 {
 		var ws unix.WaitStatus

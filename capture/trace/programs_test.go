@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"closecap/analyze/event"
+	"closecap/capture/kernel"
 	"closecap/capture/trace"
 )
 
@@ -28,6 +29,7 @@ var programs = map[string]func(){
 	"descriptors":  descriptors,
 	"pass":         pass,
 	"exec":         execute,
+	"exec-thread":  executeThread,
 	"nothing":      func() {},
 	"kill":         kill,
 	"close-inside": closeInside,
@@ -106,6 +108,21 @@ func execute() {
 	must1(unix.Write(p.server, []byte("abc")))
 	must(os.Setenv(programEnv, "nothing"))
 	must(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+}
+
+// executeThread makes the exec from a thread that is not the process's first, while that one
+// is inside recv.
+func executeThread() {
+	p := connected()
+	tid := unix.Gettid()
+	go func() {
+		runtime.LockOSThread()
+		awaitSleep(tid)
+		must(os.Setenv(programEnv, "nothing"))
+		must(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+	}()
+	var b [16]byte
+	unix.Read(p.client, b[:])
 }
 
 func kill() {
@@ -229,6 +246,9 @@ func tracer() {
 			}
 		},
 	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, kernel.Hint(err))
+	}
 	must(err)
 }
 

@@ -151,6 +151,20 @@ func TestRunUnprivileged(t *testing.T) {
 	}
 }
 
+// TestRunTraced explains that a program which is traced already cannot be traced again.
+func TestRunTraced(t *testing.T) {
+	read, write := pipe(t)
+	r := record(t, programOptions("tracer", trace.Options{Stdout: write, Stderr: write}))
+	write.Close()
+	got, err := io.ReadAll(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), "one tracer only") || !strings.Contains(string(got), "not permitted") || r.result.ExitStatus != 1 {
+		t.Errorf("the inner tracer says %q, status %d, want why it may not", got, r.result.ExitStatus)
+	}
+}
+
 // TestRunTracerDies leaves nothing behind when the tracer is killed.
 func TestRunTracerDies(t *testing.T) {
 	tracer := exec.Command("/proc/self/exe")

@@ -80,9 +80,14 @@ func (t *tracer) signalAll(sig unix.Signal) {
 	}
 }
 
-// forbidden explains why ptrace was refused.
-func forbidden(err error) error {
+// forbidden explains why ptrace of the launcher was refused.
+func forbidden(pid int, err error) error {
 	err = fmt.Errorf("trace program: ptrace: %w", err)
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if _, rest, ok := strings.Cut(string(status), "\nTracerPid:\t"); ok && !strings.HasPrefix(rest, "0\n") {
+		other, _, _ := strings.Cut(rest, "\n")
+		return kernel.WithHint(err, "process "+other+" already traces it: a program can have one tracer only")
+	}
 	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	switch strings.TrimSpace(string(scope)) {
 	case "2":
