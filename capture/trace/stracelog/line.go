@@ -122,7 +122,7 @@ func (l *line) takeTime(text string) (string, error) {
 		l.time = event.Time(int64(t.Hour()*3600+t.Minute()*60+t.Second())*int64(time.Second) + nanos)
 		return rest, nil
 	}
-	seconds, err := strconv.ParseUint(whole, 10, 33)
+	seconds, err := strconv.ParseUint(whole, 10, 32)
 	if err != nil {
 		return text, errNoTime
 	}

@@ -212,7 +212,7 @@ func (r *reader) resumed(l line) error {
 	case l.timed:
 		h.end = h.start.Add(l.took)
 	default:
-		h.end = l.time
+		h.end = max(l.time, h.start) // the clock may have been set back
 	}
 	r.add(*h)
 	return nil
