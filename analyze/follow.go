@@ -221,7 +221,7 @@ func (fl *flow) newlyAcked(e end, from, to int64) uint64 {
 	if h.dataFrame != 0 && h.datEnd > from && h.datEnd <= to {
 		return h.dataFrame
 	}
-	for i := len(fl.records) - 1; i >= 0; i-- {
+	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
 		q := &fl.records[i]
 		if q.from != e || q.end() == q.seq || q.flags&event.RST != 0 || q.ignored == sameFrame {
 			continue
@@ -323,7 +323,7 @@ func (fl *flow) original(e end, r *record) uint64 {
 	if h.dataFrame != 0 && h.dataSeq == from && h.dataFrame < r.frame {
 		return fl.firstOf(h.dataFrame)
 	}
-	for i := len(fl.records) - 1; i >= 0; i-- {
+	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
 		q := &fl.records[i]
 		if q.from == e && q.repeats == 0 && q.seq < to && q.end() > from && q.ignored != sameFrame &&
 			q.flags&event.RST == 0 && q.frame < r.frame {
@@ -338,7 +338,7 @@ func (fl *flow) original(e end, r *record) uint64 {
 
 // firstOf returns the frame that a listed frame repeats, or itself.
 func (fl *flow) firstOf(frame uint64) uint64 {
-	for i := len(fl.records) - 1; i >= 0; i-- {
+	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
 		if q := &fl.records[i]; q.frame == frame && q.repeats != 0 {
 			return q.repeats
 		}
@@ -365,6 +365,10 @@ func (fl *flow) keep(f *Follower, r *record) {
 // maxRecords bounds what is listed of a connection when not every segment is.
 const maxRecords = 48
 
+// lookBack bounds how many listed segments are searched for the one that another answers or
+// repeats, so that no capture makes the search the cost.
+const lookBack = 4096
+
 // handshakeNow reports whether r is the handshake's last ACK.
 func (fl *flow) handshakeNow(r *record) bool {
 	return fl.handshake && r.from == client && r.seq == 1 && r.ack == 1 && r.length == 0 &&
@@ -373,7 +377,7 @@ func (fl *flow) handshakeNow(r *record) bool {
 
 // find returns the listed record of a frame.
 func (fl *flow) find(frame uint64) *record {
-	for i := len(fl.records) - 1; i >= 0; i-- {
+	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
 		if fl.records[i].frame == frame {
 			return &fl.records[i]
 		}

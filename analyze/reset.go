@@ -189,7 +189,7 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 			return &record{frame: p.synFrame, kind: kSyn}
 		}
 	}
-	for i := len(fl.records) - 1; i >= 0; i-- {
+	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
 		q := &fl.records[i]
 		if q.from == e || q.flags&event.RST != 0 || q.ignored == sameFrame {
 			continue
