@@ -20,7 +20,7 @@ import (
 // which call caused what. The file name is the story; its comment says why it matters.
 //
 // A call is a line "ID START-END ACTOR NAME(ARGS) = RESULT", with words after it that set
-// pid, tid, fd, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; an END of "-" is a call
+// pid, tid, fd, socket, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; an END of "-" is a call
 // that did not return. Actors whose name begins with "server" call on the server's socket,
 // "listener" on the listening one, all others on the client's.
 func TestJoinStories(t *testing.T) {
@@ -139,6 +139,8 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		c.TID = c.PID
 	case key == "tid":
 		fmt.Sscan(value, &c.TID)
+	case key == "socket":
+		fmt.Sscan(value, &c.Socket)
 	case key == "fd":
 		fmt.Sscan(value, &c.FD)
 	case key == "recvq":

@@ -48,6 +48,9 @@ func link(res *Result, calls []event.Call) {
 	slices.SortStableFunc(res.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
 
 	l.assign()
+	for _, c := range l.conns {
+		c.inferHolders()
+	}
 	l.ranges()
 	l.roots()
 	l.returns()
@@ -98,6 +101,23 @@ func (l *linker) assign() {
 			lc.calls = append(lc.calls, c)
 		} else if c.Local.IsValid() {
 			l.listens = append(l.listens, c)
+		}
+	}
+}
+
+// inferHolders finds, where the recorder could not say who else holds a socket, a holder by
+// what it did later: a call through another descriptor proves that it was open.
+func (lc *linked) inferHolders() {
+	for i, c := range lc.calls {
+		if kindOf(c) != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
+			continue
+		}
+		for _, k := range lc.calls[i+1:] {
+			other := holderKey{k.PID, k.FD} != holderKey{c.PID, c.FD}
+			if k.Side == c.Side && other && k.Errno != "EBADF" && k.Start >= c.End {
+				c.Holders = []event.Holder{{PID: k.PID, FD: k.FD, Actor: k.Actor}}
+				break
+			}
 		}
 	}
 }

@@ -2,7 +2,10 @@ package analyze
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"closecap/analyze/event"
 )
 
 // explain says of each call why it put nothing on the wire, or why it returned what no
@@ -70,13 +73,21 @@ func whyAlone(c *Call) string {
 func stillHeld(c *Call) string {
 	var who []string
 	for _, h := range c.Holders {
-		name := ""
-		if h.Actor != "" {
-			name = h.Actor + ", "
-		}
-		who = append(who, fmt.Sprintf("%spid %d still holds this socket as fd %d", name, h.PID, h.FD))
+		who = append(who, fmt.Sprintf("%s still holds this socket as fd %d", holderName(h), h.FD))
 	}
 	return "no FIN: " + strings.Join(who, "; ")
+}
+
+// holderName names a process; the actor's name often holds the pid already.
+func holderName(h event.Holder) string {
+	pid := strconv.Itoa(h.PID)
+	if strings.Contains(h.Actor, pid) {
+		return h.Actor
+	}
+	if h.Actor == "" {
+		return "pid " + pid
+	}
+	return h.Actor + ", pid " + pid
 }
 
 func (lc *linked) whyClose(c *Call) string {

@@ -33,6 +33,9 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 
 	var rec *event.Recording
 	var errs []error
+	if len(a.flags.calls) > 0 {
+		rec = &event.Recording{}
+	}
 	first := true
 	for b, err := range r.Batches(ctx, decode.New()) {
 		if err != nil {
@@ -62,6 +65,9 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 
 	var res *analyze.Result
 	if rec != nil {
+		if err := a.addCalls(rec, r); err != nil {
+			return errors.Join(readErr, err), nil
+		}
 		res = analyze.Join(rec, a.follow())
 		res.Capture.Packets = a.counts.Packets
 		for _, c := range res.Connections {

@@ -21,6 +21,7 @@ import (
 type analyzeFlags struct {
 	output
 	sample         string
+	calls          []string
 	filter         string
 	host           string
 	ending         string
@@ -40,8 +41,9 @@ func newAnalyze(std streams) *cobra.Command {
 		Short: "How each connection of a capture ended, and why",
 		Long: `Read saved captures (pcap or pcapng, plain, gzip or zstd, "-" for standard input) and say
 of each TCP connection how it ended, who ended it and why. Several files are read as one
-timeline. A recording that closecap saved gives the table that the run gave.`,
-		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --sample shutdown-wr",
+timeline. A recording that closecap saved gives the table that the run gave; with --calls
+any capture does, when strace ran beside it.`,
+		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --sample shutdown-wr",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
 		},
@@ -51,6 +53,7 @@ timeline. A recording that closecap saved gives the table that the run gave.`,
 	completeFormats(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.sample, "sample", "", "analyze a recording that closecap carries, named like its scenario")
+	fl.StringSliceVar(&f.calls, "calls", nil, "link with the calls in these logs of strace -f -ttt -T -yy, taken on the same machine")
 	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
 	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"closecap/analyze/event"
+	"closecap/analyze/report"
+	"closecap/capture/pcapfile"
+	"closecap/capture/trace/stracelog"
+)
+
+// addCalls reads the logs of --calls into rec, and leaves of the capture what is about their
+// sockets. Without the flag it does nothing.
+func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
+	if len(a.flags.calls) == 0 {
+		return nil
+	}
+	log, err := stracelog.ReadFiles(a.flags.calls, stracelog.Options{Near: a.counts.First})
+	if err != nil {
+		return err
+	}
+	rec.Calls = log.Calls
+	for i := range rec.Calls {
+		rec.Calls[i].ID = i + 1
+	}
+	rec.Run.Tool = "closecap " + version
+	rec.Run.Source = a.source
+	rec.Run.LinkType = linkTypes(r)
+	rec.Run.Dropped = r.Dropped()
+	rec.Run.Warnings = append(rec.Run.Warnings, log.Warnings...)
+	if log.Unparsed > 0 {
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d of %d lines of the log could not be read", log.Unparsed, log.Lines))
+		for _, u := range log.Examples {
+			rec.Run.Warnings = append(rec.Run.Warnings, report.Safe(fmt.Sprintf("%s: %s: %s", u.At, u.Why, u.Text)))
+		}
+	}
+
+	before := len(rec.Segments)
+	own := sockets(rec.Calls)
+	if len(own) == 0 {
+		rec.Run.Warnings = append(rec.Run.Warnings, "the log names no TCP socket's address (strace -yy prints them)")
+		return nil
+	}
+	rec.Segments = slices.DeleteFunc(rec.Segments, func(s event.Segment) bool { return !own.has(&s) })
+	if others := before - len(rec.Segments); others > 0 {
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d segments of other programs are left out", others))
+	}
+	return nil
+}
