@@ -116,8 +116,13 @@ func (ev *evidence) others() Answer {
 	})
 }
 
+// timeWait goes by the quiet run, or by the scenario where only that came to an end.
 func (ev *evidence) timeWait() Answer {
-	return ev.ask("quiet", func(a *after) Answer {
+	run := "quiet"
+	if base := ev.runs[ScenarioRun]; base.ended() && !ev.runs[run].ended() {
+		run = ScenarioRun
+	}
+	return ev.ask(run, func(a *after) Answer {
 		if a.conn == nil {
 			return notMeasured()
 		}
@@ -134,12 +139,17 @@ func (ev *evidence) timeWait() Answer {
 		case len(holders) == 0 && a.conn.Ending == WasReset:
 			return measured("nobody", "nobody: RST", end)
 		case len(holders) == 0:
-			return measured("nobody", "nobody: "+string(a.conn.Ending), end)
+			return measured("nobody", "nobody when the run ended: "+string(a.conn.Ending), end)
 		case holders[0] == string(a.closing.Side):
 			return measured(holders[0], "this end ("+holders[0]+")"+a.laterClose(), end)
 		}
 		return measured(holders[0], "the peer ("+holders[0]+")"+a.laterClose(), end)
 	})
+}
+
+// ended reports whether both directions of the connection came to their end.
+func (a *after) ended() bool {
+	return a != nil && a.conn != nil && (a.conn.Ending == Graceful || a.conn.Ending == WasReset)
 }
 
 // laterClose says that the FIN was not the closing call's.

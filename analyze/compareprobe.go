@@ -97,15 +97,20 @@ func actorOf(word string) string {
 }
 
 // ClosingCall returns the first call of a run that closed, shut down or abandoned an end of a
-// connection, the one that a comparison asks about; nil when there is none.
+// connection, the one that a comparison asks about; nil when there is none. Of calls that a
+// script makes at the same time it is the client's.
 func ClosingCall(res *Result) *Call {
+	var found *Call
 	for _, c := range res.Calls {
 		closes := kindOf(c) == closeCall || kindOf(c) == shutdownCall || isDisconnect(c)
-		if closes && c.Errno == "" && (c.Connection != 0 || len(c.Caused) > 0) {
-			return c
+		if !closes || c.Errno != "" || c.Connection == 0 && len(c.Caused) == 0 {
+			continue
+		}
+		if found == nil || found.At != "" && c.At == found.At && c.Side == Client && found.Side == Server {
+			found = c
 		}
 	}
-	return nil
+	return found
 }
 
 // Opening returns the call that gave side of the connection its descriptor, nil when none

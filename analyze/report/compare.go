@@ -194,8 +194,8 @@ func (p *printer) comparisonFooter(c *analyze.Comparison, runs bool) error {
 			}
 		}
 	}
-	lines := []line{{}, {text: `"This end" made the call in question. In brackets: the calls and frames that an answer ` +
-		`comes from, #N in the scenario as it is written, run#N in one that goes on differently after the call:`, style: dim, hang: 2}}
+	lines := []line{{}, {text: `"This end" made the call in question. #N are the calls and frames that an answer comes ` +
+		`from, in the scenario as it is written; name#N in a run of it that goes on differently after the call:`, style: dim, hang: 2}}
 	for _, name := range order {
 		lines = append(lines, line{text: "  " + Safe(name) + ": " + Safe(about[name]), style: dim, hang: 4})
 	}

@@ -10,6 +10,9 @@ import (
 	"closecap/analyze/explain"
 )
 
+// indentOf counts the spaces before s.
+func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
+
 // Shown is evidence with the calls that a run of its scenario gave.
 type Shown struct {
 	explain.Evidence
@@ -28,7 +31,7 @@ func WriteTopic(w io.Writer, t *explain.Topic, shown []Shown, opt Options) error
 		return err
 	}
 	for _, s := range t.Text {
-		if err := p.print(line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak)}); err != nil {
+		if err := p.print(line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2}); err != nil {
 			return err
 		}
 	}
@@ -79,7 +82,7 @@ func (p *printer) evidence(s Shown) error {
 		call := callLine(c)
 		call.text += " = " + resultLine(c).text
 		number := fmt.Sprintf("%*s ", evidenceNumber-1, fmt.Sprintf("#%d", c.ID))
-		if err := p.pair(number, cell{call}, effect(s, c), evidenceCall); err != nil {
+		if err := p.pair(number, cell{call}, effect(s, c), min(evidenceCall, p.opt.Width/2-evidenceNumber)); err != nil {
 			return err
 		}
 	}
@@ -148,7 +151,7 @@ func WriteReference(w io.Writer, words []Word, opt Options) error {
 			}
 		}
 		usage := line{text: word.Usage, hang: 2}
-		width := referenceUsage
+		width := min(referenceUsage, p.opt.Width/2)
 		if word.About == "" {
 			width = p.opt.Width - 4
 		}

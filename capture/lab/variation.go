@@ -2,22 +2,26 @@ package lab
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// Target returns the words with which the line at that place addresses its socket: an actor,
-// or ACTOR:SOCKET. It is "" where the line makes no call. at is as in event.Call.At.
-func (s *Script) Target(at string) string {
-	i := slices.IndexFunc(s.steps, func(st step) bool { return st.at == at })
-	if i < 0 || s.steps[i].actor == "" {
-		return ""
+// Target returns the words with which the line at that place addresses the actor's socket: the
+// actor, or ACTOR:SOCKET. It is "" where the line makes no call of that actor. at is as in
+// event.Call.At.
+func (s *Script) Target(at, actor string) string {
+	for i := range s.steps {
+		st := &s.steps[i]
+		for _, one := range append([]*step{st}, st.with...) {
+			if one.at != at || one.actor != actor {
+				continue
+			}
+			if one.socket == "" || one.socket == listenerName {
+				return one.actor
+			}
+			return one.actor + ":" + one.socket
+		}
 	}
-	st := s.steps[i]
-	if st.socket == "" || st.socket == listenerName {
-		return st.actor
-	}
-	return st.actor + ":" + st.socket
+	return ""
 }
 
 // Variation returns the script up to the line at that place, with the lines of before right
@@ -25,15 +29,15 @@ func (s *Script) Target(at string) string {
 // a variation is made to ask, not to assert.
 func (s *Script) Variation(name, at string, before, after []string) (*Script, error) {
 	var lines []string
-	found, last := false, ""
+	found := false
 	for _, st := range s.steps {
 		if found = st.at == at; found {
 			lines = append(lines, before...)
 		}
-		if st.directive != "expect" && st.at != last { // a line for several actors is several steps
+		if st.directive != "expect" {
 			lines = append(lines, st.text)
 		}
-		if last = st.at; found {
+		if found {
 			break
 		}
 	}

@@ -76,10 +76,11 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 		return err
 	}
 	var c *analyze.Comparison
-	if kernel.InPrivate() {
-		c, err = f.here(ctx, scripts)
-	} else {
+	if !kernel.InPrivate() {
 		c, err = f.apart(args, std)
+	}
+	if kernel.InPrivate() || hereInstead(err) {
+		c, err = f.here(ctx, scripts)
 	}
 	if err != nil {
 		return err
@@ -116,6 +117,13 @@ func (f *compareFlags) apart(args []string, std streams) (*analyze.Comparison, e
 	return parts[0], nil
 }
 
+// hereInstead reports whether a private namespace was refused where capturing is allowed
+// without one, as to root in most containers.
+func hereInstead(err error) bool {
+	var exit exitError
+	return err != nil && !errors.As(err, &exit) && kernel.HasNetRaw()
+}
+
 // elsewhere lets this program compare one scenario in a private namespace.
 func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, error) {
 	var out bytes.Buffer
@@ -137,7 +145,7 @@ func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, 
 	return c, nil
 }
 
-// here compares the scenarios in this namespace, one after the other.
+// here compares the scenarios in the namespace that this process is in, one after the other.
 func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*analyze.Comparison, error) {
 	if err := kernel.RaiseLoopback(); err != nil {
 		return nil, err
@@ -182,12 +190,12 @@ func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Ca
 
 // endsOf finds the words by which the script calls the ends of the connection in question.
 func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.Ends {
-	e := analyze.Ends{This: s.Target(closing.At), Gone: closing.Name == "exit" || closing.Name == "kill"}
+	e := analyze.Ends{This: s.Target(closing.At, closing.Actor), Gone: closing.Name == "exit" || closing.Name == "kill"}
 	if open := analyze.Opening(res, closing.Connection, closing.Side.Other()); open != nil {
-		e.Peer = s.Target(open.At)
+		e.Peer = s.Target(open.At, open.Actor)
 	}
 	if open := analyze.Opening(res, closing.Connection, closing.Side); open != nil && e.Gone {
-		e.This = s.Target(open.At)
+		e.This = s.Target(open.At, open.Actor)
 	}
 	_, socket, named := strings.Cut(e.This, ":")
 	for _, h := range closing.Holders {
@@ -205,7 +213,7 @@ func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.E
 // one runs a script. A run that did not come to its end still says what it saw.
 func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about string) (analyze.Run, error) {
 	r := analyze.Run{Name: name, About: about, Script: string(s.Source)}
-	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: true})
+	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
 	if rec == nil || len(rec.Calls) == 0 {
 		return r, errors.Join(err, ctx.Err())
 	}

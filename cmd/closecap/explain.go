@@ -84,10 +84,12 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 	}
 	if f.run && len(topic.Evidence) > 0 && !kernel.InPrivate() {
 		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
-		if err != nil {
+		if err == nil {
+			return exitOrNil(code)
+		}
+		if !hereInstead(err) {
 			return err
 		}
-		return exitOrNil(code)
 	}
 	shown, err := f.evidence(ctx, topic)
 	if err != nil {
