@@ -23,6 +23,7 @@ func size(n uint64) string {
 type label struct {
 	text  string
 	style style
+	state string // where it names a state
 }
 
 const shownCall = 60 // characters of a call that a picture shows
@@ -117,29 +118,29 @@ func (d *diagram) sideLabels(row *diagramRow) (labels [2][]label) {
 	case foldKind:
 		for _, side := range bothSides {
 			for _, words := range foldedCalls(row, side) {
-				labels[lifeline(side)] = append(labels[lifeline(side)], label{words, dim})
+				labels[lifeline(side)] = append(labels[lifeline(side)], label{text: words, style: dim})
 			}
 		}
 	case segmentKind:
 		s := row.segments[0]
 		if words := senderWord(s); words != "" {
-			labels[at] = append(labels[at], label{words, warn})
+			labels[at] = append(labels[at], label{text: words, style: warn})
 		}
 		for _, words := range d.receiverWords(s) {
-			labels[1-at] = append(labels[1-at], label{words, bad})
+			labels[1-at] = append(labels[1-at], label{text: words, style: bad})
 		}
 		if words := d.unreadWords(s); words != "" {
-			labels[at] = append(labels[at], label{words, bad})
+			labels[at] = append(labels[at], label{text: words, style: bad})
 		}
 		if d.first == s {
-			labels[at] = append(labels[at], label{d.firstWords(), bold})
+			labels[at] = append(labels[at], label{text: d.firstWords(), style: bold})
 		}
 	case timeWaitKind:
-		labels[at] = append(labels[at], label{timeWaitWords(row.wait), dim})
+		labels[at] = append(labels[at], label{text: timeWaitWords(row.wait), style: dim})
 	}
 	for column := range labels {
 		for _, e := range row.entered[column] {
-			labels[column] = append(labels[column], label{stateWords(e), stateStyle(e.name)})
+			labels[column] = append(labels[column], label{stateWords(e), stateStyle(e.name), e.name})
 		}
 	}
 	return labels

@@ -135,10 +135,10 @@ func (l *ladder) end(side analyze.Side) string {
 func (l *ladder) write() error {
 	for _, side := range bothSides {
 		if textWidth(l.end(side)) > l.beside[lifeline(side)] {
-			return l.writeRows([2][]label{{{"client", bold}}, {{"server", bold}}})
+			return l.writeRows([2][]label{{{text: "client", style: bold}}, {{text: "server", style: bold}}})
 		}
 	}
-	return l.writeRows([2][]label{{{l.end(analyze.Client), bold}}, {{l.end(analyze.Server), bold}}})
+	return l.writeRows([2][]label{{{text: l.end(analyze.Client), style: bold}}, {{text: l.end(analyze.Server), style: bold}}})
 }
 
 func (l *ladder) writeRows(heads [2][]label) error {
@@ -184,7 +184,7 @@ func (l *ladder) lines(row *diagramRow, at string, labels [2][]label, middle []s
 	for column, list := range labels {
 		for _, b := range list {
 			for _, part := range wrapText(l.p.opt.glyphs(b.text), l.beside[column], 2*column) {
-				columns[column] = append(columns[column], label{strings.ReplaceAll(part, noBreak, " "), b.style})
+				columns[column] = append(columns[column], label{text: plainSpaces(part), style: b.style})
 			}
 		}
 		height = max(height, len(columns[column]))

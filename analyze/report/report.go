@@ -25,10 +25,15 @@ const (
 	CSV      Format = "csv"    // one connection a line, under a heading
 	Markdown Format = "markdown"
 	Ladder   Format = "ladder" // a sequence diagram for a terminal
+	SVG      Format = "svg"    // the same as a picture
+	Mermaid  Format = "mermaid"
 )
 
+// draws reports whether f draws each connection, which is for few of them.
+func (f Format) draws() bool { return f == Ladder || f == SVG || f == Mermaid }
+
 // Formats lists the formats in the order of a help text.
-func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown, Ladder} }
+func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown, Ladder, SVG, Mermaid} }
 
 // ParseFormat reads a format's name. The error names the nearest one.
 func ParseFormat(name string) (Format, error) {

@@ -54,7 +54,7 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 		return s.put(s.buf)
 	}
 	s.summary.Add(c)
-	if s.format == Ladder {
+	if s.format.draws() {
 		if s.n <= keptConnections {
 			s.kept = append(s.kept, c)
 		}
@@ -113,6 +113,10 @@ func (s *Stream) finish(r *analyze.Result) error {
 		return nil
 	case s.format == JSON:
 		return writeDocument(s.w, &view)
+	case s.format == SVG:
+		return writeSVG(s.w, &view)
+	case s.format == Mermaid:
+		return writeMermaid(s.w, &view)
 	case s.format == Ladder:
 		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(&view)
 	case len(r.Calls) > 0 && s.n <= keptConnections && !s.opt.Summary:

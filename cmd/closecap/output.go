@@ -24,7 +24,7 @@ type output struct {
 
 // flags adds the flags that every showing command has.
 func (o *output) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.format, "format", "table", "table, ladder, json, ndjson, csv or markdown")
+	f.StringVar(&o.format, "format", "table", "table, ladder, svg, mermaid, json, ndjson, csv or markdown")
 	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }

@@ -1,0 +1,287 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html"
+	"io"
+	"strconv"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+//go:embed assets/diagram.css
+var diagramCSS string
+
+// The measures of a drawn diagram, in pixels.
+const (
+	svgWidth   = 1000
+	svgLine    = 16 // height of a line of text
+	svgPad     = 10 // between rows
+	svgHead    = 34 // above the first row
+	svgTime    = 92 // where times end
+	svgClient  = 340
+	svgServer  = 660
+	svgLabel   = 31 // characters of a label's line
+	svgVerdict = 132
+)
+
+// svgRow is where a row of the diagram stands.
+type svgRow struct {
+	*diagramRow
+	even, scaled int // top, with even spacing and with time to scale
+	height       int
+	labels       [2][]label // wrapped
+}
+
+// drawing is a diagram with its measures.
+type drawing struct {
+	*diagram
+	b            strings.Builder
+	rows         []svgRow
+	even, scaled int // heights
+}
+
+// writeSVG writes a picture of every connection of r, one below the other, that stands alone.
+func writeSVG(w io.Writer, r *analyze.Result) error {
+	var body strings.Builder
+	height := 0
+	for _, c := range r.Connections {
+		title := svgTitle(r, c)
+		fmt.Fprintf(&body, `<text class="title" x="12" y="%d">%s</text>`+"\n", height+24, escape(title))
+		height += 36
+		d := newDrawing(newDiagram(r, c))
+		fmt.Fprintf(&body, `<g transform="translate(0 %d)">`+"\n", height)
+		body.WriteString(d.draw())
+		body.WriteString("</g>\n")
+		height += d.even + 8
+		for i, l := range wrapText(strings.SplitN(Verdict(r, c), "\n", 2)[0], svgVerdict, 2) {
+			fmt.Fprintf(&body, `<text class="verdict" x="12" y="%d">%s</text>`+"\n", height+14+18*i, escape(plainSpaces(l)))
+		}
+		height += 18*len(wrapText(strings.SplitN(Verdict(r, c), "\n", 2)[0], svgVerdict, 2)) + 14
+	}
+	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">
+<title>%s</title>
+<style>%s</style>
+<rect class="paper" width="%[1]d" height="%[2]d"/>
+%[5]s</svg>
+`, svgWidth, max(height, 40), escape(documentTitle(r)), diagramCSS, body.String())
+	if err != nil {
+		return fmt.Errorf("write svg: %w", err)
+	}
+	return nil
+}
+
+func svgTitle(r *analyze.Result, c *analyze.Connection) string {
+	if len(r.Connections) > 1 {
+		return fmt.Sprintf("%s · conn %d · %s", documentTitle(r), c.ID, ends(c))
+	}
+	return documentTitle(r) + " · " + ends(c)
+}
+
+// documentTitle names a result in a few words.
+func documentTitle(r *analyze.Result) string {
+	if r.Scenario != "" {
+		return Safe(r.Scenario)
+	}
+	return Safe(r.Capture.Source)
+}
+
+func escape(s string) string { return html.EscapeString(s) }
+
+func plainSpaces(s string) string { return strings.ReplaceAll(s, noBreak, " ") }
+
+// newDrawing measures d.
+func newDrawing(d *diagram) *drawing {
+	p := &drawing{diagram: d, even: svgHead, scaled: svgHead}
+	span := d.span()
+	for i := range d.rows {
+		row := svgRow{diagramRow: &d.rows[i], even: p.even, height: svgLine + svgPad}
+		for column, labels := range d.sideLabels(row.diagramRow) {
+			for _, l := range labels {
+				for _, part := range wrapText(l.text, svgLabel, 2*column) {
+					row.labels[column] = append(row.labels[column], label{plainSpaces(part), l.style, l.state})
+				}
+			}
+			row.height = max(row.height, len(row.labels[column])*svgLine+svgPad)
+		}
+		p.rows = append(p.rows, row)
+		p.even += row.height
+	}
+	for i := range p.rows {
+		p.rows[i].scaled = p.scaled
+		gap := p.rows[i].height
+		if i+1 < len(p.rows) && p.rows[i+1].kind != timeWaitKind && span > 0 {
+			share := float64(p.rows[i+1].time-p.rows[i].time) / float64(span)
+			gap = max(gap, int(share*float64(2*p.even)))
+		}
+		p.scaled += gap
+	}
+	p.even += svgPad
+	p.scaled += svgPad
+	return p
+}
+
+// span is the time from the first row to the last that is no end of TIME_WAIT.
+func (d *diagram) span() event.Time {
+	var last event.Time
+	for i := range d.rows {
+		if d.rows[i].kind != timeWaitKind {
+			last = d.rows[i].time
+		}
+	}
+	if len(d.rows) == 0 {
+		return 0
+	}
+	return last - d.rows[0].time
+}
+
+// draw writes what stands inside the svg element.
+func (p *drawing) draw() string {
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">client %s</text>`, svgClient+3, p.conn.Client)
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">server %s</text>`, svgServer-3, p.conn.Server)
+	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", svgTime)
+	for _, side := range bothSides {
+		p.lifeline(side)
+	}
+	p.waits()
+	for i := range p.rows {
+		p.row(&p.rows[i])
+	}
+	return p.b.String()
+}
+
+func lifelineX(side analyze.Side) int {
+	if side == analyze.Server {
+		return svgServer
+	}
+	return svgClient
+}
+
+// lifeline draws the states of one end as coloured pieces.
+func (p *drawing) lifeline(side analyze.Side) {
+	column, x := lifeline(side), lifelineX(side)
+	for i := 0; i < len(p.rows); {
+		state := p.rows[i].after[column]
+		j := i
+		for j < len(p.rows) && p.rows[j].after[column] == state {
+			j++
+		}
+		from, to := p.rows[i].even, p.even
+		if j < len(p.rows) {
+			to = p.rows[j].even
+		}
+		fmt.Fprintf(&p.b, `<rect class="life %s" data-side="%s" data-state="%s" data-first="%d" data-last="%d" x="%d" y="%d" width="6" height="%d"/>`+"\n",
+			phaseOf(state), side, escape(Safe(state)), i, j, x-3, from+svgLine/2, max(0, to-from))
+		i = j
+	}
+}
+
+// waits draws a bar along the lifeline for every call that waits.
+func (p *drawing) waits() {
+	for i := range p.rows {
+		if p.rows[i].part != callBegins {
+			continue
+		}
+		j := len(p.rows)
+		for k := i + 1; k < len(p.rows); k++ {
+			if p.rows[k].part == callReturns && p.rows[k].call == p.rows[i].call {
+				j = k
+			}
+		}
+		to := p.even
+		if j < len(p.rows) {
+			to = p.rows[j].even
+		}
+		x := lifelineX(p.rows[i].side) - 11
+		if p.rows[i].side == analyze.Server {
+			x += 18
+		}
+		fmt.Fprintf(&p.b, `<rect class="wait" data-call="%d" data-first="%d" data-last="%d" x="%d" y="%d" width="4" height="%d"/>`+"\n",
+			p.rows[i].call.ID, i, j, x, p.rows[i].even+svgLine/2, to-p.rows[i].even)
+	}
+}
+
+// row draws a row at its place; its data attributes say what it is.
+func (p *drawing) row(row *svgRow) {
+	fmt.Fprintf(&p.b, `<g class="row %s" transform="translate(0 %d)" data-even="%[2]d" data-scaled="%d"%s role="img" aria-label="%s">`,
+		p.rowClass(row), row.even, row.scaled, p.rowData(row), escape(p.spoken(row)))
+	fmt.Fprintf(&p.b, `<rect class="hit" x="0" y="-3" width="%d" height="%d"/>`, svgWidth, row.height)
+	if row.kind != timeWaitKind {
+		p.text("time", svgTime, 0, "end", milliseconds(row.time, p.base))
+	}
+	p.text("number", 12, 0, "start", callNumber(row.diagramRow))
+	switch row.kind {
+	case segmentKind, foldKind:
+		p.arrow(row)
+	case callRowKind:
+		p.callMark(row)
+	}
+	for column, labels := range row.labels {
+		anchor, x := "end", svgClient-22
+		if column == 1 {
+			anchor, x = "start", svgServer+22
+		}
+		for i, l := range labels {
+			p.text("label "+labelClass(l), x, i, anchor, strings.TrimSpace(l.text))
+		}
+	}
+	p.b.WriteString("</g>\n")
+}
+
+func (p *drawing) text(class string, x, line int, anchor, s string) {
+	if s == "" {
+		return
+	}
+	fmt.Fprintf(&p.b, `<text class="%s" x="%d" y="%d" text-anchor="%s">%s</text>`, class, x, 12+line*svgLine, anchor, escape(s))
+}
+
+func labelClass(l label) string {
+	if l.state != "" {
+		return "state " + string(phaseOf(l.state))
+	}
+	return [...]string{plain: "plain", dim: "dim", bold: "bold", good: "good", bad: "bad", warn: "warn"}[l.style]
+}
+
+func (p *drawing) callMark(row *svgRow) {
+	switch row.side {
+	case analyze.NoSide:
+		for i, l := range wrapText(stepWords(row.call), 40, 0) {
+			p.text("step", (svgClient+svgServer)/2, i, "middle", plainSpaces(l))
+		}
+	case analyze.Client:
+		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, svgClient-18)
+	default:
+		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, svgServer+4)
+	}
+}
+
+// arrow draws a segment from its sender's lifeline; a lost one ends midway.
+func (p *drawing) arrow(row *svgRow) {
+	s := row.segments[0]
+	from, to, way := svgClient+3, svgServer-3, 1
+	if row.side == analyze.Server {
+		from, to, way = svgServer-3, svgClient+3, -1
+	}
+	words := p.arrowText(row.diagramRow)
+	middle := (from + to) / 2
+	if row.kind == segmentKind && s.Lost != "" {
+		to = from + (to-from)*3/5
+		middle = (from + to) / 2
+		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="cross" d="M%d 15l10 10m0 -10l-10 10"/>`, from, to, to-5)
+	} else {
+		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="tip" d="M%d 20l%d -5v10z"/>`, from, to-way*8, to, -way*10)
+	}
+	p.text("words", middle, 0, "middle", shorten(words, 44))
+}
+
+// arrowText says what a row's arrow carries.
+func (d *diagram) arrowText(row *diagramRow) string {
+	if row.kind == foldKind {
+		words, _ := foldWords(row)
+		return words
+	}
+	return strconv.FormatUint(row.number, 10) + " " + Safe(segmentLabel(row.segments[0]))
+}
