@@ -90,7 +90,7 @@ var questionTable = []question{
 // Candidate is a scenario to compare, with its runs; the first is the scenario itself.
 type Candidate struct {
 	Subject
-	Use []string // the script's advice
+	Advice string // the script's own, when to use its way
 }
 
 // Compare answers the questions for each candidate out of its runs.
@@ -130,17 +130,10 @@ func (c *Comparison) add(cand Candidate) {
 }
 
 func adviceOf(cand Candidate) Answer {
-	a := Answer{Scenario: cand.Name, Basis: NotMeasured, Text: "the script gives no advice"}
-	if len(cand.Use) > 0 {
-		a.Basis, a.Text = Advice, ""
-		for i, s := range cand.Use {
-			if i > 0 {
-				a.Text += " "
-			}
-			a.Text += s
-		}
+	if cand.Advice == "" {
+		return Answer{Scenario: cand.Name, Basis: NotMeasured, Text: "the script gives no advice"}
 	}
-	return a
+	return Answer{Scenario: cand.Name, Basis: Advice, Text: cand.Advice}
 }
 
 // Append adds the scenarios of d, which were asked the same questions.

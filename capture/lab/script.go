@@ -13,6 +13,7 @@ type Script struct {
 	Title    string   // the first line of its comment, without the name
 	About    string   // the rest of its comment: what it shows and why that matters
 	Remember []string // what to take away
+	Use      string   // when to end a connection like this, "" where the script does not say
 	Explains string   // topic of `closecap explain`, "" without one
 
 	// NeedsPrivate says that it uses sysctl or drop, which work in the private namespace only.
@@ -64,8 +65,8 @@ func (e ScriptError) Error() string {
 // Unwrap returns the single errors.
 func (e ScriptError) Unwrap() []error { return e }
 
-// readHeader takes the leading comment apart: "# name: title", paragraphs, "# Remember: …"
-// and "# Explains: topic" lines. A paragraph goes on until a bare "#".
+// readHeader takes the leading comment apart: "# name: title", paragraphs, "# Remember: …",
+// "# Use: …" and "# Explains: topic" lines. A paragraph goes on until a bare "#".
 func (s *Script) readHeader(lines []string) {
 	var paragraphs [][]string
 	fresh := true
@@ -87,7 +88,7 @@ func (s *Script) readHeader(lines []string) {
 			fresh = true
 			continue
 		}
-		if fresh || strings.HasPrefix(text, "Remember: ") || strings.HasPrefix(text, "Explains: ") {
+		if fresh || hasHead(text) {
 			paragraphs = append(paragraphs, nil)
 			fresh = false
 		}
@@ -99,6 +100,8 @@ func (s *Script) readHeader(lines []string) {
 		text := strings.Join(p, " ")
 		if r, ok := strings.CutPrefix(text, "Remember: "); ok {
 			s.Remember = append(s.Remember, r)
+		} else if use, ok := strings.CutPrefix(text, "Use: "); ok {
+			s.Use = use
 		} else if topic, ok := strings.CutPrefix(text, "Explains: "); ok {
 			s.Explains = topic
 		} else {
@@ -106,6 +109,11 @@ func (s *Script) readHeader(lines []string) {
 		}
 	}
 	s.About = strings.Join(about, "\n\n")
+}
+
+// hasHead reports whether the text begins what is more than a paragraph.
+func hasHead(text string) bool {
+	return strings.HasPrefix(text, "Remember: ") || strings.HasPrefix(text, "Use: ") || strings.HasPrefix(text, "Explains: ")
 }
 
 type parser struct {

@@ -163,7 +163,7 @@ func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*analyz
 
 // candidate runs the scenario and its variations.
 func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Candidate, error) {
-	c := analyze.Candidate{Subject: analyze.Subject{Name: s.Name, Title: s.Title}, Use: s.Remember}
+	c := analyze.Candidate{Subject: analyze.Subject{Name: s.Name, Title: s.Title}, Advice: adviceOf(s)}
 	base, err := f.one(ctx, s, analyze.ScenarioRun, "the scenario as it is written")
 	c.Runs = append(c.Runs, base)
 	if err != nil {
@@ -186,6 +186,14 @@ func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Ca
 		}
 	}
 	return c, nil
+}
+
+// adviceOf is when to use the scenario's way, or else what it wants remembered.
+func adviceOf(s *lab.Script) string {
+	if s.Use != "" {
+		return s.Use
+	}
+	return strings.Join(s.Remember, " ")
 }
 
 // endsOf finds the words by which the script calls the ends of the connection in question.
