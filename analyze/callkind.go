@@ -1,6 +1,11 @@
 package analyze
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"closecap/analyze/event"
+)
 
 // callKind is what a call means to a stream.
 type callKind uint8
@@ -39,16 +44,19 @@ func isListening(c *Call) bool {
 func succeeded(c *Call) bool { return c.Errno == "" && c.End != 0 }
 
 // endsWriting reports whether the call ends its side's stream: a shutdown of the write
-// side, or a close that left no other holder.
+// side, or a close that left no other descriptor. A call in progress may still hold the socket.
 func endsWriting(c *Call) bool {
 	switch kindOf(c) {
 	case shutdownCall:
 		return c.Errno == "" && !shutsOnlyReading(c)
 	case closeCall:
-		return c.Errno == "" && len(c.Holders) == 0
+		return c.Errno == "" && !slices.ContainsFunc(c.Holders, isDescriptor)
 	}
 	return false
 }
+
+// isDescriptor reports whether the holder is more than a thread inside a call.
+func isDescriptor(h event.Holder) bool { return h.FD >= 0 }
 
 func shutsOnlyReading(c *Call) bool {
 	return kindOf(c) == shutdownCall && !strings.Contains(c.Args, "WR")

@@ -7,21 +7,25 @@ import (
 	"closecap/analyze/event"
 )
 
-// states hands each call the kernel's view right after it, and warns where the states
-// inferred from the wire say otherwise.
+// states hands each call the kernel's view right after it. Where the states inferred from the
+// wire say otherwise, it believes the kernel if that is a change which no segment shows, and
+// warns if not.
 func (l *linker) states(lc *linked) {
 	for _, c := range l.res.Calls {
+		if c.Connection != 0 && c.Connection != lc.ID {
+			continue
+		}
 		for i := range c.Samples {
 			s := &c.Samples[i]
 			side := sampleSide(lc, s)
-			if side == NoSide || c.Connection != 0 && c.Connection != lc.ID || !lc.covers(s.Time) {
+			if side == NoSide || !l.covers(lc, s.Time) {
 				continue
 			}
 			if c.States == nil {
 				c.States = map[Side]string{}
 			}
 			c.States[side] = s.State.String()
-			if got := lc.stateAt(side, s.Time); got != s.State {
+			if got := lc.stateAt(side, s.Time); got != s.State && !lc.believes(side, s, got) {
 				lc.Warnings = append(lc.Warnings, fmt.Sprintf(
 					"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, side, s.State, got))
 			}
@@ -40,7 +44,19 @@ func sampleSide(lc *linked, s *event.Sample) Side {
 }
 
 // covers reports whether t belongs to this incarnation of the 4-tuple.
-func (lc *linked) covers(t event.Time) bool { return lc.Start <= t }
+func (l *linker) covers(lc *linked, t event.Time) bool {
+	if t < lc.Start {
+		return false
+	}
+	for _, next := range l.conns {
+		same := next.Client == lc.Client && next.Server == lc.Server ||
+			next.Client == lc.Server && next.Server == lc.Client
+		if same && next.Start > lc.Start && next.Start <= t {
+			return false
+		}
+	}
+	return true
+}
 
 // stateAt returns the inferred state of side at t.
 func (lc *linked) stateAt(side Side, t event.Time) event.TCPState {
@@ -61,7 +77,7 @@ func (l *linker) timeWait(lc *linked) {
 		for _, c := range l.res.Calls {
 			for j := range c.Samples {
 				s := &c.Samples[j]
-				if sampleSide(lc, s) == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since {
+				if sampleSide(lc, s) == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since && l.covers(lc, s.Time) {
 					tw.Confidence = InKernel
 					tw.Until = s.Time.Add(time.Duration(s.Left))
 				}

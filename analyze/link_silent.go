@@ -1,0 +1,96 @@
+package analyze
+
+import (
+	"slices"
+
+	"closecap/analyze/event"
+)
+
+// believes takes over what the kernel said of an end where the wire suggests got, if TCP changes
+// so without a segment that shows it. It reports whether it did.
+func (lc *linked) believes(side Side, s *event.Sample, got event.TCPState) bool {
+	ch := StateChange{State: s.State, Confidence: InKernel}
+	switch {
+	case s.State == event.Closed:
+		ch.Time = lc.forgotten(side, s, got)
+	case endsOwnStream(got, s.State):
+		ch.Time = lc.finQueued(side, s)
+	case tookFin(got, s.State):
+		fin := lc.lastBefore(s.Time, func(f *Segment) bool { return f.From == side.Other() && f.Kind == KindFin })
+		if fin != nil {
+			ch.Time, ch.Frame = fin.Time, fin.Frame
+		}
+	}
+	if ch.Time == 0 {
+		return false
+	}
+	lc.insert(side, ch)
+	return true
+}
+
+// endsOwnStream: close() and shutdown() change the state at once, also while the FIN waits
+// behind data (tcp_close_state in net/ipv4/tcp.c).
+func endsOwnStream(from, to event.TCPState) bool {
+	return from == event.Established && to == event.FinWait1 || from == event.CloseWait && to == event.LastAck
+}
+
+// tookFin: a FIN that was sent again is not presumed to have arrived, but it had.
+func tookFin(from, to event.TCPState) bool {
+	return from == event.Established && to == event.CloseWait ||
+		from == event.FinWait1 && to == event.Closing || from == event.FinWait2 && to == event.TimeWait
+}
+
+// finQueued returns when side ended its stream, 0 where its FIN had left or no call did.
+func (lc *linked) finQueued(side Side, s *event.Sample) event.Time {
+	left := lc.lastBefore(s.Time, func(f *Segment) bool { return f.From == side && f.Kind == KindFin })
+	for _, c := range lc.calls {
+		if left == nil && c.Side == side && endsWriting(c) && c.Start <= s.Time {
+			return c.Start
+		}
+	}
+	return 0
+}
+
+// forgotten returns when the kernel gave the connection up in silence: in FIN_WAIT2 after
+// tcp_fin_timeout, when retransmissions stayed unanswered, or when TIME_WAIT was over. 0 means
+// that none of these can be.
+func (lc *linked) forgotten(side Side, s *event.Sample, got event.TCPState) event.Time {
+	for i := range lc.TimeWait {
+		if tw := &lc.TimeWait[i]; got == event.TimeWait && tw.Holder == side && tw.Until <= s.Time {
+			return tw.Until
+		}
+	}
+	if got == event.TimeWait {
+		return 0
+	}
+	for _, c := range lc.calls {
+		switch {
+		case c.Side != side || c.Start > s.Time:
+		case c.Errno == "ETIMEDOUT" && c.End <= s.Time:
+			return c.End
+		case kindOf(c) == closeCall && c.Errno == "" && len(c.Holders) == 0:
+			return s.Time
+		}
+	}
+	return 0
+}
+
+// insert adds a change that the wire did not show, and takes out what it makes impossible.
+func (lc *linked) insert(side Side, ch StateChange) {
+	all := lc.States.Of(side)
+	at, _ := slices.BinarySearchFunc(*all, ch.Time, func(c StateChange, t event.Time) int {
+		if c.Time <= t {
+			return -1
+		}
+		return 1
+	})
+	from := ch.State
+	rest := slices.DeleteFunc(slices.Clone((*all)[at:]), func(c StateChange) bool {
+		possible := follows[from]&(1<<c.State) != 0
+		if possible {
+			from = c.State
+		}
+		return !possible
+	})
+	*all = append(append((*all)[:at:at], ch), rest...)
+}
