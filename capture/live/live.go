@@ -26,7 +26,7 @@ type Options struct {
 
 // What a zero Option means.
 const (
-	defaultSnapLen = 65535 + 14 // the loopback's largest packet: IP's limit and a link header
+	defaultSnapLen = 65535 + 40 + 14 // the loopback's largest packet: IPv6's payload limit and two headers
 	defaultBuffer  = 16 << 20
 )
 
