@@ -263,7 +263,6 @@ func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) 
 	c := d.write(p, st, o.socket, &r)
 	if was := p.known[st.socket]; r.Errno == int(unix.EBADF) && was != nil {
 		c.Local, c.Remote = was.local, was.remote
-		c.Note = "the descriptor had been closed"
 	}
 	if st.op.Verb == "close" && r.Errno == 0 && o.socket != nil {
 		c.Holders = d.holders(o.socket, nil, -1)
