@@ -234,5 +234,4 @@ const (
 	warnEvicted
 	warnOneSided
 	warnFragments
-	warnRstAfter
 )

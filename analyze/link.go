@@ -153,13 +153,16 @@ func sideOf(conn *Connection, c *Call) Side {
 		return Client
 	case c.Local == conn.Server && c.Remote == conn.Client:
 		return Server
-	case c.Name == "connect" && unknownLocal(c.Local) && c.Remote == conn.Server && within(c, conn.Start):
+	case c.Name == "connect" && mayBe(c.Local, conn.Client) && c.Remote == conn.Server && within(c, conn.Start):
 		return Client
 	}
 	return NoSide
 }
 
-func unknownLocal(a netip.AddrPort) bool { return !a.IsValid() || a.Port() == 0 }
+// mayBe reports whether local, which may lack its address or port, can mean a.
+func mayBe(local, a netip.AddrPort) bool {
+	return !local.IsValid() || local.Port() == 0 || local.Port() == a.Port() && local.Addr().IsUnspecified()
+}
 
 // within reports whether t lies inside the call.
 func within(c *Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }

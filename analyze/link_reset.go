@@ -32,6 +32,9 @@ func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
 		r.settle(Disconnect, Observed, fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case isListening(c):
 		r.settle(ListenerClosed, Observed, fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+		if n := *lc.Bytes.Of(r.By.Other()) - r.Lost.Unacked; n > 0 {
+			r.Lost.Unread, r.Lost.From = n, r.By.Other()
+		}
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
 		r.settle(UnreadData, Observed, fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
@@ -53,6 +56,14 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 	}
 	r.Call = s.Root.Call
 	trigger := l.calls[r.Call]
+	gaveUp := lc.lastCallOf(r.By, s, func(c *Call) bool { return c.Errno == "ETIMEDOUT" })
+	if s.Root.Timer == "keepalive" {
+		r.settle(KeepaliveTimeout, Inferred, "it came from the keep-alive timer: no answer had reached its socket")
+		if gaveUp != nil {
+			l.confirm(r, gaveUp)
+		}
+		return
+	}
 	over := lc.lastCallOf(r.By, s, func(c *Call) bool { return kindOf(c) == closeCall && len(c.Holders) == 0 })
 	shut := lc.lastCallOf(r.By, s, func(c *Call) bool {
 		return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
@@ -62,6 +73,9 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 		return
 	}
 	switch {
+	case gaveUp != nil && gaveUp.End < s.Time:
+		r.settle(NoSocket, Observed, fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+		return
 	case over != nil:
 		r.settle(DataAfterClose, Observed, fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
 	case shut != nil:

@@ -251,13 +251,37 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	case own != nil && (a == nil || a.Time < own.Start):
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
-		return Root{Kind: RootUnknown, Why: "it acknowledges nothing in sight"}
+		return l.staleAck(c, s)
 	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
 		return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 	case soonAfter(s, a):
 		return l.answer(a, Inferred, "")
 	}
 	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
+}
+
+// staleAck: an end in TIME_WAIT answers the SYN of another connection between the same two
+// ports with the last ACK of its own (RFC 1337).
+func (l *linker) staleAck(c *linked, s *Segment) Root {
+	for _, next := range l.conns {
+		if next == c || next.Client.Port() != c.portOf(s.From.Other()) || next.Server.Port() != c.portOf(s.From) {
+			continue
+		}
+		syn := next.lastBefore(s.Time, func(t *Segment) bool { return t.Kind == KindSyn })
+		if syn != nil && soonAfter(s, syn) {
+			r := l.root(next, syn)
+			return Root{Kind: RootAnswer, Call: r.Call, Frame: syn.Frame, Confidence: Inferred,
+				Why: fmt.Sprintf("repeats its last ACK in answer to the SYN of connection %d", next.ID)}
+		}
+	}
+	return Root{Kind: RootUnknown, Why: "it acknowledges nothing in sight"}
+}
+
+func (lc *linked) portOf(s Side) uint16 {
+	if s == Server {
+		return lc.Server.Port()
+	}
+	return lc.Client.Port()
 }
 
 // acknowledges reports whether the call itself may send an ACK: one that made room by

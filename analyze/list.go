@@ -118,9 +118,6 @@ func (fl *flow) warnings(f *Follower, c *Connection) {
 	if fl.warn&warnEvicted != 0 {
 		add("given up to bound memory: what came later is not in this verdict")
 	}
-	if fl.warn&warnRstAfter != 0 {
-		add("an RST ended TIME_WAIT early (RFC 1337)")
-	}
 	if c.Packets.Client == 0 || c.Packets.Server == 0 {
 		if c.Ending != Unanswered {
 			add("only one direction was captured")

@@ -38,7 +38,7 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 	}
 	switch {
 	case p.state == event.TimeWait || h.state == event.TimeWait:
-		if p.state == event.TimeWait && s.Time <= fl.tw[e.other()].until && !reusable(h, s) {
+		if p.state == event.TimeWait && s.Time <= fl.tw[e.other()].until {
 			return holdBack
 		}
 		return renewNow
@@ -46,15 +46,6 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 		return renewNow
 	}
 	return holdBack
-}
-
-// reusable reports whether a SYN may take over the TIME_WAIT of its receiver (RFC 6191 and
-// tcp_timewait_state_process: a later sequence number or a later timestamp).
-func reusable(h *half, s *event.Segment) bool {
-	if s.Has&event.HasTimestamps != 0 && h.hasTS {
-		return int32(s.Options.TSVal-h.tsVal) > 0 || h.rel(s.Seq) > h.nxt
-	}
-	return h.rel(s.Seq) >= h.nxt
 }
 
 // pendingTaken reports whether s shows that the SYN held back began a connection: it was
@@ -66,6 +57,8 @@ func (f *Follower) pendingTaken(fl *flow, s *event.Segment) bool {
 		return s.Src == syn.Dst && s.Ack == syn.Seq.Add(1)
 	case s.Flags&(event.SYN|event.RST) == event.SYN:
 		return s.Src == syn.Src && fl.isClosed()
+	case s.Flags&event.RST == 0 && s.Src == syn.Src:
+		return s.Seq == syn.Seq.Add(1) // it goes on, though the answer was not captured
 	case s.Flags&event.RST != 0:
 		return s.Src == syn.Dst && s.Flags&event.ACK != 0 && s.Ack == syn.Seq.Add(1)
 	}

@@ -77,7 +77,6 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		if h.state != event.TimeWait && h.state != event.Closed {
 			fl.enter(f, e, event.Closed, s, true)
 		}
-		fl.warn |= warnRstAfter
 		return
 	}
 	if h.state == event.TimeWait {
