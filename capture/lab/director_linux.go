@@ -295,7 +295,7 @@ func stuck(st *step, err error) error {
 
 // pair remembers a connection's two ends, whose states are sampled from now on.
 func (d *director) pair(local, remote netip.AddrPort) {
-	if !local.IsValid() || !remote.IsValid() || local.Port() == 0 || remote.Port() == 0 {
+	if !local.IsValid() || !remote.IsValid() || local.Port() == 0 || remote.Port() == 0 || local.Addr().IsUnspecified() {
 		return
 	}
 	known := slices.ContainsFunc(d.pairs, func(p [2]netip.AddrPort) bool {

@@ -14,7 +14,13 @@ func (d *director) write(p *process, st *step, s *socket, r *reply) *event.Call 
 	c := &event.Call{Actor: p.name, FD: st.op.FD, RecvQ: -1, At: st.at, Want: st.want, Thread: st.background}
 	fill(c, st, r)
 	if s != nil && st.op.Verb != "accept" {
-		c.Socket, c.Local, c.Remote = s.cookie, s.local, s.remote
+		c.Socket = s.cookie
+		if s.local.IsValid() {
+			c.Local = s.local
+		}
+		if s.remote.IsValid() {
+			c.Remote = s.remote
+		}
 	}
 	d.calls = append(d.calls, c)
 	d.last = c
