@@ -11,7 +11,7 @@ func (ev *evidence) sent() Answer {
 		from := []Place{a.at(a.closing)}
 		var kinds []string
 		for _, s := range a.causedBy(a.closing, a.closing.Side) {
-			if s.Kind == KindFin || s.Kind == KindRst {
+			if s.Ignored == "" && (s.Kind == KindFin || s.Kind == KindRst) {
 				kinds = append(kinds, strings.ToUpper(string(s.Kind)))
 				from = append(from, a.frame(s.Frame))
 			}

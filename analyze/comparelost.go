@@ -30,7 +30,7 @@ func (ev *evidence) lostOwn() Answer {
 		if a.conn == nil || a.conn.Ending != WasReset {
 			return measured("unread", fmt.Sprintf("%d of %d bytes had arrived when the run ended", got, load.Bytes[1]), from...)
 		}
-		lost := load.Bytes[1] - got
+		lost := load.Bytes[1] - max(got, load.Bytes[0])
 		text := fmt.Sprintf("no: %d of the %d bytes of the send right before it are dropped", lost, load.Ret)
 		return measured("no", text+whoIsTold(reads), from...)
 	})

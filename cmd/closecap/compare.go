@@ -202,7 +202,7 @@ func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.E
 	if open := analyze.Opening(res, closing.Connection, closing.Side.Other()); open != nil {
 		e.Peer = s.Target(open.At, open.Actor)
 	}
-	if open := analyze.Opening(res, closing.Connection, closing.Side); open != nil && e.Gone {
+	if open := analyze.Opening(res, closing.Connection, closing.Side); open != nil && (e.Gone || closing.Name == "exec") {
 		e.This = s.Target(open.At, open.Actor)
 	}
 	_, socket, named := strings.Cut(e.This, ":")
