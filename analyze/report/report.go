@@ -27,13 +27,16 @@ const (
 	Ladder   Format = "ladder" // a sequence diagram for a terminal
 	SVG      Format = "svg"    // the same as a picture
 	Mermaid  Format = "mermaid"
+	HTML     Format = "html" // a page for a browser
 )
 
 // draws reports whether f draws each connection, which is for few of them.
 func (f Format) draws() bool { return f == Ladder || f == SVG || f == Mermaid }
 
 // Formats lists the formats in the order of a help text.
-func Formats() []Format { return []Format{Table, JSON, NDJSON, CSV, Markdown, Ladder, SVG, Mermaid} }
+func Formats() []Format {
+	return []Format{Table, JSON, NDJSON, CSV, Markdown, Ladder, SVG, Mermaid, HTML}
+}
 
 // ParseFormat reads a format's name. The error names the nearest one.
 func ParseFormat(name string) (Format, error) {

@@ -54,8 +54,8 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 		return s.put(s.buf)
 	}
 	s.summary.Add(c)
-	if s.format.draws() {
-		if s.n <= keptConnections {
+	if s.format.draws() || s.format == HTML {
+		if s.n <= keptConnections || s.format == HTML && s.n <= maxPage {
 			s.kept = append(s.kept, c)
 		}
 		return nil
@@ -113,6 +113,8 @@ func (s *Stream) finish(r *analyze.Result) error {
 		return nil
 	case s.format == JSON:
 		return writeDocument(s.w, &view)
+	case s.format == HTML:
+		return writeHTML(s.w, &view, s.n)
 	case s.format == SVG:
 		return writeSVG(s.w, &view)
 	case s.format == Mermaid:

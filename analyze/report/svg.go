@@ -22,11 +22,13 @@ const (
 	svgPad     = 10 // between rows
 	svgHead    = 34 // above the first row
 	svgTime    = 92 // where times end
-	svgClient  = 340
-	svgServer  = 660
-	svgLabel   = 31 // characters of a label's line
+	svgClient  = 366
+	svgServer  = 676
 	svgVerdict = 132
 )
+
+// svgLabels is how many characters a line beside each lifeline holds.
+var svgLabels = [2]int{34, 41}
 
 // svgRow is where a row of the diagram stands.
 type svgRow struct {
@@ -101,7 +103,7 @@ func newDrawing(d *diagram) *drawing {
 		row := svgRow{diagramRow: &d.rows[i], even: p.even, height: svgLine + svgPad}
 		for column, labels := range d.sideLabels(row.diagramRow) {
 			for _, l := range labels {
-				for _, part := range wrapText(l.text, svgLabel, 2*column) {
+				for _, part := range wrapText(l.text, svgLabels[column], 2*column) {
 					row.labels[column] = append(row.labels[column], label{plainSpaces(part), l.style, l.state})
 				}
 			}
@@ -274,7 +276,7 @@ func (p *drawing) arrow(row *svgRow) {
 	} else {
 		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="tip" d="M%d 20l%d -5v10z"/>`, from, to-way*8, to, -way*10)
 	}
-	p.text("words", middle, 0, "middle", shorten(words, 44))
+	p.text("words", middle, 0, "middle", shorten(words, 42))
 }
 
 // arrowText says what a row's arrow carries.

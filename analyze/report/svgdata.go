@@ -24,7 +24,11 @@ func (p *drawing) rowClass(row *svgRow) string {
 	case timeWaitKind:
 		return "timewait"
 	}
-	s := row.segments[0]
+	return segmentClass(row.segments[0])
+}
+
+// segmentClass says what a segment looks like.
+func segmentClass(s *analyze.Segment) string {
 	class := "segment " + string(s.Kind)
 	if s.Flags.Has(event.RST) {
 		class = "segment rst"

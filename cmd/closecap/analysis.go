@@ -28,7 +28,7 @@ type analysis struct {
 func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.Format, std streams) (readErr, writeErr error) {
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
-	show := &shower{stream: stream, pick: &a.flags.pick, order: a.flags.sort}
+	show := &shower{stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
 	follower := analyze.NewFollower(a.follow(), show.connection)
 
 	var rec *event.Recording
@@ -157,6 +157,7 @@ func linkTypes(r *pcapfile.Reader) string {
 // when one is asked for.
 type shower struct {
 	stream *report.Stream
+	page   *page
 	pick   *analyze.Selection
 	order  string
 	kept   []*analyze.Connection
@@ -171,17 +172,24 @@ func (s *shower) connection(c *analyze.Connection) {
 		s.kept = append(s.kept, c)
 		return
 	}
-	s.err = s.stream.Connection(c)
+	s.err = s.put(c)
+}
+
+func (s *shower) put(c *analyze.Connection) error {
+	if err := s.page.connection(c); err != nil {
+		return err
+	}
+	return s.stream.Connection(c)
 }
 
 func (s *shower) finish(res *analyze.Result) error {
 	if order, ok := analyze.OrderBy(s.order); ok {
 		slices.SortStableFunc(s.kept, order)
 		for _, c := range s.kept {
-			if err := s.stream.Connection(c); err != nil {
+			if err := s.put(c); err != nil {
 				return err
 			}
 		}
 	}
-	return errors.Join(s.err, s.stream.Finish(res))
+	return errors.Join(s.err, s.stream.Finish(res), s.page.finish(res))
 }

@@ -20,11 +20,12 @@ type output struct {
 	width  int
 	color  string
 	ladder bool
+	html   string
 }
 
 // flags adds the flags that every showing command has.
 func (o *output) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.format, "format", "table", "table, ladder, svg, mermaid, json, ndjson, csv or markdown")
+	f.StringVar(&o.format, "format", "table", "table, ladder, svg, mermaid, html, json, ndjson, csv or markdown")
 	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }
@@ -32,6 +33,7 @@ func (o *output) flags(f *pflag.FlagSet) {
 // pictures adds the flags of the commands that can draw.
 func (o *output) pictures(f *pflag.FlagSet) {
 	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
+	f.StringVar(&o.html, "html", "", "also write a page for the browser to this file: table, pictures, everything in it")
 }
 
 func completeFormats(cmd *cobra.Command) {

@@ -64,6 +64,9 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if f.save != "" && len(args) > 1 {
 		return misused("--save %s: takes one scenario, not %d", f.save, len(args))
 	}
+	if f.html != "" && len(args) > 1 {
+		return misused("--html %s: takes one scenario, not %d", f.html, len(args))
+	}
 	scripts, err := load(args)
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func (f *runFlags) one(ctx context.Context, s *lab.Script, format report.Format,
 	if f.save != "" {
 		errs = append(errs, save(f.save, rec, res))
 	}
-	errs = append(errs, buffered(std.out, func(w io.Writer) error {
+	errs = append(errs, f.savePage(res), buffered(std.out, func(w io.Writer) error {
 		return report.Write(w, format, res, f.options(std.out))
 	}), runErr)
 	if err := errors.Join(errs...); err != nil {

@@ -48,6 +48,7 @@ client in one shell command.`,
 		},
 	}
 	f.flags(cmd.Flags())
+	f.pictures(cmd.Flags())
 	completeFormats(cmd)
 	fl := cmd.Flags()
 	fl.SetInterspersed(false)
@@ -135,6 +136,7 @@ func (f *traceFlags) show(s *session, format report.Format, std streams) error {
 			return report.Write(w, format, res, f.options(std.out))
 		})
 	}
+	err = errors.Join(err, f.savePage(res))
 	if f.save != "" {
 		err = errors.Join(err, save(f.save, rec, res))
 	}

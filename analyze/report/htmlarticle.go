@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"closecap/analyze"
+)
+
+// article writes one connection: verdict, picture, table.
+func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<article class="connection" data-id="%d" aria-label="connection %[1]d">`, c.ID)
+	if titled {
+		fmt.Fprintf(&b, `<h2>conn %d · %s</h2>`, c.ID, escape(ends(c)))
+	}
+	writeVerdict(&b, r, c)
+	d := newDrawing(newDiagram(r, c))
+	b.WriteString(`<fieldset class="spacing"><legend>time axis</legend>`)
+	for i, choice := range [][2]string{{"even", "even spacing"}, {"scaled", "time to scale"}} {
+		checked := ""
+		if i == 0 {
+			checked = " checked"
+		}
+		fmt.Fprintf(&b, `<label><input type="radio" name="spacing-%d" value="%s"%s> %s</label>`, c.ID, choice[0], checked, choice[1])
+	}
+	b.WriteString(`</fieldset>`)
+	fmt.Fprintf(&b, `<div class="picture"><svg class="ladder" viewBox="0 0 %d %d" data-even-height="%[2]d" data-scaled-height="%d" role="group" aria-label="ladder of connection %d: arrow keys move from row to row">`,
+		svgWidth, d.even, d.scaled, c.ID)
+	b.WriteString(d.draw())
+	b.WriteString(`</svg></div><div class="scroll">`)
+	view := oneConnection(r, c)
+	if len(view.Calls) > 0 {
+		writeCallTable(&b, view, d.diagram)
+	} else {
+		writeWireTable(&b, d.diagram)
+	}
+	b.WriteString(`</div>`)
+	writeCompat(&b, c)
+	b.WriteString("</article>\n")
+	return b.String()
+}
+
+// oneConnection is r as if c were alone in it.
+func oneConnection(r *analyze.Result, c *analyze.Connection) *analyze.Result {
+	view := *r
+	view.Connections = []*analyze.Connection{c}
+	view.Calls = nil
+	first := len(r.Connections) == 0 || r.Connections[0] == c
+	for _, call := range r.Calls {
+		if call.Connection == c.ID || call.Connection == 0 && first {
+			view.Calls = append(view.Calls, call)
+		}
+	}
+	return &view
+}
+
+func writeVerdict(b *strings.Builder, r *analyze.Result, c *analyze.Connection) {
+	for i, s := range strings.Split(Verdict(r, c), "\n") {
+		class := "more"
+		if i == 0 {
+			class = "verdict " + [...]string{good: "good", bad: "bad", warn: "warn"}[endingStyle(c.Ending)]
+		}
+		fmt.Fprintf(b, `<p class="%s">%s</p>`, class, escape(s))
+	}
+	for _, s := range c.Warnings {
+		fmt.Fprintf(b, `<p class="warning">warning: %s</p>`, escape(Safe(s)))
+	}
+	if c.Omitted > 0 {
+		fmt.Fprintf(b, `<p class="more">%s of the transfer not listed</p>`, count(c.Omitted, "further segment"))
+	}
+}
+
+// writeCompat writes what other tools would say.
+func writeCompat(b *strings.Builder, c *analyze.Connection) {
+	fmt.Fprintf(b, `<p class="compat">Zeek %s %s · Wireshark completeness %d · tcptrace %s</p>`,
+		escape(Safe(c.Compat.ZeekConnState)), escape(Safe(c.Compat.ZeekHistory)), c.Compat.Completeness, escape(Safe(c.Compat.Tcptrace)))
+}

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+)
+
+// tableRow is a row of a page's table: cells of HTML, and the row as plain text for copying.
+type tableRow struct {
+	attributes string
+	cells      []string
+	text       []string
+}
+
+func (r *tableRow) add(html, text string) {
+	r.cells = append(r.cells, html)
+	r.text = append(r.text, strings.TrimSpace(plainSpaces(text)))
+}
+
+func writeTable(b *strings.Builder, label string, titles []string, rows []tableRow) {
+	fmt.Fprintf(b, `<table class="rows"><caption>%s</caption><thead><tr>`, label)
+	for _, t := range titles {
+		fmt.Fprintf(b, `<th scope="col">%s</th>`, t)
+	}
+	b.WriteString("</tr></thead><tbody>\n")
+	for _, r := range rows {
+		fmt.Fprintf(b, `<tr%s data-copy="%s">`, r.attributes, escape(strings.Join(r.text, "\t")))
+		for _, c := range r.cells {
+			b.WriteString("<td>" + c + "</td>")
+		}
+		b.WriteString("</tr>\n")
+	}
+	b.WriteString("</tbody></table>")
+}
+
+// writeCallTable writes a row for each call, as the terminal's table has it.
+func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
+	var rows []tableRow
+	shown := map[stateKey]string{}
+	for _, row := range callRows(view) {
+		var r tableRow
+		call, result := uncalledWords(row), cell{}
+		id := ""
+		var a attributes
+		if row.call != nil {
+			call, result = cell{callLine(row.call)}, cell{resultLine(row.call)}
+			id = strconv.Itoa(row.id)
+			callData(&a, row.call)
+		}
+		r.attributes = a.String()
+		r.add(id, id)
+		ms := milliseconds(row.time, d.base)
+		r.add(ms, ms)
+		r.addCell("code", call)
+		r.addCell("", result)
+		r.add(wireHTML(row, d), wireCell(row).text())
+		for _, side := range bothSides {
+			r.addState(stateCell(row, side, shown), row.states[side])
+		}
+		rows = append(rows, r)
+	}
+	writeTable(b, "Calls, what they returned, and the wire events they caused",
+		[]string{"#", "ms", "call", "result", "wire events it caused", "client", "server"}, rows)
+}
+
+func (r *tableRow) addCell(class string, c cell) {
+	var b strings.Builder
+	for _, l := range c {
+		fmt.Fprintf(&b, `<div class="%s %s">%s</div>`, class, labelClass(label{style: l.style}), escape(plainSpaces(l.text)))
+	}
+	r.add(b.String(), c.text())
+}
+
+func (r *tableRow) addState(c cell, state string) {
+	words := c.text()
+	r.add(fmt.Sprintf(`<span class="state %s">%s</span>`, phaseOf(state), escape(words)), state)
+}
+
+// text writes the cell's lines as one.
+func (c cell) text() string {
+	words := make([]string, len(c))
+	for i, l := range c {
+		words[i] = l.text
+	}
+	return strings.Join(words, "; ")
+}
+
+// wireHTML lists a row's segments, each an element of its own, and what is to say besides.
+func wireHTML(row callRow, d *diagram) string {
+	var b strings.Builder
+	for _, run := range fold(row.segments) {
+		if len(run) > 1 {
+			fmt.Fprintf(&b, `<div class="dim">%s</div>`, escape(run.words()))
+			continue
+		}
+		writeWireEvent(&b, run[0], d)
+	}
+	said := callRow{call: row.call, shared: row.shared}
+	if len(row.segments) > 0 && row.call != nil && row.call.Explain == "" && row.call.Note == "" && len(row.shared) == 0 {
+		return b.String()
+	}
+	for _, l := range wireCell(said) {
+		fmt.Fprintf(&b, `<div class="dim">%s</div>`, escape(plainSpaces(l.text)))
+	}
+	return b.String()
+}
+
+func writeWireEvent(b *strings.Builder, s *analyze.Segment, d *diagram) {
+	var a attributes
+	d.segmentData(&a, s)
+	words := wireEvent(s).text
+	if s.Lost != "" {
+		words += " (seems lost: " + Safe(s.Lost) + ")"
+	}
+	fmt.Fprintf(b, `<div class="event %s"%s>%s</div>`, segmentClass(s), a.String(), escape(plainSpaces(words)))
+}
+
+// writeWireTable writes a row for each segment.
+func writeWireTable(b *strings.Builder, d *diagram) {
+	var rows []tableRow
+	shown := map[stateKey]string{}
+	for _, run := range fold(d.conn.Segments) {
+		var r tableRow
+		s, last := run[0], run[len(run)-1]
+		if len(run) > 1 {
+			words := run.words()
+			for range 6 {
+				r.add("", "")
+			}
+			r.add(`<span class="dim">`+escape(words)+`</span>`, words)
+		} else {
+			var a attributes
+			d.segmentData(&a, s)
+			r.attributes = a.String()
+			d.addSegment(&r, s)
+		}
+		states := callRow{connection: d.conn.ID, states: map[analyze.Side]string{
+			analyze.Client: stateAfter(d.conn.States.Client, last),
+			analyze.Server: stateAfter(d.conn.States.Server, last),
+		}}
+		for _, side := range bothSides {
+			r.addState(stateCell(states, side, shown), states.states[side])
+		}
+		rows = append(rows, r)
+	}
+	writeTable(b, "Segments; the states are inferred from them",
+		[]string{"#", "ms", "wire", "seq", "ack", "len", "notes", "client", "server"}, rows)
+}
+
+func (d *diagram) addSegment(r *tableRow, s *analyze.Segment) {
+	plainCell := func(s string) { r.add(escape(s), s) }
+	plainCell(strconv.FormatUint(s.Frame, 10))
+	plainCell(milliseconds(s.Time, d.base))
+	words := arrow(s.From) + " " + s.Flags.Words()
+	r.add(fmt.Sprintf(`<span class="event %s">%s</span>`, segmentClass(s), escape(words)), words)
+	plainCell(seqRange(s))
+	ack := ""
+	if s.Flags.Has(event.ACK) {
+		ack = strconv.FormatInt(s.Ack, 10)
+	}
+	plainCell(ack)
+	plainCell(strconv.FormatUint(uint64(s.Len), 10))
+	notes := plainSpaces(segmentNotes(s))
+	if s.Lost != "" {
+		notes = strings.TrimSpace(notes + " seems lost: " + Safe(s.Lost))
+	}
+	plainCell(notes)
+}
