@@ -62,7 +62,7 @@ func (s Selector) Find(res *analyze.Result) *analyze.Call {
 }
 
 // mostRows is how many rows evidence without selectors shows.
-const mostRows = 6
+const mostRows = 3
 
 // Calls returns the calls of a run that are the evidence, in the run's order. The error names
 // every selector that finds nothing; what was found is returned with it.

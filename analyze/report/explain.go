@@ -80,7 +80,9 @@ func (p *printer) evidence(s Shown) error {
 	}
 	for _, c := range s.Calls {
 		call := callLine(c)
-		call.text += " = " + resultLine(c).text
+		if result := resultLine(c).text; result != "" {
+			call.text += " = " + strings.TrimPrefix(result, "-1 ")
+		}
 		number := fmt.Sprintf("%*s ", evidenceNumber-1, fmt.Sprintf("#%d", c.ID))
 		if err := p.pair(number, cell{call}, effect(s, c), min(evidenceCall, p.opt.Width/2-evidenceNumber)); err != nil {
 			return err
