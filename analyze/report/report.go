@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"closecap/analyze"
 )
 
@@ -47,7 +49,7 @@ func ParseFormat(name string) (Format, error) {
 	best, distance := "", 3
 	for _, f := range Formats() {
 		names = append(names, string(f))
-		if d := editDistance(strings.ToLower(name), string(f)); d < distance {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), string(f)); d < distance {
 			best, distance = string(f), d
 		}
 	}
@@ -58,26 +60,6 @@ func ParseFormat(name string) (Format, error) {
 		return "", fmt.Errorf("parse format: unknown format %q, did you mean %s?", name, best)
 	}
 	return "", fmt.Errorf("parse format: unknown format %q, known are %s", name, strings.Join(names, ", "))
-}
-
-// editDistance counts the letters to insert, delete or change between a and b (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // Options say what the output may look like. The zero value is plain ASCII of any width.
