@@ -134,7 +134,7 @@ func placeWords(from []analyze.Place) string {
 
 func closingWords(s analyze.Subject) string {
 	if s.Closing == "" {
-		return "it closes nothing"
+		return "no closing call was seen"
 	}
 	return Safe(s.Closing)
 }
