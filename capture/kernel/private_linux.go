@@ -131,23 +131,41 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	return exitStatus(cmd.ProcessState, err)
 }
 
-// privateAttr maps the inside's root to the user who is to own what it writes.
+// privateAttr maps the inside's root to the user who is to own what it writes. For root itself
+// all users are mapped: a traced server may have to become another one.
 func privateAttr() *syscall.SysProcAttr {
 	uid, gid := os.Geteuid(), os.Getegid()
 	privileged := uid == 0
+	users, groups := 1, 1
 	if u, g, ok := sudoUser(); ok && privileged {
 		uid, gid = u, g
+	} else if privileged {
+		users, groups = mapped("/proc/self/uid_map"), mapped("/proc/self/gid_map")
 	}
 	return &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: users}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: groups}},
 		// user_namespaces(7): only the privileged may keep setgroups, and then must use it to
 		// lose the groups that root came with.
 		GidMappingsEnableSetgroups: privileged,
 		Credential:                 &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: !privileged},
 		Pdeathsig:                  unix.SIGKILL,
 	}
+}
+
+// mapped returns how many IDs from 0 on this user namespace knows (user_namespaces(7)), at
+// least the one that is there.
+func mapped(file string) int {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 1
+	}
+	var first, outside, size int
+	if n, err := fmt.Sscan(string(text), &first, &outside, &size); n != 3 || err != nil || first != 0 {
+		return 1
+	}
+	return max(size, 1)
 }
 
 // notify asks for the signals that are passed on, but those that this process was started to

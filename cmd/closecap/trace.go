@@ -80,10 +80,13 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
 	s, err := f.record(ctx, args, std)
-	if err != nil {
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", args[0])
+	}
+	if s == nil || err != nil && len(s.rec.Calls) == 0 {
 		return err
 	}
-	return f.show(s, format, std)
+	return errors.Join(err, f.show(s, format, std))
 }
 
 // snapLen keeps all headers and some payload: a loopback segment may hold 64 KB.
