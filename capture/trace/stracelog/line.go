@@ -60,7 +60,7 @@ func parseLine(text string) (line, error) {
 	case strings.HasPrefix(rest, "--- ") && strings.HasSuffix(rest, " ---"):
 		return l, nil
 	case strings.HasPrefix(rest, "+++ ") && strings.HasSuffix(rest, " +++"):
-		l.ret = rest[4 : len(rest)-4]
+		l.ret = strings.TrimSuffix(rest[len("+++ "):], " +++")
 		if strings.HasPrefix(l.ret, "exited with ") || strings.HasPrefix(l.ret, "killed by ") {
 			l.kind = lineEnded
 		}
