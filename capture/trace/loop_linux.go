@@ -124,6 +124,10 @@ func (t *tracer) handle(tid int, ws unix.WaitStatus, at event.Time) {
 	th := t.threads[tid]
 	if th == nil {
 		t.early[tid] = ws
+		if ws.Stopped() && int(ws)>>16 == unix.PTRACE_EVENT_EXIT {
+			// Its parent was killed before it could report the clone.
+			_ = ptrace(unix.PTRACE_CONT, tid, 0)
+		}
 		return
 	}
 	if ws.Exited() || ws.Signaled() {
