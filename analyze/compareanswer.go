@@ -34,7 +34,21 @@ func because(text, explain string) string {
 	return text + ": " + explain
 }
 
+// gone answers what an end can still do whose process ended by the closing call.
+func (ev *evidence) gone() (Answer, bool) {
+	base := ev.runs[ScenarioRun]
+	if base == nil || !endsProcess(base.closing) {
+		return Answer{}, false
+	}
+	return measured("no", "no: the process is gone", base.at(base.closing)), true
+}
+
+func endsProcess(c *Call) bool { return c.Name == "exit" || c.Name == "kill" }
+
 func (ev *evidence) thisReceives() Answer {
+	if a, ok := ev.gone(); ok {
+		return a
+	}
 	return ev.ask("send", func(a *after) Answer {
 		sent, recv := first(a.peer(sendCall)), first(a.own(recvCall))
 		if got := arrived(sent, a.own(recvCall)); got != nil {
@@ -66,6 +80,9 @@ func (ev *evidence) emptyRecv() string {
 }
 
 func (ev *evidence) thisSends() Answer {
+	if a, ok := ev.gone(); ok {
+		return a
+	}
 	return ev.ask("quiet", func(a *after) Answer {
 		c := first(a.own(sendCall))
 		if c == nil {
@@ -82,8 +99,8 @@ func (ev *evidence) thisSends() Answer {
 }
 
 func (ev *evidence) descriptor() Answer {
-	if base := ev.runs[ScenarioRun]; base != nil && endsProcess(base.closing) {
-		return measured("no", "no: the process is gone", base.at(base.closing))
+	if a, ok := ev.gone(); ok {
+		return a
 	}
 	return ev.ask("quiet", func(a *after) Answer {
 		calls := append(a.own(recvCall), a.own(sendCall)...)
@@ -97,8 +114,6 @@ func (ev *evidence) descriptor() Answer {
 		return measured("yes", "yes, until it is closed", a.places(calls)...)
 	})
 }
-
-func endsProcess(c *Call) bool { return c.Name == "exit" || c.Name == "kill" }
 
 func (ev *evidence) peerSends() Answer {
 	return ev.ask("send", func(a *after) Answer {

@@ -173,7 +173,11 @@ func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Ca
 	if closing == nil {
 		return c, nil
 	}
-	for _, p := range analyze.Probes(endsOf(s, base.Result, closing)) {
+	ends := endsOf(s, base.Result, closing)
+	if ends.This == "" || ends.Peer == "" {
+		return c, nil // nobody ever held the other end: there is no one to ask
+	}
+	for _, p := range analyze.Probes(ends) {
 		v, err := s.Variation(s.Name+"+"+p.Name, closing.At, p.Before, p.After)
 		if err != nil {
 			c.Runs = append(c.Runs, analyze.Run{Name: p.Name, About: p.About, Failed: err.Error()})
