@@ -84,6 +84,9 @@ func (d *director) runSysctl(ctx context.Context, st *step) error {
 	if st.optional && errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("set net.ipv4.%s: this kernel has no such setting: %w", st.setting[0], errors.ErrUnsupported)
+	}
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 type runFlags struct {
 	output
 	ipv6    bool
+	all     bool
 	private bool
 	port    uint16
 	timeout time.Duration
@@ -37,9 +38,12 @@ and what the kernel then says of both ends.
 
 A scenario is one of closecap list, or a script of your own (closecap show NAME prints
 one to start from). Without the right to capture, or with --private, it runs in its own
-user and network namespace: no root needed.`,
-		Example: "  closecap run shutdown-wr\n  sudo closecap run close --save close.pcapng\n  closecap run ./mine.close --format json",
-		Args:    argCount(cobra.MinimumNArgs(1)),
+user and network namespace: no root needed.
+
+With --all every scenario runs in a namespace of its own, several at a time, and one table
+says how each ended and whether it did what it expects.`,
+		Example: "  closecap run shutdown-wr\n  sudo closecap run close --save close.pcapng\n  closecap run ./mine.close --format json\n  closecap run --all",
+		Args:    f.count,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
 		},
@@ -49,6 +53,7 @@ user and network namespace: no root needed.`,
 	f.pictures(cmd.Flags())
 	completeFormats(cmd)
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
+	cmd.Flags().BoolVar(&f.all, "all", false, "run all scenarios, or those named, side by side; show a row for each")
 	cmd.Flags().BoolVar(&f.private, "private", false, "use a private network namespace even as root")
 	cmd.Flags().Uint16Var(&f.port, "port", 0, "port of the server (default: a free one)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a scenario after this long")
@@ -56,10 +61,21 @@ user and network namespace: no root needed.`,
 	return cmd
 }
 
+// count lets --all stand without a name.
+func (f *runFlags) count(cmd *cobra.Command, args []string) error {
+	if f.all {
+		return nil
+	}
+	return argCount(cobra.MinimumNArgs(1))(cmd, args)
+}
+
 func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	format, err := f.check()
 	if err != nil {
 		return err
+	}
+	if f.all {
+		return f.runAll(ctx, args, format, std)
 	}
 	if f.save != "" && len(args) > 1 {
 		return misused("--save %s: takes one scenario, not %d", f.save, len(args))

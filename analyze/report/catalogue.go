@@ -1,0 +1,192 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"closecap/analyze"
+)
+
+// WriteCatalogue writes what came of many scenarios: a row for each, and under them what was
+// not as expected. NDJSON and CSV have one scenario a line.
+func WriteCatalogue(w io.Writer, format Format, c *analyze.Catalogue, opt Options) error {
+	switch format {
+	case JSON:
+		return encodeCatalogue(w, "  ", c)
+	case NDJSON:
+		for i := range c.Scenarios {
+			if err := encodeCatalogue(w, "", &c.Scenarios[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case CSV:
+		return writeCatalogueCSV(w, c)
+	}
+	p := &printer{w: w, format: format, opt: opt}
+	if err := p.title(catalogueTitle(c)); err != nil {
+		return err
+	}
+	if err := p.table(len(catalogueLayouts), func(i int) *grid { return catalogueGrid(c, catalogueLayouts[i]) }); err != nil {
+		return err
+	}
+	for _, l := range catalogueFooter(c) {
+		if err := p.print(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encodeCatalogue(w io.Writer, indent string, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}
+
+func catalogueTitle(c *analyze.Catalogue) string {
+	parts := []string{count(uint64(len(c.Scenarios)), "scenario")}
+	if c.Kernel != nil {
+		parts = append(parts, "Linux "+Safe(c.Kernel.Release))
+		if c.Kernel.Netns == "private" {
+			parts = append(parts, "each in a private namespace")
+		}
+	}
+	for i := range parts {
+		parts[i] = together(parts[i])
+	}
+	return strings.Join(parts, noBreak+"· ")
+}
+
+// catalogueColumn is a column of the table.
+type catalogueColumn struct {
+	title string
+	right bool
+	value func(o *analyze.Outline) cell
+}
+
+var catalogueColumns = map[string]catalogueColumn{
+	"scenario":     {value: func(o *analyze.Outline) cell { return text(Safe(o.Scenario)) }},
+	"ending":       {value: func(o *analyze.Outline) cell { return text(string(o.Ending)) }},
+	"closer":       {value: func(o *analyze.Outline) cell { return text(orDash(o, string(o.Closer))) }},
+	"cause":        {value: func(o *analyze.Outline) cell { return text(causeWords(o)) }},
+	"TIME_WAIT":    {value: func(o *analyze.Outline) cell { return text(holderWords(o)) }},
+	"expectations": {title: "expectations met", right: true, value: metCell},
+	"met":          {right: true, value: metCell},
+	"ms":           {right: true, value: func(o *analyze.Outline) cell { return text(took(o)) }},
+}
+
+// catalogueLayouts are the columns to show, widest first.
+var catalogueLayouts = [][]string{
+	{"scenario", "ending", "closer", "cause", "TIME_WAIT", "expectations", "ms"},
+	{"scenario", "ending", "closer", "cause", "TIME_WAIT", "met"},
+	{"scenario", "ending", "cause", "met"},
+}
+
+func catalogueGrid(c *analyze.Catalogue, layout []string) *grid {
+	g := &grid{}
+	for _, name := range layout {
+		col := catalogueColumns[name]
+		title := name
+		if col.title != "" {
+			title = col.title
+		}
+		g.columns = append(g.columns, column{title: title, right: col.right})
+	}
+	for i := range c.Scenarios {
+		var row []cell
+		for _, name := range layout {
+			row = append(row, catalogueColumns[name].value(&c.Scenarios[i]))
+		}
+		g.add(row...)
+	}
+	return g
+}
+
+func orDash(o *analyze.Outline, s string) string {
+	if s == "" && o.Connections > 0 {
+		return "–"
+	}
+	return s
+}
+
+func causeWords(o *analyze.Outline) string {
+	if o.Cause == "" {
+		return orDash(o, "")
+	}
+	return fmt.Sprintf("%s by %s", o.Cause, o.ResetBy)
+}
+
+// holderWords names who held TIME_WAIT, and what ended it early.
+func holderWords(o *analyze.Outline) string {
+	var who []string
+	for _, tw := range o.TimeWait {
+		word := string(tw.Holder)
+		if tw.EndedBy != "" {
+			word += ", ended by " + tw.EndedBy
+		}
+		who = append(who, word)
+	}
+	if len(o.TimeWait) == 2 && o.TimeWait[0].EndedBy == "" && o.TimeWait[1].EndedBy == "" {
+		return string(analyze.Both)
+	}
+	return orDash(o, strings.Join(who, "; "))
+}
+
+func metCell(o *analyze.Outline) cell {
+	switch {
+	case o.Cannot != "":
+		return styled(dim, "cannot run here")
+	case o.Failed != "" && o.Expected == 0:
+		return styled(bad, "failed")
+	}
+	s := fmt.Sprintf("%d of %d", o.Met, o.Expected)
+	if !o.OK() {
+		return styled(bad, s)
+	}
+	return text(s)
+}
+
+func took(o *analyze.Outline) string {
+	if o.NS == 0 {
+		return ""
+	}
+	return strconv.FormatInt(time.Duration(o.NS).Milliseconds(), 10)
+}
+
+// catalogueFooter says what was not as expected, what could not be run, and the sum.
+func catalogueFooter(c *analyze.Catalogue) []line {
+	var out []line
+	expected, met, ok, cannot := 0, 0, 0, 0
+	for i := range c.Scenarios {
+		o := &c.Scenarios[i]
+		expected, met = expected+o.Expected, met+o.Met
+		if o.OK() {
+			ok++
+		}
+		if o.Cannot != "" {
+			cannot++
+			out = append(out, line{text: fmt.Sprintf("%s cannot run here: %s", Safe(o.Scenario), Safe(o.Cannot)), hang: 2})
+		}
+		if o.Failed != "" {
+			out = append(out, line{text: fmt.Sprintf("%s failed: %s", Safe(o.Scenario), Safe(o.Failed)), style: bad, hang: 2})
+		}
+		for _, e := range o.Unmet {
+			out = append(out, line{text: fmt.Sprintf("%s: %s: got %s", Safe(e.At), Safe(e.Text), Safe(e.Got)), style: bad, hang: 2})
+		}
+	}
+	sum := fmt.Sprintf("as expected: %s of %s, %d of %d expectations met",
+		strconv.Itoa(ok), count(uint64(len(c.Scenarios)-cannot), "scenario"), met, expected)
+	if cannot > 0 {
+		sum += fmt.Sprintf("; %d could not be run here", cannot)
+	}
+	return append(out, line{text: sum, style: bold, hang: 2})
+}
