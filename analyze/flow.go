@@ -34,28 +34,47 @@ const (
 )
 
 // flow is a connection while its segments still come in. Flows are reused: begin resets one.
+//
+// What every segment reads and writes stands in flow and half, a few cache lines in all: with
+// tens of thousands of connections at a time, fetching them is most of what a segment costs.
+// The rest, which only the beginning, the end and the unusual need, stands in detail.
 type flow struct {
-	key        key
-	id         int
-	addr       [2]netip.AddrPort
-	half       [2]half
-	loIsClient bool
-	guessed    bool
-	midstream  bool // began without a SYN
-	sameHost   bool // both ends live on the capturing host
-	simul      bool
-	simulOpen  bool
-	filtered   bool // no pure ACK was captured
-	list       *flowList
-	handshake  bool // the handshake's last ACK was seen
-	closer     end
-	hasCloser  bool
+	key       key
+	last      event.Time
+	lastFrame uint64
+	omitted   uint64
 
-	start, last           event.Time
-	firstFrame, lastFrame uint64
-	packets               uint64
-	synAt                 event.Time
-	rtt                   int64 // SYN to handshake ACK, ns; 0 when not seen
+	half [2]half
+
+	*detail
+	queued     event.Time // when it was put on its list
+	hash       uint64     // of the key
+	loIsClient bool
+	midstream  bool // began without a SYN
+	handshake  bool // the handshake's last ACK was seen
+	filtered   bool // no pure ACK was captured
+	calm       bool // goOn may follow it
+	shark      uint8
+	warn       warning
+}
+
+// detail is the part of a flow that most segments leave alone.
+type detail struct {
+	id        int
+	addr      [2]netip.AddrPort
+	halves    [2]halfDetail
+	guessed   bool
+	sameHost  bool // both ends live on the capturing host
+	simul     bool
+	simulOpen bool
+	closer    end
+	hasCloser bool
+
+	list       *flowList
+	start      event.Time
+	firstFrame uint64
+	synAt      event.Time
+	rtt        int64 // SYN to handshake ACK, ns; 0 when not seen
 
 	rst     resetFacts
 	lastRst *resetFacts // an RST beyond what was captured, while nothing follows it
@@ -63,14 +82,11 @@ type flow struct {
 	changes []change
 	rearms  []rearm
 	tw      [2]waiting
-	omitted uint64
-	twins   uint32 // duplicates of the capture
-	warn    warning
+	twins   uint32         // duplicates of the capture
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
 
 	zeek    zeekFlow
-	shark   uint8
 	prev    *flow // neighbours on the list of open or of waiting flows
 	next    *flow
 	expires event.Time
@@ -79,12 +95,41 @@ type flow struct {
 // half is what one end sent, and what its peer said of that. Sequence numbers are relative
 // to the initial one and do not wrap.
 type half struct {
-	nxtAbs seqnum.Value // header value at nxt
-	nxt    int64        // end of what was sent
-	una    int64        // end of what the peer acknowledged
-	hole   [2]int64     // newest range that was not captured in order
-	holes  int64        // bytes in holes
-	finEnd int64        // position after the FIN; 0 without one
+	nxt     int64 // end of what was sent
+	una     int64 // end of what the peer acknowledged
+	lastAck int64
+	bytes   uint64
+
+	dataFrame       uint64 // newest segment that takes sequence space or asks for an answer
+	dataSeq, datEnd int64
+	lastTime        event.Time
+	lastSight       uint64 // frame of the newest segment, at lastTime
+	*halfDetail
+
+	nxtAbs     seqnum.Value // header value at nxt
+	lastSum    uint32       // of the newest segment, as sighting's
+	lastAt     uint32
+	packets    uint32
+	tsVal      uint32
+	window     uint16
+	ipid       uint16
+	ipidMoves  uint16
+	tries      uint16 // retransmissions and keep-alives since the peer was last heard
+	keepalives uint16 // of these, keep-alives
+	ttl        uint8
+	letters    uint8 // those of Zeek's that appear once
+	ttlVaries  bool
+	hasTS      bool
+	sent       bool
+	based      bool
+	state      event.TCPState
+}
+
+// halfDetail is the part of a half that most segments leave alone.
+type halfDetail struct {
+	hole   [2]int64 // newest range that was not captured in order
+	holes  int64    // bytes in holes
+	finEnd int64    // position after the FIN; 0 without one
 
 	synFrame, finFrame uint64
 	finAckFrame        uint64
@@ -94,40 +139,22 @@ type half struct {
 	finTime            event.Time
 	gotFinFrame        uint64
 	gotFinTime         event.Time
-	bytes              uint64
 	bytesAtPeerFin     uint64
 	bytesAckedAfterFin uint64
-	packets            uint32
-	retransmits        uint32
-	tries              uint16 // retransmissions and keep-alives since the peer was last heard
-	keepalives         uint16 // of these, keep-alives
 
-	dataFrame       uint64 // newest segment that takes sequence space or asks for an answer
-	dataSeq, datEnd int64
-	lastTime        event.Time
-	lastAck         int64
-	ackStep         int64 // how far the newest acknowledgement of this half moved past nxt
-	ackStepFrame    uint64
-	provoked        uint64 // frame of this end that its peer must answer with a challenge ACK
-	tsVal           uint32
-	window          uint16
-	ipid            uint16
-	ipidMoves       uint16
-	wscale          uint8
-	ttl             uint8
-	ttlVaries       bool
-	hasTS           bool
-	sent            bool
-	based           bool
-	synSent         bool
-	synAckSent      bool
-	gotFin          proof
-	gotFinSeen      bool // e's own segment showed it when it was first known
-	finLost         bool // the FIN came again: its first transmission proves nothing
-	finSeen         bool
-	state           event.TCPState
-	recent          [3]sighting
-	zeek            zeekHalf
+	ackStep      int64 // how far the newest acknowledgement of this half moved past nxt
+	ackStepFrame uint64
+	provoked     uint64 // frame of this end that its peer must answer with a challenge ACK
+	retransmits  uint32
+	wscale       uint8
+	synSent      bool
+	synAckSent   bool
+	gotFin       proof
+	gotFinSeen   bool // e's own segment showed it when it was first known
+	finLost      bool // the FIN came again: its first transmission proves nothing
+	finSeen      bool
+	before       [2]sighting // those before the newest
+	zeek         zeekHalf
 }
 
 // rel returns the position of a header's sequence number in h's stream.

@@ -30,7 +30,6 @@ func (fl *flow) orient(swapped bool, s *event.Segment) {
 // follow brings the flow up to date with a segment that its end e sent.
 func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	fl.packets++
 	fl.lastFrame = s.Frame
 	if s.Time < fl.last {
 		fl.warn |= warnClock
@@ -54,7 +53,8 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	}
 	fl.shark |= sharkBits(fl, s)
 	fl.zeek.segment(fl, e, s, &r)
-	if twin := h.seenBefore(s); twin != 0 {
+	w := sight(s)
+	if twin := h.seenBefore(s, &w); twin != 0 {
 		fl.twins++
 		f.stats.Duplicates++
 		fl.warn |= warnDuplicates
@@ -72,8 +72,9 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	}
 	h.fingerprint(s)
 	h.sent = h.sent || s.Flags&event.RST == 0
-	h.lastTime = s.Time
+	h.remember(&w)
 	fl.keep(f, &r)
+	fl.calm = fl.isCalm(f)
 }
 
 // number fixes the numbering of both directions as soon as a segment allows it.

@@ -34,6 +34,11 @@ const (
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
 	// up after 127 s.
 	embryoIdle = 5 * time.Minute
+	// oneSecond is how exactly the list of open connections is kept in order: to move one to
+	// its end costs more than to follow a segment.
+	oneSecond = event.Time(1e9)
+	// slabSize is how many flows are allocated at a time.
+	slabSize = 64
 )
 
 // Stats counts what a Follower has seen.
@@ -92,6 +97,11 @@ func (f *Follower) Stats() Stats {
 
 // Segment takes the next segment; it keeps nothing of s.
 func (f *Follower) Segment(s *event.Segment) {
+	k, swapped := keyOf(s.Src, s.Dst)
+	f.segment(s, &aim{k, k.hash(f.flows.seed), swapped})
+}
+
+func (f *Follower) segment(s *event.Segment, a *aim) {
 	f.stats.Segments++
 	if f.stats.First == 0 {
 		f.stats.First = s.Time
@@ -104,25 +114,23 @@ func (f *Follower) Segment(s *event.Segment) {
 	if s.Has&event.Truncated != 0 {
 		f.stats.Truncated++
 	}
-	f.route(s)
+	fl := f.flows.find(&a.key, a.hash)
+	if fl == nil || !fl.calm || !f.goOn(fl, a, s) {
+		f.route(s, a, fl)
+	}
 }
 
 // route gives s to its flow, or begins one with it.
-func (f *Follower) route(s *event.Segment) {
-	k, swapped := keyOf(s.Src, s.Dst)
-	fl := f.flows.find(&k)
+func (f *Follower) route(s *event.Segment, a *aim, fl *flow) {
 	if fl == nil {
-		if startsNothing(s) && f.gone.has(f.flows.hash(&k)) {
+		if startsNothing(s) && f.gone.has(&a.key) {
 			f.stats.Strays++
 			return
 		}
-		f.begin(k, swapped, s)
+		f.begin(a, s)
 		return
 	}
-	e := server
-	if swapped != fl.loIsClient {
-		e = client
-	}
+	e := fl.sender(a)
 	switch f.renewal(fl, e, s) {
 	case renewNow:
 		f.renew(fl, s)
@@ -130,29 +138,36 @@ func (f *Follower) route(s *event.Segment) {
 	case renewPending:
 		p := fl.pending
 		f.renew(fl, p)
-		f.route(s)
+		f.reroute(s)
 		return
 	case holdBack:
 		if fl.pending == nil {
 			held := *s
-			fl.pending = &held
+			fl.pending, fl.calm = &held, false
 			return
 		}
 	}
 	f.deliver(fl, e, s)
 }
 
+// reroute routes s after a flow has ended that it might have been for.
+func (f *Follower) reroute(s *event.Segment) {
+	k, swapped := keyOf(s.Src, s.Dst)
+	a := aim{k, k.hash(f.flows.seed), swapped}
+	f.route(s, &a, f.flows.find(&k, a.hash))
+}
+
 // begin starts a flow with its first segment.
-func (f *Follower) begin(k key, swapped bool, s *event.Segment) {
+func (f *Follower) begin(a *aim, s *event.Segment) {
 	if f.open.n+f.embryos.n >= f.opt.MaxConnections {
 		f.evict()
 	}
 	fl := f.take()
 	f.nextID++
-	fl.key, fl.id = k, f.nextID
+	fl.key, fl.hash, fl.id = a.key, a.hash, f.nextID
 	fl.start, fl.firstFrame = s.Time, s.Frame
 	fl.filtered = true
-	fl.orient(swapped, s)
+	fl.orient(a.swapped, s)
 	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
 	f.flows.add(fl)
 	f.embryos.push(fl)
@@ -178,11 +193,12 @@ func (f *Follower) deliver(fl *flow, e end, s *event.Segment) {
 	case !fl.handshake && !fl.midstream:
 		to = &f.embryos
 	}
-	if to == was && to.tail == fl {
+	if to == was && (to.tail == fl || to == &f.open && s.Time-fl.queued < oneSecond) {
 		return
 	}
 	was.remove(fl)
 	to.push(fl)
+	fl.queued = s.Time
 	if f.waiting.n > maxWaiting {
 		f.finish(f.waiting.head)
 	}
@@ -229,7 +245,7 @@ func (f *Follower) evict() {
 func (f *Follower) finish(fl *flow) {
 	f.flows.remove(fl)
 	if fl.list == &f.waiting {
-		f.gone.add(f.flows.hash(&fl.key))
+		f.gone.add(&fl.key)
 	}
 	fl.list.remove(fl)
 	p := fl.pending
@@ -237,7 +253,7 @@ func (f *Follower) finish(fl *flow) {
 	f.done(f.judge(fl))
 	f.release(fl)
 	if p != nil {
-		f.route(p)
+		f.reroute(p)
 	}
 }
 
@@ -257,16 +273,23 @@ func (f *Follower) Finish() {
 // take returns an empty flow.
 func (f *Follower) take() *flow {
 	if f.free == nil {
-		slab := make([]flow, 64)
-		for i := range slab {
-			slab[i].next, f.free = f.free, &slab[i]
+		flows, details := make([]flow, slabSize), make([]detail, slabSize)
+		for i := range flows {
+			flows[i].detail = &details[i]
+			flows[i].next, f.free = f.free, &flows[i]
 		}
 	}
 	fl := f.free
 	f.free = fl.next
-	records, changes, rearms, letters := fl.records[:0], fl.changes[:0], fl.rearms[:0], fl.zeek.letters[:0]
-	*fl = flow{records: records, changes: changes, rearms: rearms}
-	fl.zeek.letters = letters
+	d := fl.detail
+	*d = detail{
+		records: d.records[:0], changes: d.changes[:0], rearms: d.rearms[:0],
+		zeek: zeekFlow{letters: d.zeek.letters[:0]},
+	}
+	*fl = flow{detail: d}
+	for e := range fl.half {
+		fl.half[e].halfDetail = &d.halves[e]
+	}
 	return fl
 }
 

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
@@ -16,15 +17,52 @@ func (k *key) equal(o *key) bool {
 	return k.loLo == o.loLo && k.hiLo == o.hiLo && k.ports == o.ports && k.loHi == o.loHi && k.hiHi == o.hiHi
 }
 
+// hash mixes a key with a seed (the multiply-and-fold of wyhash).
+func (k *key) hash(seed uint64) uint64 {
+	const m1, m2 = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB
+	h := fold(k.loLo^seed, k.hiLo^m1)
+	h = fold(h^k.loHi^seed, k.hiHi^m2)
+	return fold(h^uint64(k.ports), seed^m1)
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// aim says which flow a segment is for.
+type aim struct {
+	key     key
+	hash    uint64
+	swapped bool // the segment's source is the higher endpoint
+}
+
+// sender returns which end of fl sent the segment of a.
+func (fl *flow) sender(a *aim) end {
+	if a.swapped != fl.loIsClient {
+		return client
+	}
+	return server
+}
+
 // keyOf returns the key of two endpoints; swapped says that src is the higher one.
 func keyOf(src, dst netip.AddrPort) (k key, swapped bool) {
-	a, b := src.Addr().As16(), dst.Addr().As16()
-	aHi, aLo := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
-	bHi, bLo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	aHi, aLo := halves(src.Addr())
+	bHi, bLo := halves(dst.Addr())
 	ap, bp := uint32(src.Port()), uint32(dst.Port())
 	swapped = aHi > bHi || aHi == bHi && (aLo > bLo || aLo == bLo && ap > bp)
 	if swapped {
 		return key{bHi, bLo, aHi, aLo, bp<<16 | ap}, true
 	}
 	return key{aHi, aLo, bHi, bLo, ap<<16 | bp}, false
+}
+
+// halves returns an address as two numbers, an IPv4 address as if mapped into IPv6.
+func halves(a netip.Addr) (hi, lo uint64) {
+	if a.Is4() {
+		b := a.As4()
+		return 0, 0xffff<<32 | uint64(binary.BigEndian.Uint32(b[:]))
+	}
+	b := a.As16()
+	return binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
 }

@@ -57,27 +57,48 @@ type sighting struct {
 // sameFrameWithin is how far apart two sights of one frame may be.
 const sameFrameWithin = event.Time(1e6)
 
-// seenBefore returns the frame that showed the same packet already: on another interface or
-// the other way through the same, or with the same IP ID within a millisecond.
-func (h *half) seenBefore(s *event.Segment) uint64 {
+// sight returns s as a sighting.
+func sight(s *event.Segment) sighting {
 	all := uint64(s.Seq)<<32 | uint64(s.Ack)
 	all = all*0x9E3779B97F4A7C15 + uint64(s.IPID)<<40 + uint64(s.Flags)<<32 + uint64(s.Len)
 	all = all*0x9E3779B97F4A7C15 + uint64(s.Window)<<32 + uint64(s.Options.TSVal)
 	all = all*0x9E3779B97F4A7C15 + uint64(s.Options.SACKRight)
-	sum := uint32(all>>32) ^ uint32(all)
-	at := s.Interface<<2 | uint32(s.Has/event.Outgoing)&3
-	for i := range h.recent {
-		q := &h.recent[i]
-		if q.frame == 0 || q.sum != sum || s.Time-q.time > sameFrameWithin {
-			continue
-		}
-		certain := s.Has&event.HasIPID != 0 && s.IPID != 0
-		takesSpace := s.Len > 0 || s.Flags&(event.SYN|event.FIN) != 0
-		if q.at != at || certain || takesSpace {
-			return q.frame
+	return sighting{
+		frame: s.Frame, time: s.Time, sum: uint32(all>>32) ^ uint32(all),
+		at: s.Interface<<2 | uint32(s.Has/event.Outgoing)&3,
+	}
+}
+
+// isTwin reports whether s, sighted as w, is the packet of the earlier sighting q: on another
+// interface or the other way through the same, or with the same IP ID within a millisecond.
+func (q *sighting) isTwin(w *sighting, s *event.Segment) bool {
+	if q.sum != w.sum || q.frame == 0 || w.time-q.time > sameFrameWithin {
+		return false
+	}
+	return q.at != w.at || s.Has&event.HasIPID != 0 && s.IPID != 0 ||
+		s.Len > 0 || s.Flags&(event.SYN|event.FIN) != 0
+}
+
+// newest returns h's newest sighting; its frame is 0 when there is none.
+func (h *half) newest() sighting {
+	return sighting{frame: h.lastSight, time: h.lastTime, sum: h.lastSum, at: h.lastAt}
+}
+
+// seenBefore returns the frame that showed the packet of s and w already, 0 when none did.
+func (h *half) seenBefore(s *event.Segment, w *sighting) uint64 {
+	if last := h.newest(); last.isTwin(w, s) {
+		return last.frame
+	}
+	for i := range h.before {
+		if h.before[i].isTwin(w, s) {
+			return h.before[i].frame
 		}
 	}
-	copy(h.recent[1:], h.recent[:2])
-	h.recent[0] = sighting{frame: s.Frame, time: s.Time, sum: sum, at: at}
 	return 0
+}
+
+// remember takes in a segment that was no twin.
+func (h *half) remember(w *sighting) {
+	h.before[0], h.before[1] = h.newest(), h.before[0]
+	h.lastSight, h.lastTime, h.lastSum, h.lastAt = w.frame, w.time, w.sum, w.at
 }

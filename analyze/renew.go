@@ -82,7 +82,7 @@ func (f *Follower) renew(fl *flow, s *event.Segment) {
 	fl.pending = nil
 	f.finish(fl)
 	if held != nil && held != s {
-		f.route(held)
+		f.reroute(held)
 	}
-	f.route(s)
+	f.reroute(s)
 }

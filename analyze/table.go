@@ -1,7 +1,5 @@
 package analyze
 
-import "math/bits"
-
 // flowTable finds flows by their keys: open addressing with linear probing, so that a lookup
 // costs one miss for the slot and one for the flow. The map of the language compares whole
 // keys and costs several.
@@ -18,25 +16,11 @@ type tableSlot struct {
 
 const minSlots = 64
 
-// hash mixes a key with the seed (the multiply-and-fold of wyhash).
-func (t *flowTable) hash(k *key) uint64 {
-	const m1, m2 = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB
-	h := fold(k.loLo^t.seed, k.hiLo^m1)
-	h = fold(h^k.loHi^t.seed, k.hiHi^m2)
-	return fold(h^uint64(k.ports), t.seed^m1)
-}
-
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
-}
-
-// find returns the flow of a key, nil when there is none.
-func (t *flowTable) find(k *key) *flow {
+// find returns the flow of a key with its hash, nil when there is none.
+func (t *flowTable) find(k *key, hash uint64) *flow {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	hash := t.hash(k)
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		s := &t.slots[i]
@@ -55,7 +39,7 @@ func (t *flowTable) add(fl *flow) {
 		t.resize(max(minSlots, 2*len(t.slots)))
 	}
 	t.n++
-	t.place(fl, t.hash(&fl.key))
+	t.place(fl, fl.hash)
 }
 
 func (t *flowTable) place(fl *flow, hash uint64) {
@@ -70,7 +54,7 @@ func (t *flowTable) place(fl *flow, hash uint64) {
 // remove takes a flow out and moves the ones behind it up.
 func (t *flowTable) remove(fl *flow) {
 	mask := uint64(len(t.slots) - 1)
-	i := t.hash(&fl.key) & mask
+	i := fl.hash & mask
 	for t.slots[i].fl != fl {
 		i = (i + 1) & mask
 	}

@@ -11,12 +11,13 @@ func TestFlowTable(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
 		k := key{loLo: r.Uint64N(500), ports: uint32(r.Uint64N(3))}
-		got := table.find(&k)
+		hash := k.hash(table.seed)
+		got := table.find(&k, hash)
 		if got != want[k] {
 			t.Fatalf("find(%v) = %p, want %p", k, got, want[k])
 		}
 		if got == nil && r.IntN(3) > 0 {
-			fl := &flow{key: k}
+			fl := &flow{key: k, hash: hash}
 			table.add(fl)
 			want[k] = fl
 		} else if got != nil {

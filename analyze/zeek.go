@@ -18,7 +18,6 @@ type zeekFlow struct {
 type zeekHalf struct {
 	state         zeekState
 	finSent       bool
-	once          uint8
 	last          [4]uint32 // of S, H, F, R: the sequence number logged last
 	has           [4]bool
 	gaps, again   uint32
@@ -167,13 +166,13 @@ func (z *zeekFlow) history(fl *flow, e end, s *event.Segment, r *record) {
 	case flags == event.RST:
 		z.changed(e, 'r', zh, 3, uint32(s.Seq))
 	case flags == event.FIN|event.RST:
-		z.once(e, 'i', zh, zeekOnceI)
+		z.once(e, 'i', h, zeekOnceI)
 	case flags != 0:
-		z.once(e, 'q', zh, zeekOnceQ)
+		z.once(e, 'q', h, zeekOnceQ)
 	case s.Len > 0:
-		z.once(e, 'd', zh, zeekOnceD)
+		z.once(e, 'd', h, zeekOnceD)
 	case s.Flags&event.ACK != 0:
-		z.once(e, 'a', zh, zeekOnceA)
+		z.once(e, 'a', h, zeekOnceA)
 	}
 	if flags&event.RST != 0 {
 		return
@@ -202,9 +201,9 @@ func (z *zeekFlow) log(e end, letter byte) {
 	z.letters = append(z.letters, letter)
 }
 
-func (z *zeekFlow) once(e end, letter byte, zh *zeekHalf, bit uint8) {
-	if zh.once&bit == 0 {
-		zh.once |= bit
+func (z *zeekFlow) once(e end, letter byte, h *half, bit uint8) {
+	if h.letters&bit == 0 {
+		h.letters |= bit
 		z.log(e, letter)
 	}
 }

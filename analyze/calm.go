@@ -1,0 +1,74 @@
+package analyze
+
+import "closecap/analyze/event"
+
+// isCalm reports whether fl is in the middle of its life with nothing unusual about it, so
+// that goOn may follow what is usual there: data in order, and acknowledgements of it.
+func (fl *flow) isCalm(f *Follower) bool {
+	c, s := &fl.half[client], &fl.half[server]
+	return c.state == event.Established && s.state == event.Established &&
+		!f.opt.AllSegments && c.isCalm() && s.isCalm() &&
+		(fl.handshake || fl.midstream && !c.synSent && !s.synSent) && (c.nxt > 1 || s.nxt > 1) &&
+		fl.warn&warnClock == 0 && fl.rst.frame == 0 && fl.lastRst == nil && fl.doubt == nil &&
+		fl.pending == nil && fl.zeek.ended == 0
+}
+
+func (h *half) isCalm() bool {
+	return h.sent && h.finEnd == 0 && h.holes == 0 && h.provoked == 0 &&
+		h.tries == 0 && h.keepalives == 0 &&
+		h.zeek.state != zeekInactive && h.zeek.state != zeekSynSent && h.zeek.state != zeekSynAckSent
+}
+
+// goOn follows a segment of a calm flow as follow does, in a fraction of the time: in-order
+// data and plain acknowledgements, which are most of any capture. It reports false, and has
+// done nothing, when s is something else.
+func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
+	e := fl.sender(a)
+	h, p := &fl.half[e], &fl.half[e.other()]
+	ahead := s.Ack.Diff(p.nxtAbs)
+	if s.Flags&^event.PSH != event.ACK || s.Has&unusual != 0 || s.Time < fl.last ||
+		s.Seq != h.nxtAbs || ahead > 0 || s.Window == 0 || p.window == 0 {
+		return false
+	}
+	letter, bits := uint8(zeekOnceA), uint8(sharkAck)
+	if s.Len > 0 {
+		letter, bits = zeekOnceD, sharkData
+	}
+	if h.letters&letter == 0 {
+		return false
+	}
+	w := sight(s)
+	if s.Time-h.lastTime > sameFrameWithin {
+		h.lastSight, h.lastTime, h.lastSum, h.lastAt = w.frame, w.time, w.sum, w.at
+	} else {
+		if s.Len == 0 && h.seenBefore(s, &w) != 0 {
+			return false
+		}
+		h.remember(&w)
+	}
+
+	fl.last, fl.lastFrame = s.Time, s.Frame
+	fl.shark |= bits
+	fl.omitted++
+	h.packets++
+	h.fingerprint(s)
+	h.lastAck = p.nxt + int64(ahead)
+	p.una = max(p.una, h.lastAck)
+	if s.Len == 0 {
+		fl.filtered = false
+	} else {
+		n := int64(s.Len)
+		h.bytes += uint64(n)
+		h.dataFrame, h.dataSeq, h.datEnd = s.Frame, h.nxt, h.nxt+n
+		h.advance(h.nxt+n, s.End())
+	}
+	if s.Time-fl.queued >= oneSecond {
+		f.open.remove(fl)
+		f.open.push(fl)
+		fl.queued = s.Time
+	}
+	return true
+}
+
+// unusual is what a segment must not be for goOn.
+const unusual = event.OptionsTruncated | event.Fragmented | event.BadChecksum
