@@ -185,7 +185,7 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 		return nil
 	case synReset:
 		if p.synFrame != 0 && r.ack == p.nxt {
-			return &record{frame: p.synFrame, kind: kSyn}
+			return &record{frame: fl.newestSyn(e.other()), kind: kSyn}
 		}
 	}
 	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
@@ -202,6 +202,16 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 		return &record{frame: p.dataFrame, kind: kData, length: uint32(max(0, p.datEnd-p.dataSeq))}
 	}
 	return nil
+}
+
+// newestSyn returns the frame of the SYN that e sent last.
+func (fl *flow) newestSyn(e end) uint64 {
+	for i := len(fl.records) - 1; i >= 0; i-- {
+		if q := &fl.records[i]; q.from == e && q.flags&event.SYN != 0 && q.ignored == acted {
+			return q.frame
+		}
+	}
+	return fl.half[e].synFrame
 }
 
 // killed ends an end's TIME_WAIT by an RST (RFC 1337).
