@@ -28,7 +28,8 @@ func (ev *evidence) lostOwn() Answer {
 			return measured("yes", fmt.Sprintf("yes: all %d bytes of the send right before it", load.Ret), from...)
 		}
 		if a.conn == nil || a.conn.Ending != WasReset {
-			return measured("unread", fmt.Sprintf("%d of %d bytes had arrived when the run ended", got, load.Bytes[1]), from...)
+			text := fmt.Sprintf("%d of %d bytes had arrived when the run ended", got, load.Bytes[1])
+			return measured("unread", text, from...)
 		}
 		lost := load.Bytes[1] - max(got, load.Bytes[0])
 		text := fmt.Sprintf("no: %d of the %d bytes of the send right before it are dropped", lost, load.Ret)
@@ -79,7 +80,8 @@ func (ev *evidence) lostPeer() Answer {
 		text := fmt.Sprintf("lost: %s, and that send had said success", bytesWord(int64(n)))
 		from := []Place{a.at(sent), a.frame(a.conn.Reset.Frame)}
 		later := a.pick(func(c *Call) bool {
-			return c.Start > sent.Start && c.Side == sent.Side && slices.Contains([]string{"EPIPE", "ECONNRESET"}, c.Errno)
+			tells := c.Errno == "EPIPE" || c.Errno == "ECONNRESET"
+			return tells && c.Start > sent.Start && c.Side == sent.Side
 		})
 		if len(later) > 0 {
 			text += fmt.Sprintf("; the next %s says %s", later[0].Name, later[0].Errno)

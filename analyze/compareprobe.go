@@ -61,7 +61,8 @@ func (e Ends) send() Probe {
 }
 
 func (e Ends) load() Probe {
-	p := Probe{Name: "load", About: "this end sends 256 KiB right before the call, more than the peer has room for",
+	p := Probe{Name: "load",
+		About:  "this end sends 256 KiB right before the call, more than the peer has room for",
 		Before: []string{e.This + " send " + probeLoad}}
 	for range 10 {
 		p.add(e.Peer + " recv 512k MSG_DONTWAIT")

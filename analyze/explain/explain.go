@@ -92,15 +92,15 @@ func Parse(name, src string) (*Topic, error) {
 	for i, line := range strings.Split(strings.Trim(rest, "\n"), "\n") {
 		var err error
 		switch {
-		case strings.HasPrefix(line, headAuthority), strings.HasPrefix(line, headEvidence), strings.HasPrefix(line, headSee):
-			head, line, _ = strings.Cut(line, ": ")
-			err = t.begin(head+": ", line)
+		case headOf(line) != "":
+			head = headOf(line)
+			err = t.begin(head, strings.TrimPrefix(line, head))
 		case head == "":
 			t.Text = append(t.Text, line)
 		case !strings.HasPrefix(line, "  "):
-			err = fmt.Errorf("text after %s", head)
+			err = fmt.Errorf("text after %q", head)
 		default:
-			err = t.goOn(head+": ", strings.TrimSpace(line))
+			err = t.goOn(head, strings.TrimSpace(line))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("parse topic %s:%d: %w", name, i+2, err)
@@ -113,6 +113,16 @@ func Parse(name, src string) (*Topic, error) {
 		return nil, fmt.Errorf("parse topic %s: want a title and a text", name)
 	}
 	return t, nil
+}
+
+// headOf returns the head that the line begins with, "" when it has none.
+func headOf(line string) string {
+	for _, head := range []string{headAuthority, headEvidence, headSee} {
+		if strings.HasPrefix(line, head) {
+			return head
+		}
+	}
+	return ""
 }
 
 func (t *Topic) begin(head, line string) error {
@@ -142,5 +152,5 @@ func (t *Topic) goOn(head, line string) error {
 		e.Rows = append(e.Rows, s)
 		return err
 	}
-	return fmt.Errorf("%s takes one line", strings.TrimSuffix(head, ": "))
+	return fmt.Errorf("%q takes one line", head)
 }

@@ -92,8 +92,8 @@ func telling(res *analyze.Result) []*analyze.Call {
 	closing := analyze.ClosingCall(res)
 	for _, c := range res.Calls {
 		outcome := analyze.Outcome(c)
-		tells := c == closing || c.Errno != "" && c.Errno != "EAGAIN" || outcome == "EOF" || outcome == "not returned"
-		if tells && len(out) < mostRows {
+		fails := c.Errno != "" && c.Errno != "EAGAIN" || outcome == "not returned"
+		if (c == closing || fails || outcome == "EOF") && len(out) < mostRows {
 			out = append(out, c)
 		}
 	}

@@ -176,10 +176,7 @@ func (p *printer) answerBlocks(c *analyze.Comparison) error {
 }
 
 func (p *printer) questionTitle(s string) error {
-	if err := p.blank(); err != nil {
-		return err
-	}
-	return p.print(line{text: s, style: bold, hang: 2})
+	return p.lines([]line{{}, {text: s, style: bold, hang: 2}})
 }
 
 // comparisonFooter says how to read where an answer comes from.
@@ -194,18 +191,17 @@ func (p *printer) comparisonFooter(c *analyze.Comparison, runs bool) error {
 			}
 		}
 	}
-	lines := []line{{}, {text: `"This end" made the call in question. #N are the calls and frames that an answer comes ` +
-		`from, in the scenario as it is written; name#N in a run of it that goes on differently after the call:`, style: dim, hang: 2}}
+	lines := []line{{}, {style: dim, hang: 2, text: `"This end" made the call in question. #N are the calls ` +
+		`and frames that an answer comes from, in the scenario as it is written; name#N in a run of it that ` +
+		`goes on differently after the call:`}}
 	for _, name := range order {
 		lines = append(lines, line{text: "  " + Safe(name) + ": " + Safe(about[name]), style: dim, hang: 4})
 	}
 	if !runs && len(order) > 0 {
 		lines = append(lines, line{text: "  --runs shows them all.", style: dim, hang: 2})
 	}
-	for _, l := range lines {
-		if err := p.print(l); err != nil {
-			return err
-		}
+	if err := p.lines(lines); err != nil {
+		return err
 	}
 	return p.warnings(c.Warnings)
 }

@@ -24,37 +24,38 @@ type Shown struct {
 // WriteTopic writes a topic with its evidence.
 func WriteTopic(w io.Writer, t *explain.Topic, shown []Shown, opt Options) error {
 	p := pageOf(w, opt)
-	if err := p.print(line{text: t.Name + ": " + t.Title, style: bold}); err != nil {
-		return err
-	}
-	if err := p.blank(); err != nil {
-		return err
-	}
+	page := []line{{text: t.Name + ": " + t.Title, style: bold}, {}}
 	for _, s := range t.Text {
-		if err := p.print(line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2}); err != nil {
-			return err
-		}
+		// Columns of the text stay where they are when a narrow terminal wraps it.
+		page = append(page, line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2})
 	}
-	for i, s := range shown {
-		if i == 0 {
-			if err := p.blank(); err != nil {
-				return err
-			}
-		}
+	if len(shown) > 0 {
+		page = append(page, line{})
+	}
+	if err := p.lines(page); err != nil {
+		return err
+	}
+	for _, s := range shown {
 		if err := p.evidence(s); err != nil {
 			return err
 		}
 	}
-	if err := p.blank(); err != nil {
-		return err
-	}
+	page = []line{{}}
 	if t.Authority != "" {
-		if err := p.print(line{text: "authority: " + t.Authority, style: dim, hang: len("authority: ")}); err != nil {
-			return err
-		}
+		page = append(page, line{text: "authority: " + t.Authority, style: dim, hang: len("authority: ")})
 	}
 	if len(t.See) > 0 {
-		return p.print(line{text: "see: " + strings.Join(t.See, ", "), style: dim, hang: len("see: ")})
+		page = append(page, line{text: "see: " + strings.Join(t.See, ", "), style: dim, hang: len("see: ")})
+	}
+	return p.lines(page)
+}
+
+// lines writes each of the lines.
+func (p *printer) lines(lines []line) error {
+	for _, l := range lines {
+		if err := p.print(l); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -84,7 +85,8 @@ func (p *printer) evidence(s Shown) error {
 			call.text += " = " + strings.TrimPrefix(result, "-1 ")
 		}
 		number := fmt.Sprintf("%*s ", evidenceNumber-1, fmt.Sprintf("#%d", c.ID))
-		if err := p.pair(number, cell{call}, effect(s, c), min(evidenceCall, p.opt.Width/2-evidenceNumber)); err != nil {
+		width := min(evidenceCall, p.opt.Width/2-evidenceNumber)
+		if err := p.pair(number, cell{call}, effect(s, c), width); err != nil {
 			return err
 		}
 	}
@@ -145,10 +147,7 @@ func WriteReference(w io.Writer, words []Word, opt Options) error {
 	for _, word := range words {
 		if word.Group != group {
 			group = word.Group
-			if err := p.print(line{text: ""}); err != nil {
-				return err
-			}
-			if err := p.print(line{text: group, style: bold}); err != nil {
+			if err := p.lines([]line{{}, {text: group, style: bold}}); err != nil {
 				return err
 			}
 		}

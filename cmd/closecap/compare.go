@@ -21,7 +21,9 @@ import (
 )
 
 // compareDefault is what is compared when no scenario is named: the ways to end one's side.
-var compareDefault = []string{"close", "shutdown-wr", "shutdown-rd", "shutdown-rdwr", "linger-zero", "fork-close"}
+var compareDefault = []string{
+	"close", "shutdown-wr", "shutdown-rd", "shutdown-rdwr", "linger-zero", "fork-close",
+}
 
 // compareFlags are the flags of closecap compare.
 type compareFlags struct {
@@ -42,8 +44,11 @@ closing call sent, who can still send and receive, what the peer's calls return,
 Each scenario runs as it is written, and then in variations that go on differently after its
 first closing call: the peer stays quiet, the peer sends, data is on its way, another process
 holds the socket. An answer names the run and the call or frame that it comes from
-("send#14"); --runs shows the runs themselves. Without names: ` + strings.Join(compareDefault, ", ") + ".",
-		Example: "  closecap compare\n  closecap compare close shutdown-wr --runs\n  closecap compare close ./mine.close --format markdown",
+("send#14"); --runs shows the runs themselves.
+
+Without names: ` + strings.Join(compareDefault, ", ") + ".",
+		Example: "  closecap compare\n  closecap compare close shutdown-wr --runs\n" +
+			"  closecap compare close ./mine.close --format markdown",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
 		},
@@ -53,7 +58,8 @@ holds the socket. An answer names the run and the call or frame that it comes fr
 	cmd.Flags().Lookup("format").Usage = "table, json or markdown"
 	// The only error is a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
-		[]string{string(report.Table), string(report.JSON), string(report.Markdown)}, cobra.ShellCompDirectiveNoFileComp))
+		[]string{string(report.Table), string(report.JSON), string(report.Markdown)},
+		cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
 	cmd.Flags().BoolVar(&f.runs, "runs", false, "show every run under the comparison")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a run after this long")
@@ -202,11 +208,15 @@ func adviceOf(s *lab.Script) string {
 
 // endsOf finds the words by which the script calls the ends of the connection in question.
 func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.Ends {
-	e := analyze.Ends{This: s.Target(closing.At, closing.Actor), Gone: closing.Name == "exit" || closing.Name == "kill"}
+	e := analyze.Ends{
+		This: s.Target(closing.At, closing.Actor),
+		Gone: closing.Name == "exit" || closing.Name == "kill",
+	}
 	if open := analyze.Opening(res, closing.Connection, closing.Side.Other()); open != nil {
 		e.Peer = s.Target(open.At, open.Actor)
 	}
-	if open := analyze.Opening(res, closing.Connection, closing.Side); open != nil && (e.Gone || closing.Name == "exec") {
+	open := analyze.Opening(res, closing.Connection, closing.Side)
+	if wholeProcess := e.Gone || closing.Name == "exec"; wholeProcess && open != nil {
 		e.This = s.Target(open.At, open.Actor)
 	}
 	_, socket, named := strings.Cut(e.This, ":")
