@@ -56,10 +56,20 @@ func returnedBy(lc *linked, c *Call) []*Segment {
 		}
 	case closeCall:
 		if c.Blocked && len(c.Caused) > 0 {
-			return one(lc.lastBefore(c.End, from(KindAck, KindFin)))
+			return one(lc.finAcked(c, from(KindAck, KindFin)))
 		}
 	}
 	return nil
+}
+
+// finAcked is what acknowledged the FIN of a lingering close, nil when its time ran out first.
+func (lc *linked) finAcked(c *Call, answer func(*Segment) bool) *Segment {
+	fin := lc.lastBefore(c.End, func(s *Segment) bool { return s.From == c.Side && s.Kind == KindFin })
+	if fin == nil {
+		return nil
+	}
+	end := fin.Seq + int64(fin.Len) + 1 // the FIN takes a number
+	return lc.lastBefore(c.End, func(s *Segment) bool { return answer(s) && s.Ack >= end })
 }
 
 func one(s *Segment) []*Segment {
