@@ -246,7 +246,7 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	a := l.frames[s.Answers]
 	own := c.inside(s.From, s.Time, acknowledges)
 	switch {
-	case a != nil && a.Root.Call != 0 && within(l.calls[a.Root.Call], s.Time):
+	case a != nil && l.duringCall(s, a):
 		return l.answer(a, Observed, "")
 	case own != nil && (a == nil || a.Time < own.Start):
 		return callRoot(own, "reading let the kernel acknowledge")
@@ -258,6 +258,13 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 		return l.answer(a, Inferred, "")
 	}
 	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
+}
+
+// duringCall reports whether s left while the call behind a, which it acknowledges, still ran.
+// Of a call that blocked that says little: meanwhile the delayed-ACK timer may have fired.
+func (l *linker) duringCall(s, a *Segment) bool {
+	c := l.calls[a.Root.Call]
+	return c != nil && within(c, s.Time) && (!c.Blocked || soonAfter(s, a))
 }
 
 // staleAck: an end in TIME_WAIT answers the SYN of another connection between the same two
