@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"closecap/analyze"
@@ -238,4 +239,21 @@ func timeWaitWords(w *analyze.TimeWait) string {
 		words += " " + together(fmt.Sprintf("%.4g s,", w.Until.Sub(w.Since).Seconds()))
 	}
 	return words + " until " + strings.TrimSuffix(clock(w.Until), " UTC") + timeWaitEnd(*w)
+}
+
+// arrowText says what a row's arrow carries, "" where there is none.
+func (d *diagram) arrowText(row *diagramRow, short bool) string {
+	switch row.kind {
+	case segmentKind:
+		s := row.segments[0]
+		words := segmentLabel(s)
+		if short {
+			words = shortSegmentLabel(s)
+		}
+		return strconv.FormatUint(s.Frame, 10) + " " + Safe(words)
+	case foldKind:
+		words, _ := foldWords(row)
+		return words
+	}
+	return ""
 }

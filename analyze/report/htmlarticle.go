@@ -15,7 +15,7 @@ func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
 		fmt.Fprintf(&b, `<h2>conn %d · %s</h2>`, c.ID, escape(ends(c)))
 	}
 	writeVerdict(&b, r, c)
-	d := newDrawing(newDiagram(r, c))
+	d := newDiagram(r, c)
 	b.WriteString(`<fieldset class="spacing"><legend>time axis</legend>`)
 	for i, choice := range [][2]string{{"even", "even spacing"}, {"scaled", "time to scale"}} {
 		checked := ""
@@ -25,20 +25,27 @@ func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
 		fmt.Fprintf(&b, `<label><input type="radio" name="spacing-%d" value="%s"%s> %s</label>`, c.ID, choice[0], checked, choice[1])
 	}
 	b.WriteString(`</fieldset>`)
-	fmt.Fprintf(&b, `<div class="picture"><svg class="ladder" viewBox="0 0 %d %d" data-even-height="%[2]d" data-scaled-height="%d" role="group" aria-label="ladder of connection %d: arrow keys move from row to row">`,
-		svgWidth, d.even, d.scaled, c.ID)
-	b.WriteString(d.draw())
-	b.WriteString(`</svg></div><div class="scroll">`)
+	for _, m := range []measures{wide, narrow} {
+		writePicture(&b, newDrawing(d, m))
+	}
+	b.WriteString(`<div class="scroll">`)
 	view := oneConnection(r, c)
 	if len(view.Calls) > 0 {
-		writeCallTable(&b, view, d.diagram)
+		writeCallTable(&b, view, d)
 	} else {
-		writeWireTable(&b, d.diagram)
+		writeWireTable(&b, d)
 	}
 	b.WriteString(`</div>`)
 	writeCompat(&b, c)
 	b.WriteString("</article>\n")
 	return b.String()
+}
+
+func writePicture(b *strings.Builder, d *drawing) {
+	fmt.Fprintf(b, `<div class="picture %s"><svg class="ladder" viewBox="0 0 %d %d" data-even-height="%[3]d" data-scaled-height="%d" role="group" aria-label="ladder of connection %d: arrow keys move from row to row">`,
+		d.class, d.width, d.even, d.scaled, d.conn.ID)
+	b.WriteString(d.draw())
+	b.WriteString("</svg></div>\n")
 }
 
 // oneConnection is r as if c were alone in it.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"closecap/analyze"
 	"closecap/analyze/event"
@@ -92,8 +93,8 @@ func newPageList(r *analyze.Result) (*pageList, []byte, error) {
 
 func newListItem(c *analyze.Connection) listItem {
 	item := listItem{ID: c.ID, Client: c.Client.String(), Server: c.Server.String(),
-		Start: clock(c.Start), Lasted: span(c.End.Sub(c.Start)), NS: int64(c.End - c.Start),
-		Up: c.Bytes.Client, Down: c.Bytes.Server, Ending: string(c.Ending), Closer: closerWords(c), Lost: lostBytes(c),
+		Start: strings.TrimSuffix(clock(c.Start), " UTC"), Lasted: span(c.End.Sub(c.Start)), NS: int64(c.End - c.Start),
+		Up: c.Bytes.Client, Down: c.Bytes.Server, Ending: Safe(string(c.Ending)), Closer: Safe(closerWords(c)), Lost: lostBytes(c),
 		Doubt: doubt(c.Confidence, c.Ending == analyze.UnknownEnding),
 		Style: labelClass(label{style: endingStyle(c.Ending)})}
 	if c.Reset != nil {

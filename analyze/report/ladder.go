@@ -70,8 +70,8 @@ func newLadder(p *printer, d *diagram) *ladder {
 				want[column] = max(want[column], textWidth(p.opt.glyphs(b.text)))
 			}
 		}
-		arrow = max(arrow, textWidth(p.opt.glyphs(l.arrowLabel(row, false)))+8)
-		least = max(least, textWidth(p.opt.glyphs(l.arrowLabel(row, true)))+5+lostGap(row))
+		arrow = max(arrow, textWidth(p.opt.glyphs(d.arrowText(row, false)))+8)
+		least = max(least, textWidth(p.opt.glyphs(d.arrowText(row, true)))+5+lostGap(row))
 	}
 	l.fit(want, arrow, min(least, arrowMost))
 	return l

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"strconv"
 	"strings"
 
 	"closecap/analyze"
@@ -48,30 +47,13 @@ func (l *ladder) legend() string {
 	return l.p.opt.paint(dim, strings.Repeat(" ", l.gutter())+words)
 }
 
-// arrowLabel is what stands on the arrow of a row, "" where there is none.
-func (l *ladder) arrowLabel(row *diagramRow, short bool) string {
-	switch row.kind {
-	case segmentKind:
-		s := row.segments[0]
-		words := segmentLabel(s)
-		if short {
-			words = shortSegmentLabel(s)
-		}
-		return strconv.FormatUint(s.Frame, 10) + " " + Safe(words)
-	case foldKind:
-		words, _ := foldWords(row)
-		return words
-	}
-	return ""
-}
-
 // middle draws what stands between the lifelines of a row.
 func (l *ladder) middle(row *diagramRow) ([]string, style) {
-	words := l.p.opt.glyphs(l.arrowLabel(row, false))
+	words := l.p.opt.glyphs(l.d.arrowText(row, false))
 	switch row.kind {
 	case segmentKind, foldKind:
 		if textWidth(words)+5 > l.arrow {
-			words = l.p.opt.glyphs(l.arrowLabel(row, true))
+			words = l.p.opt.glyphs(l.d.arrowText(row, true))
 		}
 		return []string{l.arrowOf(row, words)}, arrowStyle(row)
 	case callRowKind:

@@ -33,7 +33,7 @@ func mermaid(r *analyze.Result, c *analyze.Connection) string {
 		row := &d.rows[i]
 		switch row.kind {
 		case segmentKind, foldKind:
-			fmt.Fprintf(&b, "    %s%s%s: %s\n", row.side, mermaidArrow(row), row.side.Other(), mermaidText(d.arrowText(row)))
+			fmt.Fprintf(&b, "    %s%s%s: %s\n", row.side, mermaidArrow(row), row.side.Other(), mermaidText(d.arrowText(row, false)))
 		case callRowKind:
 			if row.side == analyze.NoSide {
 				fmt.Fprintf(&b, "    Note over client,server: %s\n", mermaidText(stepWords(row.call)))

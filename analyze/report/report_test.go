@@ -19,7 +19,7 @@ func TestParseFormat(t *testing.T) {
 		"JSON":  "did you mean json?",
 		"tabel": "did you mean table?",
 		"md":    "did you mean markdown?",
-		"xml":   "known are table, json, ndjson, csv, markdown",
+		"photo": "known are table, json, ndjson, csv, markdown",
 		"":      "known are table, json, ndjson, csv, markdown",
 	} {
 		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), want) {

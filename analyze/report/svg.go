@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"strconv"
+	"net/netip"
 	"strings"
 
 	"closecap/analyze"
@@ -17,18 +17,28 @@ var diagramCSS string
 
 // The measures of a drawn diagram, in pixels.
 const (
-	svgWidth   = 1000
+	svgChar    = 7  // width of a character, a little less
 	svgLine    = 16 // height of a line of text
 	svgPad     = 10 // between rows
 	svgHead    = 34 // above the first row
-	svgTime    = 92 // where times end
-	svgClient  = 366
-	svgServer  = 676
 	svgVerdict = 132
 )
 
-// svgLabels is how many characters a line beside each lifeline holds.
-var svgLabels = [2]int{34, 41}
+// measures say where the columns of a drawing are.
+type measures struct {
+	class  string
+	width  int
+	number int    // where the calls' numbers begin; 0 leaves them out
+	time   int    // where times end
+	line   [2]int // the lifelines
+	labels [2]int // characters that a line beside each lifeline holds
+	words  int    // characters that an arrow holds
+}
+
+var (
+	wide   = measures{class: "wide-picture", width: 1000, number: 12, time: 92, line: [2]int{366, 676}, labels: [2]int{34, 41}, words: 42}
+	narrow = measures{class: "narrow-picture", width: 500, time: 60, line: [2]int{194, 364}, labels: [2]int{15, 15}, words: 22}
+)
 
 // svgRow is where a row of the diagram stands.
 type svgRow struct {
@@ -41,6 +51,7 @@ type svgRow struct {
 // drawing is a diagram with its measures.
 type drawing struct {
 	*diagram
+	measures
 	b            strings.Builder
 	rows         []svgRow
 	even, scaled int // heights
@@ -54,7 +65,7 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 		title := svgTitle(r, c)
 		fmt.Fprintf(&body, `<text class="title" x="12" y="%d">%s</text>`+"\n", height+24, escape(title))
 		height += 36
-		d := newDrawing(newDiagram(r, c))
+		d := newDrawing(newDiagram(r, c), wide)
 		fmt.Fprintf(&body, `<g transform="translate(0 %d)">`+"\n", height)
 		body.WriteString(d.draw())
 		body.WriteString("</g>\n")
@@ -69,7 +80,7 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 <style>%s</style>
 <rect class="paper" width="%[1]d" height="%[2]d"/>
 %[5]s</svg>
-`, svgWidth, max(height, 40), escape(documentTitle(r)), diagramCSS, body.String())
+`, wide.width, max(height, 40), escape(documentTitle(r)), diagramCSS, body.String())
 	if err != nil {
 		return fmt.Errorf("write svg: %w", err)
 	}
@@ -96,18 +107,21 @@ func escape(s string) string { return html.EscapeString(s) }
 func plainSpaces(s string) string { return strings.ReplaceAll(s, noBreak, " ") }
 
 // newDrawing measures d.
-func newDrawing(d *diagram) *drawing {
-	p := &drawing{diagram: d, even: svgHead, scaled: svgHead}
+func newDrawing(d *diagram, m measures) *drawing {
+	p := &drawing{diagram: d, measures: m, even: svgHead, scaled: svgHead}
 	span := d.span()
 	for i := range d.rows {
 		row := svgRow{diagramRow: &d.rows[i], even: p.even, height: svgLine + svgPad}
 		for column, labels := range d.sideLabels(row.diagramRow) {
 			for _, l := range labels {
-				for _, part := range wrapText(l.text, svgLabels[column], 2*column) {
+				for _, part := range wrapText(l.text, m.labels[column], 2*column) {
 					row.labels[column] = append(row.labels[column], label{plainSpaces(part), l.style, l.state})
 				}
 			}
 			row.height = max(row.height, len(row.labels[column])*svgLine+svgPad)
+		}
+		if row.kind == callRowKind && row.side == analyze.NoSide {
+			row.height = max(row.height, len(wrapText(stepWords(row.call), m.words-2, 0))*svgLine+svgPad)
 		}
 		p.rows = append(p.rows, row)
 		p.even += row.height
@@ -142,9 +156,9 @@ func (d *diagram) span() event.Time {
 
 // draw writes what stands inside the svg element.
 func (p *drawing) draw() string {
-	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">client %s</text>`, svgClient+3, p.conn.Client)
-	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">server %s</text>`, svgServer-3, p.conn.Server)
-	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", svgTime)
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">client%s</text>`, p.line[0]+3, p.address(p.conn.Client))
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">server%s</text>`, p.line[1]-3, p.address(p.conn.Server))
+	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", p.time)
 	for _, side := range bothSides {
 		p.lifeline(side)
 	}
@@ -155,16 +169,17 @@ func (p *drawing) draw() string {
 	return p.b.String()
 }
 
-func lifelineX(side analyze.Side) int {
-	if side == analyze.Server {
-		return svgServer
+// address writes an end's address where there is room for it.
+func (p *drawing) address(a netip.AddrPort) string {
+	if p.number == 0 {
+		return ""
 	}
-	return svgClient
+	return " " + a.String()
 }
 
 // lifeline draws the states of one end as coloured pieces.
 func (p *drawing) lifeline(side analyze.Side) {
-	column, x := lifeline(side), lifelineX(side)
+	column, x := lifeline(side), p.line[lifeline(side)]
 	for i := 0; i < len(p.rows); {
 		state := p.rows[i].after[column]
 		j := i
@@ -197,7 +212,7 @@ func (p *drawing) waits() {
 		if j < len(p.rows) {
 			to = p.rows[j].even
 		}
-		x := lifelineX(p.rows[i].side) - 11
+		x := p.line[lifeline(p.rows[i].side)] - 11
 		if p.rows[i].side == analyze.Server {
 			x += 18
 		}
@@ -210,11 +225,13 @@ func (p *drawing) waits() {
 func (p *drawing) row(row *svgRow) {
 	fmt.Fprintf(&p.b, `<g class="row %s" transform="translate(0 %d)" data-even="%[2]d" data-scaled="%d"%s role="img" aria-label="%s">`,
 		p.rowClass(row), row.even, row.scaled, p.rowData(row), escape(p.spoken(row)))
-	fmt.Fprintf(&p.b, `<rect class="hit" x="0" y="-3" width="%d" height="%d"/>`, svgWidth, row.height)
+	fmt.Fprintf(&p.b, `<rect class="hit" x="0" y="-3" width="%d" height="%d"/>`, p.width, row.height)
 	if row.kind != timeWaitKind {
-		p.text("time", svgTime, 0, "end", milliseconds(row.time, p.base))
+		p.text("time", p.time, 0, "end", milliseconds(row.time, p.base))
 	}
-	p.text("number", 12, 0, "start", callNumber(row.diagramRow))
+	if p.number > 0 {
+		p.text("number", p.number, 0, "start", callNumber(row.diagramRow))
+	}
 	switch row.kind {
 	case segmentKind, foldKind:
 		p.arrow(row)
@@ -222,9 +239,9 @@ func (p *drawing) row(row *svgRow) {
 		p.callMark(row)
 	}
 	for column, labels := range row.labels {
-		anchor, x := "end", svgClient-22
+		anchor, x := "end", p.line[0]-22
 		if column == 1 {
-			anchor, x = "start", svgServer+22
+			anchor, x = "start", p.line[1]+22
 		}
 		for i, l := range labels {
 			p.text("label "+labelClass(l), x, i, anchor, strings.TrimSpace(l.text))
@@ -250,40 +267,34 @@ func labelClass(l label) string {
 func (p *drawing) callMark(row *svgRow) {
 	switch row.side {
 	case analyze.NoSide:
-		for i, l := range wrapText(stepWords(row.call), 40, 0) {
-			p.text("step", (svgClient+svgServer)/2, i, "middle", plainSpaces(l))
+		for i, l := range wrapText(stepWords(row.call), p.words-2, 0) {
+			p.text("step", (p.line[0]+p.line[1])/2, i, "middle", plainSpaces(l))
 		}
 	case analyze.Client:
-		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, svgClient-18)
+		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, p.line[0]-18)
 	default:
-		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, svgServer+4)
+		fmt.Fprintf(&p.b, `<path class="mark" d="M%d 8h14"/>`, p.line[1]+4)
 	}
 }
 
 // arrow draws a segment from its sender's lifeline; a lost one ends midway.
 func (p *drawing) arrow(row *svgRow) {
 	s := row.segments[0]
-	from, to, way := svgClient+3, svgServer-3, 1
+	from, to, way := p.line[0]+3, p.line[1]-3, 1
 	if row.side == analyze.Server {
-		from, to, way = svgServer-3, svgClient+3, -1
+		from, to, way = p.line[1]-3, p.line[0]+3, -1
 	}
-	words := p.arrowText(row.diagramRow)
+	words := p.arrowText(row.diagramRow, false)
+	if textWidth(words) > p.words {
+		words = p.arrowText(row.diagramRow, true)
+	}
 	middle := (from + to) / 2
 	if row.kind == segmentKind && s.Lost != "" {
 		to = from + (to-from)*3/5
-		middle = (from + to) / 2
+		middle = from + way*max((to-from)*way/2, textWidth(words)*svgChar/2+4)
 		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="cross" d="M%d 15l10 10m0 -10l-10 10"/>`, from, to, to-5)
 	} else {
 		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="tip" d="M%d 20l%d -5v10z"/>`, from, to-way*8, to, -way*10)
 	}
-	p.text("words", middle, 0, "middle", shorten(words, 42))
-}
-
-// arrowText says what a row's arrow carries.
-func (d *diagram) arrowText(row *diagramRow) string {
-	if row.kind == foldKind {
-		words, _ := foldWords(row)
-		return words
-	}
-	return strconv.FormatUint(row.number, 10) + " " + Safe(segmentLabel(row.segments[0]))
+	p.text("words", middle, 0, "middle", shorten(words, p.words))
 }

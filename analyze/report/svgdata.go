@@ -29,7 +29,7 @@ func (p *drawing) rowClass(row *svgRow) string {
 
 // segmentClass says what a segment looks like.
 func segmentClass(s *analyze.Segment) string {
-	class := "segment " + string(s.Kind)
+	class := "segment " + escape(string(s.Kind))
 	if s.Flags.Has(event.RST) {
 		class = "segment rst"
 	}

@@ -3,7 +3,7 @@
   const status = document.getElementById("status");
   const words = (s) => (s ? s.split(" ") : []);
 
-  // lit returns the keys of what belongs to an element: "c11" for a call, "f12" for a frame.
+  // related returns the keys of what belongs to an element: "c11" for a call, "f12" for a frame.
   function related(el, article) {
     const keys = new Set();
     const frame = (n) => article.querySelector(`[data-frame="${CSS.escape(n)}"]`);
@@ -104,7 +104,10 @@
 
   // space puts the rows of a picture at even distances, or at distances that tell the time.
   function space(article, how) {
-    const svg = article.querySelector("svg.ladder");
+    for (const svg of article.querySelectorAll("svg.ladder")) spaceOne(svg, how);
+  }
+
+  function spaceOne(svg, how) {
     const rows = [...svg.querySelectorAll(".row")];
     const height = Number(how === "even" ? svg.dataset.evenHeight : svg.dataset.scaledHeight);
     const top = (i) => (i < rows.length ? Number(how === "even" ? rows[i].dataset.even : rows[i].dataset.scaled) : height);
@@ -114,7 +117,7 @@
       piece.setAttribute("y", from + 8);
       piece.setAttribute("height", Math.max(0, top(Number(piece.dataset.last)) - from));
     }
-    svg.setAttribute("viewBox", `0 0 1000 ${height}`);
+    svg.setAttribute("viewBox", `0 0 ${svg.viewBox.baseVal.width} ${height}`);
   }
 
   // Copying takes whole rows as plain text: one line a row, tabs between the cells.
