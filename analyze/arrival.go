@@ -43,19 +43,18 @@ func (c *Connection) noteLoss(last, again int) {
 	if s.Ignored != "" || repeat.Ignored != "" {
 		return
 	}
-	var ack *Segment
+	answered, trip := false, c.roundTrip()
 	for _, a := range c.Segments[last:again] {
-		if a.answersTo(s) {
-			ack = a
+		if !a.answersTo(s) {
+			continue
+		}
+		answered = true
+		if trip > 0 && repeat.Time.Sub(a.Time) > fewRoundTrips*trip && a.Kind == KindAck {
+			a.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
 		}
 	}
-	if ack == nil {
+	if !answered {
 		s.Lost = fmt.Sprintf("not acknowledged before frame %d repeats it", repeat.Frame)
-		return
-	}
-	trip := c.roundTrip()
-	if trip > 0 && repeat.Time.Sub(ack.Time) > fewRoundTrips*trip && ack.Kind == KindAck {
-		ack.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
 	}
 }
 
