@@ -75,8 +75,13 @@ func openPage(t *testing.T, browser context.Context, r *analyze.Result) *tab {
 	if err := Write(&b, HTML, r, Options{}); err != nil {
 		t.Fatal(err)
 	}
+	return openText(t, browser, b.Bytes())
+}
+
+func openText(t *testing.T, browser context.Context, text []byte) *tab {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := chromedp.NewContext(browser)
@@ -173,6 +178,7 @@ func TestPage(t *testing.T) {
 		"hover": hoverLightsUp, "keyboard": keysMove, "dark": darkIsDark, "spacing": timeToScale,
 		"copy": rowsCopyAsText, "hostile": hostileStaysText, "hostile list": hostileListStaysText,
 		"many": manyStayFluid, "phone": phoneHasNoSidewaysScroll,
+		"comparison": scenariosBesideEachOther,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}

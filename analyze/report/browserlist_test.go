@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -138,5 +139,38 @@ func checkOpening(t *testing.T, b *tab) {
 	b.run(chromedp.Focus(chromedp.CSS("tr.item")), chromedp.KeyEvent(kb.Enter))
 	if got := eval[int](b, fmt.Sprintf(`document.querySelectorAll(%q).length`, ".detail")); got != 0 {
 		t.Errorf("closed: %d details left", got)
+	}
+}
+
+func scenariosBesideEachOther(t *testing.T, browser context.Context) {
+	c := comparisonFixture()
+	c.Scenarios[0].Runs[0].Result = sentAfterClose()
+	c.Scenarios[1].Runs[0].Name, c.Scenarios[1].Runs[0].Result = analyze.ScenarioRun, halfClosed()
+	c.Scenarios[2].Name, c.Questions[0].Answers[2].Text, c.Warnings = attack, attack, []string{attack}
+	var text bytes.Buffer
+	if err := WriteComparison(&text, HTML, c, false, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	b := openText(t, browser, text.Bytes())
+	b.inert()
+	beside := eval[bool](b, `(() => {
+		const [one, two] = [...document.querySelectorAll(".connection")].map((e) => e.getBoundingClientRect());
+		return one.right <= two.left && one.top === two.top;
+	})()`)
+	if !beside {
+		t.Error("the two scenarios do not stand beside each other")
+	}
+	b.hover(`.connection:nth-of-type(2) .narrow-picture .row[data-call="11"]`)
+	for part, want := range map[string]string{
+		".connection:nth-of-type(1) .narrow-picture .row": "",
+		".connection:nth-of-type(2) .narrow-picture .row": "call 11, call 13, frame 12",
+	} {
+		if got := b.lit(part); got != want {
+			t.Errorf("lit in %s: %s, want %s", part, got, want)
+		}
+	}
+	b.run(chromedp.Click(chromedp.CSS(`.connection:nth-of-type(2) input[value="scaled"]`)))
+	if got := eval[int](b, `document.querySelectorAll('input[value="even"]:checked').length`); got != 1 {
+		t.Errorf("after choosing time to scale in one, %d others are even, want 1", got)
 	}
 }

@@ -10,11 +10,14 @@ import (
 	"closecap/analyze"
 )
 
-// WriteComparison writes c as a table, as Markdown or as JSON. JSON always holds every run;
+// WriteComparison writes c as a table, as Markdown, as JSON or as a page. JSON always holds every run;
 // the others show them under the answers when runs is set.
 func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs bool, opt Options) error {
-	if format == JSON {
+	switch format {
+	case JSON:
 		return writeComparisonJSON(w, c)
+	case HTML:
+		return writeComparisonHTML(w, c)
 	}
 	p := &printer{w: w, format: format, opt: opt}
 	if err := p.title(comparisonTitle(c)); err != nil {

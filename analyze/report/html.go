@@ -35,6 +35,7 @@ type page struct {
 	Facts     []string
 	List      *pageList // of many connections; nil where each is shown
 	Data      template.JS
+	Answers   template.HTML // of a comparison
 	Articles  []template.HTML
 	Remember  []string
 	Failed    []analyze.Expectation
@@ -63,7 +64,7 @@ func writeHTML(w io.Writer, r *analyze.Result, all int) error {
 	}
 	if showsEach(r) {
 		for _, c := range r.Connections {
-			p.Articles = append(p.Articles, template.HTML(article(r, c, len(r.Connections) > 1)))
+			p.Articles = append(p.Articles, template.HTML(connectionArticle(r, c, len(r.Connections) == 1)))
 		}
 	} else {
 		list, data, err := newPageList(r)

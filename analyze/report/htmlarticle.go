@@ -2,17 +2,19 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"closecap/analyze"
 )
 
-// article writes one connection: verdict, picture, table.
-func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
+// article writes one connection: verdict, picture, table. name tells it from the page's
+// other articles.
+func article(r *analyze.Result, c *analyze.Connection, name, title string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<article class="connection" data-id="%d" aria-label="connection %[1]d">`, c.ID)
-	if titled {
-		fmt.Fprintf(&b, `<h2>conn %d · %s</h2>`, c.ID, escape(ends(c)))
+	if title != "" {
+		fmt.Fprintf(&b, `<h2>%s</h2>`, escape(title))
 	}
 	writeVerdict(&b, r, c)
 	d := newDiagram(r, c)
@@ -22,7 +24,7 @@ func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
 		if i == 0 {
 			checked = " checked"
 		}
-		fmt.Fprintf(&b, `<label><input type="radio" name="spacing-%d" value="%s"%s> %s</label>`, c.ID, choice[0], checked, choice[1])
+		fmt.Fprintf(&b, `<label><input type="radio" name="spacing-%s" value="%s"%s> %s</label>`, escape(name), choice[0], checked, choice[1])
 	}
 	b.WriteString(`</fieldset>`)
 	for _, m := range []measures{wide, narrow} {
@@ -39,6 +41,15 @@ func article(r *analyze.Result, c *analyze.Connection, titled bool) string {
 	writeCompat(&b, c)
 	b.WriteString("</article>\n")
 	return b.String()
+}
+
+// connectionArticle is the article of a connection among others, or alone.
+func connectionArticle(r *analyze.Result, c *analyze.Connection, alone bool) string {
+	title := ""
+	if !alone {
+		title = fmt.Sprintf("conn %d · %s", c.ID, ends(c))
+	}
+	return article(r, c, strconv.Itoa(c.ID), title)
 }
 
 func writePicture(b *strings.Builder, d *drawing) {

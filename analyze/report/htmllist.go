@@ -109,7 +109,7 @@ func newListItem(c *analyze.Connection) listItem {
 func packArticles(r *analyze.Result, connections []*analyze.Connection) ([]byte, error) {
 	var articles []string
 	for _, c := range connections {
-		articles = append(articles, article(r, c, false))
+		articles = append(articles, connectionArticle(r, c, true))
 	}
 	text, err := json.Marshal(articles)
 	if err != nil {

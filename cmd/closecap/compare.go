@@ -55,6 +55,7 @@ Without names: ` + strings.Join(compareDefault, ", ") + ".",
 		ValidArgsFunction: completeScenarios,
 	}
 	f.flags(cmd.Flags())
+	f.pageFlag(cmd.Flags())
 	cmd.Flags().Lookup("format").Usage = "table, json or markdown"
 	// The only error is a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
@@ -90,6 +91,14 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	}
 	if err != nil {
 		return err
+	}
+	if f.html != "" {
+		err = replace(f.html, func(w io.Writer) error {
+			return report.WriteComparison(w, report.HTML, c, f.runs, report.Options{})
+		})
+		if err != nil {
+			return fmt.Errorf("save page: %w", err)
+		}
 	}
 	return buffered(std.out, func(w io.Writer) error {
 		return report.WriteComparison(w, format, c, f.runs, f.options(std.out))

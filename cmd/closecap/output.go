@@ -33,6 +33,10 @@ func (o *output) flags(f *pflag.FlagSet) {
 // pictures adds the flags of the commands that can draw.
 func (o *output) pictures(f *pflag.FlagSet) {
 	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
+	o.pageFlag(f)
+}
+
+func (o *output) pageFlag(f *pflag.FlagSet) {
 	f.StringVar(&o.html, "html", "", "also write a page for the browser to this file: table, pictures, everything in it")
 }
 

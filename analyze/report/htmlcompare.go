@@ -1,0 +1,58 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"closecap/analyze"
+)
+
+// writeComparisonHTML writes c as a page: the answers, and the scenarios beside each other.
+func writeComparisonHTML(w io.Writer, c *analyze.Comparison) error {
+	var names []string
+	for _, s := range c.Scenarios {
+		names = append(names, Safe(s.Name))
+	}
+	p := newPage(strings.Join(names, ", "))
+	p.Facts = []string{plainSpaces(comparisonTitle(c))}
+	p.Tool, p.Warnings = Safe(c.Tool), safeAll(c.Warnings)
+	var b strings.Builder
+	writeAnswers(&b, c)
+	p.Answers = template.HTML(b.String())
+	for i, s := range c.Scenarios {
+		for _, run := range s.Runs {
+			if run.Name != analyze.ScenarioRun || run.Result == nil {
+				continue
+			}
+			for _, conn := range run.Result.Connections {
+				title := Safe(s.Name)
+				if len(run.Result.Connections) > 1 {
+					title += fmt.Sprintf(", conn %d", conn.ID)
+				}
+				name := fmt.Sprintf("%d-%d", i, conn.ID)
+				p.Articles = append(p.Articles, template.HTML(article(run.Result, conn, name, title)))
+			}
+		}
+	}
+	return p.write(w)
+}
+
+// writeAnswers writes a column for each scenario and a row for each question.
+func writeAnswers(b *strings.Builder, c *analyze.Comparison) {
+	g := comparisonGrid(c)
+	titles := make([]string, len(g.columns))
+	for i, column := range g.columns {
+		titles[i] = escape(column.title)
+	}
+	var rows []tableRow
+	for _, cells := range g.rows {
+		var r tableRow
+		for _, c := range cells {
+			r.addCell("", c)
+		}
+		rows = append(rows, r)
+	}
+	writeTable(b, "The same questions to each; after an answer, the calls and frames that it comes from", titles, rows)
+}
