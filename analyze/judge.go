@@ -61,7 +61,12 @@ func (f *Follower) judge(fl *flow) *Connection {
 	if fl.warn&warnEvicted != 0 && v.confidence == Observed {
 		v.confidence = Inferred
 	}
-	c := &Connection{
+	d := f.desk
+	if d == nil {
+		d = newDesk()
+	}
+	c := &d.connection
+	*c = Connection{
 		ID: fl.id, Client: fl.addr[client], Server: fl.addr[server], Guessed: fl.guessed,
 		Start: fl.start, End: fl.last, FirstFrame: fl.firstFrame, LastFrame: fl.lastFrame,
 		Packets:     PerSide{uint64(fl.half[client].packets), uint64(fl.half[server].packets)},
@@ -77,11 +82,11 @@ func (f *Follower) judge(fl *flow) *Connection {
 	} else {
 		c.Lost = fl.lost()
 	}
-	c.TimeWait = fl.ledger(f)
-	fl.listStates(c)
-	fl.listSegments(c)
+	fl.ledger(d)
+	fl.listStates(d)
+	fl.listSegments(d)
 	c.noteLosses()
-	c.LikelyCalls = fl.likelyCalls(c)
+	fl.likelyCalls(d)
 	fl.warnings(f, c)
 	c.Explains = topic(c)
 	return c

@@ -2,13 +2,14 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 
 	"closecap/analyze/event"
 )
 
 // ledger lists the stays in TIME_WAIT.
-func (fl *flow) ledger(f *Follower) []TimeWait {
-	var out []TimeWait
+func (fl *flow) ledger(d *desk) {
+	d.timeWait = d.timeWait[:0]
 	for e := range fl.tw {
 		w := &fl.tw[e]
 		if w.since == 0 {
@@ -26,14 +27,14 @@ func (fl *flow) ledger(f *Follower) []TimeWait {
 				t.Rearmed = append(t.Rearmed, r.frame)
 			}
 		}
-		out = append(out, t)
+		d.timeWait = append(d.timeWait, t)
 	}
-	return out
+	d.connection.TimeWait = d.timeWait
 }
 
-// listStates copies the state changes into c.
-func (fl *flow) listStates(c *Connection) {
-	slab := make([]StateChange, 0, len(fl.changes))
+// listStates copies the state changes to d.
+func (fl *flow) listStates(d *desk) {
+	slab := slices.Grow(d.changes[:0], len(fl.changes))
 	list := func(e end) []StateChange {
 		from := len(slab)
 		for _, ch := range fl.changes {
@@ -48,7 +49,8 @@ func (fl *flow) listStates(c *Connection) {
 		}
 		return slab[from:len(slab):len(slab)]
 	}
-	c.States = States{Client: list(client), Server: list(server)}
+	d.connection.States = States{Client: list(client), Server: list(server)}
+	d.changes = slab
 }
 
 // flagTexts are the texts of all flags, made once.
@@ -59,10 +61,10 @@ var flagTexts = func() (texts [256]string) {
 	return texts
 }()
 
-// listSegments copies the kept segments into c.
-func (fl *flow) listSegments(c *Connection) {
-	slab := make([]Segment, len(fl.records))
-	c.Segments = make([]*Segment, len(fl.records))
+// listSegments copies the kept segments to d.
+func (fl *flow) listSegments(d *desk) {
+	n := len(fl.records)
+	slab, listed := slices.Grow(d.segments[:0], n)[:n], slices.Grow(d.listed[:0], n)[:n]
 	for i := range fl.records {
 		r := &fl.records[i]
 		slab[i] = Segment{
@@ -71,8 +73,9 @@ func (fl *flow) listSegments(c *Connection) {
 			Retransmits: r.repeats, Answers: r.answers, Ignored: r.ignored.text(r.ref),
 			Root: Root{Kind: RootUnknown},
 		}
-		c.Segments[i] = &slab[i]
+		listed[i] = &slab[i]
 	}
+	d.segments, d.listed, d.connection.Segments = slab, listed, listed
 }
 
 // text says in words why a segment was ignored, "" when it was not.
@@ -155,8 +158,8 @@ func topic(c *Connection) string {
 }
 
 // likelyCalls infers what the applications called.
-func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
-	out := make([]LikelyCall, 0, 2)
+func (fl *flow) likelyCalls(d *desk) {
+	c, out := &d.connection, slices.Grow(d.likelyCalls[:0], 2)
 	add := func(e end, call, why string, frame uint64) {
 		out = append(out, LikelyCall{Side: e.side(), Call: call, Why: why, Frame: frame})
 	}
@@ -189,5 +192,5 @@ func (fl *flow) likelyCalls(c *Connection) []LikelyCall {
 		}
 		add(fl.rst.by, call, "a live socket sent RST instead of FIN", fl.rst.frame)
 	}
-	return out
+	d.likelyCalls, c.LikelyCalls = out, out
 }

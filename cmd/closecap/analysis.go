@@ -29,7 +29,9 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
 	show := &shower{stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
-	follower := analyze.NewFollower(a.follow(), show.connection)
+	follower := analyze.NewFollower(a.follow(), nil)
+	judges := startJudging(follower, analyze.NewJudge(a.follow(), show.keepsNone(format)), show)
+	defer judges.wait()
 
 	var rec *event.Recording
 	var errs []error
@@ -51,15 +53,14 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 			collect(rec, b)
 			continue
 		}
-		for i := range b.Segments {
-			follower.Segment(&b.Segments[i])
-		}
-		if show.err != nil {
+		follower.Segments(b.Segments)
+		if judges.failed() {
 			break
 		}
 	}
 	readErr = errors.Join(errs...)
-	if show.err != nil {
+	if judges.failed() {
+		judges.wait()
 		return readErr, show.err
 	}
 
@@ -76,6 +77,7 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 		res.Connections = nil
 	} else {
 		follower.Finish()
+		judges.wait()
 		res = a.result(r, follower)
 	}
 	if err := show.finish(res); err != nil {
@@ -162,6 +164,11 @@ type shower struct {
 	order  string
 	kept   []*analyze.Connection
 	err    error
+}
+
+// keepsNone reports whether each connection is done with as soon as it was shown.
+func (s *shower) keepsNone(format report.Format) bool {
+	return s.order == "" && s.page == nil && (format == report.NDJSON || format == report.CSV)
 }
 
 func (s *shower) connection(c *analyze.Connection) {

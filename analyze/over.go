@@ -1,0 +1,52 @@
+package analyze
+
+import "closecap/analyze/event"
+
+// Over is a connection of which nothing more can come, and which nobody has judged yet.
+type Over struct {
+	fl  *flow
+	now event.Time // when it was over
+}
+
+// HandOver makes f give its connections to over, before anything of them comes to be judged,
+// instead of judging them itself. A Judge does that, in another goroutine if need be; TakeBack
+// returns what it is done with.
+func (f *Follower) HandOver(over func(Over)) { f.over = over }
+
+// TakeBack lets f use the memory of o again.
+func (f *Follower) TakeBack(o Over) { f.release(o.fl) }
+
+// Judge turns what a Follower hands over into Connections.
+type Judge struct {
+	f Follower
+}
+
+// NewJudge returns a Judge for a Follower with the same options. With reuse, a Connection is
+// valid only until the next one.
+func NewJudge(opt Options, reuse bool) *Judge {
+	j := &Judge{f: *NewFollower(opt, nil)}
+	if reuse {
+		j.f.desk = newDesk()
+	}
+	return j
+}
+
+// Connection judges o.
+func (j *Judge) Connection(o Over) *Connection {
+	j.f.now = o.now
+	return j.f.judge(o.fl)
+}
+
+// desk is the memory of one Connection.
+type desk struct {
+	connection  Connection
+	changes     []StateChange
+	segments    []Segment
+	listed      []*Segment
+	timeWait    []TimeWait
+	likelyCalls []LikelyCall
+}
+
+func newDesk() *desk {
+	return &desk{changes: []StateChange{}, listed: []*Segment{}, likelyCalls: []LikelyCall{}}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"sync/atomic"
+
+	"closecap/analyze"
+)
+
+// judging judges and shows, in a goroutine of its own, what a Follower hands over: with the
+// reader's and the follower's that makes three, none of which is most of the work.
+type judging struct {
+	follower *analyze.Follower
+	over     chan []analyze.Over
+	done     chan []analyze.Over // judged, for the follower to use again
+	next     []analyze.Over
+	broken   atomic.Bool // showing failed
+	finished chan struct{}
+	closed   bool
+}
+
+// How many connections go to the judge at a time, and how many such lots there are: they bound
+// the memory.
+const (
+	lotSize = 64
+	lots    = 4
+)
+
+func startJudging(f *analyze.Follower, j *analyze.Judge, show *shower) *judging {
+	w := &judging{
+		follower: f, finished: make(chan struct{}),
+		over: make(chan []analyze.Over, lots), done: make(chan []analyze.Over, lots),
+		next: make([]analyze.Over, 0, lotSize),
+	}
+	for range lots - 1 {
+		w.done <- make([]analyze.Over, 0, lotSize)
+	}
+	f.HandOver(w.add)
+	go w.run(j, show)
+	return w
+}
+
+func (w *judging) run(j *analyze.Judge, show *shower) {
+	defer close(w.finished)
+	for lot := range w.over {
+		for _, o := range lot {
+			if show.err == nil {
+				show.connection(j.Connection(o))
+			}
+		}
+		if show.err != nil {
+			w.broken.Store(true)
+		}
+		w.done <- lot
+	}
+}
+
+// add takes the next connection from the follower.
+func (w *judging) add(o analyze.Over) {
+	w.next = append(w.next, o)
+	if len(w.next) < lotSize {
+		return
+	}
+	w.over <- w.next
+	w.next = <-w.done
+	for _, o := range w.next {
+		w.follower.TakeBack(o)
+	}
+	w.next = w.next[:0]
+}
+
+// failed reports whether showing failed; why stands in the shower after wait.
+func (w *judging) failed() bool { return w.broken.Load() }
+
+// wait returns when all that was handed over has been shown.
+func (w *judging) wait() {
+	if w.closed {
+		return
+	}
+	w.closed = true
+	w.over <- w.next
+	close(w.over)
+	<-w.finished
+}
