@@ -69,6 +69,7 @@ func catalogueTitle(c *analyze.Catalogue) string {
 // catalogueColumn is a column of the table.
 type catalogueColumn struct {
 	title string
+	min   int // as column.min
 	right bool
 	value func(o *analyze.Outline) cell
 }
@@ -78,7 +79,8 @@ var catalogueColumns = map[string]catalogueColumn{
 	"ending":       {value: func(o *analyze.Outline) cell { return text(string(o.Ending)) }},
 	"closer":       {value: func(o *analyze.Outline) cell { return text(orDash(o, string(o.Closer))) }},
 	"cause":        {value: func(o *analyze.Outline) cell { return text(causeWords(o)) }},
-	"TIME_WAIT":    {value: func(o *analyze.Outline) cell { return text(holderWords(o)) }},
+	"outcome":      {title: "ending", min: 17, value: func(o *analyze.Outline) cell { return text(outcomeWords(o)) }},
+	"TIME_WAIT":    {min: 9, value: func(o *analyze.Outline) cell { return text(holderWords(o)) }},
 	"expectations": {title: "expectations met", right: true, value: metCell},
 	"met":          {right: true, value: metCell},
 	"ms":           {right: true, value: func(o *analyze.Outline) cell { return text(took(o)) }},
@@ -87,8 +89,7 @@ var catalogueColumns = map[string]catalogueColumn{
 // catalogueLayouts are the columns to show, widest first.
 var catalogueLayouts = [][]string{
 	{"scenario", "ending", "closer", "cause", "TIME_WAIT", "expectations", "ms"},
-	{"scenario", "ending", "closer", "cause", "TIME_WAIT", "met"},
-	{"scenario", "ending", "cause", "met"},
+	{"scenario", "outcome", "closer", "TIME_WAIT", "met"},
 }
 
 func catalogueGrid(c *analyze.Catalogue, layout []string) *grid {
@@ -99,7 +100,7 @@ func catalogueGrid(c *analyze.Catalogue, layout []string) *grid {
 		if col.title != "" {
 			title = col.title
 		}
-		g.columns = append(g.columns, column{title: title, right: col.right})
+		g.columns = append(g.columns, column{title: title, min: col.min, right: col.right})
 	}
 	for i := range c.Scenarios {
 		var row []cell
@@ -123,6 +124,14 @@ func causeWords(o *analyze.Outline) string {
 		return orDash(o, "")
 	}
 	return fmt.Sprintf("%s by %s", o.Cause, o.ResetBy)
+}
+
+// outcomeWords is the ending with the cause of a reset.
+func outcomeWords(o *analyze.Outline) string {
+	if o.Cause == "" || string(o.Cause) == string(o.Ending) {
+		return string(o.Ending)
+	}
+	return fmt.Sprintf("%s: %s", o.Ending, o.Cause)
 }
 
 // holderWords names who held TIME_WAIT, and what ended it early.

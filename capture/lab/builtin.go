@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -28,6 +29,7 @@ var builtin = sync.OnceValue(func() []*Script {
 		}
 		all = append(all, s)
 	}
+	slices.SortFunc(all, func(a, b *Script) int { return strings.Compare(a.Name, b.Name) })
 	return all
 })
 

@@ -57,7 +57,7 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 	err = buffered(std.out, func(w io.Writer) error {
 		return report.WriteCatalogue(w, format, c, f.options(std.out))
 	})
-	if err = errors.Join(err, ctx.Err()); err != nil {
+	if err != nil {
 		return err
 	}
 	return exitOrNil(catalogueExit(c))
@@ -101,7 +101,7 @@ func (f *runFlags) allApart(ctx context.Context, c *analyze.Catalogue, scripts [
 	}
 	group.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return fmt.Errorf("run --all: %w", context.Cause(ctx))
 	}
 	for i, s := range scripts {
 		switch {
@@ -184,7 +184,7 @@ func (f *runFlags) outline(ctx context.Context, c *analyze.Catalogue, s *lab.Scr
 	case lacking(err):
 		*o = analyze.Outline{Scenario: o.Scenario, Title: o.Title, Cannot: reason(err)}
 	default:
-		o.Failed = err.Error()
+		o.Failed = reason(err)
 	}
 }
 
@@ -196,8 +196,9 @@ func lacking(err error) bool {
 
 // reason is an error with its hint, in one line.
 func reason(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if hint := kernel.Hint(err); hint != "" {
-		return fmt.Sprintf("%v (%s)", err, hint)
+		text += " (" + hint + ")"
 	}
-	return err.Error()
+	return text
 }
