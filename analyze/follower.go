@@ -76,8 +76,7 @@ type Follower struct {
 	now     event.Time
 	nextID  int
 	stats   Stats
-	ahead   [32]aim
-	touched uint64 // keeps lookAhead's reads from being left out
+	ahead   lookAhead
 }
 
 // NewFollower returns a Follower that hands each connection to done when nothing more can
@@ -103,41 +102,6 @@ func (f *Follower) Stats() Stats {
 func (f *Follower) Segment(s *event.Segment) {
 	k, swapped := keyOf(s.Src, s.Dst)
 	f.segment(s, &aim{k, k.hash(f.flows.seed), swapped})
-}
-
-// Segments takes the next segments, as Segment does one by one, in less time: it fetches the
-// flows of a few segments ahead together, so that the waits for memory overlap.
-func (f *Follower) Segments(batch []event.Segment) {
-	for len(batch) > 0 {
-		n := min(len(batch), len(f.ahead))
-		f.lookAhead(batch[:n])
-		for i := range n {
-			f.segment(&batch[i], &f.ahead[i])
-		}
-		batch = batch[n:]
-	}
-}
-
-// lookAhead aims segments at their flows and touches these.
-func (f *Follower) lookAhead(batch []event.Segment) {
-	if len(f.flows.slots) == 0 {
-		f.flows.resize(minSlots)
-	}
-	mask := uint64(len(f.flows.slots) - 1)
-	for i := range batch {
-		a := &f.ahead[i]
-		a.key, a.swapped = keyOf(batch[i].Src, batch[i].Dst)
-		a.hash = a.key.hash(f.flows.seed)
-		f.touched += f.flows.slots[a.hash&mask].hash
-	}
-	for i := range batch {
-		a := &f.ahead[i]
-		if slot := &f.flows.slots[a.hash&mask]; slot.hash == a.hash && slot.fl != nil {
-			fl := slot.fl
-			f.touched += fl.omitted + uint64(fl.half[0].nxt) + uint64(fl.half[0].nxtAbs) +
-				uint64(fl.half[1].nxt) + uint64(fl.half[1].nxtAbs) + fl.hash
-		}
-	}
 }
 
 func (f *Follower) segment(s *event.Segment, a *aim) {

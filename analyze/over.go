@@ -18,7 +18,8 @@ func (f *Follower) TakeBack(o Over) { f.release(o.fl) }
 
 // Judge turns what a Follower hands over into Connections.
 type Judge struct {
-	f Follower
+	f       Follower
+	touched uint64
 }
 
 // NewJudge returns a Judge for a Follower with the same options. With reuse, a Connection is
@@ -31,10 +32,24 @@ func NewJudge(opt Options, reuse bool) *Judge {
 	return j
 }
 
-// Connection judges o.
-func (j *Judge) Connection(o Over) *Connection {
-	j.f.now = o.now
-	return j.f.judge(o.fl)
+// Connections judges a lot and hands each Connection to show.
+func (j *Judge) Connections(lot []Over, show func(*Connection)) {
+	for i := range lot {
+		j.touched += lot[i].fl.touch() + lot[i].fl.touchDetail()
+	}
+	for i := range lot {
+		fl := lot[i].fl
+		for k := range fl.records {
+			j.touched += fl.records[k].frame
+		}
+		for k := 0; k < len(fl.changes); k += 2 {
+			j.touched += fl.changes[k].frame
+		}
+	}
+	for _, o := range lot {
+		j.f.now = o.now
+		show(j.f.judge(o.fl))
+	}
 }
 
 // desk is the memory of one Connection.

@@ -42,10 +42,8 @@ func startJudging(f *analyze.Follower, j *analyze.Judge, show *shower) *judging 
 func (w *judging) run(j *analyze.Judge, show *shower) {
 	defer close(w.finished)
 	for lot := range w.over {
-		for _, o := range lot {
-			if show.err == nil {
-				show.connection(j.Connection(o))
-			}
+		if show.err == nil {
+			j.Connections(lot, show.connection)
 		}
 		if show.err != nil {
 			w.broken.Store(true)
