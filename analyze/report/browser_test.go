@@ -204,7 +204,7 @@ func hoverLightsUp(t *testing.T, browser context.Context) {
 		}
 	}
 	b.hover(`.wide-picture .row[data-call="11"]`)
-	want := "caused frames 12 · which made #13 return"
+	want := "caused frame 12 · which made #13 return"
 	if got := eval[string](b, `document.getElementById("status").textContent`); !strings.Contains(got, want) {
 		t.Errorf("status = %q, want %q in it", got, want)
 	}

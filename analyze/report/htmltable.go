@@ -99,11 +99,7 @@ func wireHTML(row callRow, d *diagram) string {
 		}
 		writeWireEvent(&b, run[0], d)
 	}
-	said := callRow{call: row.call, shared: row.shared}
-	if len(row.segments) > 0 && row.call != nil && row.call.Explain == "" && row.call.Note == "" && len(row.shared) == 0 {
-		return b.String()
-	}
-	for _, l := range wireCell(said) {
+	for _, l := range wireCell(row)[len(fold(row.segments)):] {
 		fmt.Fprintf(&b, `<div class="dim">%s</div>`, escape(plainSpaces(l.text)))
 	}
 	return b.String()

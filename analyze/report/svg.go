@@ -159,13 +159,13 @@ func (p *drawing) draw() string {
 	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">client%s</text>`, p.line[0]+3, p.address(p.conn.Client))
 	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">server%s</text>`, p.line[1]-3, p.address(p.conn.Server))
 	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", p.time)
+	for i := range p.rows {
+		p.row(&p.rows[i])
+	}
 	for _, side := range bothSides {
 		p.lifeline(side)
 	}
 	p.waits()
-	for i := range p.rows {
-		p.row(&p.rows[i])
-	}
 	return p.b.String()
 }
 

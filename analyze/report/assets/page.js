@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const status = document.getElementById("status");
+  const frames = (list) => (list.length === 1 ? "frame " : "frames ") + list.join(", ");
   const words = (s) => (s ? s.split(" ") : []);
 
   // related returns the keys of what belongs to an element: "c11" for a call, "f12" for a frame.
@@ -46,14 +47,13 @@
 
   // told says in words what is lit.
   function told(el, article, keys) {
-    const calls = [], frames = [];
-    for (const k of keys) (k[0] === "c" ? calls : frames).push(k.slice(1));
+    const calls = [...keys].filter((k) => k[0] === "c").map((k) => k.slice(1));
     if (el.dataset.call) {
       const row = article.querySelector(`tr[data-call="${CSS.escape(el.dataset.call)}"]`);
       const parts = [row ? "#" + row.dataset.copy.split("\t").slice(0, 4).filter((_, i) => i !== 1).join("  ") : "#" + el.dataset.call];
       const caused = words(el.dataset.caused), by = words(el.dataset.returnedBy);
-      parts.push(caused.length ? "caused frames " + caused.join(", ") : "caused nothing on the wire");
-      if (by.length) parts.push("returned because of frame " + by.join(", "));
+      parts.push(caused.length ? "caused " + frames(caused) : "caused nothing on the wire");
+      if (by.length) parts.push("returned because of " + frames(by));
       const made = calls.filter((c) => c !== el.dataset.call);
       if (made.length) parts.push("which made #" + made.join(", #") + " return");
       return parts.join(" · ");
@@ -184,9 +184,9 @@
     }
 
     const number = new Intl.NumberFormat("en-US");
-    const cells = (r) => [[r.id, "number"], [r.client], [r.server], [r.start, "wide"], [r.lasted, "number"],
-      [number.format(r.up), "wide number"], [number.format(r.down), "wide number"], [r.ending + (r.doubt ?? ""), r.style],
-      [r.closer ?? ""], [r.cause ?? ""], [r.half ?? "", "wide number"], [r.lost ? number.format(r.lost) : "", "bad"]];
+    const cells = (r) => [[r.id, "number"], [r.ending + (r.doubt ?? ""), r.style], [r.closer ?? ""], [r.cause ?? ""],
+      [r.lost ? number.format(r.lost) : "", "bad"], [r.client], [r.server], [r.start, "wide"], [r.lasted, "wide number"],
+      [number.format(r.up), "wide number"], [number.format(r.down), "wide number"], [r.half ?? "", "wide number"]];
 
     function draw(item) {
       const row = document.createElement("tr");
