@@ -147,6 +147,10 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		fmt.Sscan(value, &c.RecvQ)
 	case key == "want":
 		c.Want = value
+	case key == "blocked":
+		c.Blocked = value == "yes"
+	case key == "local":
+		c.Local = netip.MustParseAddrPort(value)
 	case key == "holder":
 		p := strings.Split(value, ":")
 		h := event.Holder{Actor: p[0]}
