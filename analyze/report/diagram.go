@@ -57,11 +57,11 @@ type diagramRow struct {
 
 // stateEntry is a state that an end enters.
 type stateEntry struct {
-	name       string
-	confidence analyze.Confidence
+	name  string
+	asked bool // the kernel said so after a call, the packets do not
 }
 
-// column returns 0 for the client's lifeline and 1 for the server's.
+// lifeline returns 0 for the client's and 1 for the server's.
 func lifeline(s analyze.Side) int {
 	if s == analyze.Server {
 		return 1

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 
 	"closecap/analyze"
@@ -14,15 +15,29 @@ func (d *diagram) addStates(r *analyze.Result) {
 		column := lifeline(side)
 		for _, ch := range *d.conn.States.Of(side) {
 			row := &d.rows[d.rowOf(ch, side)]
-			row.entered[column] = append(row.entered[column], stateEntry{ch.State.String(), ch.Confidence})
+			row.entered[column] = append(row.entered[column], stateEntry{name: ch.State.String()})
 		}
 	}
 	d.follow()
+	until := nextOfSameEnds(r, d.conn)
 	for _, c := range r.Calls {
 		if c.Connection == d.conn.ID || c.Connection == 0 {
-			d.ask(c)
+			d.ask(c, until)
 		}
 	}
+}
+
+// nextOfSameEnds returns when the next connection between the ends of c began; what the
+// kernel says of them from then on is not about c.
+func nextOfSameEnds(r *analyze.Result, c *analyze.Connection) event.Time {
+	next := event.Time(math.MaxInt64)
+	for _, o := range r.Connections {
+		same := o.Client == c.Client && o.Server == c.Server || o.Client == c.Server && o.Server == c.Client
+		if same && o.Start > c.Start {
+			next = min(next, o.Start)
+		}
+	}
+	return next
 }
 
 // rowOf returns the index of the row in which side makes the change, which it adds where no
@@ -65,18 +80,19 @@ func (d *diagram) follow() {
 	}
 }
 
-// ask adds the states that the kernel reported right after call c, where they are news.
-func (d *diagram) ask(c *analyze.Call) {
+// ask adds the states that the kernel reported right after call c, where the packets say
+// something else.
+func (d *diagram) ask(c *analyze.Call, until event.Time) {
 	for i := range c.Samples {
 		s := &c.Samples[i]
 		side := sampleSide(d.conn, s)
 		at := d.rowBefore(s.Time)
-		if side == analyze.NoSide || at < 0 || s.Time < d.conn.Start {
+		if side == analyze.NoSide || at < 0 || s.Time < d.conn.Start || s.Time >= until {
 			continue
 		}
 		column := lifeline(side)
-		if state := s.State.String(); d.rows[at].after[column] != state {
-			d.rows[at].entered[column] = append(d.rows[at].entered[column], stateEntry{state, analyze.InKernel})
+		if state, known := s.State.String(), d.rows[at].after[column]; known != "" && known != state {
+			d.rows[at].entered[column] = append(d.rows[at].entered[column], stateEntry{name: state, asked: true})
 			d.follow()
 		}
 	}

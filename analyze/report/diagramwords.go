@@ -169,10 +169,9 @@ func firstClosing(c *analyze.Connection) *analyze.Segment {
 	return nil
 }
 
-// stateWords writes a state as it stands beside its lifeline, with a mark where it follows
-// from the segments without standing in them.
+// stateWords writes a state as it stands beside its lifeline.
 func stateWords(e stateEntry) string {
-	if e.confidence == analyze.InKernel {
+	if e.asked {
 		return Safe(e.name) + " (kernel)"
 	}
 	return Safe(e.name)
@@ -236,7 +235,7 @@ func (d *diagram) unreadWords(s *analyze.Segment) string {
 func timeWaitWords(w *analyze.TimeWait) string {
 	words := "TIME_WAIT"
 	if w.Since != 0 {
-		words += " " + together(fmt.Sprintf("%.4g s,", w.Until.Sub(w.Since).Seconds()))
+		words += " " + together(fmt.Sprintf("%.3g s,", w.Until.Sub(w.Since).Seconds()))
 	}
 	return words + " until " + strings.TrimSuffix(clock(w.Until), " UTC") + timeWaitEnd(*w)
 }

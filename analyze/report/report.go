@@ -1,5 +1,6 @@
 // Package report shows what package analyze found: as a table for a terminal, as JSON, NDJSON,
-// CSV or Markdown, and as a verdict in plain words.
+// CSV or Markdown, as a verdict in plain words, and as pictures: a ladder in the terminal, SVG,
+// Mermaid, and a page for the browser. All pictures draw the rows of one diagram.
 //
 // It judges nothing: every claim in its output stands in the analyze.Result. It decides no
 // colour, width or line-drawing either; Options says what the terminal can show.

@@ -64,36 +64,45 @@ func wantElements(r *analyze.Result) map[string]element {
 
 func TestPictureSaysWhatTheJSONSays(t *testing.T) {
 	for name, r := range pictured() {
-		want := wantElements(r)
-		states := map[string][]string{}
-		for _, e := range elements(t, render(t, SVG, r, Options{})) {
-			for _, side := range []string{"client", "server"} {
-				if names := e["enters-"+side]; names != "" {
-					key := e["connection"] + side
-					states[key] = append(states[key], strings.Fields(names)...)
-				}
-			}
-			for _, frame := range strings.Fields(e["frames"]) {
-				delete(want, "frame "+frame)
-			}
-			key := "frame " + e["frame"]
-			if e["call"] != "" && e["first"] == "" {
-				key = "call " + e["call"]
-			} else if e["frame"] == "" {
-				continue
-			}
-			for attribute, value := range want[key] {
-				if e[attribute] != value {
-					t.Errorf("%s: %s: data-%s = %q, want %q", name, key, attribute, e[attribute], value)
-				}
-			}
-			delete(want, key)
-		}
-		for key := range want {
-			t.Errorf("%s: %s is not in the picture", name, key)
-		}
-		checkStates(t, name, r, states)
+		checkPicture(t, name, r)
 	}
+}
+
+// checkPicture holds the data attributes of r's picture against r.
+func checkPicture(t *testing.T, name string, r *analyze.Result) {
+	t.Helper()
+	want := wantElements(r)
+	states := map[string][]string{}
+	for _, e := range elements(t, render(t, SVG, r, Options{})) {
+		for _, side := range []string{"client", "server"} {
+			if names := e["enters-"+side]; names != "" {
+				key := e["connection"] + side
+				states[key] = append(states[key], strings.Fields(names)...)
+			}
+		}
+		for _, frame := range strings.Fields(e["frames"]) {
+			delete(want, "frame "+frame)
+		}
+		for _, call := range strings.Fields(e["calls"]) {
+			delete(want, "call "+call)
+		}
+		key := "frame " + e["frame"]
+		if e["call"] != "" && e["first"] == "" {
+			key = "call " + e["call"]
+		} else if e["frame"] == "" {
+			continue
+		}
+		for attribute, value := range want[key] {
+			if e[attribute] != value {
+				t.Errorf("%s: %s: data-%s = %q, want %q", name, key, attribute, e[attribute], value)
+			}
+		}
+		delete(want, key)
+	}
+	for key := range want {
+		t.Errorf("%s: %s is not in the picture", name, key)
+	}
+	checkStates(t, name, r, states)
 }
 
 func checkStates(t *testing.T, name string, r *analyze.Result, got map[string][]string) {

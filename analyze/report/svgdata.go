@@ -74,11 +74,12 @@ func (p *drawing) rowData(row *svgRow) string {
 		a.add("until", row.wait.Until.String())
 	}
 	for _, side := range bothSides {
-		var names []string
+		names := map[bool][]string{}
 		for _, e := range row.entered[lifeline(side)] {
-			names = append(names, e.name)
+			names[e.asked] = append(names[e.asked], e.name)
 		}
-		a.add("enters-"+string(side), strings.Join(names, " "))
+		a.add("enters-"+string(side), strings.Join(names[false], " "))
+		a.add("kernel-"+string(side), strings.Join(names[true], " "))
 	}
 	return a.String()
 }
