@@ -64,3 +64,4 @@ pcaps: build
 	for name in $$(./bin/closecap list | cut -d' ' -f1); do \
 		./bin/closecap run "$$name" --private --save "pcaps/$$name.pcapng" --format json > "pcaps/$$name.json" || exit 1; \
 	done
+	./bin/closecap analyze pcaps/close.pcapng --format svg > .github/close.svg
