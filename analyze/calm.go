@@ -59,13 +59,11 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 	} else {
 		n := int64(s.Len)
 		h.bytes += uint64(n)
-		h.dataFrame, h.dataSeq, h.datEnd = s.Frame, h.nxt, h.nxt+n
+		h.dataFrame, h.datEnd, h.dataLen = s.Frame, h.nxt+n, s.Len
 		h.advance(h.nxt+n, s.End())
 	}
 	if s.Time-fl.queued >= oneSecond {
-		f.open.remove(fl)
-		f.open.push(fl)
-		fl.queued = s.Time
+		f.requeue(fl, alive, s.Time)
 	}
 	return true
 }

@@ -47,8 +47,9 @@ type flow struct {
 	half [2]half
 
 	*detail
-	queued     event.Time // when it was put on its list
-	hash       uint64     // of the key
+	queued     event.Time // when it was put on its queue
+	place      place
+	queue      queue
 	loIsClient bool
 	midstream  bool // began without a SYN
 	handshake  bool // the handshake's last ACK was seen
@@ -58,8 +59,15 @@ type flow struct {
 	warn       warning
 }
 
-// detail is the part of a flow that most segments leave alone.
+// detail is the part of a flow that most segments leave alone. The first records and changes
+// stand beside the rest, where one address translation serves them all.
 type detail struct {
+	facts
+	recordRoom [8]record
+	changeRoom [10]change
+}
+
+type facts struct {
 	id        int
 	addr      [2]netip.AddrPort
 	halves    [2]halfDetail
@@ -70,7 +78,6 @@ type detail struct {
 	closer    end
 	hasCloser bool
 
-	list       *flowList
 	start      event.Time
 	firstFrame uint64
 	synAt      event.Time
@@ -87,8 +94,6 @@ type detail struct {
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
 
 	zeek    zeekFlow
-	prev    *flow // neighbours on the list of open or of waiting flows
-	next    *flow
 	expires event.Time
 }
 
@@ -100,23 +105,24 @@ type half struct {
 	lastAck int64
 	bytes   uint64
 
-	dataFrame       uint64 // newest segment that takes sequence space or asks for an answer
-	dataSeq, datEnd int64
-	lastTime        event.Time
-	lastSight       uint64 // frame of the newest segment, at lastTime
+	dataFrame uint64 // newest segment that takes sequence space or asks for an answer
+	datEnd    int64
+	lastTime  event.Time
+	lastSight uint64 // frame of the newest segment, at lastTime
 	*halfDetail
 
 	nxtAbs     seqnum.Value // header value at nxt
-	lastSum    uint32       // of the newest segment, as sighting's
+	dataLen    uint32
+	lastSum    uint32 // of the newest segment, as sighting's
 	lastAt     uint32
 	packets    uint32
 	tsVal      uint32
 	window     uint16
 	ipid       uint16
-	ipidMoves  uint16
 	tries      uint16 // retransmissions and keep-alives since the peer was last heard
 	keepalives uint16 // of these, keep-alives
 	ttl        uint8
+	ipidMoves  uint8
 	letters    uint8 // those of Zeek's that appear once
 	ttlVaries  bool
 	hasTS      bool
@@ -159,6 +165,9 @@ type halfDetail struct {
 
 // rel returns the position of a header's sequence number in h's stream.
 func (h *half) rel(v seqnum.Value) int64 { return h.nxt + int64(v.Diff(h.nxtAbs)) }
+
+// dataSeq returns where the newest segment that takes sequence space begins.
+func (h *half) dataSeq() int64 { return h.datEnd - int64(h.dataLen) }
 
 // base fixes h's numbering: v stands at position at.
 func (h *half) base(v seqnum.Value, at int64) {

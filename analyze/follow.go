@@ -247,12 +247,12 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	switch {
 	case r.kind == kSynAck && h.synSent && !h.synAckSent && to <= h.nxt:
-		h.synAckSent, h.dataFrame, h.dataSeq, h.datEnd = true, s.Frame, from, to
+		h.synAckSent, h.dataFrame, h.datEnd, h.dataLen = true, s.Frame, to, uint32(to-from)
 		return
 	case r.kind == kKeepalive || r.kind == kProbe && to <= h.nxt:
 		h.tries++
 		h.keepalives++
-		h.dataFrame, h.dataSeq, h.datEnd = s.Frame, from, to
+		h.dataFrame, h.datEnd, h.dataLen = s.Frame, to, uint32(to-from)
 		return
 	case to == from:
 		return
@@ -282,7 +282,7 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 	if r.kind == kSynAck {
 		h.synAckSent = true
 	}
-	h.dataFrame, h.dataSeq, h.datEnd = s.Frame, from, to
+	h.dataFrame, h.datEnd, h.dataLen = s.Frame, to, uint32(to-from)
 }
 
 // again counts a retransmission.
@@ -321,7 +321,7 @@ func (h *half) fillHole(from, to int64) {
 func (fl *flow) original(e end, r *record) uint64 {
 	h := &fl.half[e]
 	from, to := r.seq, r.end()
-	if h.dataFrame != 0 && h.dataSeq == from && h.dataFrame < r.frame {
+	if h.dataFrame != 0 && h.dataSeq() == from && h.dataFrame < r.frame {
 		return fl.firstOf(h.dataFrame)
 	}
 	for i := len(fl.records) - 1; i >= max(0, len(fl.records)-lookBack); i-- {
@@ -331,7 +331,7 @@ func (fl *flow) original(e end, r *record) uint64 {
 			return q.frame
 		}
 	}
-	if h.dataSeq < to && h.datEnd > from && h.dataFrame < r.frame {
+	if h.dataSeq() < to && h.datEnd > from && h.dataFrame < r.frame {
 		return h.dataFrame
 	}
 	return 0

@@ -63,20 +63,18 @@ type Stats struct {
 // Instead of gopacket's reassembly, which merges FIN and RST, drops retransmissions and is
 // off by one where sequence numbers wrap.
 type Follower struct {
-	opt     Options
-	done    func(*Connection)
-	over    func(Over) // instead of done, when not nil
-	desk    *desk      // where every Connection is written; nil gives each its own
-	flows   flowTable
-	gone    gone
-	embryos flowList // not yet established, least recently active first
-	open    flowList // least recently active first
-	waiting flowList // closed, the first to expire first
-	free    *flow
-	now     event.Time
-	nextID  int
-	stats   Stats
-	ahead   lookAhead
+	opt    Options
+	done   func(*Connection)
+	over   func(Over) // instead of done, when not nil
+	desk   *desk      // where every Connection is written; nil gives each its own
+	flows  flowTable
+	gone   gone
+	lineup lineup
+	free   []*flow
+	now    event.Time
+	nextID int
+	stats  Stats
+	ahead  lookAhead
 }
 
 // NewFollower returns a Follower that hands each connection to done when nothing more can
@@ -162,18 +160,18 @@ func (f *Follower) reroute(s *event.Segment) {
 
 // begin starts a flow with its first segment.
 func (f *Follower) begin(a *aim, s *event.Segment) {
-	if f.open.n+f.embryos.n >= f.opt.MaxConnections {
+	if f.lineup.n[alive]+f.lineup.n[embryos] >= f.opt.MaxConnections {
 		f.evict()
 	}
 	fl := f.take()
 	f.nextID++
-	fl.key, fl.hash, fl.id = a.key, a.hash, f.nextID
+	fl.key, fl.id = a.key, f.nextID
 	fl.start, fl.firstFrame = s.Time, s.Frame
 	fl.filtered = true
 	fl.orient(a.swapped, s)
 	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
 	f.flows.add(fl)
-	f.embryos.push(fl)
+	f.lineup.push(embryos, fl)
 	e := server
 	if s.Src == fl.addr[client] {
 		e = client
@@ -187,24 +185,28 @@ func (f *Follower) begin(a *aim, s *event.Segment) {
 // deliver lets fl follow s and keeps the lists in order.
 func (f *Follower) deliver(fl *flow, e end, s *event.Segment) {
 	fl.follow(f, e, s)
-	was := fl.list
-	to := &f.open
+	to := alive
 	switch {
 	case fl.isClosed():
-		to = &f.waiting
+		to = closed
 		f.refresh(fl)
 	case !fl.handshake && !fl.midstream:
-		to = &f.embryos
+		to = embryos
 	}
-	if to == was && (to.tail == fl || to == &f.open && s.Time-fl.queued < oneSecond) {
+	if to == fl.queue && (f.lineup.isLast(to, fl) || to == alive && s.Time-fl.queued < oneSecond) {
 		return
 	}
-	was.remove(fl)
-	to.push(fl)
-	fl.queued = s.Time
-	if f.waiting.n > maxWaiting {
-		f.finish(f.waiting.head)
+	f.requeue(fl, to, s.Time)
+	if f.lineup.n[closed] > maxWaiting {
+		f.finish(f.lineup.first(closed))
 	}
+}
+
+// requeue moves fl to the end of a queue.
+func (f *Follower) requeue(fl *flow, to queue, now event.Time) {
+	f.lineup.remove(fl)
+	f.lineup.push(to, fl)
+	fl.queued = now
 }
 
 // refresh sets when a closed flow may be forgotten.
@@ -222,18 +224,18 @@ func (f *Follower) refresh(fl *flow) {
 
 // expire hands out the closed flows that nothing more is expected of.
 func (f *Follower) expire() {
-	for fl := f.waiting.head; fl != nil && fl.expires < f.now; fl = f.waiting.head {
+	for fl := f.lineup.first(closed); fl != nil && fl.expires < f.now; fl = f.lineup.first(closed) {
 		f.finish(fl)
 	}
-	for fl := f.embryos.head; fl != nil && fl.last.Add(embryoIdle) < f.now; fl = f.embryos.head {
+	for fl := f.lineup.first(embryos); fl != nil && fl.last.Add(embryoIdle) < f.now; fl = f.lineup.first(embryos) {
 		f.finish(fl)
 	}
 }
 
 // evict gives up the open flow that was idle for longest.
 func (f *Follower) evict() {
-	fl := f.embryos.head
-	if o := f.open.head; fl == nil || o != nil && o.last < fl.last {
+	fl := f.lineup.first(embryos)
+	if o := f.lineup.first(alive); fl == nil || o != nil && o.last < fl.last {
 		fl = o
 	}
 	if fl == nil {
@@ -247,10 +249,10 @@ func (f *Follower) evict() {
 // finish judges fl, hands it out and frees it.
 func (f *Follower) finish(fl *flow) {
 	f.flows.remove(fl)
-	if fl.list == &f.waiting {
+	if fl.queue == closed {
 		f.gone.add(&fl.key)
 	}
-	fl.list.remove(fl)
+	f.lineup.remove(fl)
 	p := fl.pending
 	fl.pending = nil
 	if f.over != nil {
@@ -279,64 +281,31 @@ func (f *Follower) Finish() {
 
 // take returns an empty flow.
 func (f *Follower) take() *flow {
-	if f.free == nil {
+	if len(f.free) == 0 {
 		flows, details := make([]flow, slabSize), make([]detail, slabSize)
 		for i := range flows {
 			flows[i].detail = &details[i]
-			flows[i].next, f.free = f.free, &flows[i]
+			f.lineup.admit(&flows[i])
+			f.free = append(f.free, &flows[i])
 		}
 	}
-	fl := f.free
-	f.free = fl.next
+	last := len(f.free) - 1
+	fl := f.free[last]
+	f.free = f.free[:last]
 	d := fl.detail
-	*d = detail{
-		records: d.records[:0], changes: d.changes[:0], rearms: d.rearms[:0],
+	d.facts = facts{
+		records: d.recordRoom[:0], changes: d.changeRoom[:0], rearms: d.rearms[:0],
 		zeek: zeekFlow{letters: d.zeek.letters[:0]},
 	}
-	*fl = flow{detail: d}
+	*fl = flow{detail: d, place: fl.place}
 	for e := range fl.half {
 		fl.half[e].halfDetail = &d.halves[e]
 	}
 	return fl
 }
 
-// release returns fl's memory for reuse. A flow that had grown large gives its lists up.
+// release returns fl's memory for reuse; its lists that had outgrown their rooms go.
 func (f *Follower) release(fl *flow) {
-	if cap(fl.records) > 64 {
-		fl.records = nil
-	}
-	fl.pending = nil
-	fl.next, f.free = f.free, fl
-}
-
-// flowList is a list of flows linked through themselves.
-type flowList struct {
-	head, tail *flow
-	n          int
-}
-
-func (l *flowList) push(fl *flow) {
-	fl.list, fl.prev, fl.next = l, l.tail, nil
-	if l.tail == nil {
-		l.head = fl
-	} else {
-		l.tail.next = fl
-	}
-	l.tail = fl
-	l.n++
-}
-
-func (l *flowList) remove(fl *flow) {
-	if fl.prev == nil {
-		l.head = fl.next
-	} else {
-		fl.prev.next = fl.next
-	}
-	if fl.next == nil {
-		l.tail = fl.prev
-	} else {
-		fl.next.prev = fl.prev
-	}
-	fl.list, fl.prev, fl.next = nil, nil, nil
-	l.n--
+	fl.records, fl.changes, fl.pending = nil, nil, nil
+	f.free = append(f.free, fl)
 }

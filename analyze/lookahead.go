@@ -67,7 +67,7 @@ func (t *flowTable) likely(hash uint64) *flow {
 // touch reads something of each cache line of fl.
 func (fl *flow) touch() uint64 {
 	return fl.omitted + uint64(fl.half[0].nxt) + uint64(fl.half[0].nxtAbs) +
-		uint64(fl.half[1].nxt) + uint64(fl.half[1].nxtAbs) + fl.hash
+		uint64(fl.half[1].lastAck) + uint64(fl.half[1].nxtAbs)
 }
 
 // touchDetail reads something of most cache lines of fl's detail, and where the next record

@@ -11,6 +11,9 @@ const (
 	breakTimestamp
 )
 
+// enoughMoves is how often an end's IP IDs must have counted up for them to be a counter.
+const enoughMoves = 3
+
 // fingerprint remembers how an end's packets look.
 func (h *half) fingerprint(s *event.Segment) {
 	if s.Flags&event.RST != 0 {
@@ -20,7 +23,7 @@ func (h *half) fingerprint(s *event.Segment) {
 		h.ttlVaries = true
 	}
 	if h.sent && s.IPID != h.ipid && s.IPID-h.ipid < 256 {
-		h.ipidMoves++
+		h.ipidMoves = min(h.ipidMoves+1, enoughMoves)
 	}
 	h.ttl, h.ipid, h.window = s.TTL, s.IPID, s.Window
 	if s.Has&event.HasTimestamps != 0 {
@@ -35,7 +38,7 @@ func (h *half) breaks(s *event.Segment) pathBreak {
 	if h.ttl != 0 && s.TTL != 0 && !h.ttlVaries && h.ttl != s.TTL {
 		b |= breakTTL
 	}
-	if s.Has&event.HasIPID != 0 && s.IPID != 0 && h.ipidMoves >= 3 && s.IPID-h.ipid > 4096 {
+	if s.Has&event.HasIPID != 0 && s.IPID != 0 && h.ipidMoves == enoughMoves && s.IPID-h.ipid > 4096 {
 		b |= breakIPID
 	}
 	if s.Has&event.HasTimestamps != 0 && h.hasTS {

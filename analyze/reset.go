@@ -199,7 +199,7 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 		break
 	}
 	if p.lastAck == r.seq && p.dataFrame != 0 && p.datEnd > p.una {
-		return &record{frame: p.dataFrame, kind: kData, length: uint32(max(0, p.datEnd-p.dataSeq))}
+		return &record{frame: p.dataFrame, kind: kData, length: p.dataLen}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (t *flowTable) add(fl *flow) {
 		t.resize(max(minSlots, 2*len(t.slots)))
 	}
 	t.n++
-	t.place(fl, fl.hash)
+	t.place(fl, fl.key.hash(t.seed))
 }
 
 func (t *flowTable) place(fl *flow, hash uint64) {
@@ -54,7 +54,7 @@ func (t *flowTable) place(fl *flow, hash uint64) {
 // remove takes a flow out and moves the ones behind it up.
 func (t *flowTable) remove(fl *flow) {
 	mask := uint64(len(t.slots) - 1)
-	i := fl.hash & mask
+	i := fl.key.hash(t.seed) & mask
 	for t.slots[i].fl != fl {
 		i = (i + 1) & mask
 	}

@@ -17,7 +17,7 @@ func TestFlowTable(t *testing.T) {
 			t.Fatalf("find(%v) = %p, want %p", k, got, want[k])
 		}
 		if got == nil && r.IntN(3) > 0 {
-			fl := &flow{key: k, hash: hash}
+			fl := &flow{key: k}
 			table.add(fl)
 			want[k] = fl
 		} else if got != nil {
