@@ -125,27 +125,35 @@ func expectNoReset(_ *Result, c *Connection, _ *event.Expectation) (string, bool
 }
 
 func expectLost(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
-	lost := c.Lost
+	losses := []*Lost{c.Lost}
 	if c.Reset != nil {
-		lost = &c.Reset.Lost
+		losses = append(losses, &c.Reset.Lost)
 	}
-	if lost == nil {
-		lost = &Lost{}
-	}
-	kinds := []struct {
-		name string
-		n    uint64
-	}{{"unacked", lost.Unacked}, {"unread", lost.Unread}, {"after-close", lost.AfterClose}}
 	var got []string
-	for _, k := range kinds {
-		if text := fmt.Sprintf("%s %d", k.name, k.n); k.n > 0 || e.Args[0] == k.name {
-			got = append(got, text)
-		}
+	for _, l := range losses {
+		got = append(got, l.kinds()...)
 	}
 	if len(got) == 0 {
 		return same("none", e)
 	}
 	return strings.Join(got, ", "), slices.Contains(got, strings.Join(e.Args, " "))
+}
+
+// kinds writes what l counts as an expectation does.
+func (l *Lost) kinds() []string {
+	if l == nil {
+		return nil
+	}
+	var out []string
+	for _, k := range []struct {
+		name string
+		n    uint64
+	}{{"unacked", l.Unacked}, {"unread", l.Unread}, {"after-close", l.AfterClose}} {
+		if k.n > 0 {
+			out = append(out, fmt.Sprintf("%s %d", k.name, k.n))
+		}
+	}
+	return out
 }
 
 func expectTimeWait(_ *Result, c *Connection, e *event.Expectation) (string, bool) {

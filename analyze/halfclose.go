@@ -32,6 +32,15 @@ func (fl *flow) lost() *Lost {
 	return worst
 }
 
+// lostOwn counts what e, which sent the RST, had under way itself: an RST is the last word, and
+// nothing is repeated after it. nil means nothing.
+func (fl *flow) lostOwn(e end) *Lost {
+	if l := fl.lostBy(e); l.Unacked > 0 {
+		return &Lost{Unacked: l.Unacked, From: l.From}
+	}
+	return nil
+}
+
 // lostBy counts what e sent in vain.
 func (fl *flow) lostBy(e end) Lost {
 	h, p := &fl.half[e], &fl.half[e.other()]

@@ -79,6 +79,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 	c.HalfClose = fl.halfClose(f, v.ending)
 	if v.ending == WasReset || v.ending == WasRefused {
 		c.Reset = fl.judgeReset(f)
+		c.Lost = fl.lostOwn(fl.rst.by)
 	} else {
 		c.Lost = fl.lost()
 	}

@@ -97,6 +97,9 @@ func (lc *linked) whyClose(c *Call) string {
 	if r := lc.rstBefore(c); r != nil {
 		return fmt.Sprintf("nothing on the wire: %s had ended the connection", frameText(r))
 	}
+	if k := lc.earlier(c, func(k *Call) bool { return k.Errno == "ETIMEDOUT" }); k != nil && k.End <= c.Start {
+		return fmt.Sprintf("nothing on the wire: the kernel had given the connection up (#%d)", k.ID)
+	}
 	if k := lc.earlier(c, endsWriting); k != nil {
 		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
 	}

@@ -34,6 +34,9 @@ func (l *linker) roots() {
 			}
 		}
 	}
+	for _, c := range l.res.Calls {
+		slices.Sort(c.Caused) // one call may cause segments of several connections
+	}
 }
 
 // recorded reports whether any call of that side was recorded.

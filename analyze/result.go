@@ -116,7 +116,7 @@ type Connection struct {
 
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Reset     *Reset     `json:"reset,omitempty"`
-	Lost      *Lost      `json:"lost,omitempty"` // when bytes were lost without a reset
+	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
 	TimeWait  []TimeWait `json:"time_wait,omitempty"`
 	States    States     `json:"states"`
 	Segments  []*Segment `json:"segments"`

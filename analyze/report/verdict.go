@@ -215,15 +215,19 @@ func likelySentences(c *analyze.Connection) []string {
 	return lines
 }
 
-// lostSentence counts the bytes that reached no application, by kind.
+// lostSentence counts the bytes that reached no application, by sender and kind.
 func lostSentence(c *analyze.Connection) string {
-	lost := c.Lost
+	var all []string
 	if c.Reset != nil {
-		lost = &c.Reset.Lost
+		all = appendLoss(all, &c.Reset.Lost)
 	}
-	if lost == nil {
-		return ""
+	if c.Lost != nil {
+		all = appendLoss(all, c.Lost)
 	}
+	return strings.Join(all, " ")
+}
+
+func appendLoss(all []string, lost *analyze.Lost) []string {
 	var kinds []string
 	for _, k := range lostKinds(lost) {
 		if k.bytes > 0 {
@@ -231,13 +235,13 @@ func lostSentence(c *analyze.Connection) string {
 		}
 	}
 	if len(kinds) == 0 {
-		return ""
+		return all
 	}
 	whose := ""
 	if lost.From != analyze.NoSide {
 		whose = " of the " + string(lost.From) + "'s data"
 	}
-	return "Lost" + whose + ": " + and(kinds) + "."
+	return append(all, "Lost"+whose+": "+and(kinds)+".")
 }
 
 type lostKind struct {
