@@ -171,9 +171,30 @@ func took(o *analyze.Outline) string {
 	return strconv.FormatInt(time.Duration(o.NS).Milliseconds(), 10)
 }
 
+// cannotLines names the scenarios that this system cannot run, with each reason once.
+func cannotLines(c *analyze.Catalogue) []line {
+	var reasons []string
+	names := map[string][]string{}
+	for i := range c.Scenarios {
+		o := &c.Scenarios[i]
+		if o.Cannot == "" {
+			continue
+		}
+		if names[o.Cannot] == nil {
+			reasons = append(reasons, o.Cannot)
+		}
+		names[o.Cannot] = append(names[o.Cannot], Safe(o.Scenario))
+	}
+	var out []line
+	for _, r := range reasons {
+		out = append(out, line{text: fmt.Sprintf("%s cannot run here: %s", and(names[r]), Safe(r)), hang: 2})
+	}
+	return out
+}
+
 // catalogueFooter says what was not as expected, what could not be run, and the sum.
 func catalogueFooter(c *analyze.Catalogue) []line {
-	var out []line
+	out := cannotLines(c)
 	expected, met, ok, cannot := 0, 0, 0, 0
 	for i := range c.Scenarios {
 		o := &c.Scenarios[i]
@@ -183,7 +204,6 @@ func catalogueFooter(c *analyze.Catalogue) []line {
 		}
 		if o.Cannot != "" {
 			cannot++
-			out = append(out, line{text: fmt.Sprintf("%s cannot run here: %s", Safe(o.Scenario), Safe(o.Cannot)), hang: 2})
 		}
 		if o.Failed != "" {
 			out = append(out, line{text: fmt.Sprintf("%s failed: %s", Safe(o.Scenario), Safe(o.Failed)), style: bad, hang: 2})

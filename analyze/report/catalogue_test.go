@@ -19,6 +19,7 @@ func someCatalogue() *analyze.Catalogue {
 				TimeWait: []analyze.TimeWait{{Holder: analyze.Client}, {Holder: analyze.Server, EndedBy: "rst"}},
 				Unmet:    []analyze.Expectation{{At: "time-wait:9", Text: "expect no-reset", Got: "frame 7 is an RST"}}},
 			{Scenario: "lost-fin", Cannot: "it needs a private network namespace"},
+			{Scenario: "user-timeout", Cannot: "it needs a private network namespace"},
 			{Scenario: "=x", Connections: 0, Failed: "=x:3: client recv had not\nreturned"},
 		},
 	}
@@ -40,8 +41,8 @@ func TestCatalogue(t *testing.T) {
 | lost-fin  |          |        |                            |                              |  cannot run here |    |
 | =x        |          |        |                            |                              |           failed |    |
 +-----------+----------+--------+----------------------------+------------------------------+------------------+----+
+lost-fin and user-timeout cannot run here: it needs a private network namespace
 time-wait:9: expect no-reset: got frame 7 is an RST
-lost-fin cannot run here: it needs a private network namespace
 =x failed: =x:3: client recv had not\nreturned
 as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be run here
 `},
@@ -59,8 +60,8 @@ as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be run here
 | lost-fin  |                  |        |           | cannot run here |
 | =x        |                  |        |           |          failed |
 +-----------+------------------+--------+-----------+-----------------+
+lost-fin and user-timeout cannot run here: it needs a private network namespace
 time-wait:9: expect no-reset: got frame 7 is an RST
-lost-fin cannot run here: it needs a private network namespace
 =x failed: =x:3: client recv had not\nreturned
 as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be
   run here

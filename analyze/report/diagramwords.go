@@ -95,7 +95,7 @@ func segmentLabel(s *analyze.Segment) string {
 		words += " " + seqRange(s)
 	}
 	if s.Len > 0 {
-		words += " (" + count(uint64(s.Len), "byte") + ")"
+		words += " (" + size(uint64(s.Len)) + ")"
 	}
 	return words
 }
@@ -105,7 +105,11 @@ func shortSegmentLabel(s *analyze.Segment) string {
 	if s.Len == 0 || s.Flags.Has(event.SYN) {
 		return segmentLabel(s)
 	}
-	return fmt.Sprintf("%s %s (%d)", s.Flags, seqRange(s), s.Len)
+	words := fmt.Sprintf("%s %s", s.Flags, seqRange(s))
+	if s.Len < 10_000 {
+		words += fmt.Sprintf(" (%d)", s.Len)
+	}
+	return words
 }
 
 // sideLabels says what stands beside both lifelines at a row.

@@ -24,7 +24,7 @@ var (
 )
 
 // maxPage is how many connections one page holds at most.
-const maxPage = 20_000
+const maxPage = 10_000
 
 // page is what the template of a report in the browser shows.
 type page struct {

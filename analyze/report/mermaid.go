@@ -51,10 +51,8 @@ func mermaid(r *analyze.Result, c *analyze.Connection) string {
 			fmt.Fprintf(&b, "    Note %s: %s\n", place, strings.Join(words, "<br/>"))
 		}
 	}
-	for i, l := range strings.Split(Verdict(r, c), "\n") {
-		if i == 0 {
-			fmt.Fprintf(&b, "    Note over client,server: %s\n", mermaidText(l))
-		}
+	for _, l := range underPicture(r, c) {
+		fmt.Fprintf(&b, "    Note over client,server: %s\n", mermaidText(l))
 	}
 	return b.String()
 }

@@ -70,10 +70,7 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 		body.WriteString(d.draw())
 		body.WriteString("</g>\n")
 		height += d.even + 8
-		for i, l := range wrapText(strings.SplitN(Verdict(r, c), "\n", 2)[0], svgVerdict, 2) {
-			fmt.Fprintf(&body, `<text class="verdict" x="12" y="%d">%s</text>`+"\n", height+14+18*i, escape(plainSpaces(l)))
-		}
-		height += 18*len(wrapText(strings.SplitN(Verdict(r, c), "\n", 2)[0], svgVerdict, 2)) + 14
+		height = writeUnder(&body, height, underPicture(r, c))
 	}
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">
 <title>%s</title>
@@ -85,6 +82,28 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 		return fmt.Errorf("write svg: %w", err)
 	}
 	return nil
+}
+
+// underPicture is what stands under a connection's picture: how it ended, and what the
+// picture leaves out.
+func underPicture(r *analyze.Result, c *analyze.Connection) []string {
+	words, _, _ := strings.Cut(Verdict(r, c), "\n")
+	lines := []string{words}
+	if c.Omitted > 0 {
+		lines = append(lines, count(c.Omitted, "further segment")+" of the transfer not drawn")
+	}
+	return lines
+}
+
+// writeUnder writes lines from y on and returns where they end.
+func writeUnder(b *strings.Builder, y int, lines []string) int {
+	for _, s := range lines {
+		for _, l := range wrapText(s, svgVerdict, 2) {
+			y += 18
+			fmt.Fprintf(b, `<text class="verdict" x="12" y="%d">%s</text>`+"\n", y-4, escape(plainSpaces(l)))
+		}
+	}
+	return y + 14
 }
 
 func svgTitle(r *analyze.Result, c *analyze.Connection) string {
