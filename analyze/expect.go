@@ -29,7 +29,7 @@ func check(res *Result, rec *event.Recording) {
 }
 
 // Outcome is what a call returned in the words of a script: an errno's name, EOF, the text
-// that a recv brought, or the number that the system call gave.
+// that a recv, poll or getsockopt brought, or the number that the system call gave.
 func Outcome(c *Call) string {
 	switch {
 	case c.End == 0:
@@ -38,10 +38,15 @@ func Outcome(c *Call) string {
 		return c.Errno
 	case isEOF(c):
 		return "EOF"
-	case kindOf(c) == recvCall && c.Text != "":
+	case tellsText(c) && c.Text != "":
 		return strconv.Quote(c.Text)
 	}
 	return strconv.FormatInt(c.Ret, 10)
+}
+
+// tellsText reports whether the call's text is what it returned: data, events, an option.
+func tellsText(c *Call) bool {
+	return kindOf(c) == recvCall || c.Name == "poll" || c.Name == "getsockopt"
 }
 
 func isEOF(c *Call) bool { return kindOf(c) == recvCall && c.Ret == 0 && c.Errno == "" && c.End != 0 }

@@ -19,7 +19,7 @@ func someCatalogue() *analyze.Catalogue {
 				TimeWait: []analyze.TimeWait{{Holder: analyze.Client}, {Holder: analyze.Server, EndedBy: "rst"}},
 				Unmet:    []analyze.Expectation{{At: "time-wait:9", Text: "expect no-reset", Got: "frame 7 is an RST"}}},
 			{Scenario: "lost-fin", Cannot: "it needs a private network namespace"},
-			{Scenario: "user-timeout", Cannot: "it needs a private network namespace"},
+			{Scenario: "half-open", Cannot: "it needs a private network namespace"},
 			{Scenario: "=x", Connections: 0, Failed: "=x:3: client recv had not\nreturned"},
 		},
 	}
@@ -32,22 +32,23 @@ func TestCatalogue(t *testing.T) {
 		want   string
 	}{
 		{Table, 0, `
-4 scenarios | Linux 6.1.0 | each in a private namespace
+5 scenarios | Linux 6.1.0 | each in a private namespace
 +-----------+----------+--------+----------------------------+------------------------------+------------------+----+
 | scenario  | ending   | closer | cause                      | TIME_WAIT                    | expectations met | ms |
 +-----------+----------+--------+----------------------------+------------------------------+------------------+----+
 | close     | reset    | client | data-after-close by client | -                            |           3 of 3 | 12 |
 | time-wait | graceful | both   | -                          | client; server, ended by rst |           2 of 3 |  1 |
 | lost-fin  |          |        |                            |                              |  cannot run here |    |
+| half-open |          |        |                            |                              |  cannot run here |    |
 | =x        |          |        |                            |                              |           failed |    |
 +-----------+----------+--------+----------------------------+------------------------------+------------------+----+
-lost-fin and user-timeout cannot run here: it needs a private network namespace
+lost-fin and half-open cannot run here: it needs a private network namespace
 time-wait:9: expect no-reset: got frame 7 is an RST
 =x failed: =x:3: client recv had not\nreturned
-as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be run here
+as expected: 1 of 3 scenarios, 5 of 6 expectations met; 2 could not be run here
 `},
 		{Table, 72, `
-4 scenarios | Linux 6.1.0 | each in a private namespace
+5 scenarios | Linux 6.1.0 | each in a private namespace
 +-----------+------------------+--------+-----------+-----------------+
 | scenario  | ending           | closer | TIME_WAIT |             met |
 +-----------+------------------+--------+-----------+-----------------+
@@ -58,12 +59,14 @@ as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be run here
 |           |                  |        | ended by  |                 |
 |           |                  |        | rst       |                 |
 | lost-fin  |                  |        |           | cannot run here |
+| half-open |                  |        |           | cannot run here |
 | =x        |                  |        |           |          failed |
 +-----------+------------------+--------+-----------+-----------------+
-lost-fin and user-timeout cannot run here: it needs a private network namespace
+lost-fin and half-open cannot run here: it needs a private network
+  namespace
 time-wait:9: expect no-reset: got frame 7 is an RST
 =x failed: =x:3: client recv had not\nreturned
-as expected: 1 of 3 scenarios, 5 of 6 expectations met; 1 could not be
+as expected: 1 of 3 scenarios, 5 of 6 expectations met; 2 could not be
   run here
 `},
 		{CSV, 0, `
@@ -71,6 +74,7 @@ scenario,ending,closer,reset_cause,reset_by,time_wait,expected,met,ns,cannot,fai
 close,reset,client,data-after-close,client,,3,3,12000000,,
 time-wait,graceful,both,,,client server,3,2,1500000,,
 lost-fin,,,,,,0,0,0,it needs a private network namespace,
+half-open,,,,,,0,0,0,it needs a private network namespace,
 '=x,,,,,,0,0,0,,'=x:3: client recv had not\nreturned
 `},
 	}
