@@ -8,7 +8,7 @@ func (fl *flow) isCalm(f *Follower) bool {
 	c, s := &fl.half[client], &fl.half[server]
 	return c.state == event.Established && s.state == event.Established &&
 		!f.opt.AllSegments && c.isCalm() && s.isCalm() &&
-		(fl.handshake || fl.midstream && !c.synSent && !s.synSent) && (c.nxt > 1 || s.nxt > 1) &&
+		(fl.handshake || fl.midstream && !c.synSent && !s.synSent) &&
 		fl.warn&warnClock == 0 && fl.rst.frame == 0 && fl.lastRst == nil && fl.doubt == nil &&
 		fl.pending == nil && fl.zeek.ended == 0
 }
@@ -30,12 +30,8 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 		s.Seq != h.nxtAbs || ahead > 0 || s.Window == 0 || p.window == 0 {
 		return false
 	}
-	letter, bits := uint8(zeekOnceA), uint8(sharkAck)
-	if s.Len > 0 {
-		letter, bits = zeekOnceD, sharkData
-	}
-	if h.letters&letter == 0 {
-		return false
+	if s.Len == 0 && h.nxt == 1 && p.nxt == 1 {
+		return false // the handshake's last ACK, which is listed
 	}
 	w := sight(s)
 	if s.Time-h.lastTime > sameFrameWithin {
@@ -48,7 +44,7 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 	}
 
 	fl.last, fl.lastFrame = s.Time, s.Frame
-	fl.shark |= bits
+	fl.noteUsual(e, s)
 	fl.omitted++
 	h.packets++
 	h.fingerprint(s)
@@ -66,6 +62,21 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 		f.requeue(fl, alive, s.Time)
 	}
 	return true
+}
+
+// noteUsual keeps what other tools would say of a segment that goOn takes.
+func (fl *flow) noteUsual(e end, s *event.Segment) {
+	h := &fl.half[e]
+	if s.Len == 0 {
+		fl.shark |= sharkAck
+		fl.zeek.once(e, 'a', h, zeekOnceA)
+		return
+	}
+	fl.shark |= sharkData
+	if h.letters&zeekOnceD == 0 {
+		fl.zeek.once(e, 'd', h, zeekOnceD)
+		h.zeek.bytes = true
+	}
 }
 
 // unusual is what a segment must not be for goOn.
