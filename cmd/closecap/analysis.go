@@ -168,7 +168,7 @@ type shower struct {
 
 // keepsNone reports whether each connection is done with as soon as it was shown.
 func (s *shower) keepsNone(format report.Format) bool {
-	return s.order == "" && s.page == nil && (format == report.NDJSON || format == report.CSV)
+	return s.order == "" && s.page.stream == nil && (format == report.NDJSON || format == report.CSV)
 }
 
 func (s *shower) connection(c *analyze.Connection) {
