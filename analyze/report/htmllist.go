@@ -5,9 +5,13 @@ import (
 	"cmp"
 	"compress/flate"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"closecap/analyze"
 	"closecap/analyze/event"
@@ -76,12 +80,9 @@ func newPageList(r *analyze.Result) (*pageList, []byte, error) {
 	for i := range data.Rows {
 		data.Rows[i].At = int64(r.Connections[i].Start - base)
 	}
-	for chunk := range slices.Chunk(r.Connections, perChunk) {
-		packed, err := packArticles(r, chunk)
-		if err != nil {
-			return nil, nil, err
-		}
-		data.Chunks = append(data.Chunks, packed)
+	var err error
+	if data.Chunks, err = packAll(r); err != nil {
+		return nil, nil, err
 	}
 	// encoding/json escapes <, > and &, so nothing in it ends the script element.
 	text, err := json.Marshal(data)
@@ -106,24 +107,40 @@ func newListItem(c *analyze.Connection) listItem {
 	return item
 }
 
+// packAll packs the details of all connections, on all processors.
+func packAll(r *analyze.Result) ([][]byte, error) {
+	chunks := slices.Collect(slices.Chunk(r.Connections, perChunk))
+	packed, errs := make([][]byte, len(chunks)), make([]error, len(chunks))
+	var group sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(chunks) {
+					return
+				}
+				packed[i], errs[i] = packArticles(r, chunks[i])
+			}
+		})
+	}
+	group.Wait()
+	return packed, errors.Join(errs...)
+}
+
 func packArticles(r *analyze.Result, connections []*analyze.Connection) ([]byte, error) {
+	var b bytes.Buffer
+	f, err := flate.NewWriter(&b, flate.DefaultCompression)
+	if err != nil {
+		return nil, fmt.Errorf("write html: %w", err)
+	}
 	var articles []string
 	for _, c := range connections {
 		articles = append(articles, connectionArticle(r, c, true))
 	}
-	text, err := json.Marshal(articles)
-	if err != nil {
-		return nil, fmt.Errorf("write html: %w", err)
-	}
-	var b bytes.Buffer
-	f, err := flate.NewWriter(&b, flate.DefaultCompression)
-	if err == nil {
-		_, err = f.Write(text)
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
+	e := json.NewEncoder(f)
+	e.SetEscapeHTML(false)
+	if err := errors.Join(e.Encode(articles), f.Close()); err != nil {
 		return nil, fmt.Errorf("write html: %w", err)
 	}
 	return b.Bytes(), nil
