@@ -11,6 +11,10 @@ import (
 // repeats itself all the same.
 const fewRoundTrips = 3
 
+// farApart is how many segments may lie between one and its repetition for the pair to be
+// looked at: it bounds what a capture full of repetitions costs.
+const farApart = 4096
+
 // noteLosses marks the segments that seem not to have arrived: the sender sent them again and
 // nothing had acknowledged them, or it sent again what they had acknowledged. Where segments
 // are missing from the list, or an end from the capture, nothing is claimed.
@@ -24,7 +28,7 @@ func (c *Connection) noteLosses() {
 		first := s.Frame
 		if s.Retransmits != 0 {
 			first = s.Retransmits
-			if last, ok := newest[first]; ok {
+			if last, ok := newest[first]; ok && i-last <= farApart {
 				c.noteLoss(last, i)
 			}
 		}
@@ -64,6 +68,9 @@ func (c *Connection) noteUnanswered(newest map[uint64]int) {
 		s := c.Segments[i]
 		if s.Retransmits == 0 || s.Ignored != "" || newest[s.Retransmits] != i {
 			continue
+		}
+		if len(c.Segments)-i > farApart {
+			return
 		}
 		answered := false
 		for _, a := range c.Segments[i:] {
