@@ -34,14 +34,10 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 		return false // the handshake's last ACK, which is listed
 	}
 	w := sight(s)
-	if s.Time-h.lastTime > sameFrameWithin {
-		h.lastSight, h.lastTime, h.lastSum, h.lastAt = w.frame, w.time, w.sum, w.at
-	} else {
-		if s.Len == 0 && h.seenBefore(s, &w) != 0 {
-			return false
-		}
-		h.remember(&w)
+	if s.Len == 0 && h.seenBefore(s, &w) != 0 {
+		return false
 	}
+	h.remember(&w)
 
 	fl.last, fl.lastFrame = s.Time, s.Frame
 	fl.noteUsual(e, s)

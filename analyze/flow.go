@@ -55,6 +55,7 @@ type flow struct {
 	handshake  bool // the handshake's last ACK was seen
 	filtered   bool // no pure ACK was captured
 	calm       bool // goOn may follow it
+	live       bool // it stands in the table
 	shark      uint8
 	warn       warning
 }
@@ -63,8 +64,9 @@ type flow struct {
 // stand beside the rest, where one address translation serves them all.
 type detail struct {
 	facts
-	recordRoom [8]record
+	letterRoom [16]byte
 	changeRoom [10]change
+	recordRoom [8]record
 }
 
 type facts struct {
@@ -93,8 +95,7 @@ type facts struct {
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
 
-	zeek    zeekFlow
-	expires event.Time
+	zeek zeekFlow
 }
 
 // half is what one end sent, and what its peer said of that. Sequence numbers are relative

@@ -98,11 +98,12 @@ func (f *Follower) Stats() Stats {
 
 // Segment takes the next segment; it keeps nothing of s.
 func (f *Follower) Segment(s *event.Segment) {
-	k, swapped := keyOf(s.Src, s.Dst)
-	f.segment(s, &aim{k, k.hash(f.flows.seed), swapped})
+	f.count(s)
+	f.reroute(s)
 }
 
-func (f *Follower) segment(s *event.Segment, a *aim) {
+// count counts s and lets time pass until it.
+func (f *Follower) count(s *event.Segment) {
 	f.stats.Segments++
 	if f.stats.First == 0 {
 		f.stats.First = s.Time
@@ -115,14 +116,13 @@ func (f *Follower) segment(s *event.Segment, a *aim) {
 	if s.Has&event.Truncated != 0 {
 		f.stats.Truncated++
 	}
-	fl := f.flows.find(&a.key, a.hash)
-	if fl == nil || !fl.calm || !f.goOn(fl, a, s) {
-		f.route(s, a, fl)
-	}
 }
 
-// route gives s to its flow, or begins one with it.
+// route gives s to its flow fl, or begins one with it when that is nil.
 func (f *Follower) route(s *event.Segment, a *aim, fl *flow) {
+	if fl != nil && fl.calm && f.goOn(fl, a, s) {
+		return
+	}
 	if fl == nil {
 		if startsNothing(s) && f.gone.has(&a.key) {
 			f.stats.Strays++
@@ -151,7 +151,7 @@ func (f *Follower) route(s *event.Segment, a *aim, fl *flow) {
 	f.deliver(fl, e, s)
 }
 
-// reroute routes s after a flow has ended that it might have been for.
+// reroute finds the flow that s is for and routes s.
 func (f *Follower) reroute(s *event.Segment) {
 	k, swapped := keyOf(s.Src, s.Dst)
 	a := aim{k, k.hash(f.flows.seed), swapped}
@@ -170,6 +170,7 @@ func (f *Follower) begin(a *aim, s *event.Segment) {
 	fl.filtered = true
 	fl.orient(a.swapped, s)
 	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+	fl.live = true
 	f.flows.add(fl)
 	f.lineup.push(embryos, fl)
 	e := server
@@ -211,21 +212,22 @@ func (f *Follower) requeue(fl *flow, to queue, now event.Time) {
 
 // refresh sets when a closed flow may be forgotten.
 func (f *Follower) refresh(fl *flow) {
-	fl.expires = f.now.Add(afterReset)
+	expiry := f.now.Add(afterReset)
 	if fl.rst.frame == 0 {
-		fl.expires = f.now.Add(f.opt.TimeWait)
+		expiry = f.now.Add(f.opt.TimeWait)
 	}
 	for e := range fl.tw {
 		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
-			fl.expires = max(fl.expires, w.until.Add(time.Second))
+			expiry = max(expiry, w.until.Add(time.Second))
 		}
 	}
+	f.lineup.setExpiry(fl, expiry)
 }
 
 // expire hands out the closed flows that nothing more is expected of.
 func (f *Follower) expire() {
-	for fl := f.lineup.first(closed); fl != nil && fl.expires < f.now; fl = f.lineup.first(closed) {
-		f.finish(fl)
+	for t, ok := f.lineup.nextExpiry(); ok && t < f.now; t, ok = f.lineup.nextExpiry() {
+		f.finish(f.lineup.first(closed))
 	}
 	for fl := f.lineup.first(embryos); fl != nil && fl.last.Add(embryoIdle) < f.now; fl = f.lineup.first(embryos) {
 		f.finish(fl)
@@ -249,6 +251,7 @@ func (f *Follower) evict() {
 // finish judges fl, hands it out and frees it.
 func (f *Follower) finish(fl *flow) {
 	f.flows.remove(fl)
+	fl.live = false
 	if fl.queue == closed {
 		f.gone.add(&fl.key)
 	}
@@ -295,7 +298,7 @@ func (f *Follower) take() *flow {
 	d := fl.detail
 	d.facts = facts{
 		records: d.recordRoom[:0], changes: d.changeRoom[:0], rearms: d.rearms[:0],
-		zeek: zeekFlow{letters: d.zeek.letters[:0]},
+		zeek: zeekFlow{letters: d.letterRoom[:0]},
 	}
 	*fl = flow{detail: d, place: fl.place}
 	for e := range fl.half {

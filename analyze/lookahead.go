@@ -17,7 +17,12 @@ func (f *Follower) Segments(batch []event.Segment) {
 		n := min(len(batch), len(f.ahead.aims))
 		f.ahead.look(&f.flows, batch[:n])
 		for i := range n {
-			f.segment(&batch[i], &f.ahead.aims[i])
+			f.count(&batch[i])
+			a, fl := &f.ahead.aims[i], f.ahead.flows[i]
+			if fl == nil || !fl.live || !fl.key.equal(&a.key) {
+				fl = f.flows.find(&a.key, a.hash)
+			}
+			f.route(&batch[i], a, fl)
 		}
 		batch = batch[n:]
 	}
@@ -46,8 +51,12 @@ func (l *lookAhead) look(t *flowTable, batch []event.Segment) {
 	}
 	for i := range batch {
 		const special = event.SYN | event.FIN | event.RST
-		if fl := l.flows[i]; fl != nil && (!fl.calm || batch[i].Flags&special != 0) {
+		switch fl := l.flows[i]; {
+		case fl == nil:
+		case !fl.calm || batch[i].Flags&special != 0:
 			touched += fl.touchDetail()
+		case fl.half[0].letters&fl.half[1].letters != zeekOnceA|zeekOnceD:
+			touched += fl.touchLetters()
 		}
 	}
 	l.touched += touched
@@ -70,11 +79,17 @@ func (fl *flow) touch() uint64 {
 		uint64(fl.half[1].lastAck) + uint64(fl.half[1].nxtAbs)
 }
 
+// touchLetters reads what the first data and the first acknowledgement of an end change.
+func (fl *flow) touchLetters() uint64 {
+	d := fl.detail
+	return uint64(d.zeek.ended) + uint64(d.halves[0].zeek.gaps) + uint64(d.halves[1].zeek.gaps) + uint64(d.letterRoom[0])
+}
+
 // touchDetail reads something of most cache lines of fl's detail, and where the next record
 // and the next change will stand.
 func (fl *flow) touchDetail() uint64 {
 	d := fl.detail
-	sum := uint64(d.id) + uint64(d.start) + d.rst.frame + uint64(d.tw[0].since) + uint64(d.tw[1].since) + uint64(d.expires)
+	sum := uint64(d.id) + uint64(d.start) + d.rst.frame + uint64(d.tw[0].since) + uint64(d.tw[1].since)
 	for e := range d.halves {
 		h := &d.halves[e]
 		sum += uint64(h.finEnd) + uint64(h.finTime) + uint64(h.ackStep) + uint64(h.before[0].sum) + uint64(h.zeek.gaps)

@@ -92,6 +92,9 @@ func (h *half) seenBefore(s *event.Segment, w *sighting) uint64 {
 	if last := h.newest(); last.isTwin(w, s) {
 		return last.frame
 	}
+	if w.time-h.lastTime > sameFrameWithin {
+		return 0
+	}
 	for i := range h.before {
 		if h.before[i].isTwin(w, s) {
 			return h.before[i].frame
@@ -102,6 +105,8 @@ func (h *half) seenBefore(s *event.Segment, w *sighting) uint64 {
 
 // remember takes in a segment that was no twin.
 func (h *half) remember(w *sighting) {
-	h.before[0], h.before[1] = h.newest(), h.before[0]
+	if w.time-h.lastTime <= sameFrameWithin {
+		h.before[0], h.before[1] = h.newest(), h.before[0]
+	}
 	h.lastSight, h.lastTime, h.lastSum, h.lastAt = w.frame, w.time, w.sum, w.at
 }

@@ -1,5 +1,7 @@
 package analyze
 
+import "closecap/analyze/event"
+
 // queue is a list that a flow stands on, the one that was idle for longest first.
 type queue uint8
 
@@ -16,21 +18,34 @@ type place uint32
 // lineup holds the flows' queues. Its links stand apart from the flows: to move a flow means
 // to change its neighbours' links, and the neighbours are in no core's cache.
 type lineup struct {
-	flows []*flow // by place
-	links []neighbours
-	ends  [queues]neighbours // next is the first, prev the last
-	n     [queues]int
+	flows  []*flow // by place
+	links  []neighbours
+	expiry []event.Time
+	ends   [queues]neighbours // next is the first, prev the last
+	n      [queues]int
 }
 
 type neighbours struct{ prev, next place }
 
+// setExpiry says when fl, once closed, may be forgotten.
+func (l *lineup) setExpiry(fl *flow, t event.Time) { l.expiry[fl.place] = t }
+
+// nextExpiry returns when the first of the closed flows may be forgotten; ok is false without one.
+func (l *lineup) nextExpiry() (t event.Time, ok bool) {
+	first := l.ends[closed].next
+	if first == 0 {
+		return 0, false
+	}
+	return l.expiry[first], true
+}
+
 // admit gives a new flow its place.
 func (l *lineup) admit(fl *flow) {
 	if len(l.flows) == 0 {
-		l.flows, l.links = append(l.flows, nil), append(l.links, neighbours{})
+		l.flows, l.links, l.expiry = append(l.flows, nil), append(l.links, neighbours{}), append(l.expiry, 0)
 	}
 	fl.place = place(len(l.flows))
-	l.flows, l.links = append(l.flows, fl), append(l.links, neighbours{})
+	l.flows, l.links, l.expiry = append(l.flows, fl), append(l.links, neighbours{}), append(l.expiry, 0)
 }
 
 // first returns the first flow of q, nil when q is empty.
