@@ -11,11 +11,12 @@ import (
 // diagram is a connection as rows in time. Ladder, SVG and Mermaid draw these rows and nothing
 // else, so they cannot disagree.
 type diagram struct {
-	conn  *analyze.Connection
-	base  event.Time // what times are counted from
-	rows  []diagramRow
-	made  map[uint64][]*analyze.Call // by frame: the calls that it made return
-	first *analyze.Segment           // that began the end; nil where nobody is known to have
+	conn   *analyze.Connection
+	base   event.Time // what times are counted from
+	rows   []diagramRow
+	made   map[uint64][]*analyze.Call // by frame: the calls that it made return
+	actors [2]string                  // who makes the calls of each end; the end's name where several do
+	first  *analyze.Segment           // that began the end; nil where nobody is known to have
 }
 
 // rowKind is what a row of a diagram shows.
@@ -82,6 +83,7 @@ func newDiagram(r *analyze.Result, c *analyze.Connection) *diagram {
 	for _, s := range c.Segments {
 		rows = append(rows, diagramRow{kind: segmentKind, number: s.Frame, time: s.Time, side: s.From, segments: []*analyze.Segment{s}})
 	}
+	d.nameActors(rows)
 	sortRows(rows)
 	d.rows = d.fold(splitCalls(rows))
 	d.addStates(r)
@@ -109,6 +111,25 @@ func (d *diagram) callRows(r *analyze.Result) []diagramRow {
 		rows = append(rows, diagramRow{number: uint64(c.ID), time: c.Start, side: side, call: c})
 	}
 	return rows
+}
+
+// nameActors finds out who makes the calls of each end.
+func (d *diagram) nameActors(rows []diagramRow) {
+	for _, side := range bothSides {
+		names := map[string]bool{}
+		for i := range rows {
+			if rows[i].call != nil && rows[i].side == side {
+				names[rows[i].call.Actor] = true
+			}
+		}
+		actor := &d.actors[lifeline(side)]
+		*actor = string(side)
+		for name := range names {
+			if len(names) == 1 && name != "" {
+				*actor = name
+			}
+		}
+	}
 }
 
 // actorSides says at which end each actor stands.

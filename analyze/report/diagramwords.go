@@ -27,14 +27,23 @@ type label struct {
 	state string // where it names a state
 }
 
+// endName names an end, and who makes its calls where that has a name of its own.
+func (d *diagram) endName(side analyze.Side) string {
+	actor := d.actors[lifeline(side)]
+	if actor == string(side) {
+		return actor
+	}
+	return string(side) + " " + shorten(Safe(actor), shownText)
+}
+
 const shownCall = 60 // characters of a call that a picture shows
 
 // callLabel writes the call of a row: "shutdown(SHUT_WR) = 0".
-func callLabel(row *diagramRow) label {
+func (d *diagram) callLabel(row *diagramRow) label {
 	c := row.call
 	l := label{text: shorten(callName(c), shownCall), style: callLine(c).style}
-	if actor := Safe(c.Actor); actor != string(row.side) && actor != "" {
-		l.text = shorten(actor, shownText) + " " + l.text
+	if c.Actor != d.actors[lifeline(row.side)] && c.Actor != "" {
+		l.text = shorten(Safe(c.Actor), shownText) + " " + l.text
 	}
 	if c.Errno != "" && row.part != callBegins {
 		l.style = bad
@@ -118,7 +127,7 @@ func (d *diagram) sideLabels(row *diagramRow) (labels [2][]label) {
 	switch row.kind {
 	case callRowKind:
 		if row.side != analyze.NoSide {
-			labels[at] = append(labels[at], callLabel(row))
+			labels[at] = append(labels[at], d.callLabel(row))
 		}
 	case foldKind:
 		for _, side := range bothSides {

@@ -127,15 +127,15 @@ func callNumber(row *diagramRow) string {
 
 func (l *ladder) end(side analyze.Side) string {
 	if side == analyze.Client {
-		return "client " + l.d.conn.Client.String()
+		return l.d.endName(side) + " " + l.d.conn.Client.String()
 	}
-	return "server " + l.d.conn.Server.String()
+	return l.d.endName(side) + " " + l.d.conn.Server.String()
 }
 
 func (l *ladder) write() error {
 	for _, side := range bothSides {
 		if textWidth(l.end(side)) > l.beside[lifeline(side)] {
-			return l.writeRows([2][]label{{{text: "client", style: bold}}, {{text: "server", style: bold}}})
+			return l.writeRows([2][]label{{{text: l.d.endName(analyze.Client), style: bold}}, {{text: l.d.endName(analyze.Server), style: bold}}})
 		}
 	}
 	return l.writeRows([2][]label{{{text: l.end(analyze.Client), style: bold}}, {{text: l.end(analyze.Server), style: bold}}})

@@ -28,7 +28,8 @@ func mermaid(r *analyze.Result, c *analyze.Connection) string {
 	d := newDiagram(r, c)
 	var b strings.Builder
 	fmt.Fprintf(&b, "sequenceDiagram\n    %%%% %s\n", mermaidText(toASCII.Replace(svgTitle(r, c))))
-	fmt.Fprintf(&b, "    participant client as client %s\n    participant server as server %s\n", mermaidText(c.Client.String()), mermaidText(c.Server.String()))
+	fmt.Fprintf(&b, "    participant client as %s\n    participant server as %s\n",
+		mermaidText(d.endName(analyze.Client)+" "+c.Client.String()), mermaidText(d.endName(analyze.Server)+" "+c.Server.String()))
 	for i := range d.rows {
 		row := &d.rows[i]
 		switch row.kind {

@@ -175,8 +175,8 @@ func (d *diagram) span() event.Time {
 
 // draw writes what stands inside the svg element.
 func (p *drawing) draw() string {
-	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">client%s</text>`, p.line[0]+3, p.address(p.conn.Client))
-	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">server%s</text>`, p.line[1]-3, p.address(p.conn.Server))
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">%s</text>`, p.line[0]+3, escape(p.head(analyze.Client, p.conn.Client)))
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">%s</text>`, p.line[1]-3, escape(p.head(analyze.Server, p.conn.Server)))
 	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", p.time)
 	for i := range p.rows {
 		p.row(&p.rows[i])
@@ -188,12 +188,12 @@ func (p *drawing) draw() string {
 	return p.b.String()
 }
 
-// address writes an end's address where there is room for it.
-func (p *drawing) address(a netip.AddrPort) string {
+// head names an end, with its address where there is room for it.
+func (p *drawing) head(side analyze.Side, a netip.AddrPort) string {
 	if p.number == 0 {
-		return ""
+		return string(side)
 	}
-	return " " + a.String()
+	return p.endName(side) + " " + a.String()
 }
 
 // lifeline draws the states of one end as coloured pieces.
