@@ -206,20 +206,30 @@ func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
 	}
 	for i := range uint64(portsTried) / (maxOffset + 1) {
 		base := uint16(lowest + (first+i*(maxOffset+1))%portsTried)
-		if allFree(host, base, s) {
+		if allFree(base, s) {
 			return base, nil
 		}
 	}
 	return 0, fmt.Errorf("find a free port on %s: none from %d to %d", host, lowest, lowest+portsTried)
 }
 
-func allFree(host netip.Addr, base uint16, s *Script) bool {
+func allFree(base uint16, s *Script) bool {
 	for _, st := range s.steps {
-		if !st.port.absolute && free(host, st.port.resolve(base), false) != nil {
+		if !st.port.absolute && taken(st.port.resolve(base)) {
 			return false
 		}
 	}
-	return free(host, base, false) == nil
+	return !taken(base)
+}
+
+// taken reports whether the port is in use on either loopback: the capture sees both.
+func taken(port uint16) bool {
+	for _, host := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		if errors.Is(free(host, port, false), unix.EADDRINUSE) {
+			return true
+		}
+	}
+	return false
 }
 
 // free returns nil if a listener can be had on the port; reuse allows ports on which
