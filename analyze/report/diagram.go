@@ -95,7 +95,7 @@ func newDiagram(r *analyze.Result, c *analyze.Connection) *diagram {
 // callRows makes a row of each call of the connection.
 func (d *diagram) callRows(r *analyze.Result) []diagramRow {
 	first := len(r.Connections) == 0 || r.Connections[0].ID == d.conn.ID
-	sides := actorSides(r)
+	sides, sockets := actorSides(r), d.socketSides(r)
 	var rows []diagramRow
 	for _, c := range r.Calls {
 		if c.Connection != d.conn.ID && (c.Connection != 0 || !first) {
@@ -105,8 +105,8 @@ func (d *diagram) callRows(r *analyze.Result) []diagramRow {
 			d.made[f] = append(d.made[f], c)
 		}
 		side := c.Side
-		if side == analyze.NoSide && c.FD >= 0 {
-			side = sides[c.Actor]
+		if c.FD >= 0 {
+			side = cmp.Or(side, d.addressSide(c), sockets[c.Socket], sides[c.Actor])
 		}
 		rows = append(rows, diagramRow{number: uint64(c.ID), time: c.Start, side: side, call: c})
 	}
@@ -132,13 +132,42 @@ func (d *diagram) nameActors(rows []diagramRow) {
 	}
 }
 
-// actorSides says at which end each actor stands.
+// addressSide says which end of the connection has the address of c's socket, if one has.
+func (d *diagram) addressSide(c *analyze.Call) analyze.Side {
+	switch {
+	case c.FD < 0 || !c.Local.IsValid() || c.Connection != 0:
+		return analyze.NoSide
+	case c.Local.Port() == d.conn.Server.Port():
+		return analyze.Server
+	case c.Local.Port() == d.conn.Client.Port():
+		return analyze.Client
+	}
+	return analyze.NoSide
+}
+
+// socketSides says at which end each socket is that has an end's address, as a listener has.
+func (d *diagram) socketSides(r *analyze.Result) map[uint64]analyze.Side {
+	sides := map[uint64]analyze.Side{}
+	for _, c := range r.Calls {
+		if side := d.addressSide(c); side != analyze.NoSide && c.Socket != 0 {
+			sides[c.Socket] = side
+		}
+	}
+	return sides
+}
+
+// actorSides says at which end each actor stands, "" for one that stands at both.
 func actorSides(r *analyze.Result) map[string]analyze.Side {
 	sides := map[string]analyze.Side{}
 	for _, c := range r.Calls {
-		if _, ok := sides[c.Actor]; !ok && c.Side != analyze.NoSide {
-			sides[c.Actor] = c.Side
+		if c.Side == analyze.NoSide || c.FD < 0 {
+			continue
 		}
+		if side, seen := sides[c.Actor]; seen && side != c.Side {
+			sides[c.Actor] = analyze.NoSide
+			continue
+		}
+		sides[c.Actor] = c.Side
 	}
 	return sides
 }
