@@ -12,8 +12,7 @@ import (
 // encoder writes a connection as encoding/json would, without its reflection: a capture can
 // hold hundreds of thousands of connections. A test holds the two to be equal, field by field.
 type encoder struct {
-	day  int64 // days since the epoch whose date is at hand
-	date []byte
+	seconds [64]second
 }
 
 func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
@@ -129,25 +128,37 @@ func (e *encoder) stateChange(b []byte, s analyze.StateChange) []byte {
 	return append(b, '}')
 }
 
-// time writes t as event.Time does, reckoning the date once a day.
+// time writes t as event.Time does, reckoning each second once while it is at hand.
 func (e *encoder) time(b []byte, t event.Time) []byte {
 	if t <= 0 {
 		return append(append(append(b, '"'), t.String()...), '"')
 	}
-	const dayNS = int64(24 * time.Hour)
-	day, ns := int64(t)/dayNS, int64(t)%dayNS
-	if e.date == nil || day != e.day {
-		e.day = day
-		e.date = time.Unix(0, int64(t)).UTC().AppendFormat(e.date[:0], `"2006-01-02T`)
+	sec, ns := int64(t)/1e9, int64(t)%1e9
+	at := &e.seconds[sec%int64(len(e.seconds))]
+	if at.sec != sec || at.text[0] == 0 {
+		at.sec = sec
+		time.Unix(sec, 0).UTC().AppendFormat(at.text[:0], `"2006-01-02T15:04:05.`)
 	}
-	b = append(b, e.date...)
-	sec := ns / 1e9
-	b = appendPadded(b, sec/3600, 2)
-	b = appendPadded(append(b, ':'), sec/60%60, 2)
-	b = appendPadded(append(b, ':'), sec%60, 2)
-	b = appendPadded(append(b, '.'), ns%1e9, 9)
-	return append(b, `Z"`...)
+	b = append(b, at.text[:]...)
+	b = append(b, thousands[ns/1e6][:]...)
+	b = append(b, thousands[ns/1e3%1e3][:]...)
+	b = append(b, thousands[ns%1e3][:]...)
+	return append(b, 'Z', '"')
 }
+
+// second is the text of a second up to its fraction.
+type second struct {
+	sec  int64
+	text [len(`"2006-01-02T15:04:05.`)]byte
+}
+
+// thousands are the numbers below 1000 with leading zeros.
+var thousands = func() (texts [1000][3]byte) {
+	for i := range texts {
+		texts[i] = [3]byte{'0' + byte(i/100), '0' + byte(i/10%10), '0' + byte(i%10)}
+	}
+	return texts
+}()
 
 func appendReset(b []byte, r *analyze.Reset) []byte {
 	b = appendText(b, `{"by":`, string(r.By))

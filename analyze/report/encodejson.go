@@ -40,26 +40,21 @@ func appendList[T any](b []byte, list []T, item func([]byte, T) []byte) []byte {
 	return append(b, ']')
 }
 
-// appendPadded appends n with leading zeros, digits long.
-func appendPadded(b []byte, n int64, digits int) []byte {
-	for range digits {
-		b = append(b, '0')
-	}
-	for i := len(b) - 1; n > 0; i-- {
-		b[i] += byte(n % 10)
-		n /= 10
-	}
-	return b
-}
-
 const hexDigits = "0123456789abcdef"
 
 // appendString quotes s as encoding/json does with SetEscapeHTML(false): control characters
 // escaped, invalid UTF-8 replaced, U+2028 and U+2029 escaped.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	plain := 0
+	for plain < len(s) && verbatim[s[plain]] {
+		plain++
+	}
+	if plain == len(s) {
+		return append(append(b, s...), '"')
+	}
 	from := 0
-	for i := 0; i < len(s); {
+	for i := plain; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
 			if c >= 0x20 && c != '"' && c != '\\' {
 				i++
@@ -84,6 +79,14 @@ func appendString(b []byte, s string) []byte {
 	}
 	return append(append(b, s[from:]...), '"')
 }
+
+// verbatim holds of the ASCII characters that stand for themselves in a JSON string.
+var verbatim = func() (plain [256]bool) {
+	for c := range utf8.RuneSelf {
+		plain[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 func appendEscape(b []byte, c byte) []byte {
 	switch c {
