@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -30,6 +31,10 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	stream := report.NewStream(out, format, a.options(std))
 	show := &shower{stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
 	follower := analyze.NewFollower(a.follow(), nil)
+	if show.keepsNone(format) {
+		// What is used again leaves little garbage, so a small heap costs next to nothing.
+		defer debug.SetGCPercent(debug.SetGCPercent(40))
+	}
 	judges := startJudging(follower, analyze.NewJudge(a.follow(), show.keepsNone(format)), show)
 	defer judges.wait()
 
