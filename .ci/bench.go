@@ -5,8 +5,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +22,13 @@ import (
 // cost is what one command took: the best of several runs.
 type cost struct {
 	wall   time.Duration
+	cpu    time.Duration
 	memory int64 // peak resident set, bytes
+	over   bool  // it was ended at the limit: wall is less than it would have taken
 }
+
+// limit ends a contest that takes too long to wait for, so that all of them end in 25 minutes.
+const limit = 10 * time.Minute
 
 // contest is one command on one file.
 type contest struct {
@@ -65,36 +73,45 @@ func bench(closecap, dir string, connections int) error {
 	fmt.Printf("%d connections, %d MB, page cache warm, %d CPUs, %s, %s\n\n",
 		connections, info.Size()>>20, runtime.NumCPU(), runtime.GOARCH, time.Now().Format(time.DateOnly))
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "command\tseconds\tto closecap\tpeak memory")
+	fmt.Fprintln(t, "command\tseconds\tCPU seconds\tto closecap\tpeak memory")
 	warm(large)
 	var own cost
 	for i, c := range contests {
 		if _, err := exec.LookPath(c.args[0]); err != nil {
-			fmt.Fprintf(t, "%s\tnot installed\t\t\n", c.name)
+			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
 			continue
 		}
 		got, err := measure(c, large)
 		if err != nil {
-			fmt.Fprintf(t, "%s\t%v\t\t\n", c.name, err)
+			fmt.Fprintf(t, "%s\t%v\t\t\t\n", c.name, err)
 			continue
 		}
 		if i == 0 {
 			own = got
 		}
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f ×\t%d MB\n", c.name, got.wall.Seconds(), got.wall.Seconds()/own.wall.Seconds(), got.memory>>20)
+		row(t, c.name, got, own)
 		t.Flush()
 	}
 	tenth, err := measure(contests[0], small)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t, "%s, a tenth of the file\t%.2f\t%.2f ×\t%d MB\n", contests[0].name, tenth.wall.Seconds(),
-		tenth.wall.Seconds()/own.wall.Seconds(), tenth.memory>>20)
+	row(t, contests[0].name+", a tenth of the file", tenth, own)
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Printf("\nten times the file: %.2f × the memory\n", float64(own.memory)/float64(tenth.memory))
 	return nil
+}
+
+// row writes what a contest took, beside closecap's own cost.
+func row(w io.Writer, name string, got, own cost) {
+	than := ""
+	if got.over {
+		than = "> "
+	}
+	fmt.Fprintf(w, "%s\t%s%.2f\t%.2f\t%s%.2f ×\t%d MB\n", name, than, got.wall.Seconds(), got.cpu.Seconds(),
+		than, got.wall.Seconds()/own.wall.Seconds(), got.memory>>20)
 }
 
 // capture makes a capture of n connections, unless an earlier run has left it.
@@ -128,17 +145,25 @@ func measure(c contest, file string) (best cost, err error) {
 				args[i] = file
 			}
 		}
-		cmd := exec.Command(args[0], args[1:]...)
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		begin := time.Now()
-		if err := cmd.Run(); err != nil {
+		err := cmd.Run()
+		wall := time.Since(begin)
+		best.over = errors.Is(ctx.Err(), context.DeadlineExceeded)
+		cancel()
+		if err != nil && !best.over {
 			return best, fmt.Errorf("%s: %w", args[0], err)
 		}
-		wall := time.Since(begin)
 		if best.wall == 0 || wall < best.wall {
 			best.wall = wall
+			best.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		}
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			best.memory = max(best.memory, usage.Maxrss<<10)
+		}
+		if best.over {
+			break
 		}
 	}
 	return best, nil
