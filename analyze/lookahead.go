@@ -40,7 +40,9 @@ func (l *lookAhead) look(t *flowTable, batch []event.Segment) {
 		a := &l.aims[i]
 		a.key, a.swapped = keyOf(batch[i].Src, batch[i].Dst)
 		a.hash = a.key.hash(t.seed)
-		touched += t.slots[a.hash&mask].hash
+	}
+	for i := range batch { // by itself: a short loop has more reads under way at a time
+		touched += t.slots[l.aims[i].hash&mask].hash
 	}
 	for i := range batch {
 		fl := t.likely(l.aims[i].hash)
