@@ -69,6 +69,9 @@ func SetSysctl(name, value string) error { return unsupported("set sysctl " + na
 // HasNetRaw reports false: capturing is not supported here.
 func HasNetRaw() bool { return false }
 
+// MayDrop reports false.
+func MayDrop() bool { return false }
+
 // DropPrivileges does nothing.
 func DropPrivileges() error { return nil }
 

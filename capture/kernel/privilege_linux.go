@@ -28,10 +28,10 @@ func HasNetRaw() bool {
 // It does not set no_new_privs: a traced program may rightly call sudo or ping. The process stays
 // undumpable, so the user's other processes cannot take over its open capture.
 func DropPrivileges() error {
-	uid, gid, ok := sudoUser()
-	if !ok || os.Geteuid() != 0 || InPrivate() {
+	if !MayDrop() {
 		return nil
 	}
+	uid, gid, _ := sudoUser()
 	// Groups first: afterwards it would not be allowed. The syscall package changes every thread.
 	if err := syscall.Setgroups(groupsOf(uid, gid)); err != nil {
 		return fmt.Errorf("drop privileges: %w", os.NewSyscallError("setgroups", err))
@@ -43,6 +43,13 @@ func DropPrivileges() error {
 		return fmt.Errorf("drop privileges: %w", os.NewSyscallError("setresuid", err))
 	}
 	return nil
+}
+
+// MayDrop reports whether DropPrivileges has somebody to become: afterwards this process can
+// open no capture any more.
+func MayDrop() bool {
+	_, _, ok := sudoUser()
+	return ok && os.Geteuid() == 0 && !InPrivate()
 }
 
 // sudoUser returns who called sudo; ok is false when nobody did, or root itself.

@@ -120,9 +120,10 @@ func exitOrNil(code int) error {
 }
 
 // wantsPrivate reports whether the scripts need a namespace of their own: to change
-// sysctls, or because capturing is not allowed here.
+// sysctls, because capturing is not allowed here, or because it will not be once the first
+// of several has opened its capture and dropped sudo's privileges.
 func (f *runFlags) wantsPrivate(scripts []*lab.Script) bool {
-	if f.private || !kernel.HasNetRaw() {
+	if f.private || !kernel.HasNetRaw() || len(scripts) > 1 && kernel.MayDrop() {
 		return true
 	}
 	for _, s := range scripts {
