@@ -27,28 +27,27 @@ type cost struct {
 	over   bool  // it was ended at the limit: wall is less than it would have taken
 }
 
-// limit ends a contest that takes too long to wait for, so that all of them end in 25 minutes.
-const limit = 10 * time.Minute
-
 // contest is one command on one file.
 type contest struct {
-	name string
-	args []string // {} is the file
-	runs int
+	name  string
+	args  []string // {} is the file
+	runs  int
+	limit time.Duration // ends a contest that takes too long to wait for
 }
 
 func main() {
 	closecap := flag.String("closecap", "bin/closecap", "the program to measure")
 	dir := flag.String("dir", filepath.Join(os.TempDir(), "closecap-bench"), "where the captures are made and kept")
 	connections := flag.Int("connections", 300_000, "connections of the large capture")
+	limit := flag.Duration("limit", 10*time.Minute, "end a contest after this long")
 	flag.Parse()
-	if err := bench(*closecap, *dir, *connections); err != nil {
+	if err := bench(*closecap, *dir, *connections, *limit); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(closecap, dir string, connections int) error {
+func bench(closecap, dir string, connections int, limit time.Duration) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -61,10 +60,10 @@ func bench(closecap, dir string, connections int) error {
 		return err
 	}
 	contests := []contest{
-		{"closecap analyze --format ndjson", []string{closecap, "analyze", "--format", "ndjson", "{}"}, 3},
-		{"tcpdump -nr FILE -w /dev/null", []string{"tcpdump", "-nr", "{}", "-w", "/dev/null"}, 3},
-		{"tcptrace FILE", []string{"tcptrace", "{}"}, 1},
-		{"tshark -q -z conv,tcp -r FILE", []string{"tshark", "-q", "-z", "conv,tcp", "-r", "{}"}, 1},
+		{"closecap analyze --format ndjson", []string{closecap, "analyze", "--format", "ndjson", "{}"}, 3, limit},
+		{"tcpdump -nr FILE -w /dev/null", []string{"tcpdump", "-nr", "{}", "-w", "/dev/null"}, 3, limit},
+		{"tcptrace FILE", []string{"tcptrace", "{}"}, 1, limit},
+		{"tshark -q -z conv,tcp -r FILE", []string{"tshark", "-q", "-z", "conv,tcp", "-r", "{}"}, 1, limit},
 	}
 	info, err := os.Stat(large)
 	if err != nil {
@@ -145,7 +144,7 @@ func measure(c contest, file string) (best cost, err error) {
 				args[i] = file
 			}
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		ctx, cancel := context.WithTimeout(context.Background(), c.limit)
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		begin := time.Now()
 		err := cmd.Run()
