@@ -62,7 +62,7 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 	contests := []contest{
 		{"closecap analyze --format ndjson", []string{closecap, "analyze", "--format", "ndjson", "{}"}, 3, limit},
 		{"tcpdump -nr FILE -w /dev/null", []string{"tcpdump", "-nr", "{}", "-w", "/dev/null"}, 3, limit},
-		{"tcptrace FILE", []string{"tcptrace", "{}"}, 1, limit},
+		{"tcptrace -n FILE", []string{"tcptrace", "-n", "{}"}, 1, limit},
 		{"tshark -q -z conv,tcp -r FILE", []string{"tshark", "-q", "-z", "conv,tcp", "-r", "{}"}, 1, limit},
 	}
 	info, err := os.Stat(large)
@@ -89,7 +89,6 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 			own = got
 		}
 		row(t, c.name, got, own)
-		t.Flush()
 	}
 	tenth, err := measure(contests[0], small)
 	if err != nil {
