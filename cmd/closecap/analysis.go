@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -30,65 +31,90 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
 	show := &shower{stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
-	follower := analyze.NewFollower(a.follow(), nil)
-	if show.keepsNone(format) {
-		// What is used again leaves little garbage, so a small heap costs next to nothing.
-		defer debug.SetGCPercent(debug.SetGCPercent(40))
-	}
-	judges := startJudging(follower, analyze.NewJudge(a.follow(), show.keepsNone(format)), show)
-	defer judges.wait()
-
-	var rec *event.Recording
-	var errs []error
-	if len(a.flags.calls) > 0 {
-		rec = &event.Recording{}
-	}
-	first := true
-	for b, err := range r.Batches(ctx, decode.New()) {
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if first && len(b.Calls) > 0 {
-			rec = &event.Recording{}
-		}
-		first = false
-		a.counts = b.Counts
-		if rec != nil {
-			collect(rec, b)
-			continue
-		}
-		follower.Segments(b.Segments)
-		if judges.failed() {
-			break
-		}
-	}
-	readErr = errors.Join(errs...)
-	if judges.failed() {
-		judges.wait()
-		return readErr, show.err
-	}
-
+	next, stop := iter.Pull2(r.Batches(ctx, decode.New()))
+	defer stop()
+	in := &intake{reader: r, next: next}
+	first := in.batch()
 	var res *analyze.Result
-	if rec != nil {
-		if err := a.addCalls(rec, r); err != nil {
-			return errors.Join(readErr, err), nil
-		}
-		res = analyze.Join(rec, a.follow())
-		res.Capture.Packets = a.counts.Packets
-		for _, c := range res.Connections {
-			show.connection(c)
-		}
-		res.Connections = nil
+	var err error
+	if len(a.flags.calls) > 0 || first != nil && len(first.Calls) > 0 {
+		res, err = a.join(in, first, show)
 	} else {
-		follower.Finish()
-		judges.wait()
-		res = a.result(r, follower)
+		res = a.stream(in, first, show, show.keepsNone(format))
+	}
+	readErr = errors.Join(append(in.errs, err)...)
+	switch {
+	case err != nil:
+		return readErr, nil
+	case show.err != nil:
+		return readErr, show.err
 	}
 	if err := show.finish(res); err != nil {
 		return readErr, err
 	}
 	return readErr, writeFailed(out.Flush())
+}
+
+// join gathers a timeline that has calls whole, and shows what they and the packets tell
+// together.
+func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analyze.Result, error) {
+	rec := &event.Recording{}
+	for b := first; b != nil; b = in.batch() {
+		a.counts = b.Counts
+		collect(rec, b)
+	}
+	if err := a.addCalls(rec, in.reader); err != nil {
+		return nil, err
+	}
+	res := analyze.Join(rec, a.follow())
+	res.Capture.Packets = a.counts.Packets
+	for _, c := range res.Connections {
+		show.connection(c)
+	}
+	res.Connections = nil
+	return res, nil
+}
+
+// stream shows each connection as soon as it is over. keepsNone tells that it is not needed
+// after that.
+func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keepsNone bool) *analyze.Result {
+	if keepsNone {
+		// What is used again leaves little garbage, so a small heap costs next to nothing.
+		defer debug.SetGCPercent(debug.SetGCPercent(40))
+	}
+	follower := analyze.NewFollower(a.follow(), nil)
+	judges := startJudging(follower, analyze.NewJudge(a.follow(), keepsNone), show)
+	defer judges.wait()
+	for b := first; b != nil && !judges.failed(); b = in.batch() {
+		a.counts = b.Counts
+		follower.Segments(b.Segments)
+	}
+	if judges.failed() {
+		return nil
+	}
+	follower.Finish()
+	return a.result(in.reader, follower)
+}
+
+// intake hands out the batches of a timeline and keeps what was wrong with it.
+type intake struct {
+	reader *pcapfile.Reader
+	next   func() (*pcapfile.Batch, error, bool)
+	errs   []error
+}
+
+// batch returns the next batch, nil at the end. It is good until the next call.
+func (in *intake) batch() *pcapfile.Batch {
+	for {
+		b, err, ok := in.next()
+		if !ok {
+			return nil
+		}
+		if err == nil {
+			return b
+		}
+		in.errs = append(in.errs, err)
+	}
 }
 
 func (a *analysis) options(std streams) report.Options {
@@ -203,5 +229,5 @@ func (s *shower) finish(res *analyze.Result) error {
 			}
 		}
 	}
-	return errors.Join(s.err, s.stream.Finish(res), s.page.finish(res))
+	return errors.Join(s.stream.Finish(res), s.page.finish(res))
 }
