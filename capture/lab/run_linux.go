@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -106,14 +108,14 @@ func (d *director) assemble(rec *event.Recording) {
 		c.ID = i + 1
 		rec.Calls[i] = *c
 	}
-	place := make(map[int]int) // order of writing -> row
-	numberRows(rec, place)
 	for _, e := range d.expects {
 		if e.after != nil {
-			e.After = place[e.after.ID]
+			e.After = e.after.ID
 		}
 		rec.Expectations = append(rec.Expectations, e.Expectation)
 	}
+	slices.SortStableFunc(rec.Packets, func(a, b event.Packet) int { return cmp.Compare(a.Time, b.Time) })
+	rec.Number()
 	decoder := decode.New()
 	for i := range rec.Packets {
 		var s event.Segment
@@ -122,15 +124,8 @@ func (d *director) assemble(rec *event.Recording) {
 		}
 	}
 	if len(rec.Packets) > 0 {
-		rec.Run.LinkType = linkTypeName(rec.Packets[0].LinkType)
+		rec.Run.LinkType = decode.LinkName(rec.Packets[0].LinkType)
 	}
-}
-
-func linkTypeName(n uint16) string {
-	if n == 1 {
-		return "EN10MB"
-	}
-	return fmt.Sprintf("LINKTYPE %d", n)
 }
 
 // ports returns every port that the script can use.

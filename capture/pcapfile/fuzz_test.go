@@ -144,7 +144,7 @@ func FuzzRecording(f *testing.F) {
 			}},
 			Expectations: []event.Expectation{{At: args, Text: text}},
 		}
-		Number(rec)
+		rec.Number()
 		var buf bytes.Buffer
 		why := func(uint64) string { return comment }
 		if err := WriteRecording(&buf, rec, Interface{Name: actor, Filter: args}, why, text); err != nil {

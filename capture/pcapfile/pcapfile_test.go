@@ -58,7 +58,7 @@ func sampleRecording() *event.Recording {
 			Samples: []event.Sample{{Time: 5, State: event.FinWait2, Timer: "timewait"}},
 		})
 	}
-	Number(rec)
+	rec.Number()
 	return rec
 }
 

@@ -2,10 +2,8 @@ package pcapfile
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 
 	"closecap/analyze/event"
 	"closecap/capture/decode"
@@ -14,35 +12,7 @@ import (
 // maxRecording bounds the frames of what is read into memory as one recording.
 const maxRecording = 1 << 20
 
-// Number gives packets and calls of rec one numbering in time order: a call stands where it
-// started, before a packet of the same instant. Segments follow their packets. Packets must
-// be in the order they were captured; calls are sorted.
-func Number(rec *event.Recording) {
-	slices.SortStableFunc(rec.Calls, func(a, b event.Call) int { return cmp.Compare(a.Start, b.Start) })
-	moved := make(map[uint64]uint64, len(rec.Packets))
-	frame := uint64(0)
-	calls := rec.Calls
-	for i := range rec.Packets {
-		p := &rec.Packets[i]
-		for len(calls) > 0 && calls[0].Start <= p.Time {
-			frame++
-			calls[0].ID = int(frame)
-			calls = calls[1:]
-		}
-		frame++
-		moved[p.Frame] = frame
-		p.Frame = frame
-	}
-	for i := range calls {
-		frame++
-		calls[i].ID = int(frame)
-	}
-	for i := range rec.Segments {
-		rec.Segments[i].Frame = moved[rec.Segments[i].Frame]
-	}
-}
-
-// WriteRecording writes all of rec, in the order of its one numbering (see Number). comment,
+// WriteRecording writes all of rec, in the order of its one numbering (see event.Recording.Number). comment,
 // when set, says what caused a frame; verdict is the run in words.
 func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment func(frame uint64) string, verdict string) error {
 	out, err := NewWriter(w, &rec.Run, about)

@@ -13,7 +13,6 @@ import (
 	"closecap/analyze/report"
 	"closecap/capture/decode"
 	"closecap/capture/kernel"
-	"closecap/capture/pcapfile"
 	"closecap/capture/trace"
 )
 
@@ -78,7 +77,7 @@ func (s *session) recording() *event.Recording {
 	if len(rec.Packets) > 0 {
 		rec.Run.LinkType = decode.LinkName(rec.Packets[0].LinkType)
 	}
-	pcapfile.Number(rec)
+	rec.Number()
 	return rec
 }
 
