@@ -3,65 +3,31 @@ package analyze
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"closecap/analyze/event"
 )
 
 // TestJoinStories joins the calls and segments of each story in testdata/joins and compares
-// which call caused what. The file name is the story; its comment says why it matters.
+// which call caused what.
 //
 // A call is a line "ID START-END ACTOR NAME(ARGS) = RESULT", with words after it that set
-// pid, tid, fd, socket, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; an END of "-" is a call
+// pid, tid, fd, socket, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; a call without END is one
 // that did not return. Actors whose name begins with "server" call on the server's socket,
 // "listener" on the listening one, all others on the client's.
 func TestJoinStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/joins/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { tellJoin(t, file) })
-	}
-}
-
-func tellJoin(t *testing.T, file string) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ar := txtar.Parse(data)
-	if len(ar.Files) == 0 || ar.Files[0].Name != "events" {
-		t.Fatalf("%s: the first part is not called events", file)
-	}
-	rec := parseEvents(t, string(ar.Files[0].Data))
-	rec.Run.SameHost = !strings.Contains(string(ar.Comment), "options: two-hosts")
-	res := Join(rec, Options{})
-	for _, err := range Validate(res) {
-		t.Errorf("validate: %v", err)
-	}
-	got := summarizeJoin(res)
-	if *update {
-		ar.Files = append(ar.Files[:1], txtar.File{Name: "want", Data: []byte(got)})
-		if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
-			t.Fatal(err)
+	tellAll(t, "joins", "events", func(t *testing.T, comment, events string) string {
+		rec := parseEvents(t, events)
+		rec.Run.SameHost = !strings.Contains(comment, "options: two-hosts")
+		res := Join(rec, Options{})
+		for _, err := range Validate(res) {
+			t.Errorf("validate: %v", err)
 		}
-		return
-	}
-	if len(ar.Files) != 2 {
-		t.Fatalf("%s: no part called want", file)
-	}
-	if diff := cmp.Diff(string(ar.Files[1].Data), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+		return summarizeJoin(res)
+	})
 }
 
 func parseEvents(t *testing.T, text string) *event.Recording {

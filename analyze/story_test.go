@@ -18,46 +18,48 @@ import (
 var update = flag.Bool("update", false, "rewrite what the stories want with what comes out")
 
 // TestStories follows the segments of each story in testdata/stories and compares what comes
-// out. The file name is the story; its comment says why it matters, and on a line "options:"
-// what the follower is told.
+// out. The comment says why it matters, and on a line "options:" what the follower is told.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/stories/*.txt")
+	tellAll(t, "stories", "segments", func(t *testing.T, comment, segments string) string {
+		conns := followAll(storyOptions(t, comment), parse(t, segments))
+		for _, err := range Validate(&Result{Connections: conns}) {
+			t.Errorf("validate: %v", err)
+		}
+		return summarize(conns)
+	})
+}
+
+// tellAll tells each story in the folder of testdata: a txtar file whose name is the story,
+// its comment why it matters, its first part what happened and "want" what comes of that.
+func tellAll(t *testing.T, folder, first string, tell func(t *testing.T, comment, text string) string) {
+	files, err := filepath.Glob("testdata/" + folder + "/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories: %v", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { tell(t, file) })
-	}
-}
-
-func tell(t *testing.T, file string) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ar := txtar.Parse(data)
-	if len(ar.Files) == 0 || ar.Files[0].Name != "segments" {
-		t.Fatalf("%s: the first part is not called segments", file)
-	}
-	segments := parse(t, string(ar.Files[0].Data))
-	opt := storyOptions(t, string(ar.Comment))
-	conns := followAll(opt, segments)
-	for _, err := range Validate(&Result{Connections: conns}) {
-		t.Errorf("validate: %v", err)
-	}
-	got := summarize(conns)
-	if *update {
-		ar.Files = append(ar.Files[:1], txtar.File{Name: "want", Data: []byte(got)})
-		if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if len(ar.Files) != 2 {
-		t.Fatalf("%s: no part called want", file)
-	}
-	if diff := cmp.Diff(string(ar.Files[1].Data), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(ar.Files) == 0 || ar.Files[0].Name != first {
+				t.Fatalf("%s: the first part is not called %s", file, first)
+			}
+			got := tell(t, string(ar.Comment), string(ar.Files[0].Data))
+			if *update {
+				ar.Files = append(ar.Files[:1], txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if len(ar.Files) != 2 {
+				t.Fatalf("%s: no part called want", file)
+			}
+			if diff := cmp.Diff(string(ar.Files[1].Data), got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
+		})
 	}
 }
 
