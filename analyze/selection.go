@@ -39,7 +39,7 @@ var orders = map[string]Order{
 	"duration":   func(a, b *Connection) int { return cmp.Compare(b.End.Sub(b.Start), a.End.Sub(a.Start)) },
 	"bytes":      func(a, b *Connection) int { return cmp.Compare(b.Bytes.sum(), a.Bytes.sum()) },
 	"half-close": func(a, b *Connection) int { return cmp.Compare(halfCloseNS(b), halfCloseNS(a)) },
-	"lost":       func(a, b *Connection) int { return cmp.Compare(lostBytes(b), lostBytes(a)) },
+	"lost":       func(a, b *Connection) int { return cmp.Compare(b.LostBytes().Sum(), a.LostBytes().Sum()) },
 	"ending":     func(a, b *Connection) int { return strings.Compare(string(a.Ending), string(b.Ending)) },
 	"server":     func(a, b *Connection) int { return a.Server.Compare(b.Server) },
 	"client":     func(a, b *Connection) int { return a.Client.Compare(b.Client) },
@@ -69,17 +69,6 @@ func halfCloseNS(c *Connection) int64 {
 		return 0
 	}
 	return c.HalfClose.NS
-}
-
-func lostBytes(c *Connection) uint64 {
-	lost := c.Lost
-	if c.Reset != nil {
-		lost = &c.Reset.Lost
-	}
-	if lost == nil {
-		return 0
-	}
-	return lost.Unacked + lost.Unread + lost.AfterClose
 }
 
 // EndingNames lists the codes of endings.

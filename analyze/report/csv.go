@@ -38,9 +38,9 @@ var csvColumns = []struct {
 	{"reset_cause", ofReset(func(r *analyze.Reset) string { return string(r.Cause) })},
 	{"reset_confidence", ofReset(func(r *analyze.Reset) string { return string(r.Confidence) })},
 	{"reset_trigger", ofReset(func(r *analyze.Reset) string { return frameOrNone(r.Trigger) })},
-	{"lost_unacked", ofLost(func(l *analyze.Lost) uint64 { return l.Unacked })},
-	{"lost_unread", ofLost(func(l *analyze.Lost) uint64 { return l.Unread })},
-	{"lost_after_close", ofLost(func(l *analyze.Lost) uint64 { return l.AfterClose })},
+	{"lost_unacked", ofLost(func(l analyze.Lost) uint64 { return l.Unacked })},
+	{"lost_unread", ofLost(func(l analyze.Lost) uint64 { return l.Unread })},
+	{"lost_after_close", ofLost(func(l analyze.Lost) uint64 { return l.AfterClose })},
 	{"time_wait", func(c *analyze.Connection) string {
 		var holders []string
 		for _, t := range c.TimeWait {
@@ -84,15 +84,12 @@ func ofReset(f func(*analyze.Reset) string) func(*analyze.Connection) string {
 	}
 }
 
-func ofLost(f func(*analyze.Lost) uint64) func(*analyze.Connection) string {
+func ofLost(f func(analyze.Lost) uint64) func(*analyze.Connection) string {
 	return func(c *analyze.Connection) string {
-		switch {
-		case c.Reset != nil:
-			return decimal(f(&c.Reset.Lost))
-		case c.Lost != nil:
-			return decimal(f(c.Lost))
+		if c.Reset == nil && c.Lost == nil {
+			return ""
 		}
-		return ""
+		return decimal(f(c.LostBytes()))
 	}
 }
 

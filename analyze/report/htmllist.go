@@ -95,7 +95,7 @@ func newPageList(r *analyze.Result) (*pageList, []byte, error) {
 func newListItem(c *analyze.Connection) listItem {
 	item := listItem{ID: c.ID, Client: c.Client.String(), Server: c.Server.String(),
 		Start: strings.TrimSuffix(clock(c.Start), " UTC"), Lasted: span(c.End.Sub(c.Start)), NS: int64(c.End - c.Start),
-		Up: c.Bytes.Client, Down: c.Bytes.Server, Ending: Safe(string(c.Ending)), Closer: Safe(closerWords(c)), Lost: lostBytes(c),
+		Up: c.Bytes.Client, Down: c.Bytes.Server, Ending: Safe(string(c.Ending)), Closer: Safe(closerWords(c)), Lost: c.LostBytes().Sum(),
 		Doubt: doubt(c.Confidence, c.Ending == analyze.UnknownEnding),
 		Style: labelClass(label{style: endingStyle(c.Ending)})}
 	if c.Reset != nil {

@@ -78,7 +78,7 @@ func (l listLayout) row(c *analyze.Connection) []cell {
 		return cells
 	}
 	lost := ""
-	if n := lostBytes(c); n > 0 {
+	if n := c.LostBytes().Sum(); n > 0 {
 		lost = grouped(n)
 	}
 	return append(cells, styled(bad, lost))
@@ -102,7 +102,7 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 	case closer != "" && c.Reset == nil:
 		words += " (" + closer + ")"
 	}
-	if n := lostBytes(c); n > 0 && l.bare {
+	if n := c.LostBytes().Sum(); n > 0 && l.bare {
 		words += ", lost " + grouped(n)
 	}
 	return []cell{{{text: words, style: st, hang: 2}}}
@@ -122,16 +122,4 @@ func closerWords(c *analyze.Connection) string {
 		return "both at once"
 	}
 	return string(c.Closer)
-}
-
-// lostBytes adds up what reached no application. What is missing from the capture is not lost.
-func lostBytes(c *analyze.Connection) uint64 {
-	lost := c.Lost
-	if c.Reset != nil {
-		lost = &c.Reset.Lost
-	}
-	if lost == nil {
-		return 0
-	}
-	return lost.Unacked + lost.Unread + lost.AfterClose
 }

@@ -82,20 +82,16 @@ func (s *Summary) Add(c *analyze.Connection) {
 		c.Reset != nil && doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause) != "" {
 		s.doubted++
 	}
-	lost := c.Lost
 	if c.Reset != nil {
 		s.causes[resetKey{c.Reset.Cause, c.Reset.By}]++
-		lost = &c.Reset.Lost
 	}
-	if lost != nil {
-		s.addLost(lost)
-	}
+	s.addLost(c.LostBytes())
 	s.endpoint(c.Server).add(c)
 	s.addSuspects(c)
 }
 
-func (s *Summary) addLost(l *analyze.Lost) {
-	if l.Unacked+l.Unread+l.AfterClose > 0 {
+func (s *Summary) addLost(l analyze.Lost) {
+	if l.Sum() > 0 {
 		s.losers++
 	}
 	s.lost.Unacked += l.Unacked
