@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,10 +15,10 @@ import (
 func WriteCatalogue(w io.Writer, format Format, c *analyze.Catalogue, opt Options) error {
 	switch format {
 	case JSON:
-		return encodeCatalogue(w, "  ", c)
+		return writeJSON(w, "  ", c)
 	case NDJSON:
 		for i := range c.Scenarios {
-			if err := encodeCatalogue(w, "", &c.Scenarios[i]); err != nil {
+			if err := writeJSON(w, "", &c.Scenarios[i]); err != nil {
 				return err
 			}
 		}
@@ -42,28 +41,8 @@ func WriteCatalogue(w io.Writer, format Format, c *analyze.Catalogue, opt Option
 	return nil
 }
 
-func encodeCatalogue(w io.Writer, indent string, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("write json: %w", err)
-	}
-	return nil
-}
-
 func catalogueTitle(c *analyze.Catalogue) string {
-	parts := []string{count(uint64(len(c.Scenarios)), "scenario")}
-	if c.Kernel != nil {
-		parts = append(parts, "Linux "+Safe(c.Kernel.Release))
-		if c.Kernel.Netns == "private" {
-			parts = append(parts, "each in a private namespace")
-		}
-	}
-	for i := range parts {
-		parts[i] = together(parts[i])
-	}
-	return strings.Join(parts, noBreak+"· ")
+	return eachTitle(count(uint64(len(c.Scenarios)), "scenario"), c.Kernel)
 }
 
 // catalogueColumn is a column of the table.

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -15,7 +13,7 @@ import (
 func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs bool, opt Options) error {
 	switch format {
 	case JSON:
-		return writeComparisonJSON(w, c)
+		return writeJSON(w, "  ", c)
 	case HTML:
 		return writeComparisonHTML(w, c)
 	}
@@ -35,28 +33,8 @@ func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs boo
 	return p.runs(c)
 }
 
-func writeComparisonJSON(w io.Writer, c *analyze.Comparison) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(c); err != nil {
-		return fmt.Errorf("write json: %w", err)
-	}
-	return nil
-}
-
 func comparisonTitle(c *analyze.Comparison) string {
-	parts := []string{count(uint64(len(c.Scenarios)), "scenario") + " compared"}
-	if c.Kernel != nil {
-		parts = append(parts, "Linux "+Safe(c.Kernel.Release))
-		if c.Kernel.Netns == "private" {
-			parts = append(parts, "each in a private namespace")
-		}
-	}
-	for i := range parts {
-		parts[i] = together(parts[i])
-	}
-	return strings.Join(parts, noBreak+"· ")
+	return eachTitle(count(uint64(len(c.Scenarios)), "scenario")+" compared", c.Kernel)
 }
 
 // leastAnswer is the narrowest column in which answers are still a pleasure to read.

@@ -17,10 +17,15 @@ func writeDocument(w io.Writer, r *analyze.Result) error {
 	if document.Warnings == nil {
 		document.Warnings = []string{}
 	}
+	return writeJSON(w, "  ", &document)
+}
+
+// writeJSON writes v on lines that indent is put before, on one line where it is "".
+func writeJSON(w io.Writer, indent string, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(&document); err != nil {
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
 	return nil

@@ -36,10 +36,7 @@ func (p *printer) header(r *analyze.Result) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	for i := range parts {
-		parts[i] = together(parts[i])
-	}
-	if err := p.title(strings.Join(parts, noBreak+"· ")); err != nil {
+	if err := p.title(titleOf(parts)); err != nil {
 		return err
 	}
 	if len(r.Connections) < 2 {
@@ -51,6 +48,26 @@ func (p *printer) header(r *analyze.Result) error {
 		}
 	}
 	return nil
+}
+
+// titleOf joins parts so that lines break between them.
+func titleOf(parts []string) string {
+	for i := range parts {
+		parts[i] = together(parts[i])
+	}
+	return strings.Join(parts, noBreak+"· ")
+}
+
+// eachTitle is the title over several scenarios that ran each by itself.
+func eachTitle(what string, k *analyze.Kernel) string {
+	parts := []string{what}
+	if k != nil {
+		parts = append(parts, "Linux "+Safe(k.Release))
+		if k.Netns == "private" {
+			parts = append(parts, "each in a private namespace")
+		}
+	}
+	return titleOf(parts)
 }
 
 // ends writes a connection's addresses, the client's first.
