@@ -147,17 +147,16 @@ func (p *printer) calls(r *analyze.Result) error {
 // callLayout says how the calls table's columns are put together.
 type callLayout struct {
 	joinResult bool // the result stands in the call's column: "client close() = 0"
-	joinStates bool // both states stand in one column
-	noStates   bool
+	states     stateColumns
 	call       int // least width of the call's column
 	wire       int // least width of the wire events' column
 }
 
 var callLayouts = []callLayout{
 	{call: 24, wire: 30},
-	{call: 22, wire: 26, joinStates: true},
-	{call: 18, wire: 18, joinStates: true, joinResult: true},
-	{call: 10, wire: 10, noStates: true, joinResult: true},
+	{call: 22, wire: 26, states: statesJoined},
+	{call: 18, wire: 18, states: statesJoined, joinResult: true},
+	{call: 10, wire: 10, states: statesHidden, joinResult: true},
 }
 
 func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
@@ -167,13 +166,7 @@ func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
 		g.columns = append(g.columns, column{title: "result", min: 14})
 	}
 	g.columns = append(g.columns, column{title: "wire events it caused", min: l.wire})
-	switch {
-	case l.noStates:
-	case l.joinStates:
-		g.columns = append(g.columns, column{title: "client\nserver"})
-	default:
-		g.columns = append(g.columns, column{title: "client"}, column{title: "server"})
-	}
+	g.columns = append(g.columns, l.states.columns()...)
 	shown := map[stateKey]string{}
 	base := baseTime(r)
 	for _, row := range rows {
@@ -181,12 +174,6 @@ func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
 	}
 	g.dropEmpty()
 	return g
-}
-
-// stateKey names one end of one connection.
-type stateKey struct {
-	connection int
-	side       analyze.Side
 }
 
 func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown map[stateKey]string) []cell {
@@ -210,17 +197,7 @@ func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown m
 	} else {
 		cells = append(cells, call, result)
 	}
-	cells = append(cells, wireCell(row))
-	client := stateCell(row, analyze.Client, shown)
-	server := stateCell(row, analyze.Server, shown)
-	switch {
-	case l.noStates:
-	case l.joinStates:
-		cells = append(cells, joinStates(client, server))
-	default:
-		cells = append(cells, client, server)
-	}
-	return cells
+	return append(append(cells, wireCell(row)), l.states.cells(row, shown)...)
 }
 
 // prefixed puts mark before the first line of c.
@@ -262,38 +239,6 @@ func wireCell(row callRow) cell {
 		c = append(c, line{text: "note: " + Safe(row.call.Note), style: dim, hang: 2})
 	}
 	return c
-}
-
-// ditto stands where an end's state did not change.
-const ditto = `"`
-
-// stateCell shows the state of an end after a row, a ditto mark where it is as before.
-func stateCell(row callRow, side analyze.Side, shown map[stateKey]string) cell {
-	state := Safe(row.states[side])
-	if state == "" {
-		return cell{}
-	}
-	key := stateKey{row.connection, side}
-	if shown[key] == state {
-		return styled(dim, ditto)
-	}
-	shown[key] = state
-	return styled(bold, state)
-}
-
-// joinStates stacks both ends' states, or shows one mark when neither changed.
-func joinStates(client, server cell) cell {
-	switch {
-	case len(client) == 0 && len(server) == 0:
-		return cell{}
-	case len(client) > 0 && len(server) > 0 && client[0].text == ditto && server[0].text == ditto:
-		return client
-	case len(client) == 0:
-		client = text(" ")
-	case len(server) == 0:
-		return client
-	}
-	return append(slices.Clone(client), server...)
 }
 
 // uncalledWords says why segments were sent that no call caused.

@@ -121,7 +121,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 	shown := map[stateKey]string{}
 	for _, run := range fold(d.conn.Segments) {
 		var r tableRow
-		s, last := run[0], run[len(run)-1]
+		s := run[0]
 		if len(run) > 1 {
 			words := run.words()
 			for range 6 {
@@ -134,10 +134,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 			r.attributes = a.String()
 			d.addSegment(&r, s)
 		}
-		states := callRow{connection: d.conn.ID, states: map[analyze.Side]string{
-			analyze.Client: stateAfter(d.conn.States.Client, last),
-			analyze.Server: stateAfter(d.conn.States.Server, last),
-		}}
+		states := statesAfter(d.conn, run[len(run)-1])
 		for _, side := range bothSides {
 			r.addState(stateCell(states, side, shown), states.states[side])
 		}

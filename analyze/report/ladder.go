@@ -26,33 +26,14 @@ type ladder struct {
 	arrow  int    // columns between the lifelines
 }
 
-// ladders draws every connection of r, its verdict under it.
+// ladders draws every connection of r.
 func (p *printer) ladders(r *analyze.Result) error {
-	if len(r.Connections) == 0 {
-		return p.print(line{text: "no TCP connection in it"})
-	}
-	for i, c := range r.Connections {
-		if i > 0 {
-			if err := p.blank(); err != nil {
-				return err
-			}
-		}
-		if len(r.Connections) > 1 {
-			if err := p.title(fmt.Sprintf("conn %d · %s", c.ID, ends(c))); err != nil {
-				return err
-			}
-		}
+	return p.each(r, func(c *analyze.Connection) error {
 		if err := newLadder(p, newDiagram(r, c)).write(); err != nil {
 			return err
 		}
-		if err := p.omitted(c); err != nil {
-			return err
-		}
-		if err := p.verdict(r, c, ""); err != nil {
-			return err
-		}
-	}
-	return nil
+		return p.omitted(c)
+	})
 }
 
 func newLadder(p *printer, d *diagram) *ladder {

@@ -10,20 +10,29 @@ import (
 
 // wireLayout says which columns the table of a connection's segments has.
 type wireLayout struct {
-	stream     bool // seq, ack and length in columns of their own
-	joinStates bool
-	noStates   bool
+	stream bool // seq, ack and length in columns of their own
+	states stateColumns
 }
 
 var wireLayouts = []wireLayout{
 	{stream: true},
-	{stream: true, joinStates: true},
-	{joinStates: true},
-	{noStates: true},
+	{stream: true, states: statesJoined},
+	{states: statesJoined},
+	{states: statesHidden},
 }
 
-// connections draws a table of segments for each connection, its verdict under it.
+// connections draws a table of segments for each connection.
 func (p *printer) connections(r *analyze.Result) error {
+	return p.each(r, func(c *analyze.Connection) error {
+		if err := p.wire(c); err != nil {
+			return err
+		}
+		return p.print(inferredStates)
+	})
+}
+
+// each draws every connection of r, its verdict under it.
+func (p *printer) each(r *analyze.Result, draw func(*analyze.Connection) error) error {
 	if len(r.Connections) == 0 {
 		return p.print(line{text: "no TCP connection in it"})
 	}
@@ -38,10 +47,7 @@ func (p *printer) connections(r *analyze.Result) error {
 				return err
 			}
 		}
-		if err := p.wire(c); err != nil {
-			return err
-		}
-		if err := p.print(inferredStates); err != nil {
+		if err := draw(c); err != nil {
 			return err
 		}
 		if err := p.verdict(r, c, ""); err != nil {
@@ -75,38 +81,14 @@ func (l wireLayout) grid(c *analyze.Connection) *grid {
 	} else {
 		g.columns = append(g.columns, column{title: "wire event", min: 16})
 	}
-	switch {
-	case l.noStates:
-	case l.joinStates:
-		g.columns = append(g.columns, column{title: "client\nserver"})
-	default:
-		g.columns = append(g.columns, column{title: "client"}, column{title: "server"})
-	}
+	g.columns = append(g.columns, l.states.columns()...)
 	shown := map[stateKey]string{}
 	for _, run := range fold(c.Segments) {
-		g.rows = append(g.rows, l.row(c, run, shown))
+		states := statesAfter(c, run[len(run)-1])
+		g.rows = append(g.rows, append(l.segmentCells(c, run), l.states.cells(states, shown)...))
 	}
 	g.dropEmpty()
 	return g
-}
-
-func (l wireLayout) row(c *analyze.Connection, run segmentRun, shown map[stateKey]string) []cell {
-	last := run[len(run)-1]
-	states := callRow{connection: c.ID, states: map[analyze.Side]string{
-		analyze.Client: stateAfter(c.States.Client, last),
-		analyze.Server: stateAfter(c.States.Server, last),
-	}}
-	cells := l.segmentCells(c, run)
-	client := stateCell(states, analyze.Client, shown)
-	server := stateCell(states, analyze.Server, shown)
-	switch {
-	case l.noStates:
-	case l.joinStates:
-		cells = append(cells, joinStates(client, server))
-	default:
-		cells = append(cells, client, server)
-	}
-	return cells
 }
 
 func (l wireLayout) segmentCells(c *analyze.Connection, run segmentRun) []cell {
@@ -133,15 +115,4 @@ func (l wireLayout) segmentCells(c *analyze.Connection, run segmentRun) []cell {
 	}
 	return append(cells, styled(st, arrow(s.From)+" "+s.Flags.Words()), text(seqRange(s)), text(ack), text(length),
 		cell{{text: segmentNotes(s), hang: 2}})
-}
-
-// stateAfter returns the state that an end is in once s has been seen.
-func stateAfter(changes []analyze.StateChange, s *analyze.Segment) string {
-	state := ""
-	for _, c := range changes {
-		if c.Frame != 0 && c.Frame <= s.Frame || c.Frame == 0 && c.Time <= s.Time {
-			state = c.State.String()
-		}
-	}
-	return state
 }
