@@ -48,9 +48,7 @@ any capture does, when strace ran beside it.`,
 			return f.run(cmd.Context(), args, std)
 		},
 	}
-	f.flags(cmd.Flags())
-	f.pictures(cmd.Flags())
-	completeFormats(cmd)
+	f.allFlags(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.sample, "sample", "", "analyze a recording that closecap carries, named like its scenario")
 	fl.StringSliceVar(&f.calls, "calls", nil, "link with the calls in these logs of strace -f -ttt -T -yy, taken on the same machine")

@@ -83,11 +83,7 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 		return misused("unknown topic %q (closecap explain lists them)", name)
 	}
 	if f.run && len(topic.Evidence) > 0 && !kernel.InPrivate() {
-		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
-		if err == nil {
-			return exitOrNil(code)
-		}
-		if !hereInstead(err) {
+		if err := againInPrivate(std); !hereInstead(err) {
 			return err
 		}
 	}

@@ -30,10 +30,13 @@ func (o *output) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }
 
-// pictures adds the flags of the commands that can draw.
-func (o *output) pictures(f *pflag.FlagSet) {
+// allFlags adds also the flags of the commands that can draw.
+func (o *output) allFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	o.flags(f)
 	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
 	o.pageFlag(f)
+	completeFormats(cmd)
 }
 
 func (o *output) pageFlag(f *pflag.FlagSet) {

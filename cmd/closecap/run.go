@@ -19,13 +19,11 @@ import (
 
 // runFlags are the flags of closecap run.
 type runFlags struct {
-	output
+	recording
 	ipv6    bool
 	all     bool
-	private bool
 	port    uint16
 	timeout time.Duration
-	save    string
 }
 
 func newRun(std streams) *cobra.Command {
@@ -49,15 +47,11 @@ says how each ended and whether it did what it expects.`,
 		},
 		ValidArgsFunction: completeScenarios,
 	}
-	f.flags(cmd.Flags())
-	f.pictures(cmd.Flags())
-	completeFormats(cmd)
+	f.recordFlags(cmd)
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
 	cmd.Flags().BoolVar(&f.all, "all", false, "run all scenarios, or those named, side by side; show a row for each")
-	cmd.Flags().BoolVar(&f.private, "private", false, "use a private network namespace even as root")
 	cmd.Flags().Uint16Var(&f.port, "port", 0, "port of the server (default: a free one)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a scenario after this long")
-	cmd.Flags().StringVar(&f.save, "save", "", "write the packets and calls to this pcapng file")
 	return cmd
 }
 
@@ -88,11 +82,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	if f.wantsPrivate(scripts) && !kernel.InPrivate() {
-		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
-		if err != nil {
-			return err
-		}
-		return exitOrNil(code)
+		return againInPrivate(std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
@@ -110,13 +100,6 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 		failed = errors.Join(failed, err)
 	}
 	return failed
-}
-
-func exitOrNil(code int) error {
-	if code == exitDone {
-		return nil
-	}
-	return exitError(code)
 }
 
 // wantsPrivate reports whether the scripts need a namespace of their own: to change
@@ -170,14 +153,10 @@ func (f *runFlags) one(ctx context.Context, s *lab.Script, format report.Format,
 	rec.Run.Tool = "closecap " + version
 	res := analyze.Join(rec, analyze.Options{})
 
-	var errs []error
-	if f.save != "" {
-		errs = append(errs, save(f.save, rec, res))
-	}
-	errs = append(errs, f.savePage(res), buffered(std.out, func(w io.Writer) error {
+	shown := buffered(std.out, func(w io.Writer) error {
 		return report.Write(w, format, res, f.options(std.out))
-	}), runErr)
-	if err := errors.Join(errs...); err != nil {
+	})
+	if err := errors.Join(f.keep(rec, res), shown, runErr); err != nil {
 		return err
 	}
 	if !met(res) {

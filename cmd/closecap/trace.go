@@ -20,12 +20,10 @@ import (
 
 // traceFlags are the flags of closecap trace.
 type traceFlags struct {
-	output
+	recording
 	interfaces []string
-	private    bool
 	allCalls   bool
 	live       bool
-	save       string
 	outFile    string
 }
 
@@ -47,16 +45,12 @@ client in one shell command.`,
 			return f.run(cmd.Context(), args, std)
 		},
 	}
-	f.flags(cmd.Flags())
-	f.pictures(cmd.Flags())
-	completeFormats(cmd)
+	f.recordFlags(cmd)
 	fl := cmd.Flags()
 	fl.SetInterspersed(false)
 	fl.StringSliceVarP(&f.interfaces, "interface", "i", nil, "interfaces to capture on (default: all that are up)")
-	fl.BoolVar(&f.private, "private", false, "use a private network namespace even as root")
 	fl.BoolVar(&f.allCalls, "all-calls", false, "show also the calls of event loops that found nothing")
 	fl.BoolVar(&f.live, "live", false, "show calls on standard error as they return")
-	fl.StringVar(&f.save, "save", "", "write the packets and calls to this pcapng file")
 	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output, after the program's own)")
 	return cmd
 }
@@ -67,11 +61,7 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 		return err
 	}
 	if (f.private || !kernel.HasNetRaw()) && !kernel.InPrivate() {
-		code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
-		if err != nil {
-			return err
-		}
-		return exitOrNil(code)
+		return againInPrivate(std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
@@ -139,11 +129,7 @@ func (f *traceFlags) show(s *session, format report.Format, std streams) error {
 			return report.Write(w, format, res, f.options(std.out))
 		})
 	}
-	err = errors.Join(err, f.savePage(res))
-	if f.save != "" {
-		err = errors.Join(err, save(f.save, rec, res))
-	}
-	if err != nil {
+	if err := errors.Join(err, f.keep(rec, res)); err != nil {
 		return err
 	}
 	if s.program.Signal != "" {

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"closecap/analyze"
+	"closecap/analyze/event"
+	"closecap/capture/kernel"
+)
+
+// recording are the flags of the commands that record: where, and what becomes of it.
+type recording struct {
+	output
+	private bool
+	save    string
+}
+
+func (r *recording) recordFlags(cmd *cobra.Command) {
+	r.allFlags(cmd)
+	cmd.Flags().BoolVar(&r.private, "private", false, "use a private network namespace even as root")
+	cmd.Flags().StringVar(&r.save, "save", "", "write the packets and calls to this pcapng file")
+}
+
+// keep writes the files that were asked for.
+func (r *recording) keep(rec *event.Recording, res *analyze.Result) error {
+	err := r.savePage(res)
+	if r.save != "" {
+		err = errors.Join(save(r.save, rec, res), err)
+	}
+	return err
+}
+
+// againInPrivate lets this program do the same in a private namespace.
+func againInPrivate(std streams) error {
+	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
+	if err != nil {
+		return err
+	}
+	return exitOrNil(code)
+}
+
+func exitOrNil(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return exitError(code)
+}
