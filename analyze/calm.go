@@ -22,8 +22,7 @@ func (h *half) isCalm() bool {
 // goOn follows a segment of a calm flow as follow does, in a fraction of the time: in-order
 // data and plain acknowledgements, which are most of any capture. It reports false, and has
 // done nothing, when s is something else.
-func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
-	e := fl.sender(a)
+func (f *Follower) goOn(fl *flow, e end, s *event.Segment) bool {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	ahead := s.Ack.Diff(p.nxtAbs)
 	if s.Flags&^event.PSH != event.ACK || s.Has&unusual != 0 || s.Time < fl.last ||
@@ -53,9 +52,6 @@ func (f *Follower) goOn(fl *flow, a *aim, s *event.Segment) bool {
 		h.bytes += uint64(n)
 		h.dataFrame, h.datEnd, h.dataLen = s.Frame, h.nxt+n, s.Len
 		h.advance(h.nxt+n, s.End())
-	}
-	if s.Time-fl.queued >= oneSecond {
-		f.requeue(fl, alive, s.Time)
 	}
 	return true
 }

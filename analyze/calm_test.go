@@ -63,13 +63,14 @@ func TestCalmWay(t *testing.T) {
 			f.Segments(batch)
 		}
 		for i := range segments {
-			for _, fl := range g.flows.all(nil) {
-				if fl.calm {
-					short++
-				}
-				fl.calm = false
-			}
 			g.Segment(&segments[i])
+			for _, p := range g.table.all(nil) {
+				g.catchUp(p)
+				if fl := g.roster.flows[p]; fl.calm {
+					short++
+					fl.calm = false
+				}
+			}
 		}
 		f.Finish()
 		g.Finish()

@@ -39,7 +39,6 @@ const (
 // tens of thousands of connections at a time, fetching them is most of what a segment costs.
 // The rest, which only the beginning, the end and the unusual need, stands in detail.
 type flow struct {
-	key       key
 	last      event.Time
 	lastFrame uint64
 	omitted   uint64
@@ -47,15 +46,12 @@ type flow struct {
 	half [2]half
 
 	*detail
-	queued     event.Time // when it was put on its queue
 	place      place
-	queue      queue
 	loIsClient bool
 	midstream  bool // began without a SYN
 	handshake  bool // the handshake's last ACK was seen
 	filtered   bool // no pure ACK was captured
 	calm       bool // goOn may follow it
-	live       bool // it stands in the table
 	shark      uint8
 	warn       warning
 }

@@ -27,7 +27,8 @@ type Options struct {
 const (
 	defaultTimeWait       = 60 * time.Second
 	defaultMaxConnections = 1 << 17
-	// maxWaiting bounds the closed connections that are kept for what may still come.
+	// maxWaiting bounds the closed connections that are kept for what may still come, and
+	// those that a FIN or RST may have closed.
 	maxWaiting = 1 << 13
 	// afterReset is how long a reset connection is kept for late segments.
 	afterReset = 10 * time.Second
@@ -39,6 +40,11 @@ const (
 	oneSecond = event.Time(1e9)
 	// slabSize is how many flows are allocated at a time.
 	slabSize = 64
+	// maxBacklog is how many segments of a connection wait before they are followed.
+	maxBacklog = 32
+	// afterEnd is how long after a connection's first FIN or RST what follows that may come
+	// before it is followed.
+	afterEnd = event.Time(2e9)
 )
 
 // Stats counts what a Follower has seen.
@@ -63,18 +69,19 @@ type Stats struct {
 // Instead of gopacket's reassembly, which merges FIN and RST, drops retransmissions and is
 // off by one where sequence numbers wrap.
 type Follower struct {
-	opt    Options
-	done   func(*Connection)
-	over   func(Over) // instead of done, when not nil
-	desk   *desk      // where every Connection is written; nil gives each its own
-	flows  flowTable
-	gone   gone
-	lineup lineup
-	free   []*flow
-	now    event.Time
-	nextID int
-	stats  Stats
-	ahead  lookAhead
+	opt     Options
+	done    func(*Connection)
+	over    func(Over) // instead of done, when not nil
+	desk    *desk      // where every Connection is written; nil gives each its own
+	roster  roster
+	table   table
+	backlog backlog
+	gone    gone
+	free    []*flow
+	now     event.Time
+	nextID  int
+	stats   Stats
+	ahead   lookAhead
 }
 
 // NewFollower returns a Follower that hands each connection to done when nothing more can
@@ -86,13 +93,14 @@ func NewFollower(opt Options, done func(*Connection)) *Follower {
 	if opt.MaxConnections == 0 {
 		opt.MaxConnections = defaultMaxConnections
 	}
-	return &Follower{opt: opt, done: done, flows: flowTable{seed: rand.Uint64()}}
+	return &Follower{opt: opt, done: done, table: newTable(rand.Uint64()), roster: newRoster()}
 }
 
-// Stats returns the counts so far.
+// Stats returns the counts so far. Duplicates are counted when they are followed, which all
+// are by Finish.
 func (f *Follower) Stats() Stats {
 	st := f.stats
-	st.Open = f.flows.n
+	st.Open = f.table.n
 	return st
 }
 
@@ -118,96 +126,162 @@ func (f *Follower) count(s *event.Segment) {
 	}
 }
 
-// route gives s to its flow fl, or begins one with it when that is nil.
-func (f *Follower) route(s *event.Segment, a *aim, fl *flow) {
-	if fl != nil && fl.calm && f.goOn(fl, a, s) {
-		return
-	}
-	if fl == nil {
+// route gives s to the connection at p, or begins one with it when that is 0. Most segments
+// wait with others of their connection: to follow several at once costs little more than one.
+func (f *Follower) route(s *event.Segment, a *aim, p place) {
+	if p == 0 {
 		if startsNothing(s) && f.gone.has(&a.key) {
 			f.stats.Strays++
 			return
 		}
-		f.begin(a, s)
+		f.push(f.begin(a, s), s, a)
 		return
 	}
-	e := fl.sender(a)
+	h := &f.roster.heads[p]
+	if h.marks&atOnce != 0 || s.Flags&(event.SYN|event.ACK) == event.SYN && !f.repeatsFirst(p, s, a) {
+		f.follow(p, s, a)
+		return
+	}
+	f.push(p, s, a)
+}
+
+// push lets s wait at the connection at p.
+func (f *Follower) push(p place, s *event.Segment, a *aim) {
+	h := &f.roster.heads[p]
+	f.backlog.push(h, s, a.swapped)
+	switch {
+	case h.waiting == maxBacklog:
+		f.catchUp(p)
+	case h.queue == ending:
+	case s.Flags&(event.FIN|event.RST) != 0:
+		f.roster.move(ending, p, f.now)
+		if f.roster.n[ending] > maxWaiting {
+			f.catchUp(f.roster.first(ending))
+		}
+	case f.now-h.queued >= oneSecond:
+		f.roster.move(h.queue, p, f.now)
+	}
+}
+
+// repeatsFirst reports whether a SYN is that with which the connection at p began, of which
+// nothing was followed yet.
+func (f *Follower) repeatsFirst(p place, s *event.Segment, a *aim) bool {
+	if f.roster.flows[p] != nil {
+		return false
+	}
+	first := &f.backlog.at(f.roster.heads[p].firstChunk)[0]
+	return first.flags&(event.SYN|event.ACK) == event.SYN && first.seq == s.Seq && first.swapped == a.swapped
+}
+
+// catchUp follows what waits at p.
+func (f *Follower) catchUp(p place) {
+	h := &f.roster.heads[p]
+	if h.waiting == 0 {
+		return
+	}
+	f.backlog.fetch(h)
+	lo, hi := h.endpoints()
+	ways := [2]event.Segment{{Src: lo, Dst: hi}, {Src: hi, Dst: lo}}
+	fl := f.roster.flows[p]
+	last := event.Time(0)
+	for t := range f.backlog.all(h) {
+		s := &ways[b2i(t.swapped)]
+		t.unpack(s)
+		if fl == nil {
+			fl = f.meet(p, s, t.swapped)
+		}
+		last = s.Time
+		e := fl.sender(t.swapped)
+		if !fl.calm || !f.goOn(fl, e, s) {
+			fl.follow(f, e, s)
+		}
+	}
+	f.backlog.clear(h)
+	f.settle(fl, last)
+}
+
+// follow follows a segment of the connection at p at once.
+func (f *Follower) follow(p place, s *event.Segment, a *aim) {
+	f.catchUp(p)
+	fl := f.roster.flows[p]
+	e := fl.sender(a.swapped)
 	switch f.renewal(fl, e, s) {
 	case renewNow:
 		f.renew(fl, s)
 		return
 	case renewPending:
-		p := fl.pending
-		f.renew(fl, p)
+		f.renew(fl, fl.pending)
 		f.reroute(s)
 		return
 	case holdBack:
 		if fl.pending == nil {
 			held := *s
 			fl.pending, fl.calm = &held, false
+			f.roster.heads[p].marks |= atOnce
 			return
 		}
 	}
-	f.deliver(fl, e, s)
+	fl.follow(f, e, s)
+	f.settle(fl, s.Time)
 }
 
-// reroute finds the flow that s is for and routes s.
+// reroute finds the connection that s is for and routes s.
 func (f *Follower) reroute(s *event.Segment) {
 	k, swapped := keyOf(s.Src, s.Dst)
-	a := aim{k, k.hash(f.flows.seed), swapped}
-	f.route(s, &a, f.flows.find(&k, a.hash))
+	a := aim{k, k.hash(f.table.seed), swapped}
+	f.route(s, &a, f.table.find(f.roster.heads, &k, a.hash))
 }
 
-// begin starts a flow with its first segment.
-func (f *Follower) begin(a *aim, s *event.Segment) {
-	if f.lineup.n[alive]+f.lineup.n[embryos] >= f.opt.MaxConnections {
+// begin gives a connection that s begins a place.
+func (f *Follower) begin(a *aim, s *event.Segment) place {
+	if n := &f.roster.n; n[alive]+n[embryos]+n[ending] >= f.opt.MaxConnections {
 		f.evict()
 	}
-	fl := f.take()
+	p := f.roster.admit()
 	f.nextID++
-	fl.key, fl.id = a.key, f.nextID
-	fl.start, fl.firstFrame = s.Time, s.Frame
-	fl.filtered = true
-	fl.orient(a.swapped, s)
-	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
-	fl.live = true
-	f.flows.add(fl)
-	f.lineup.push(embryos, fl)
-	e := server
-	if s.Src == fl.addr[client] {
-		e = client
-	}
-	if s.Src == s.Dst {
-		e = client
-	}
-	f.deliver(fl, e, s)
+	h := &f.roster.heads[p]
+	h.key, h.id = a.key, uint32(f.nextID)
+	h.markAddrs(s, a.swapped)
+	f.table.add(f.roster.heads, p, a.hash)
+	f.roster.push(embryos, p, s.Time)
+	return p
 }
 
-// deliver lets fl follow s and keeps the lists in order.
-func (f *Follower) deliver(fl *flow, e end, s *event.Segment) {
-	fl.follow(f, e, s)
+// meet returns a flow for the connection at p, of which s is the first segment.
+func (f *Follower) meet(p place, s *event.Segment, swapped bool) *flow {
+	fl := f.take()
+	f.roster.flows[p] = fl
+	fl.place, fl.id = p, int(f.roster.heads[p].id)
+	fl.start, fl.firstFrame = s.Time, s.Frame
+	fl.filtered = true
+	fl.orient(swapped, s)
+	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+	return fl
+}
+
+// settle puts fl on the queue where it belongs, now that its newest segment was followed.
+func (f *Follower) settle(fl *flow, last event.Time) {
+	h := &f.roster.heads[fl.place]
 	to := alive
+	h.marks &^= atOnce
 	switch {
 	case fl.isClosed():
 		to = closed
 		f.refresh(fl)
+		h.marks |= atOnce
 	case !fl.handshake && !fl.midstream:
 		to = embryos
 	}
-	if to == fl.queue && (f.lineup.isLast(to, fl) || to == alive && s.Time-fl.queued < oneSecond) {
+	if fl.pending != nil {
+		h.marks |= atOnce
+	}
+	if to == h.queue && (f.roster.isLast(to, fl.place) || to != closed && last-h.queued < oneSecond) {
 		return
 	}
-	f.requeue(fl, to, s.Time)
-	if f.lineup.n[closed] > maxWaiting {
-		f.finish(f.lineup.first(closed))
+	f.roster.move(to, fl.place, last)
+	if f.roster.n[closed] > maxWaiting {
+		f.finish(f.roster.first(closed))
 	}
-}
-
-// requeue moves fl to the end of a queue.
-func (f *Follower) requeue(fl *flow, to queue, now event.Time) {
-	f.lineup.remove(fl)
-	f.lineup.push(to, fl)
-	fl.queued = now
 }
 
 // refresh sets when a closed flow may be forgotten.
@@ -221,42 +295,60 @@ func (f *Follower) refresh(fl *flow) {
 			expiry = max(expiry, w.until.Add(time.Second))
 		}
 	}
-	f.lineup.setExpiry(fl, expiry)
+	f.roster.expiry[fl.place] = expiry
 }
 
-// expire hands out the closed flows that nothing more is expected of.
+// expire follows what has waited long enough, and hands out the connections of which nothing
+// more is expected.
 func (f *Follower) expire() {
-	for t, ok := f.lineup.nextExpiry(); ok && t < f.now; t, ok = f.lineup.nextExpiry() {
-		f.finish(f.lineup.first(closed))
+	r := &f.roster
+	for p := r.first(ending); p != 0 && r.heads[p].queued+afterEnd < f.now; p = r.first(ending) {
+		f.catchUp(p)
 	}
-	for fl := f.lineup.first(embryos); fl != nil && fl.last.Add(embryoIdle) < f.now; fl = f.lineup.first(embryos) {
-		f.finish(fl)
+	for p := r.first(closed); p != 0 && r.expiry[p] < f.now; p = r.first(closed) {
+		f.finish(p)
+	}
+	for p := r.first(embryos); p != 0 && r.heads[p].queued.Add(embryoIdle) < f.now; p = r.first(embryos) {
+		f.catchUp(p)
+		switch fl := r.flows[p]; {
+		case r.heads[p].queue != embryos:
+		case fl.last.Add(embryoIdle) < f.now:
+			f.finish(p)
+		default:
+			r.move(embryos, p, fl.last)
+		}
 	}
 }
 
-// evict gives up the open flow that was idle for longest.
+// evict gives up the open connection that was idle for longest.
 func (f *Follower) evict() {
-	fl := f.lineup.first(embryos)
-	if o := f.lineup.first(alive); fl == nil || o != nil && o.last < fl.last {
-		fl = o
+	r := &f.roster
+	p := r.first(embryos)
+	if o := r.first(alive); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
+		p = o
 	}
-	if fl == nil {
+	if p == 0 {
+		p = r.first(ending)
+	}
+	if p == 0 {
 		return
 	}
-	fl.warn |= warnEvicted
+	f.catchUp(p)
+	r.flows[p].warn |= warnEvicted
 	f.stats.Evicted++
-	f.finish(fl)
+	f.finish(p)
 }
 
-// finish judges fl, hands it out and frees it.
-func (f *Follower) finish(fl *flow) {
-	f.flows.remove(fl)
-	fl.live = false
-	if fl.queue == closed {
-		f.gone.add(&fl.key)
+// finish judges the connection at p, hands it out and forgets it.
+func (f *Follower) finish(p place) {
+	f.catchUp(p)
+	fl, h := f.roster.flows[p], &f.roster.heads[p]
+	if h.queue == closed {
+		f.gone.add(&h.key)
 	}
-	f.lineup.remove(fl)
-	p := fl.pending
+	f.table.remove(f.roster.heads, p)
+	f.roster.dismiss(p)
+	held := fl.pending
 	fl.pending = nil
 	if f.over != nil {
 		f.over(Over{fl, f.now})
@@ -264,22 +356,31 @@ func (f *Follower) finish(fl *flow) {
 		f.done(f.judge(fl))
 		f.release(fl)
 	}
-	if p != nil {
-		f.reroute(p)
+	if held != nil {
+		f.reroute(held)
 	}
 }
 
 // Finish judges all connections that are still held, in the order of their first frames.
 func (f *Follower) Finish() {
-	for f.flows.n > 0 {
-		rest := f.flows.all(nil)
-		slices.SortFunc(rest, func(a, b *flow) int {
-			return cmp.Or(cmp.Compare(a.firstFrame, b.firstFrame), a.id-b.id)
+	for f.table.n > 0 {
+		rest := f.table.all(nil)
+		slices.SortFunc(rest, func(a, b place) int {
+			return cmp.Or(cmp.Compare(f.firstFrame(a), f.firstFrame(b)),
+				cmp.Compare(f.roster.heads[a].id, f.roster.heads[b].id))
 		})
-		for _, fl := range rest {
-			f.finish(fl)
+		for _, p := range rest {
+			f.finish(p)
 		}
 	}
+}
+
+// firstFrame returns the first frame of the connection at p.
+func (f *Follower) firstFrame(p place) uint64 {
+	if fl := f.roster.flows[p]; fl != nil {
+		return fl.firstFrame
+	}
+	return f.backlog.at(f.roster.heads[p].firstChunk)[0].frame
 }
 
 // take returns an empty flow.
@@ -288,7 +389,6 @@ func (f *Follower) take() *flow {
 		flows, details := make([]flow, slabSize), make([]detail, slabSize)
 		for i := range flows {
 			flows[i].detail = &details[i]
-			f.lineup.admit(&flows[i])
 			f.free = append(f.free, &flows[i])
 		}
 	}
@@ -300,7 +400,7 @@ func (f *Follower) take() *flow {
 		records: d.recordRoom[:0], changes: d.changeRoom[:0], rearms: d.rearms[:0],
 		zeek: zeekFlow{letters: d.letterRoom[:0]},
 	}
-	*fl = flow{detail: d, place: fl.place}
+	*fl = flow{detail: d}
 	for e := range fl.half {
 		fl.half[e].halfDetail = &d.halves[e]
 	}

@@ -37,9 +37,10 @@ type aim struct {
 	swapped bool // the segment's source is the higher endpoint
 }
 
-// sender returns which end of fl sent the segment of a.
-func (fl *flow) sender(a *aim) end {
-	if a.swapped != fl.loIsClient {
+// sender returns which end of fl sent a segment; swapped says that its source is the higher
+// endpoint.
+func (fl *flow) sender(swapped bool) end {
+	if swapped != fl.loIsClient {
 		return client
 	}
 	return server
@@ -65,4 +66,15 @@ func halves(a netip.Addr) (hi, lo uint64) {
 	}
 	b := a.As16()
 	return binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+}
+
+// addr is the reverse of halves.
+func addr(hi, lo uint64, is4 bool) netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[8:], lo)
+	if is4 {
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	binary.BigEndian.PutUint64(b[:8], hi)
+	return netip.AddrFrom16(b)
 }

@@ -2,12 +2,12 @@ package analyze
 
 import "closecap/analyze/event"
 
-// lookAhead is what the next few segments are for. A flow that is not in a core's cache takes
-// as long to fetch as several segments to follow; asked for together, the flows of a few
+// lookAhead is what the next few segments are for. A connection that is not in a core's cache
+// takes as long to fetch as several segments to keep; asked for together, those of a few
 // segments come in little more time than one of them.
 type lookAhead struct {
 	aims    [32]aim
-	flows   [32]*flow
+	places  [32]place
 	touched uint64 // keeps the reads from being left out
 }
 
@@ -15,76 +15,46 @@ type lookAhead struct {
 func (f *Follower) Segments(batch []event.Segment) {
 	for len(batch) > 0 {
 		n := min(len(batch), len(f.ahead.aims))
-		f.ahead.look(&f.flows, batch[:n])
+		f.look(batch[:n])
 		for i := range n {
 			f.count(&batch[i])
-			a, fl := &f.ahead.aims[i], f.ahead.flows[i]
-			if fl == nil || !fl.live || !fl.key.equal(&a.key) {
-				fl = f.flows.find(&a.key, a.hash)
+			a, p := &f.ahead.aims[i], f.ahead.places[i]
+			if h := &f.roster.heads[p]; h.id == 0 || !h.key.equal(&a.key) {
+				p = f.table.find(f.roster.heads, &a.key, a.hash)
 			}
-			f.route(&batch[i], a, fl)
+			f.route(&batch[i], a, p)
 		}
 		batch = batch[n:]
 	}
 }
 
-// look aims segments at their flows and touches these. What it finds is only likely: the
-// segments before may end a flow, or begin one.
-func (l *lookAhead) look(t *flowTable, batch []event.Segment) {
-	if len(t.slots) == 0 {
-		t.resize(minSlots)
-	}
-	touched := uint64(0)
-	mask := uint64(len(t.slots) - 1)
+// look aims segments at their connections and touches what they will need. What it finds is
+// only likely: the segments before may end a connection, or begin one.
+func (f *Follower) look(batch []event.Segment) {
+	l, touched := &f.ahead, uint64(0)
+	mask := uint64(len(f.table.slots) - 1)
 	for i := range batch {
 		a := &l.aims[i]
 		a.key, a.swapped = keyOf(batch[i].Src, batch[i].Dst)
-		a.hash = a.key.hash(t.seed)
+		a.hash = a.key.hash(f.table.seed)
 	}
 	for i := range batch { // by itself: a short loop has more reads under way at a time
-		touched += t.slots[l.aims[i].hash&mask].hash
+		touched += uint64(f.table.slots[l.aims[i].hash&mask].hash)
 	}
 	for i := range batch {
-		fl := t.likely(l.aims[i].hash)
-		l.flows[i] = fl
-		if fl != nil {
-			touched += fl.touch()
-		}
+		l.places[i] = f.table.likely(l.aims[i].hash)
+		touched += f.roster.heads[l.places[i]].key.loLo
 	}
 	for i := range batch {
-		const special = event.SYN | event.FIN | event.RST
-		switch fl := l.flows[i]; {
-		case fl == nil:
-		case !fl.calm || batch[i].Flags&special != 0:
-			touched += fl.touchDetail()
-		case fl.half[0].letters&fl.half[1].letters != zeekOnceA|zeekOnceD:
-			touched += fl.touchLetters()
-		}
+		touched += f.backlog.touch(&f.roster.heads[l.places[i]])
 	}
 	l.touched += touched
-}
-
-// likely returns a flow whose key has that hash, so that it is hardly another's.
-func (t *flowTable) likely(hash uint64) *flow {
-	mask := uint64(len(t.slots) - 1)
-	for i := hash & mask; t.slots[i].fl != nil; i = (i + 1) & mask {
-		if t.slots[i].hash == hash {
-			return t.slots[i].fl
-		}
-	}
-	return nil
 }
 
 // touch reads something of each cache line of fl.
 func (fl *flow) touch() uint64 {
 	return fl.omitted + uint64(fl.half[0].nxt) + uint64(fl.half[0].nxtAbs) +
 		uint64(fl.half[1].lastAck) + uint64(fl.half[1].nxtAbs)
-}
-
-// touchLetters reads what the first data and the first acknowledgement of an end change.
-func (fl *flow) touchLetters() uint64 {
-	d := fl.detail
-	return uint64(d.zeek.ended) + uint64(d.halves[0].zeek.gaps) + uint64(d.halves[1].zeek.gaps) + uint64(d.letterRoom[0])
 }
 
 // touchDetail reads something of most cache lines of fl's detail, and where the next record

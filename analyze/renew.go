@@ -80,7 +80,7 @@ func (f *Follower) renew(fl *flow, s *event.Segment) {
 	}
 	held := fl.pending
 	fl.pending = nil
-	f.finish(fl)
+	f.finish(fl.place)
 	if held != nil && held != s {
 		f.reroute(held)
 	}

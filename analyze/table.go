@@ -1,92 +1,99 @@
 package analyze
 
-// flowTable finds flows by their keys: open addressing with linear probing, so that a lookup
-// costs one miss for the slot and one for the flow. The map of the language compares whole
+// table finds connections by their keys: open addressing with linear probing, so that a lookup
+// costs one miss for the slot and one for the head. The map of the language compares whole
 // keys and costs several.
-type flowTable struct {
-	slots []tableSlot
+type table struct {
+	slots []slot
 	n     int
-	seed  uint64 // so that no capture can be made whose flows all collide
+	seed  uint64 // so that no capture can be made whose connections all collide
 }
 
-type tableSlot struct {
-	hash uint64
-	fl   *flow
+// slot is empty when its place is 0.
+type slot struct {
+	hash  uint32 // the lower half, which says where the slot belongs
+	place place
 }
 
 const minSlots = 64
 
-// find returns the flow of a key with its hash, nil when there is none.
-func (t *flowTable) find(k *key, hash uint64) *flow {
-	if len(t.slots) == 0 {
-		return nil
-	}
+func newTable(seed uint64) table { return table{slots: make([]slot, minSlots), seed: seed} }
+
+// find returns the place of a key with its hash, 0 when there is none.
+func (t *table) find(heads []head, k *key, hash uint64) place {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		s := &t.slots[i]
-		if s.fl == nil {
-			return nil
-		}
-		if s.hash == hash && s.fl.key.equal(k) {
-			return s.fl
+		if s.place == 0 || s.hash == uint32(hash) && heads[s.place].key.equal(k) {
+			return s.place
 		}
 	}
 }
 
-// add puts in a flow whose key is not yet there.
-func (t *flowTable) add(fl *flow) {
+// likely returns a place whose key has that half of a hash, so that it is hardly another's.
+func (t *table) likely(hash uint64) place {
+	mask := uint64(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if s := &t.slots[i]; s.place == 0 || s.hash == uint32(hash) {
+			return s.place
+		}
+	}
+}
+
+// add puts in a place whose key is not yet there.
+func (t *table) add(heads []head, p place, hash uint64) {
 	if 4*(t.n+1) > 3*len(t.slots) {
-		t.resize(max(minSlots, 2*len(t.slots)))
+		t.resize(2 * len(t.slots))
 	}
 	t.n++
-	t.place(fl, fl.key.hash(t.seed))
+	t.put(slot{uint32(hash), p})
 }
 
-func (t *flowTable) place(fl *flow, hash uint64) {
-	mask := uint64(len(t.slots) - 1)
-	i := hash & mask
-	for t.slots[i].fl != nil {
+func (t *table) put(s slot) {
+	mask := uint32(len(t.slots) - 1)
+	i := s.hash & mask
+	for t.slots[i].place != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = tableSlot{hash, fl}
+	t.slots[i] = s
 }
 
-// remove takes a flow out and moves the ones behind it up.
-func (t *flowTable) remove(fl *flow) {
-	mask := uint64(len(t.slots) - 1)
-	i := fl.key.hash(t.seed) & mask
-	for t.slots[i].fl != fl {
+// remove takes a place out and moves the ones behind it up.
+func (t *table) remove(heads []head, p place) {
+	mask := uint32(len(t.slots) - 1)
+	i := uint32(heads[p].key.hash(t.seed)) & mask
+	for t.slots[i].place != p {
 		i = (i + 1) & mask
 	}
-	for j := (i + 1) & mask; t.slots[j].fl != nil; j = (j + 1) & mask {
+	for j := (i + 1) & mask; t.slots[j].place != 0; j = (j + 1) & mask {
 		home := t.slots[j].hash & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.slots[i] = t.slots[j]
 			i = j
 		}
 	}
-	t.slots[i] = tableSlot{}
+	t.slots[i] = slot{}
 	t.n--
 	if len(t.slots) > minSlots && 8*t.n < len(t.slots) {
 		t.resize(len(t.slots) / 2)
 	}
 }
 
-func (t *flowTable) resize(slots int) {
+func (t *table) resize(slots int) {
 	old := t.slots
-	t.slots = make([]tableSlot, slots)
+	t.slots = make([]slot, slots)
 	for _, s := range old {
-		if s.fl != nil {
-			t.place(s.fl, s.hash)
+		if s.place != 0 {
+			t.put(s)
 		}
 	}
 }
 
-// all appends every flow to out.
-func (t *flowTable) all(out []*flow) []*flow {
+// all appends every place to out.
+func (t *table) all(out []place) []place {
 	for _, s := range t.slots {
-		if s.fl != nil {
-			out = append(out, s.fl)
+		if s.place != 0 {
+			out = append(out, s.place)
 		}
 	}
 	return out

@@ -1,0 +1,149 @@
+package analyze
+
+import (
+	"iter"
+
+	"closecap/analyze/event"
+	"closecap/analyze/seqnum"
+)
+
+// entry is a segment that waits to be followed: all but its addresses, in one cache line.
+type entry struct {
+	frame               uint64
+	time                event.Time
+	seq, ack            seqnum.Value
+	len                 uint32
+	iface               uint32
+	tsVal, tsEcr        uint32
+	sackLeft, sackRight seqnum.Value
+	window, ipid, mss   uint16
+	has                 event.Has
+	flags               event.Flags
+	ttl                 uint8
+	wscale, fastOpenLen uint8
+	swapped             bool // it came from the higher endpoint
+}
+
+// pack keeps s.
+func (t *entry) pack(s *event.Segment, swapped bool) {
+	*t = entry{
+		frame: s.Frame, time: s.Time, seq: s.Seq, ack: s.Ack, len: s.Len, iface: s.Interface,
+		tsVal: s.Options.TSVal, tsEcr: s.Options.TSEcr,
+		sackLeft: s.Options.SACKLeft, sackRight: s.Options.SACKRight,
+		window: s.Window, ipid: s.IPID, mss: s.Options.MSS, has: s.Has, flags: s.Flags, ttl: s.TTL,
+		wscale: s.Options.WScale, fastOpenLen: s.Options.FastOpenLen, swapped: swapped,
+	}
+}
+
+// unpack is the reverse of pack, but for the addresses.
+func (t *entry) unpack(s *event.Segment) {
+	s.Frame, s.Time, s.Seq, s.Ack, s.Len, s.Interface = t.frame, t.time, t.seq, t.ack, t.len, t.iface
+	s.Window, s.IPID, s.Flags, s.TTL, s.Has = t.window, t.ipid, t.flags, t.ttl, t.has
+	s.Options = event.Options{
+		MSS: t.mss, WScale: t.wscale, TSVal: t.tsVal, TSEcr: t.tsEcr,
+		SACKLeft: t.sackLeft, SACKRight: t.sackRight, FastOpenLen: t.fastOpenLen,
+	}
+}
+
+// How many entries stand together, and how many such chunks are allocated at a time.
+const (
+	chunkSize  = 4
+	slabChunks = 1 << 10
+)
+
+type chunk [chunkSize]entry
+
+// chunkNo is a chunk's number, from 1 on.
+type chunkNo uint32
+
+// backlog is the memory of all that waits to be followed: lists of chunks, of which those
+// that are done with are used again. It holds no pointers, so that it costs the collector
+// nothing.
+type backlog struct {
+	slabs   []*[slabChunks]chunk
+	next    []chunkNo // by number: what follows in its list
+	free    chunkNo
+	fetched uint64 // keeps the reads from being left out
+}
+
+func (b *backlog) at(n chunkNo) *chunk { return &b.slabs[n/slabChunks][n%slabChunks] }
+
+// take returns an unused chunk.
+func (b *backlog) take() chunkNo {
+	if b.free == 0 {
+		b.grow()
+	}
+	n := b.free
+	b.free, b.next[n] = b.next[n], 0
+	return n
+}
+
+func (b *backlog) grow() {
+	first := chunkNo(len(b.next))
+	b.slabs = append(b.slabs, new([slabChunks]chunk))
+	b.next = append(b.next, make([]chunkNo, slabChunks)...)
+	for n := max(first, 1); n < first+slabChunks; n++ {
+		b.next[n], b.free = b.free, n
+	}
+}
+
+// push keeps s at the end of h's list.
+func (b *backlog) push(h *head, s *event.Segment, swapped bool) {
+	at := h.waiting % chunkSize
+	if at == 0 {
+		n := b.take()
+		if h.waiting == 0 {
+			h.firstChunk = n
+		} else {
+			b.next[h.lastChunk] = n
+		}
+		h.lastChunk = n
+	}
+	b.at(h.lastChunk)[at].pack(s, swapped)
+	h.waiting++
+}
+
+// clear forgets what waits at h.
+func (b *backlog) clear(h *head) {
+	b.next[h.lastChunk], b.free = b.free, h.firstChunk
+	h.waiting = 0
+}
+
+// all yields what waits at h, in order.
+func (b *backlog) all(h *head) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		left := h.waiting
+		for n := h.firstChunk; ; n = b.next[n] {
+			c := b.at(n)
+			for i := range min(left, chunkSize) {
+				if !yield(&c[i]) {
+					return
+				}
+			}
+			if left <= chunkSize {
+				return
+			}
+			left -= chunkSize
+		}
+	}
+}
+
+// fetch reads something of each cache line that waits at h, so that they come together.
+func (b *backlog) fetch(h *head) {
+	for n := h.firstChunk; ; n = b.next[n] {
+		c := b.at(n)
+		b.fetched += c[0].frame + c[1].frame + c[2].frame + c[3].frame
+		if n == h.lastChunk {
+			return
+		}
+	}
+}
+
+// touch reads where the next segment of h will be kept.
+func (b *backlog) touch(h *head) uint64 {
+	at := h.waiting % chunkSize
+	if at == 0 {
+		return 0
+	}
+	return b.at(h.lastChunk)[at].frame
+}
