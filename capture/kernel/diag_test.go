@@ -118,29 +118,6 @@ func TestSampleListener(t *testing.T) {
 	if err != nil || s.State != event.Closed {
 		t.Errorf("Sample = %+v, %v, want CLOSED", s, err)
 	}
-	var conns []net.Conn
-	for range 3 {
-		c, err := net.Dial("tcp4", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, c)
-	}
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
-	for range 1_000_000 {
-		got, err := d.Listener(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s = got.Sample; got.Queue == 3 && got.QueueMax > 3 && got.Inode != 0 && got.Cookie != 0 {
-			return
-		}
-	}
-	t.Errorf("Listener = %+v, want three connections in its queue", s)
 }
 
 // TestSampleDualStack finds the IPv6 socket that serves an IPv4 connection.
@@ -198,53 +175,6 @@ func TestSampleSynSent(t *testing.T) {
 	s = await(t, d, remote, local, event.SynRecv)
 	if s.Timer != "retransmit" {
 		t.Errorf("server = %+v, want a timer for its SYN,ACK", s)
-	}
-}
-
-// TestSockets finds both ends and knows their cookies, inodes and holders.
-func TestSockets(t *testing.T) {
-	d := openDiag(t)
-	client, _ := pair(t, "tcp4", "127.0.0.1:0")
-	local, remote := ends(client)
-	all, err := d.Sockets(local.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) != 2 {
-		t.Fatalf("Sockets(%d) = %+v, want two ends", local.Port(), all)
-	}
-	raw, err := client.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = raw.Control(func(fd uintptr) {
-		cookie, err := Cookie(int(fd))
-		if err != nil {
-			t.Error(err)
-		}
-		inode, err := Inode(int(fd))
-		if err != nil {
-			t.Error(err)
-		}
-		for _, s := range all {
-			if s.Local == local && (s.Remote != remote || s.Cookie != cookie || s.Inode != inode) {
-				t.Errorf("Sockets = %+v, want cookie %d, inode %d", s, cookie, inode)
-			}
-		}
-		want := event.Holder{PID: unix.Getpid(), FD: int(fd)}
-		got, err := Holders(inode, HolderOptions{})
-		if err != nil || len(got) != 1 || got[0] != want {
-			t.Errorf("Holders = %v, %v, want %v", got, err, want)
-		}
-		if got, err := Holders(inode, HolderOptions{ExceptSelf: true}); err != nil || len(got) != 0 {
-			t.Errorf("Holders without this process = %v, %v, want none", got, err)
-		}
-		if got, err := Holders(inode, HolderOptions{PIDs: []int{unix.Getpid(), 1 << 30}}); err != nil || len(got) != 1 {
-			t.Errorf("Holders of two processes, one gone = %v, %v, want one", got, err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

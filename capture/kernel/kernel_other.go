@@ -30,25 +30,11 @@ func (d *Diag) Sample(local, remote netip.AddrPort) (event.Sample, error) {
 	return event.Sample{}, unsupported("sample endpoint")
 }
 
-// Sockets is not supported here.
-func (d *Diag) Sockets(port uint16) ([]Socket, error) { return nil, unsupported("list sockets") }
-
-// Listener is not supported here.
-func (d *Diag) Listener(local netip.AddrPort) (Socket, error) {
-	return Socket{}, unsupported("find listener")
-}
-
 // ReadCounters is not supported here.
 func ReadCounters() (Counters, error) { return nil, unsupported("read TCP counters") }
 
-// Cookie is not supported here.
-func Cookie(fd int) (uint64, error) { return 0, unsupported("read socket cookie") }
-
-// Inode is not supported here.
-func Inode(fd int) (uint64, error) { return 0, unsupported("read socket inode") }
-
 // Holders is not supported here.
-func Holders(inode uint64, opt HolderOptions) ([]event.Holder, error) {
+func Holders(inode uint64) ([]event.Holder, error) {
 	return nil, unsupported("find socket holders")
 }
 

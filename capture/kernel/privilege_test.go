@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,7 +65,8 @@ func stillWorks() {
 		return
 	}
 	defer d.Close()
-	if _, err := d.Sockets(0); err != nil {
+	anyone := netip.MustParseAddrPort("127.0.0.1:9")
+	if _, err := d.Sample(anyone, anyone); err != nil {
 		fmt.Println(err)
 	}
 	if _, err := ReadCounters(); err != nil {

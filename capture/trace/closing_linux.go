@@ -198,7 +198,7 @@ func (t *tracer) userOf(f *files) int {
 // strangers searches all processes for descriptors of the socket. It is slow, and asked only
 // when the kernel says that there are some.
 func (t *tracer) strangers(s *socket) []event.Holder {
-	list, err := kernel.Holders(s.inode, kernel.HolderOptions{ExceptSelf: true})
+	list, err := kernel.Holders(s.inode)
 	if err != nil {
 		t.warn("who else holds a socket is not shown: %v", err)
 	}

@@ -14,40 +14,18 @@ import (
 	"closecap/analyze/event"
 )
 
-// Cookie returns the kernel's cookie of the socket fd (SO_COOKIE): the same in every process
-// that shares it, never used again while the machine runs.
-func Cookie(fd int) (uint64, error) {
-	c, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+// Holders returns the descriptors of other processes that refer to the socket with this inode,
+// in the order of process and descriptor. Processes that ended meanwhile or that this one may
+// not look into are passed over.
+func Holders(inode uint64) ([]event.Holder, error) {
+	pids, err := processes()
 	if err != nil {
-		return 0, fmt.Errorf("read socket cookie: %w", os.NewSyscallError("getsockopt", err))
-	}
-	return c, nil
-}
-
-// Inode returns the inode of the socket fd, which sock_diag and /proc/PID/fd name it by.
-func Inode(fd int) (uint64, error) {
-	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return 0, fmt.Errorf("read socket inode: %w", os.NewSyscallError("fstat", err))
-	}
-	return st.Ino, nil
-}
-
-// Holders returns the descriptors that refer to the socket with this inode, in the order of
-// process and descriptor. Processes that ended meanwhile or that this one may not look into are
-// passed over.
-func Holders(inode uint64, opt HolderOptions) ([]event.Holder, error) {
-	pids := opt.PIDs
-	if pids == nil {
-		var err error
-		if pids, err = processes(); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	want := fmt.Sprintf("socket:[%d]", inode)
 	var found []event.Holder
 	for _, pid := range pids {
-		if opt.ExceptSelf && pid == os.Getpid() {
+		if pid == os.Getpid() {
 			continue
 		}
 		fds, err := descriptors(pid, want)
