@@ -104,9 +104,6 @@ func mayCapture() error {
 // Interface returns the name of the interface, "lo" for most loopbacks.
 func (c *Capture) Interface() string { return c.name }
 
-// LinkType returns the LINKTYPE_ value of the packets.
-func (c *Capture) LinkType() uint16 { return c.handle.linkType() }
-
 // Start begins to hand every packet to sink, in the order of capture, from one goroutine of the
 // Capture's own. Packets that came since Open are among them. Frames count from 1; the packet is
 // the sink's to keep.

@@ -32,6 +32,3 @@ func (c *Capture) Stop() (Stats, error) { return Stats{}, errors.ErrUnsupported 
 
 // Interface returns "".
 func (c *Capture) Interface() string { return "" }
-
-// LinkType returns 0.
-func (c *Capture) LinkType() uint16 { return 0 }
