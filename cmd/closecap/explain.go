@@ -12,10 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"closecap/analyze"
-	"closecap/analyze/event"
 	"closecap/analyze/explain"
 	"closecap/analyze/report"
-	"closecap/capture/decode"
 	"closecap/capture/kernel"
 	"closecap/capture/lab"
 	"closecap/capture/pcapfile"
@@ -119,7 +117,7 @@ func (f *explainFlags) evidence(ctx context.Context, t *explain.Topic) ([]report
 		case f.run:
 			s.Result, err = runNow(ctx, e.Scenario)
 		case slices.Contains(pcaps.Names(), e.Scenario):
-			s.Result, err = recorded(ctx, e.Scenario)
+			s.Result, err = recorded(e.Scenario)
 			again = "closecap analyze --sample " + e.Scenario
 		}
 		if err != nil {
@@ -142,18 +140,14 @@ func (f *explainFlags) evidence(ctx context.Context, t *explain.Topic) ([]report
 }
 
 // recorded analyzes a recording that the program carries.
-func recorded(ctx context.Context, name string) (*analyze.Result, error) {
+func recorded(name string) (*analyze.Result, error) {
 	data, err := pcaps.Recording(name)
 	if err != nil {
 		return nil, err
 	}
-	rec := &event.Recording{}
-	r := pcapfile.NewReader(bytes.NewReader(data), name, pcapfile.Options{})
-	for b, err := range r.Batches(ctx, decode.New()) {
-		if err != nil {
-			return nil, err
-		}
-		collect(rec, b)
+	rec, err := pcapfile.ReadRecording(pcapfile.NewReader(bytes.NewReader(data), name, pcapfile.Options{}))
+	if err != nil {
+		return nil, err
 	}
 	return analyze.Join(rec, analyze.Options{}), nil
 }
