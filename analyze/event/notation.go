@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -177,19 +176,6 @@ func parseSeconds(text string) (Time, error) {
 	return Time(sec*1e9 + ns), nil
 }
 
-// callMark separates a call's summary from the JSON that loses nothing.
-const callMark = " | "
-
-// String writes a call as a line for people, "client shutdown(3, SHUT_WR) = 0", then a
-// bar and the JSON that ParseCall reads.
-func (c *Call) String() string {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return c.Summary()
-	}
-	return c.Summary() + callMark + string(data)
-}
-
 // Summary writes a call for people: "client shutdown(3, SHUT_WR) = 0".
 func (c *Call) Summary() string {
 	var args []string
@@ -204,17 +190,4 @@ func (c *Call) Summary() string {
 		text += " " + c.Errno
 	}
 	return strings.TrimSpace(text)
-}
-
-// ParseCall reads what Call.String wrote.
-func ParseCall(line string) (Call, error) {
-	at := strings.Index(line, callMark+"{")
-	if at < 0 {
-		return Call{}, errors.New("parse call: want SUMMARY | {JSON}")
-	}
-	var c Call
-	if err := json.Unmarshal([]byte(line[at+len(callMark):]), &c); err != nil {
-		return Call{}, fmt.Errorf("parse call: %w", err)
-	}
-	return c, nil
 }
