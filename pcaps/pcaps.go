@@ -1,5 +1,6 @@
-// Package pcaps holds recordings of the built-in scenarios, made on a real kernel, each with
-// its expected analysis beside it. They are embedded: samples that need no privilege.
+// Package pcaps holds recordings of the built-in scenarios, made on a real kernel. They are
+// embedded: samples that need no privilege. Each has its expected analysis beside it, as JSON,
+// for the tests.
 package pcaps
 
 import (
@@ -8,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed *.pcapng *.json
+//go:embed *.pcapng
 var files embed.FS
 
 const suffix = ".pcapng"
@@ -33,15 +34,6 @@ func Recording(name string) ([]byte, error) {
 	b, err := files.ReadFile(name + suffix)
 	if err != nil {
 		return nil, fmt.Errorf("open sample: no recording %q, there are %s", name, strings.Join(Names(), ", "))
-	}
-	return b, nil
-}
-
-// Analysis returns the expected analysis of the recording of that name, as JSON.
-func Analysis(name string) ([]byte, error) {
-	b, err := files.ReadFile(name + ".json")
-	if err != nil {
-		return nil, fmt.Errorf("open sample: no analysis of %q", name)
 	}
 	return b, nil
 }
