@@ -27,10 +27,11 @@ type Options struct {
 const (
 	defaultTimeWait       = 60 * time.Second
 	defaultMaxConnections = 1 << 17
-	// maxWaiting bounds the closed connections that are kept for what may still come, and
-	// those that a FIN or RST may have closed.
+	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what
+	// may still come.
 	maxWaiting = 1 << 13
-	// afterReset is how long a reset connection is kept for late segments.
+	// afterReset is how long a reset connection is kept for late segments; one with two FINs is
+	// followed by then.
 	afterReset = 10 * time.Second
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
 	// up after 127 s.
@@ -42,9 +43,6 @@ const (
 	slabSize = 64
 	// maxBacklog is how many segments of a connection wait before they are followed.
 	maxBacklog = 32
-	// afterEnd is how long after a connection's first FIN or RST what follows that may come
-	// before it is followed.
-	afterEnd = event.Time(2e9)
 )
 
 // Stats counts what a Follower has seen.
@@ -149,17 +147,34 @@ func (f *Follower) route(s *event.Segment, a *aim, p place) {
 func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	h := &f.roster.heads[p]
 	f.backlog.push(h, s, a.swapped)
+	if s.Flags&(event.FIN|event.RST) != 0 {
+		h.markEnd(s, a.swapped)
+	}
 	switch {
 	case h.waiting == maxBacklog:
 		f.catchUp(p)
+		f.makeRoom()
 	case h.queue == ending:
-	case s.Flags&(event.FIN|event.RST) != 0:
+	case h.marks&anyEnd == anyEnd:
 		f.roster.move(ending, p, f.now)
-		if f.roster.n[ending] > maxWaiting {
-			f.catchUp(f.roster.first(ending))
-		}
+		f.makeRoom()
 	case f.now-h.queued >= oneSecond:
 		f.roster.move(h.queue, p, f.now)
+	}
+}
+
+// makeRoom forgets the connection that was over first when there are too many of those.
+func (f *Follower) makeRoom() {
+	r := &f.roster
+	for r.n[ending]+r.n[closed] > maxWaiting {
+		p := r.first(closed)
+		if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
+			p = o
+		}
+		f.catchUp(p)
+		if r.heads[p].queue == closed {
+			f.finish(p)
+		}
 	}
 }
 
@@ -223,6 +238,7 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 	}
 	fl.follow(f, e, s)
 	f.settle(fl, s.Time)
+	f.makeRoom()
 }
 
 // reroute finds the connection that s is for and routes s.
@@ -234,7 +250,7 @@ func (f *Follower) reroute(s *event.Segment) {
 
 // begin gives a connection that s begins a place.
 func (f *Follower) begin(a *aim, s *event.Segment) place {
-	if n := &f.roster.n; n[alive]+n[embryos]+n[ending] >= f.opt.MaxConnections {
+	if n := &f.roster.n; n[alive]+n[embryos] >= f.opt.MaxConnections {
 		f.evict()
 	}
 	p := f.roster.admit()
@@ -279,16 +295,13 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 		return
 	}
 	f.roster.move(to, fl.place, last)
-	if f.roster.n[closed] > maxWaiting {
-		f.finish(f.roster.first(closed))
-	}
 }
 
 // refresh sets when a closed flow may be forgotten.
 func (f *Follower) refresh(fl *flow) {
-	expiry := f.now.Add(afterReset)
+	expiry := fl.last.Add(afterReset)
 	if fl.rst.frame == 0 {
-		expiry = f.now.Add(f.opt.TimeWait)
+		expiry = fl.last.Add(f.opt.TimeWait)
 	}
 	for e := range fl.tw {
 		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
@@ -302,8 +315,11 @@ func (f *Follower) refresh(fl *flow) {
 // more is expected.
 func (f *Follower) expire() {
 	r := &f.roster
-	for p := r.first(ending); p != 0 && r.heads[p].queued+afterEnd < f.now; p = r.first(ending) {
+	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(afterReset) < f.now; p = r.first(ending) {
 		f.catchUp(p)
+		if r.heads[p].queue == closed && r.expiry[p] < f.now {
+			f.finish(p)
+		}
 	}
 	for p := r.first(closed); p != 0 && r.expiry[p] < f.now; p = r.first(closed) {
 		f.finish(p)
@@ -326,9 +342,6 @@ func (f *Follower) evict() {
 	p := r.first(embryos)
 	if o := r.first(alive); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
 		p = o
-	}
-	if p == 0 {
-		p = r.first(ending)
 	}
 	if p == 0 {
 		return

@@ -12,7 +12,7 @@ type queue uint8
 const (
 	embryos queue = iota // not known to be established
 	alive
-	ending // a FIN or RST waits to be followed
+	ending // an RST, or the second FIN, waits to be followed
 	closed // the first to expire first
 	queues
 )
@@ -39,7 +39,23 @@ const (
 	loIs4    mark = 1 << iota // the lower address was not written as IPv6
 	hiIs4                     // nor the higher one
 	atOnce                    // its segments must not wait
+	loFin                     // the lower endpoint sent a FIN
+	hiFin                     // the higher one did
+
+	anyEnd = loFin | hiFin
 )
+
+// markEnd notes a FIN or RST: after FINs of both ends, or an RST, the connection may be over.
+func (h *head) markEnd(s *event.Segment, swapped bool) {
+	switch {
+	case s.Flags&event.RST != 0:
+		h.marks |= anyEnd
+	case swapped:
+		h.marks |= hiFin
+	default:
+		h.marks |= loFin
+	}
+}
 
 // endpoints returns the two endpoints of h.
 func (h *head) endpoints() (lo, hi netip.AddrPort) {
