@@ -81,12 +81,12 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 // warnSetuid says that a program did not get the privileges that its file would give: the kernel
 // withholds them from a program that is traced by somebody without CAP_SYS_PTRACE.
 func (t *tracer) warnSetuid(p *process) {
-	if os.Geteuid() == 0 && t.opts.Credential == nil {
+	if os.Geteuid() == 0 {
 		return
 	}
 	exe := fmt.Sprintf("/proc/%d/exe", p.pid)
 	info, err := os.Stat(exe)
-	if err != nil || info.Mode()&(os.ModeSetuid|os.ModeSetgid) == 0 || os.Geteuid() == 0 {
+	if err != nil || info.Mode()&(os.ModeSetuid|os.ModeSetgid) == 0 {
 		return
 	}
 	name, _ := os.Readlink(exe)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,15 +18,14 @@ const launcherName = "closecap: trace launcher"
 
 // launch is the order that the launcher gets as its only argument.
 type launch struct {
-	Path       string
-	Args       []string
-	Credential *Credential
+	Path string
+	Args []string
 }
 
 // start forks the launcher and returns its pid once it has stopped itself. The program's
 // environment, directory and streams are the launcher's own.
 func start(opts Options, path string) (int, error) {
-	order, err := json.Marshal(launch{path, opts.Args, opts.Credential})
+	order, err := json.Marshal(launch{path, opts.Args})
 	if err != nil {
 		return 0, fmt.Errorf("start launcher: %w", err)
 	}
@@ -96,9 +94,6 @@ func launcherMain() {
 	if err := installFilter(); err != nil {
 		os.Exit(filterFailed)
 	}
-	if err := become(order.Credential); err != nil {
-		os.Exit(exitCode(err))
-	}
 	os.Exit(exitCode(syscall.Exec(order.Path, order.Args, os.Environ())))
 }
 
@@ -108,24 +103,4 @@ func exitCode(err error) int {
 		return int(errno)
 	}
 	return int(unix.EIO)
-}
-
-// become changes this thread's credentials. The others end with the exec, so they need not
-// follow; the filter is installed before, while root may still do it without no_new_privs.
-func become(c *Credential) error {
-	if c == nil {
-		return nil
-	}
-	groups := append(c.Groups, 0) // one more, so that there is an address to take
-	if _, _, e := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(c.Groups)),
-		uintptr(unsafe.Pointer(&groups[0])), 0); e != 0 {
-		return e
-	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(c.GID), uintptr(c.GID), uintptr(c.GID)); e != 0 {
-		return e
-	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(c.UID), uintptr(c.UID), uintptr(c.UID)); e != 0 {
-		return e
-	}
-	return nil
 }

@@ -117,26 +117,6 @@ func TestRunStopped(t *testing.T) {
 	}
 }
 
-// TestRunCredential runs the program as another user, with that user's groups.
-func TestRunCredential(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipUnable(t, os.ErrPermission)
-	}
-	read, write := pipe(t)
-	r := record(t, trace.Options{
-		Args: []string{"sh", "-c", "id -u; id -g; id -G"}, Stdout: write,
-		Credential: &trace.Credential{UID: 65534, GID: 65533, Groups: []uint32{65533, 1000}},
-	})
-	write.Close()
-	got, err := io.ReadAll(read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "65534\n65533\n65533 1000\n"; string(got) != want {
-		t.Errorf("id = %q, status %d, want %q", got, r.result.ExitStatus, want)
-	}
-}
-
 // TestRunUnprivileged traces sockets without any capability, as an ordinary user would.
 func TestRunUnprivileged(t *testing.T) {
 	if os.Geteuid() != 0 {

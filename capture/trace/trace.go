@@ -37,9 +37,6 @@ type Options struct {
 
 	Stdin, Stdout, Stderr *os.File // nil is the caller's own
 
-	// Credential is whom the program runs as; nil is the caller. It needs root.
-	Credential *Credential
-
 	// AllCalls delivers every call, also those that are usually noise: EAGAIN, a repeated poll
 	// result, getsockopt other than SO_ERROR and SO_LINGER.
 	AllCalls bool
@@ -51,12 +48,6 @@ type Options struct {
 	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
 	// nil means that calls carry no samples.
 	Sample func(local, remote netip.AddrPort) (event.Sample, error)
-}
-
-// Credential is a user to run as.
-type Credential struct {
-	UID, GID uint32
-	Groups   []uint32 // supplementary groups
 }
 
 // Result is what became of the program.
