@@ -1,7 +1,5 @@
 package event
 
-import "iter"
-
 // Packet is one frame as it was captured, before anything was understood of it.
 type Packet struct {
 	Frame     uint64
@@ -38,6 +36,3 @@ type Run struct {
 	Warnings  []string         `json:"warnings,omitempty"`
 	Truncated bool             `json:"truncated,omitempty"`
 }
-
-// Segments is a stream of segments. An error ends it; what came before it is good.
-type Segments = iter.Seq2[*Segment, error]
