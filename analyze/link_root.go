@@ -74,7 +74,7 @@ func (l *linker) root(c *linked, s *Segment) Root {
 // repeatRoot: a timer repeats a segment, unless an answer that had just come asked for it.
 func (l *linker) repeatRoot(c *linked, s *Segment) Root {
 	if a := l.frames[s.Answers]; a != nil && s.Kind == KindSynAck && soonAfter(s, a) {
-		return l.answer(a, Inferred, "")
+		return answer(a, Inferred)
 	}
 	if d := lastFrom(c, s.From.Other(), s); d != nil && d.Kind == KindAck && soonAfter(s, d) {
 		return Root{Kind: RootAnswer, Frame: d.Frame, Timer: "retransmit", Confidence: Inferred,
@@ -219,7 +219,7 @@ func (l *linker) rstRoot(c *linked, s *Segment) Root {
 		return callRoot(k, "the listener took its un-accepted connections with it")
 	}
 	if a := l.frames[s.Answers]; a != nil && soonAfter(s, a) {
-		return l.answer(a, Observed, "")
+		return answer(a, Observed)
 	}
 	if a := lastFrom(c, s.From, s); a != nil && a.Kind == KindKeepalive {
 		return Root{Kind: RootTimer, Timer: "keepalive", Confidence: Inferred}
@@ -250,7 +250,7 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	own := c.inside(s.From, s.Time, acknowledges)
 	switch {
 	case a != nil && l.duringCall(s, a):
-		return l.answer(a, Observed, "")
+		return answer(a, Observed)
 	case own != nil && (a == nil || a.Time < own.Start):
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
@@ -258,7 +258,7 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
 		return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 	case soonAfter(s, a):
-		return l.answer(a, Inferred, "")
+		return answer(a, Inferred)
 	}
 	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 }
@@ -301,8 +301,8 @@ func acknowledges(c *Call) bool {
 }
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
-func (l *linker) answer(a *Segment, conf Confidence, why string) Root {
-	return Root{Kind: RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf, Why: why}
+func answer(a *Segment, conf Confidence) Root {
+	return Root{Kind: RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}
 }
 
 func callRoot(c *Call, why string) Root {

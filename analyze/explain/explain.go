@@ -51,7 +51,7 @@ var topics = sync.OnceValue(func() []*Topic {
 		if err != nil {
 			panic(err)
 		}
-		t, err := Parse(name, string(src))
+		t, err := parse(name, string(src))
 		if err != nil {
 			panic(err) // a test parses each of them
 		}
@@ -83,9 +83,9 @@ const (
 	headSee       = "See: "
 )
 
-// Parse reads a topic: its title in the first line, its text, then "Authority: …", any number
+// parse reads a topic: its title in the first line, its text, then "Authority: …", any number
 // of "Evidence: SCENARIO [states]" with selectors indented under it, and "See: a, b".
-func Parse(name, src string) (*Topic, error) {
+func parse(name, src string) (*Topic, error) {
 	title, rest, _ := strings.Cut(strings.TrimSpace(src), "\n")
 	t := &Topic{Name: name, Title: title}
 	head := ""

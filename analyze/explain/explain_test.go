@@ -47,7 +47,7 @@ func TestTopicsAreWhole(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	got, err := Parse("a", "the title\n\none\n\n  two\n\nAuthority: x(2),\n  y(7)\nEvidence: close states\n"+
+	got, err := parse("a", "the title\n\none\n\n  two\n\nAuthority: x(2),\n  y(7)\nEvidence: close states\n"+
 		"  client close\n  server send = EPIPE\n  server recv = \"a # b\" #2\nEvidence: later\nSee: b, c\n")
 	if err != nil {
 		t.Fatal(err)
@@ -74,8 +74,8 @@ func TestParseRefuses(t *testing.T) {
 		"", "only a title", "t\n\ntext\n\nEvidence: close\n  client\n", "t\n\ntext\n\nEvidence: close often\n",
 		"t\n\ntext\n\nEvidence: close\n  client close #0\n", "t\n\ntext\n\nSee: a\nmore text\n", "t\n\ntext\n\nSee: a\n  b\n",
 	} {
-		if got, err := Parse("bad", src); err == nil {
-			t.Errorf("Parse(%q) = %+v, want an error", src, got)
+		if got, err := parse("bad", src); err == nil {
+			t.Errorf("parse(%q) = %+v, want an error", src, got)
 		}
 	}
 }
@@ -97,11 +97,11 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := 0
-		if c := s.Find(res); c != nil {
+		if c := s.find(res); c != nil {
 			got = c.ID
 		}
 		if got != want {
-			t.Errorf("Find(%s) = #%d, want #%d", sel, got, want)
+			t.Errorf("find(%s) = #%d, want #%d", sel, got, want)
 		}
 		if s.String() != sel {
 			t.Errorf("String() = %q, want %q", s, sel)

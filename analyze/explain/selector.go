@@ -47,8 +47,8 @@ func parseSelector(line string) (Selector, error) {
 	return s, nil
 }
 
-// Find returns the call that s selects, nil when there is none.
-func (s Selector) Find(res *analyze.Result) *analyze.Call {
+// find returns the call that s selects, nil when there is none.
+func (s Selector) find(res *analyze.Result) *analyze.Call {
 	n := 0
 	for _, c := range res.Calls {
 		if c.Actor != s.Actor || c.Name != s.Call || s.Outcome != "" && analyze.Outcome(c) != s.Outcome {
@@ -73,7 +73,7 @@ func (e Evidence) Calls(res *analyze.Result) ([]*analyze.Call, error) {
 	var found []*analyze.Call
 	var missing []string
 	for _, s := range e.Rows {
-		if c := s.Find(res); c == nil {
+		if c := s.find(res); c == nil {
 			missing = append(missing, s.String())
 		} else if !slices.Contains(found, c) {
 			found = append(found, c)

@@ -114,12 +114,12 @@ func TestListLooksLikeTheOtherTables(t *testing.T) {
 }
 
 func TestSummaryIsBounded(t *testing.T) {
-	s := NewSummary()
+	s := newSummary()
 	for i := range maxEndpoints + 100 {
 		c := connection(i)
 		c.Server = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)
 		c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client}}
-		s.Add(c)
+		s.add(c)
 	}
 	e := s.endpoint(serverAddr)
 	if len(s.servers) != maxEndpoints || e != &s.others || e.connections != 100 || e.clientHeld != 100 {

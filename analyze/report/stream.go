@@ -27,14 +27,14 @@ type Stream struct {
 	kept    []*analyze.Connection
 	n       int
 	list    *list // nil until the list has begun
-	summary *Summary
+	summary *summary
 	encoder encoder
 }
 
 // NewStream returns a stream to w. Nothing is written before the first connection.
 func NewStream(w io.Writer, format Format, opt Options) *Stream {
 	buffered := bufio.NewWriterSize(w, 1<<16)
-	return &Stream{w: buffered, print: printer{buffered, format, opt}, format: format, opt: opt, summary: NewSummary()}
+	return &Stream{w: buffered, print: printer{buffered, format, opt}, format: format, opt: opt, summary: newSummary()}
 }
 
 // Connection adds a finished connection. The stream may keep c until Finish.
@@ -53,7 +53,7 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 		s.buf = appendCSV(s.buf[:0], c)
 		return s.put(s.buf)
 	}
-	s.summary.Add(c)
+	s.summary.add(c)
 	if s.format.draws() || s.format == HTML {
 		if s.n <= keptConnections || s.format == HTML && s.n <= maxPage {
 			s.kept = append(s.kept, c)

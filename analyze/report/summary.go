@@ -13,9 +13,9 @@ const (
 	maxSuspects  = 65536 // connections stuck after a FIN whose age is kept
 )
 
-// Summary counts what many connections have in common. Its memory is bounded: past maxEndpoints
+// summary counts what many connections have in common. Its memory is bounded: past maxEndpoints
 // server endpoints, further ones are counted together.
-type Summary struct {
+type summary struct {
 	connections uint64
 	first, last event.Time
 	endings     map[analyze.Ending]uint64
@@ -57,14 +57,14 @@ type suspects struct {
 	since []event.Time // of the first maxSuspects
 }
 
-// NewSummary returns a summary of no connections.
-func NewSummary() *Summary {
-	return &Summary{endings: map[analyze.Ending]uint64{}, closers: map[analyze.Side]uint64{},
+// newSummary returns a summary of no connections.
+func newSummary() *summary {
+	return &summary{endings: map[analyze.Ending]uint64{}, closers: map[analyze.Side]uint64{},
 		causes: map[resetKey]uint64{}, servers: map[netip.AddrPort]*endpoint{}}
 }
 
-// Add counts c. It keeps nothing of it.
-func (s *Summary) Add(c *analyze.Connection) {
+// add counts c. It keeps nothing of it.
+func (s *summary) add(c *analyze.Connection) {
 	s.connections++
 	if s.first == 0 || c.Start < s.first {
 		s.first = c.Start
@@ -90,7 +90,7 @@ func (s *Summary) Add(c *analyze.Connection) {
 	s.addSuspects(c)
 }
 
-func (s *Summary) addLost(l analyze.Lost) {
+func (s *summary) addLost(l analyze.Lost) {
 	if l.Sum() > 0 {
 		s.losers++
 	}
@@ -100,7 +100,7 @@ func (s *Summary) addLost(l analyze.Lost) {
 	s.lost.Missing += l.Missing
 }
 
-func (s *Summary) endpoint(a netip.AddrPort) *endpoint {
+func (s *summary) endpoint(a netip.AddrPort) *endpoint {
 	if e := s.servers[a]; e != nil {
 		return e
 	}
@@ -152,7 +152,7 @@ func (e *endpoint) busiest() (n uint64, exact bool) {
 
 // addSuspects notes an end whose application has not closed though its peer has, and one that
 // waits for such a peer.
-func (s *Summary) addSuspects(c *analyze.Connection) {
+func (s *summary) addSuspects(c *analyze.Connection) {
 	if c.Ending != analyze.Open && c.Ending != analyze.HalfClosed {
 		return
 	}

@@ -18,7 +18,7 @@ const (
 )
 
 // summary writes what many connections have in common.
-func (p *printer) summary(s *Summary) error {
+func (p *printer) summary(s *summary) error {
 	title := fmt.Sprintf("summary of %s over %s", count(s.connections, "connection"), span(s.last.Sub(s.first)))
 	if err := p.title(title); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (p *printer) summary(s *Summary) error {
 }
 
 // counts is the table of endings, first closers and reset causes.
-func (s *Summary) counts() *grid {
+func (s *summary) counts() *grid {
 	g := &grid{columns: []column{{title: "what"}, {title: "which", min: 14}, {title: "count", right: true}, {title: "share", right: true}}}
 	what := "ending"
 	add := func(which string, n uint64, st style) {
@@ -81,7 +81,7 @@ func percent(n, of uint64) string {
 }
 
 // timeWaits writes which server endpoints fill whose tables with TIME_WAIT.
-func (p *printer) timeWaits(s *Summary) error {
+func (p *printer) timeWaits(s *summary) error {
 	seconds := s.last.Sub(s.first).Seconds()
 	busy := s.busyEndpoints()
 	if len(busy) == 0 || seconds <= 0 {
@@ -114,7 +114,7 @@ func (p *printer) timeWaits(s *Summary) error {
 		count(s.others.connections, "connection"), grouped(s.others.clientHeld+s.others.serverHeld)), style: warn, hang: 2})
 }
 
-func (s *Summary) busyEndpoints() []*endpoint {
+func (s *summary) busyEndpoints() []*endpoint {
 	var busy []*endpoint
 	for _, e := range s.servers {
 		if e.clientHeld+e.serverHeld > 0 {
@@ -175,7 +175,7 @@ func portStyle(share float64) style {
 }
 
 // remarks tells of ends that are stuck, and of lost bytes.
-func (s *Summary) remarks() []line {
+func (s *summary) remarks() []line {
 	var lines []line
 	if s.closeWait.count > 0 {
 		lines = append(lines, line{text: "CLOSE_WAIT suspects: " + s.closeWait.words(s.last) +
