@@ -7,6 +7,7 @@ type Packet struct {
 	WireLen   int    // bytes on the wire; more than len(Data) when the snap length cut
 	LinkType  uint16 // LINKTYPE_ value, https://www.tcpdump.org/linktypes.html
 	Interface uint32
+	Direction Has // Outgoing or Incoming where the file says so beside the packet; 0 otherwise
 	Data      []byte
 	Comment   string // of the file, or to be written there
 }

@@ -56,7 +56,7 @@ func (d *Decoder) Why() Reason { return d.reason }
 // A fragmented segment is reported with the packet that completes it, as Wireshark does.
 // See Abandoned for those that stay incomplete.
 func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
-	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface}
+	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
 	d.data, d.wire, d.seg = p.Data, max(p.WireLen, len(p.Data)), s
 	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
 	return d.walk(linkLayer(p.LinkType))

@@ -109,6 +109,16 @@ func TestDirectionFromCookedHeader(t *testing.T) {
 	}
 }
 
+func TestDirectionFromFile(t *testing.T) {
+	for _, want := range []event.Has{0, event.Incoming, event.Outgoing} {
+		var s event.Segment
+		v := New().Segment(&event.Packet{LinkType: 1, Direction: want, Data: packet4(t)}, &s)
+		if got := s.Has & (event.Incoming | event.Outgoing); v != TCP || got != want {
+			t.Errorf("Segment of a packet with direction %v: %v, direction %v", want, v, got)
+		}
+	}
+}
+
 // A router quotes the segment that it could not deliver; nobody sent that again.
 func TestQuotedInICMPIsNoSegment(t *testing.T) {
 	quoted := gopacket.Payload(packet4(t)[14:])

@@ -51,7 +51,7 @@ func TestPcapngSectionsAndClocks(t *testing.T) {
 	n.section()
 	n.iface(1, 0, n.option(nil, optName, "eth0"), n.option(nil, optFilter, "\x00tcp"))
 	n.iface(113, 3, n.option(nil, optResolution, "\x09"), n.option(nil, optOffset, "\x00\x00\x00\x00\x00\x00\x00\x0a"))
-	n.packet(0, 5_000_001, "a")
+	n.packet(0, 5_000_001, "a", n.option(nil, optFlags, "\x00\x00\x00\x02"))
 	n.packet(1, 5, "b", n.option(nil, optComment, "first"), n.option(nil, optComment, "second"),
 		n.option(nil, optDropCount, "\x00\x00\x00\x00\x00\x00\x00\x02"))
 	n.block(0x80001234, []byte("unknown"))
@@ -60,7 +60,7 @@ func TestPcapngSectionsAndClocks(t *testing.T) {
 	n.order = binary.LittleEndian
 	n.section()
 	n.iface(101, 3, n.option(nil, optResolution, "\x8a")) // 1/1024 s
-	n.packet(0, 1024+512, "c")
+	n.packet(0, 1024+512, "c", n.option(nil, optFlags, "\xfd\xff\xff\xff"))
 	n.block(blockSimple, append(n.order.AppendUint32(nil, 9), "dddd"...))
 	obsolete := []byte{0, 0, 7, 0, 0, 0, 0, 0, 0, 4, 0, 0, 2, 0, 0, 0, 60, 0, 0, 0, 'e', 'e'}
 	n.block(blockPacket, obsolete)
@@ -81,9 +81,9 @@ func TestPcapngSectionsAndClocks(t *testing.T) {
 		got = append(got, p)
 	}
 	want := []event.Packet{
-		{Frame: 1, Time: 5_000_001_000, WireLen: 1, LinkType: 1, Data: []byte("a")},
+		{Frame: 1, Time: 5_000_001_000, WireLen: 1, LinkType: 1, Direction: event.Outgoing, Data: []byte("a")},
 		{Frame: 2, Time: 10_000_000_005, WireLen: 1, LinkType: 113, Interface: 1, Data: []byte("b"), Comment: "first\nsecond"},
-		{Frame: 3, Time: 1_500_000_000, WireLen: 1, LinkType: 101, Interface: 2, Data: []byte("c")},
+		{Frame: 3, Time: 1_500_000_000, WireLen: 1, LinkType: 101, Interface: 2, Direction: event.Incoming, Data: []byte("c")},
 		{Frame: 4, WireLen: 9, LinkType: 101, Interface: 2, Data: []byte("ddd")},
 		{Frame: 5, Time: 1_000_000_000, WireLen: 60, LinkType: 101, Interface: 2, Data: []byte("ee")},
 	}

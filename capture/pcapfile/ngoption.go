@@ -23,7 +23,8 @@ const (
 	optFilter     = 11
 	optOffset     = 14
 
-	optDropCount = 4 // enhanced packet
+	optFlags     = 2 // enhanced packet
+	optDropCount = 4
 
 	optIfRecv = 4 // interface statistics
 	optIfDrop = 5

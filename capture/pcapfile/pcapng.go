@@ -228,10 +228,23 @@ func (p *pcapng) packetOptions(b []byte, i *ngInterface, rec *Record) {
 			rec.Packet.Comment = text(v)
 		case code == optComment:
 			rec.Packet.Comment += "\n" + text(v)
+		case code == optFlags && len(v) == 4:
+			rec.Packet.Direction = direction(p.uint32(v))
 		case code == optDropCount && len(v) == 8:
 			p.lost(i, p.order.Uint64(v))
 		}
 	}
+}
+
+// direction reads the lowest two bits of epb_flags.
+func direction(flags uint32) event.Has {
+	switch flags & 3 {
+	case 1:
+		return event.Incoming
+	case 2:
+		return event.Outgoing
+	}
+	return 0
 }
 
 // simple reads a packet that has no time and belongs to the section's first interface.
