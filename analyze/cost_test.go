@@ -182,3 +182,36 @@ func TestLateSegmentsStartNothing(t *testing.T) {
 		t.Errorf("%d connections, %d strays; want about %d and %d", done, st.Strays, n, n-2*maxWaiting)
 	}
 }
+
+// TestLastAcksAreAwaited lets more connections close at a time than are kept waiting, and
+// acknowledges their last FINs only then.
+func TestLastAcksAreAwaited(t *testing.T) {
+	const n = 2 * maxWaiting
+	endings := map[Ending]int{}
+	f := NewFollower(Options{}, func(c *Connection) { endings[c.Ending]++ })
+	dst := netip.MustParseAddrPort("10.255.0.1:80")
+	frame := uint64(0)
+	send := func(i int, fromServer bool, flags event.Flags, seq, ack seqnum.Value) {
+		frame++
+		src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 40000)
+		s := event.Segment{Frame: frame, Time: event.Time(frame) * 1e4, Src: src, Dst: dst, Flags: flags, Seq: seq, Ack: ack, Window: 500}
+		if fromServer {
+			s.Src, s.Dst = dst, src
+		}
+		f.Segment(&s)
+	}
+	for i := range n {
+		send(i, false, event.SYN, 0, 0)
+		send(i, true, event.SYN|event.ACK, 0, 1)
+		send(i, false, event.ACK, 1, 1)
+		send(i, false, event.FIN|event.ACK, 1, 1)
+		send(i, true, event.FIN|event.ACK, 1, 2)
+	}
+	for i := range n {
+		send(i, false, event.ACK, 2, 2)
+	}
+	f.Finish()
+	if st := f.Stats(); endings[Graceful] != n || st.Strays != 0 || st.Evicted != 0 {
+		t.Errorf("endings %v, %d strays, %d evicted; want %d graceful", endings, st.Strays, st.Evicted, n)
+	}
+}

@@ -30,6 +30,8 @@ const (
 	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what
 	// may still come.
 	maxWaiting = 1 << 13
+	// maxUnacked bounds them even when their last FINs are not acknowledged yet.
+	maxUnacked = 4 * maxWaiting
 	// afterReset is how long a reset connection is kept for late segments; one with two FINs is
 	// followed by then.
 	afterReset = 10 * time.Second
@@ -163,18 +165,27 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	}
 }
 
-// makeRoom forgets the connection that was over first when there are too many of those.
+// makeRoom forgets the connection that was over first when there are too many of those; one
+// whose last FIN may yet be acknowledged only when there are far too many.
 func (f *Follower) makeRoom() {
 	r := &f.roster
-	for r.n[ending]+r.n[closed] > maxWaiting {
-		p := r.first(closed)
-		if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
-			p = o
-		}
-		f.catchUp(p)
-		if r.heads[p].queue == closed {
-			f.finish(p)
-		}
+	n := r.n[ending] + r.n[closed]
+	if n <= maxWaiting {
+		return
+	}
+	p := r.first(closed)
+	if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
+		p = o
+	}
+	f.catchUp(p)
+	switch fl := r.flows[p]; {
+	case r.heads[p].queue != closed:
+	case !fl.awaitsAck(f.now):
+		f.finish(p)
+	case n < maxUnacked:
+		r.move(closed, p, f.now)
+	default:
+		f.giveUp(p)
 	}
 }
 
@@ -346,8 +357,13 @@ func (f *Follower) evict() {
 	if p == 0 {
 		return
 	}
+	f.giveUp(p)
+}
+
+// giveUp finishes the connection at p before its time.
+func (f *Follower) giveUp(p place) {
 	f.catchUp(p)
-	r.flows[p].warn |= warnEvicted
+	f.roster.flows[p].warn |= warnEvicted
 	f.stats.Evicted++
 	f.finish(p)
 }

@@ -168,7 +168,7 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", h.finFrame, waited)
 		default:
 			v.ending, v.confidence = FinUnacked, Inferred
-			v.because("frame %d was not acknowledged in the %v until the capture ends", h.finFrame, waited)
+			v.because("frame %d was not acknowledged in the %v until %s", h.finFrame, waited, fl.theEnd())
 			return v
 		}
 	}
@@ -211,10 +211,18 @@ func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 		v.ending = FinUnacked
 		if waited := f.now.Sub(h.finTime); waited < patience {
 			v.confidence = Inferred
-			v.because("the capture ends %v after it", waited)
+			v.because("%s %v after it", fl.theEnd(), waited)
 		}
 	}
 	return v
+}
+
+// theEnd says what kept more of fl from being seen.
+func (fl *flow) theEnd() string {
+	if fl.warn&warnEvicted != 0 {
+		return "it was given up"
+	}
+	return "the capture ends"
 }
 
 // finInferred reports whether the FIN of e, which was not captured, follows from its peer
@@ -233,7 +241,7 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 		v.because("frame %d: SYN, sent %s, without an answer", c.synFrame, times(1+c.retransmits))
 		if f.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
 			v.confidence = Inferred
-			v.because("the capture ends %v after it", f.now.Sub(fl.synAt))
+			v.because("%s %v after it", fl.theEnd(), f.now.Sub(fl.synAt))
 		}
 	case s.synSent && !fl.handshake && c.packets > 0 && c.nxt <= 1:
 		v.ending = Unanswered

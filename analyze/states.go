@@ -290,6 +290,19 @@ func (fl *flow) isClosed() bool {
 	return fl.rst.frame != 0 || fl.half[client].finEnd != 0 && fl.half[server].finEnd != 0
 }
 
+// awaitsAck reports whether a FIN of a connection with two of them may yet be acknowledged.
+func (fl *flow) awaitsAck(now event.Time) bool {
+	if fl.rst.frame != 0 || fl.filtered {
+		return false
+	}
+	for e := range fl.half {
+		if h := &fl.half[e]; h.finAckFrame == 0 && now.Sub(h.finTime) < resend {
+			return true
+		}
+	}
+	return false
+}
+
 // doubts reports whether e's FIN acknowledges what its receiver is not known to have sent.
 // Either the capture missed that, or the receiver refuses the segment (RFC 9293 3.10.7.4).
 func (fl *flow) doubts(e end, s *event.Segment, r *record) bool {
