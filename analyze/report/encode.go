@@ -16,7 +16,7 @@ type encoder struct {
 }
 
 func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
-	b = appendInt(b, `{"id":`, int64(c.ID))
+	b = appendInt(append(b, `{"id":`...), int64(c.ID))
 	b = appendAddress(append(b, `,"client":`...), c.Client)
 	b = appendAddress(append(b, `,"server":`...), c.Server)
 	if c.Guessed {
@@ -24,17 +24,17 @@ func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
 	}
 	b = e.time(append(b, `,"start":`...), c.Start)
 	b = e.time(append(b, `,"end":`...), c.End)
-	b = appendUint(b, `,"first_frame":`, c.FirstFrame)
-	b = appendUint(b, `,"last_frame":`, c.LastFrame)
+	b = appendUint(append(b, `,"first_frame":`...), c.FirstFrame)
+	b = appendUint(append(b, `,"last_frame":`...), c.LastFrame)
 	b = appendPerSide(append(b, `,"packets":`...), c.Packets)
 	b = appendPerSide(append(b, `,"bytes":`...), c.Bytes)
 	if c.Retransmits != (analyze.PerSide{}) {
 		b = appendPerSide(append(b, `,"retransmits":`...), c.Retransmits)
 	}
-	b = appendText(b, `,"ending":`, string(c.Ending))
-	b = appendText(b, `,"closer":`, string(c.Closer))
-	b = appendBool(b, `,"simultaneous":`, c.Simultaneous)
-	b = appendText(b, `,"confidence":`, string(c.Confidence))
+	b = appendString(append(b, `,"ending":`...), string(c.Ending))
+	b = appendString(append(b, `,"closer":`...), string(c.Closer))
+	b = strconv.AppendBool(append(b, `,"simultaneous":`...), c.Simultaneous)
+	b = appendString(append(b, `,"confidence":`...), string(c.Confidence))
 	if len(c.Why) > 0 {
 		b = appendTexts(append(b, `,"why":`...), c.Why)
 	}
@@ -44,11 +44,11 @@ func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
 	b = e.ending(b, c)
 	b = appendList(append(b, `,"segments":`...), c.Segments, e.segment)
 	if c.Omitted != 0 {
-		b = appendUint(b, `,"omitted":`, c.Omitted)
+		b = appendUint(append(b, `,"omitted":`...), c.Omitted)
 	}
 	b = appendCompat(append(b, `,"compat":`...), &c.Compat)
 	if c.Explains != "" {
-		b = appendText(b, `,"explains":`, c.Explains)
+		b = appendString(append(b, `,"explains":`...), c.Explains)
 	}
 	b = appendTexts(append(b, `,"warnings":`...), c.Warnings)
 	return append(b, '}')
@@ -57,9 +57,9 @@ func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
 // ending writes the facts about the ending that a connection may lack, and the states.
 func (e *encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if h := c.HalfClose; h != nil {
-		b = appendText(b, `,"half_close":{"by":`, string(h.By))
-		b = appendInt(b, `,"ns":`, h.NS)
-		b = append(appendUint(b, `,"bytes":`, h.Bytes), '}')
+		b = appendString(append(b, `,"half_close":{"by":`...), string(h.By))
+		b = appendInt(append(b, `,"ns":`...), h.NS)
+		b = append(appendUint(append(b, `,"bytes":`...), h.Bytes), '}')
 	}
 	if c.Reset != nil {
 		b = appendReset(append(b, `,"reset":`...), c.Reset)
@@ -79,23 +79,23 @@ func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
 	if s == nil {
 		return append(b, "null"...)
 	}
-	b = appendUint(b, `{"frame":`, s.Frame)
+	b = appendUint(append(b, `{"frame":`...), s.Frame)
 	b = e.time(append(b, `,"time":`...), s.Time)
-	b = appendText(b, `,"from":`, string(s.From))
-	b = appendText(b, `,"flags":`, s.FlagText)
-	b = appendInt(b, `,"seq":`, s.Seq)
-	b = appendInt(b, `,"ack":`, s.Ack)
-	b = appendUint(b, `,"len":`, uint64(s.Len))
-	b = appendUint(b, `,"win":`, uint64(s.Window))
-	b = appendText(b, `,"kind":`, string(s.Kind))
-	b = appendUint(b, `,"retransmits":`, s.Retransmits)
+	b = appendString(append(b, `,"from":`...), string(s.From))
+	b = appendString(append(b, `,"flags":`...), s.FlagText)
+	b = appendInt(append(b, `,"seq":`...), s.Seq)
+	b = appendInt(append(b, `,"ack":`...), s.Ack)
+	b = appendUint(append(b, `,"len":`...), uint64(s.Len))
+	b = appendUint(append(b, `,"win":`...), uint64(s.Window))
+	b = appendString(append(b, `,"kind":`...), string(s.Kind))
+	b = appendUint(append(b, `,"retransmits":`...), s.Retransmits)
 	b = appendRoot(append(b, `,"root":`...), &s.Root)
-	b = appendUint(b, `,"answers":`, s.Answers)
+	b = appendUint(append(b, `,"answers":`...), s.Answers)
 	if s.Ignored != "" {
-		b = appendText(b, `,"ignored":`, s.Ignored)
+		b = appendString(append(b, `,"ignored":`...), s.Ignored)
 	}
 	if s.Lost != "" {
-		b = appendText(b, `,"lost":`, s.Lost)
+		b = appendString(append(b, `,"lost":`...), s.Lost)
 	}
 	if len(s.Notes) > 0 {
 		b = appendTexts(append(b, `,"notes":`...), s.Notes)
@@ -104,26 +104,26 @@ func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
 }
 
 func (e *encoder) timeWait(b []byte, t analyze.TimeWait) []byte {
-	b = appendText(b, `{"holder":`, string(t.Holder))
+	b = appendString(append(b, `{"holder":`...), string(t.Holder))
 	b = e.time(append(b, `,"since":`...), t.Since)
 	b = e.time(append(b, `,"until":`...), t.Until)
 	if t.Confidence != "" {
-		b = appendText(b, `,"confidence":`, string(t.Confidence))
+		b = appendString(append(b, `,"confidence":`...), string(t.Confidence))
 	}
 	b = appendList(append(b, `,"rearmed":`...), t.Rearmed, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
-	b = appendText(b, `,"ended_by":`, t.EndedBy)
+	b = appendString(append(b, `,"ended_by":`...), t.EndedBy)
 	if t.EndFrame != 0 {
-		b = appendUint(b, `,"end_frame":`, t.EndFrame)
+		b = appendUint(append(b, `,"end_frame":`...), t.EndFrame)
 	}
 	return append(b, '}')
 }
 
 func (e *encoder) stateChange(b []byte, s analyze.StateChange) []byte {
-	b = appendText(b, `{"state":`, s.State.String())
-	b = appendUint(b, `,"frame":`, s.Frame)
+	b = appendString(append(b, `{"state":`...), s.State.String())
+	b = appendUint(append(b, `,"frame":`...), s.Frame)
 	b = e.time(append(b, `,"time":`...), s.Time)
 	if s.Confidence != "" {
-		b = appendText(b, `,"confidence":`, string(s.Confidence))
+		b = appendString(append(b, `,"confidence":`...), string(s.Confidence))
 	}
 	return append(b, '}')
 }
@@ -161,15 +161,15 @@ var thousands = func() (texts [1000][3]byte) {
 }()
 
 func appendReset(b []byte, r *analyze.Reset) []byte {
-	b = appendText(b, `{"by":`, string(r.By))
-	b = appendUint(b, `,"frame":`, r.Frame)
-	b = appendText(b, `,"cause":`, string(r.Cause))
-	b = appendText(b, `,"confidence":`, string(r.Confidence))
+	b = appendString(append(b, `{"by":`...), string(r.By))
+	b = appendUint(append(b, `,"frame":`...), r.Frame)
+	b = appendString(append(b, `,"cause":`...), string(r.Cause))
+	b = appendString(append(b, `,"confidence":`...), string(r.Confidence))
 	if r.Trigger != 0 {
-		b = appendUint(b, `,"trigger":`, r.Trigger)
+		b = appendUint(append(b, `,"trigger":`...), r.Trigger)
 	}
 	if r.Call != 0 {
-		b = appendInt(b, `,"call":`, int64(r.Call))
+		b = appendInt(append(b, `,"call":`...), int64(r.Call))
 	}
 	if len(r.Why) > 0 {
 		b = appendTexts(append(b, `,"why":`...), r.Why)
@@ -178,58 +178,61 @@ func appendReset(b []byte, r *analyze.Reset) []byte {
 }
 
 func appendLost(b []byte, l *analyze.Lost) []byte {
-	b = appendUint(b, `{"unacked":`, l.Unacked)
-	b = appendUint(b, `,"unread":`, l.Unread)
-	b = appendUint(b, `,"after_close":`, l.AfterClose)
+	b = appendUint(append(b, `{"unacked":`...), l.Unacked)
+	b = appendUint(append(b, `,"unread":`...), l.Unread)
+	b = appendUint(append(b, `,"after_close":`...), l.AfterClose)
 	if l.Missing != 0 {
-		b = appendUint(b, `,"missing":`, l.Missing)
+		b = appendUint(append(b, `,"missing":`...), l.Missing)
 	}
 	if l.From != "" {
-		b = appendText(b, `,"from":`, string(l.From))
+		b = appendString(append(b, `,"from":`...), string(l.From))
 	}
 	return append(b, '}')
 }
 
 func appendRoot(b []byte, r *analyze.Root) []byte {
-	b = appendText(b, `{"kind":`, string(r.Kind))
+	if r.Kind == analyze.RootUnknown && r.Call == 0 && r.Calls == nil && r.Frame == 0 && r.Timer == "" && r.Confidence == "" && r.Why == "" {
+		return append(b, `{"kind":"unknown"}`...) // without calls, every segment's
+	}
+	b = appendString(append(b, `{"kind":`...), string(r.Kind))
 	if r.Call != 0 {
-		b = appendInt(b, `,"call":`, int64(r.Call))
+		b = appendInt(append(b, `,"call":`...), int64(r.Call))
 	}
 	if len(r.Calls) > 0 {
 		b = appendList(append(b, `,"calls":`...), r.Calls, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
 	}
 	if r.Frame != 0 {
-		b = appendUint(b, `,"frame":`, r.Frame)
+		b = appendUint(append(b, `,"frame":`...), r.Frame)
 	}
 	if r.Timer != "" {
-		b = appendText(b, `,"timer":`, r.Timer)
+		b = appendString(append(b, `,"timer":`...), r.Timer)
 	}
 	if r.Confidence != "" {
-		b = appendText(b, `,"confidence":`, string(r.Confidence))
+		b = appendString(append(b, `,"confidence":`...), string(r.Confidence))
 	}
 	if r.Why != "" {
-		b = appendText(b, `,"why":`, r.Why)
+		b = appendString(append(b, `,"why":`...), r.Why)
 	}
 	return append(b, '}')
 }
 
 func appendLikely(b []byte, l analyze.LikelyCall) []byte {
-	b = appendText(b, `{"side":`, string(l.Side))
-	b = appendText(b, `,"call":`, l.Call)
-	b = appendText(b, `,"why":`, l.Why)
-	return append(appendUint(b, `,"frame":`, l.Frame), '}')
+	b = appendString(append(b, `{"side":`...), string(l.Side))
+	b = appendString(append(b, `,"call":`...), l.Call)
+	b = appendString(append(b, `,"why":`...), l.Why)
+	return append(appendUint(append(b, `,"frame":`...), l.Frame), '}')
 }
 
 func appendCompat(b []byte, c *analyze.Compat) []byte {
-	b = appendText(b, `{"zeek_conn_state":`, c.ZeekConnState)
-	b = appendText(b, `,"zeek_history":`, c.ZeekHistory)
-	b = appendInt(b, `,"wireshark_completeness":`, int64(c.Completeness))
-	return append(appendText(b, `,"tcptrace":`, c.Tcptrace), '}')
+	b = appendString(append(b, `{"zeek_conn_state":`...), c.ZeekConnState)
+	b = appendString(append(b, `,"zeek_history":`...), c.ZeekHistory)
+	b = appendInt(append(b, `,"wireshark_completeness":`...), int64(c.Completeness))
+	return append(appendString(append(b, `,"tcptrace":`...), c.Tcptrace), '}')
 }
 
 func appendPerSide(b []byte, p analyze.PerSide) []byte {
-	b = appendUint(b, `{"client":`, p.Client)
-	return append(appendUint(b, `,"server":`, p.Server), '}')
+	b = appendUint(append(b, `{"client":`...), p.Client)
+	return append(appendUint(append(b, `,"server":`...), p.Server), '}')
 }
 
 func appendAddress(b []byte, a netip.AddrPort) []byte {

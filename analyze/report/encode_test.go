@@ -135,7 +135,7 @@ func BenchmarkNDJSON(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.SetBytes(int64(len(s.buf)))
+	b.SetBytes(int64(len(s.encoder.connection(nil, c))))
 }
 
 func BenchmarkList(b *testing.B) {

@@ -13,6 +13,8 @@ const (
 	keptConnections = 32
 	// fittedConnections are the first ones, to which the list fits its columns.
 	fittedConnections = 1000
+	// usualLine is more bytes than most connections take in NDJSON.
+	usualLine = 8 << 10
 )
 
 // Stream writes connections as they are finished. NDJSON and CSV leave at once. A table keeps
@@ -23,7 +25,6 @@ type Stream struct {
 	print   printer
 	format  Format
 	opt     Options
-	buf     []byte
 	kept    []*analyze.Connection
 	n       int
 	list    *list // nil until the list has begun
@@ -42,16 +43,14 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 	s.n++
 	switch s.format {
 	case NDJSON:
-		s.buf = append(s.encoder.connection(s.buf[:0], c), '\n')
-		return s.put(s.buf)
+		return s.put(append(s.encoder.connection(s.room(), c), '\n'))
 	case CSV:
 		if s.n == 1 {
 			if err := s.put([]byte(csvHeading())); err != nil {
 				return err
 			}
 		}
-		s.buf = appendCSV(s.buf[:0], c)
-		return s.put(s.buf)
+		return s.put(appendCSV(s.room(), c))
 	}
 	s.summary.add(c)
 	if s.format.draws() || s.format == HTML {
@@ -71,6 +70,15 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 		return s.startList(true)
 	}
 	return nil
+}
+
+// room returns where in the writer's own buffer the next line may stand, so that put has
+// nothing to copy.
+func (s *Stream) room() []byte {
+	if s.w.Available() < usualLine {
+		s.w.Flush() // an error stays and comes again from put
+	}
+	return s.w.AvailableBuffer()
 }
 
 func (s *Stream) put(b []byte) error {
