@@ -36,11 +36,11 @@ type head struct {
 type mark uint8
 
 const (
-	loIs4    mark = 1 << iota // the lower address was not written as IPv6
-	hiIs4                     // nor the higher one
-	atOnce                    // its segments must not wait
-	loFin                     // the lower endpoint sent a FIN
-	hiFin                     // the higher one did
+	loIs4  mark = 1 << iota // the lower address was not written as IPv6
+	hiIs4                   // nor the higher one
+	atOnce                  // its segments must not wait
+	loFin                   // the lower endpoint sent a FIN
+	hiFin                   // the higher one did
 
 	anyEnd = loFin | hiFin
 )
