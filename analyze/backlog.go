@@ -128,13 +128,23 @@ func (b *backlog) all(h *head) iter.Seq[*entry] {
 	}
 }
 
-// fetch reads something of each cache line that waits at h, so that they come together.
-func (b *backlog) fetch(h *head) {
-	for n := h.firstChunk; ; n = b.next[n] {
-		c := b.at(n)
-		b.fetched += c[0].frame + c[1].frame + c[2].frame + c[3].frame
-		if n == h.lastChunk {
-			return
+// fetch reads something of each cache line that waits at some places, so that they come
+// together.
+func (b *backlog) fetch(heads []head, places []place) {
+	for _, p := range places {
+		b.fetched += heads[p].key.loLo
+	}
+	for _, p := range places {
+		h := &heads[p]
+		if h.waiting == 0 {
+			continue
+		}
+		for n := h.firstChunk; ; n = b.next[n] {
+			c := b.at(n)
+			b.fetched += c[0].frame + c[1].frame + c[2].frame + c[3].frame
+			if n == h.lastChunk {
+				break
+			}
 		}
 	}
 }

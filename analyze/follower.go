@@ -32,6 +32,8 @@ const (
 	maxWaiting = 1 << 13
 	// maxUnacked bounds them even when their last FINs are not acknowledged yet.
 	maxUnacked = 4 * maxWaiting
+	// roomLot is how many of them are forgotten at a time.
+	roomLot = 16
 	// afterReset is how long a reset connection is kept for late segments; one with two FINs is
 	// followed by then.
 	afterReset = 10 * time.Second
@@ -165,14 +167,28 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	}
 }
 
-// makeRoom forgets the connection that was over first when there are too many of those; one
-// whose last FIN may yet be acknowledged only when there are far too many.
+// makeRoom forgets the connections that were over first when there are too many of those.
 func (f *Follower) makeRoom() {
 	r := &f.roster
-	n := r.n[ending] + r.n[closed]
-	if n <= maxWaiting {
+	if r.n[ending]+r.n[closed] <= maxWaiting {
 		return
 	}
+	var lot [roomLot]place
+	n := 0
+	for p := r.first(ending); p != 0 && n < roomLot; p = r.links[p].next {
+		lot[n] = p
+		n++
+	}
+	f.backlog.fetch(r.heads, lot[:n])
+	for range roomLot {
+		f.makePlace()
+	}
+}
+
+// makePlace forgets the connection that was over first. One whose last FIN may yet be
+// acknowledged stays, unless there are far too many.
+func (f *Follower) makePlace() {
+	r := &f.roster
 	p := r.first(closed)
 	if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
 		p = o
@@ -182,7 +198,7 @@ func (f *Follower) makeRoom() {
 	case r.heads[p].queue != closed:
 	case !fl.awaitsAck(f.now):
 		f.finish(p)
-	case n < maxUnacked:
+	case r.n[ending]+r.n[closed] < maxUnacked:
 		r.move(closed, p, f.now)
 	default:
 		f.giveUp(p)
@@ -205,7 +221,6 @@ func (f *Follower) catchUp(p place) {
 	if h.waiting == 0 {
 		return
 	}
-	f.backlog.fetch(h)
 	lo, hi := h.endpoints()
 	ways := [2]event.Segment{{Src: lo, Dst: hi}, {Src: hi, Dst: lo}}
 	fl := f.roster.flows[p]
