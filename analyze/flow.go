@@ -130,9 +130,10 @@ type half struct {
 
 // halfDetail is the part of a half that most segments leave alone.
 type halfDetail struct {
-	hole   [2]int64 // newest range that was not captured in order
-	holes  int64    // bytes in holes
-	finEnd int64    // position after the FIN; 0 without one
+	gaps   []span // what was not captured in order, and not since
+	holes  int64  // bytes in gaps
+	low    int64  // where what was captured begins
+	finEnd int64  // position after the FIN; 0 without one
 
 	synFrame, finFrame uint64
 	finAckFrame        uint64
@@ -168,7 +169,7 @@ func (h *half) dataSeq() int64 { return h.datEnd - int64(h.dataLen) }
 
 // base fixes h's numbering: v stands at position at.
 func (h *half) base(v seqnum.Value, at int64) {
-	h.based, h.nxtAbs, h.nxt, h.una = true, v, at, at
+	h.based, h.nxtAbs, h.nxt, h.una, h.low = true, v, at, at, at
 }
 
 // advance moves the end of what was sent to pos, which v is in headers.

@@ -256,22 +256,23 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 		return
 	case to == from:
 		return
+	case from > h.nxt && h.sent:
+		h.skip(h.nxt, from)
+	}
+	length := int64(s.Len)
+	n := h.fresh(data, data+length)
+	h.addBytes(p, n)
+	first := length > 0 && n == length // or what it repeats was not captured
+	switch {
 	case to > h.nxt:
-		if from > h.nxt && h.sent {
-			h.hole = [2]int64{h.nxt, from}
-			h.holes += from - h.nxt
-		}
-		h.addBytes(p, min(int64(s.Len), to-max(data, h.nxt)))
-		if from < h.nxt && h.sent {
+		if from < h.nxt && h.sent && !first {
 			r.repeats = fl.original(e, r)
 			fl.again(h)
 		}
 		h.advance(to, s.End())
-	case from >= h.hole[0] && to <= h.hole[1] && h.hole[1] > h.hole[0] && from >= h.una:
-		n := to - from
-		h.addBytes(p, n)
-		h.holes -= n
-		h.fillHole(from, to)
+	case first && (from >= h.una || from < 1):
+	case first:
+		fl.again(h)
 	default:
 		r.repeats = fl.original(e, r)
 		fl.again(h)
@@ -293,27 +294,9 @@ func (fl *flow) again(h *half) {
 
 // addBytes counts payload that was not seen before.
 func (h *half) addBytes(p *half, n int64) {
-	if n <= 0 {
-		return
-	}
-	if h.finEnd != 0 && h.nxt >= h.finEnd {
-		return
-	}
 	h.bytes += uint64(n)
 	if p.finEnd != 0 && h.finEnd == 0 {
 		h.bytesAtPeerFin += uint64(n)
-	}
-}
-
-// fillHole takes [from, to) out of the newest hole, as far as one range can say that.
-func (h *half) fillHole(from, to int64) {
-	switch {
-	case from == h.hole[0]:
-		h.hole[0] = to
-	case to == h.hole[1]:
-		h.hole[1] = from
-	default:
-		h.hole[0] = to
 	}
 }
 

@@ -177,21 +177,20 @@ func (z *zeekFlow) history(fl *flow, e end, s *event.Segment, r *record) {
 	if flags&event.RST != 0 {
 		return
 	}
-	if s.Len > 0 && h.based && h.sent && r.seq < h.nxt && r.kind != kKeepalive && !inHole(h, r) {
+	if s.Len > 0 && h.based && h.sent && r.seq < h.nxt && r.kind != kKeepalive && !h.inGap(r.seq, r.end()) {
 		z.counted(e, 't', &zh.again)
 	}
 	if s.Window == 0 && s.Flags&event.SYN == 0 && p.finEnd == 0 && fl.rst.frame == 0 {
 		z.counted(e, 'w', &zh.zero)
 	}
-	if flags == 0 && s.Flags&event.ACK != 0 && p.sent && p.holes > 0 && r.ack >= p.hole[1] && p.zeek.gapAt != p.hole[1] {
-		p.zeek.gapAt = p.hole[1]
-		z.counted(e.other(), 'g', &p.zeek.gaps)
+	if flags == 0 && s.Flags&event.ACK != 0 && p.sent {
+		for _, g := range p.gaps {
+			if g.to > p.zeek.gapAt && g.to <= r.ack {
+				p.zeek.gapAt = g.to
+				z.counted(e.other(), 'g', &p.zeek.gaps)
+			}
+		}
 	}
-}
-
-// inHole reports whether r fills what was missing.
-func inHole(h *half, r *record) bool {
-	return h.hole[1] > h.hole[0] && r.seq >= h.hole[0] && r.end() <= h.hole[1]
 }
 
 func (z *zeekFlow) log(e end, letter byte) {
