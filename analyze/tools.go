@@ -51,7 +51,8 @@ func sharkBits(fl *flow, s *event.Segment) uint8 {
 
 // tcptrace returns tcptrace's class of a connection.
 func tcptrace(fl *flow) string {
-	syns, fins, rsts, oneWay := 0, 0, false, false
+	syns, fins, oneWay := 0, 0, false
+	rsts := fl.shark&sharkRst != 0 // also what came after Zeek had let go
 	for e := range fl.half {
 		h := &fl.half[e]
 		oneWay = oneWay || h.packets == 0
