@@ -234,6 +234,9 @@ func (fl *flow) settle(f *Follower) time.Duration {
 func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) {
 	rst := &fl.rst
 	switch {
+	case rst.refused && rst.missed != 0 && r.kind == kSynAck:
+		fl.rst = resetFacts{} // the SYN came again, as that of Windows does, and was taken
+		return
 	case e == rst.by:
 		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
 			rst.talks = s.Frame
