@@ -163,6 +163,11 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 			v.ending, v.confidence = FinUnacked, Observed
 			v.because("frame %d: this FIN was sent again and never acknowledged", h.finFrame)
 			return v
+		case h.tries >= silentTries && h.una < h.finEnd-1:
+			v.ending, v.confidence = FinUnacked, Observed
+			v.because("what came before the FIN of frame %d was sent again %s without an answer",
+				h.finFrame, times(uint32(h.tries)))
+			return v
 		case waited >= resend:
 			v.confidence = Inferred
 			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", h.finFrame, waited)

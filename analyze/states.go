@@ -257,6 +257,9 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 	if h.finFrame < s.Frame {
 		r.repeats = h.finFrame
 	}
+	if h.finAckFrame != 0 && s.Flags&event.ACK != 0 && r.ack > h.lastAck {
+		return // the BSDs put their FIN into the ACK of the peer's: that is no sign of loss
+	}
 	h.finLost = true
 	if p.gotFin == presumed {
 		fl.withdrawFin(f, e.other())
