@@ -208,7 +208,7 @@ func (f *Follower) makePlace() {
 // repeatsFirst reports whether a SYN is that with which the connection at p began, of which
 // nothing was followed yet.
 func (f *Follower) repeatsFirst(p place, s *event.Segment, a *aim) bool {
-	if f.roster.flows[p] != nil {
+	if f.roster.flows[p] != nil || f.roster.heads[p].queue == ending {
 		return false
 	}
 	first := &f.backlog.at(f.roster.heads[p].firstChunk)[0]

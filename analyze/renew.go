@@ -19,12 +19,16 @@ const (
 func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if fl.pending != nil && f.pendingTaken(fl, s) {
+		fl.closeForgotten(f, s)
 		return renewPending
 	}
 	if s.Flags&(event.SYN|event.ACK|event.RST|event.FIN) != event.SYN {
 		return goesOn
 	}
 	if h.synSent && h.rel(s.Seq) == 0 {
+		if fl.startsOver(e) {
+			return renewNow
+		}
 		return goesOn
 	}
 	if !h.synSent && h.based && !fl.isClosed() && h.rel(s.Seq) == 0 {
@@ -37,6 +41,8 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 		return goesOn // simultaneous open
 	}
 	switch {
+	case fl.rst.frame == 0 && p.answersSyn():
+		return holdBack
 	case p.state == event.TimeWait || h.state == event.TimeWait:
 		if p.state == event.TimeWait && s.Time <= fl.tw[e.other()].until {
 			return holdBack
@@ -46,6 +52,35 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 		return renewNow
 	}
 	return holdBack
+}
+
+// closeForgotten closes the ends of a connection whose 4-tuple answers a new SYN: a kernel that
+// still knew the old connection would not.
+func (fl *flow) closeForgotten(f *Follower, s *event.Segment) {
+	if s.Flags&(event.SYN|event.RST) == 0 || s.Src != fl.pending.Dst {
+		return
+	}
+	for _, e := range [...]end{client, server} {
+		if st := fl.half[e].state; st != event.StateUnknown && st != event.TimeWait {
+			fl.enter(f, e, event.Closed, s, false)
+		}
+	}
+}
+
+// startsOver reports whether a SYN of e with the old ISN begins a connection all the same: an
+// RST had ended the old one, and e was past its SYN or had sent that RST.
+func (fl *flow) startsOver(e end) bool {
+	return fl.rst.frame != 0 && fl.rst.missed == 0 && (fl.rst.by == e || fl.handshake || fl.half[e].synAckSent)
+}
+
+// answersSyn reports whether h is in a closing or opening state in which its kernel answers a
+// new SYN with a challenge ACK.
+func (h *half) answersSyn() bool {
+	switch h.state {
+	case event.SynRecv, event.FinWait1, event.Closing, event.LastAck:
+		return true
+	}
+	return false
 }
 
 // pendingTaken reports whether s shows that the SYN held back began a connection: it was
