@@ -90,6 +90,7 @@ type facts struct {
 	twins   uint32         // duplicates of the capture
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
+	other   *event.Segment // a SYN,ACK with another ISN than the first, while neither was taken
 
 	zeek zeekFlow
 }

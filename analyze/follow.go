@@ -97,6 +97,9 @@ func (fl *flow) number(h, p *half, s *event.Segment) {
 	if s.Flags&event.ACK != 0 && !p.based {
 		p.base(s.Ack, 1)
 	}
+	if fl.other != nil {
+		fl.settleOther(p, s)
+	}
 }
 
 // ordinary follows a segment without RST.
@@ -106,14 +109,17 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	if fl.doubt != nil && fl.addr[e] != fl.doubt.Src {
 		fl.settleDoubt(f, e, r)
 	}
-	if fl.doubts(e, s, r) {
+	if r.ignored = fl.doubts(e, s, r); r.ignored != acted {
 		held := *s
 		fl.doubt = &held
-		r.ignored = beyondSent
 		return
 	}
 	if s.Flags&(event.SYN|event.FIN) == event.SYN|event.FIN {
 		r.kind, r.ignored = kOther, synWithFin
+		return
+	}
+	if s.Flags&event.SYN != 0 && h.synSent && r.seq != 0 {
+		fl.otherSyn(h, s, r)
 		return
 	}
 	if fl.rst.frame != 0 {

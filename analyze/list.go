@@ -97,6 +97,10 @@ func (g ignored) text(ref uint64) string {
 		return "it acknowledges what was never sent"
 	case secondFin:
 		return fmt.Sprintf("the stream already ended with the FIN of frame %d", ref)
+	case otherISN:
+		return fmt.Sprintf("its sequence number is another than that of frame %d", ref)
+	case underSent:
+		return "its sequence number lies before data that had been sent"
 	case synWithFin:
 		return "no stack takes SYN and FIN together"
 	}

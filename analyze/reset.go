@@ -51,6 +51,8 @@ const (
 	beyondSent
 	synWithFin
 	secondFin
+	otherISN
+	underSent
 )
 
 // reset follows an RST that e sent.

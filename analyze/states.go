@@ -306,12 +306,20 @@ func (fl *flow) awaitsAck(now event.Time) bool {
 	return false
 }
 
-// doubts reports whether e's FIN acknowledges what its receiver is not known to have sent.
-// Either the capture missed that, or the receiver refuses the segment (RFC 9293 3.10.7.4).
-func (fl *flow) doubts(e end, s *event.Segment, r *record) bool {
-	p := &fl.half[e.other()]
-	return s.Flags&(event.FIN|event.ACK|event.SYN) == event.FIN|event.ACK && p.sent && fl.doubt == nil &&
-		p.holes == 0 && r.ack > p.nxt && r.ack > p.una
+// doubts returns why the receiver of e's FIN may refuse it, acted when it will not. Either the
+// FIN acknowledges what its receiver is not known to have sent: the capture missed that, or
+// the receiver refuses the segment (RFC 9293 3.10.7.4). Or it stands before data that e had
+// sent: a receiver that has those data takes it for an old one.
+func (fl *flow) doubts(e end, s *event.Segment, r *record) ignored {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	switch {
+	case s.Flags&(event.FIN|event.ACK|event.SYN) != event.FIN|event.ACK || !p.sent:
+	case h.sent && h.finEnd == 0 && r.end() <= h.nxt:
+		return underSent
+	case fl.doubt == nil && p.holes == 0 && r.ack > p.nxt && r.ack > p.una:
+		return beyondSent
+	}
+	return acted
 }
 
 // settleDoubt decides about the FIN in doubt by a segment of its receiver e: had e sent what
@@ -319,6 +327,15 @@ func (fl *flow) doubts(e end, s *event.Segment, r *record) bool {
 func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	s := fl.doubt
+	if at := p.rel(s.End()); at <= p.nxt {
+		if r.flags&event.ACK != 0 && r.ack >= at {
+			fl.doubt = nil
+			if r.ack == at {
+				fl.believe(f, e.other(), s)
+			}
+		}
+		return
+	}
 	fl.doubt = nil
 	if r.seq < h.rel(s.Ack) && !(r.flags&event.ACK != 0 && r.ack >= p.rel(s.End())) {
 		return
