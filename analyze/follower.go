@@ -14,7 +14,8 @@ type Options struct {
 	// TimeWait is how long an end stays in TIME_WAIT; 0 means 60 s, as on Linux.
 	TimeWait time.Duration
 	// MaxConnections bounds the connections held open at a time; past it the one idle for
-	// longest, to the second, is given up. 0 means 131,072; each costs about 2.2 KB.
+	// longest, to eight seconds, is given up. 0 means 131,072; each costs some hundred bytes at
+	// first, up to 4 KB once it has some dozen segments.
 	MaxConnections int
 	// AllSegments lists every segment in the result, not only handshake and teardown.
 	AllSegments bool
@@ -40,9 +41,11 @@ const (
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
 	// up after 127 s.
 	embryoIdle = 5 * time.Minute
-	// oneSecond is how exactly the list of open connections is kept in order: to move one to
+	// expiresEach is how often the follower looks for connections that are over.
+	expiresEach = event.Time(1e7)
+	// inOrderTo is how exactly the list of open connections is kept in order: to move one to
 	// its end costs more than to follow a segment.
-	oneSecond = event.Time(1e9)
+	inOrderTo = event.Time(8e9)
 	// slabSize is how many flows are allocated at a time.
 	slabSize = 64
 	// maxBacklog is how many segments of a connection wait before they are followed.
@@ -81,9 +84,11 @@ type Follower struct {
 	gone    gone
 	free    []*flow
 	now     event.Time
-	nextID  int
-	stats   Stats
-	ahead   lookAhead
+	// nextExpiry is when expire is to look again.
+	nextExpiry event.Time
+	nextID     int
+	stats      Stats
+	ahead      lookAhead
 }
 
 // NewFollower returns a Follower that hands each connection to done when nothing more can
@@ -121,7 +126,9 @@ func (f *Follower) count(s *event.Segment) {
 	if s.Time > f.now {
 		f.now = s.Time
 		f.stats.Last = s.Time
-		f.expire()
+		if s.Time >= f.nextExpiry {
+			f.expire()
+		}
 	}
 	if s.Has&event.Truncated != 0 {
 		f.stats.Truncated++
@@ -162,7 +169,7 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	case h.marks&anyEnd == anyEnd:
 		f.roster.move(ending, p, f.now)
 		f.makeRoom()
-	case f.now-h.queued >= oneSecond:
+	case f.now-h.queued >= inOrderTo:
 		f.roster.move(h.queue, p, f.now)
 	}
 }
@@ -317,7 +324,7 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 	if fl.pending != nil {
 		h.marks |= atOnce
 	}
-	if to == h.queue && (f.roster.isLast(to, fl.place) || to != closed && last-h.queued < oneSecond) {
+	if to == h.queue && (f.roster.isLast(to, fl.place) || to != closed && last-h.queued < inOrderTo) {
 		return
 	}
 	f.roster.move(to, fl.place, last)
@@ -340,6 +347,7 @@ func (f *Follower) refresh(fl *flow) {
 // expire follows what has waited long enough, and hands out the connections of which nothing
 // more is expected.
 func (f *Follower) expire() {
+	f.nextExpiry = f.now + expiresEach
 	r := &f.roster
 	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(afterReset) < f.now; p = r.first(ending) {
 		f.catchUp(p)

@@ -1,7 +1,7 @@
 package analyze
 
-// halfClose measures the time in which only one end had closed, nil when there was none.
-func (fl *flow) halfClose(f *Follower, ending Ending) *HalfClose {
+// halfClose measures in h the time in which only one end had closed; nil when there was none.
+func (fl *flow) halfClose(h *HalfClose, ending Ending) *HalfClose {
 	if !fl.hasCloser || fl.simul {
 		return nil
 	}
@@ -16,20 +16,21 @@ func (fl *flow) halfClose(f *Follower, ending Ending) *HalfClose {
 	case fl.rst.frame != 0:
 		until = fl.rst.time
 	}
-	return &HalfClose{By: fl.closer.side(), NS: max(0, int64(until.Sub(a.finTime))), Bytes: b.bytesAtPeerFin}
+	*h = HalfClose{By: fl.closer.side(), NS: max(0, int64(until.Sub(a.finTime))), Bytes: b.bytesAtPeerFin}
+	return h
 }
 
 // lost counts what a connection without a reset left undelivered, nil when nothing is known
 // to be.
 func (fl *flow) lost() *Lost {
-	var worst *Lost
-	for e := range fl.half {
-		l := fl.lostBy(end(e))
-		if l.Unacked+l.Missing > 0 && (worst == nil || l.Unacked+l.Missing > worst.Unacked+worst.Missing) {
-			worst = &l
-		}
+	worst, other := fl.lostBy(client), fl.lostBy(server)
+	if other.Unacked+other.Missing > worst.Unacked+worst.Missing {
+		worst = other
 	}
-	return worst
+	if worst.Unacked+worst.Missing == 0 {
+		return nil
+	}
+	return &Lost{Unacked: worst.Unacked, Missing: worst.Missing, From: worst.From}
 }
 
 // lostOwn counts what e, which sent the RST, had under way itself: an RST is the last word, and

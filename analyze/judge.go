@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,22 +25,39 @@ type verdict struct {
 	ending     Ending
 	closer     Side
 	confidence Confidence
-	why        []string
+	why        reasons
 }
 
-func (v *verdict) because(format string, args ...any) { v.add(fmt.Sprintf(format, args...)) }
+func (v *verdict) because(format string, args ...any) { v.why.add(format, args...) }
 
-// sent gives as a reason that a frame is a FIN or RST of an end. Nearly every connection has
-// such reasons, so they are put together without fmt.
+// sent gives as a reason that a frame is a FIN or RST of an end.
 func (v *verdict) sent(frame uint64, what string, by Side) {
-	v.add("frame " + strconv.FormatUint(frame, 10) + ": " + what + " of the " + string(by))
+	b := append(v.why.text, "frame "...)
+	b = append(strconv.AppendUint(b, frame, 10), ": "...)
+	b = append(append(b, what...), " of the "...)
+	v.why.end(append(b, by...))
 }
 
-func (v *verdict) add(reason string) {
-	if v.why == nil {
-		v.why = make([]string, 0, 3)
+// reasons are texts that stand one behind the other, so that those of a connection take one
+// allocation. The zero value is empty.
+type reasons struct {
+	text []byte
+	ends []int
+}
+
+func (r *reasons) add(format string, args ...any) { r.end(fmt.Appendf(r.text, format, args...)) }
+
+// end takes over text, to which one reason was added.
+func (r *reasons) end(text []byte) { r.text, r.ends = text, append(r.ends, len(text)) }
+
+// list appends the reasons to out.
+func (r *reasons) list(out []string) []string {
+	text, from := string(r.text), 0
+	for _, to := range r.ends {
+		out = append(out, text[from:to])
+		from = to
 	}
-	v.why = append(v.why, reason)
+	return out
 }
 
 // judge turns what was followed of fl into a Connection.
@@ -54,17 +72,20 @@ func (f *Follower) judge(fl *flow) *Connection {
 	}
 	fl.believeReset(f)
 	fl.settleStates(f)
-	v := fl.ending(f)
+	d := f.desk
+	if d == nil {
+		d = newDesk()
+	}
+	v := &d.verdict
+	*v = verdict{why: reasons{v.why.text[:0], v.why.ends[:0]}}
+	fl.ending(f, v)
 	if v.ending == Graceful {
 		fl.settleGraceful(f)
 	}
 	if fl.warn&warnEvicted != 0 && v.confidence == Observed {
 		v.confidence = Inferred
 	}
-	d := f.desk
-	if d == nil {
-		d = newDesk()
-	}
+	d.why = v.why.list(slices.Grow(d.why[:0], len(v.why.ends)))
 	c := &d.connection
 	*c = Connection{
 		ID: fl.id, Client: fl.addr[client], Server: fl.addr[server], Guessed: fl.guessed,
@@ -73,10 +94,10 @@ func (f *Follower) judge(fl *flow) *Connection {
 		Bytes:       PerSide{fl.half[client].bytes, fl.half[server].bytes},
 		Retransmits: PerSide{uint64(fl.half[client].retransmits), uint64(fl.half[server].retransmits)},
 		Ending:      v.ending, Closer: v.closer, Simultaneous: fl.simul,
-		Confidence: v.confidence, Why: v.why,
+		Confidence: v.confidence, Why: d.why,
 		Omitted: fl.omitted, Compat: fl.compat(), Warnings: []string{},
 	}
-	c.HalfClose = fl.halfClose(f, v.ending)
+	c.HalfClose = fl.halfClose(&d.halfClose, v.ending)
 	if v.ending == WasReset || v.ending == WasRefused {
 		c.Reset = fl.judgeReset(f)
 		c.Lost = fl.lostOwn(fl.rst.by)
@@ -94,35 +115,37 @@ func (f *Follower) judge(fl *flow) *Connection {
 }
 
 // ending decides how the flow ended.
-func (fl *flow) ending(f *Follower) verdict {
+func (fl *flow) ending(f *Follower, v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
 	switch {
 	case fl.rst.frame != 0 && !fl.rst.bothFins:
-		return fl.endedByReset()
+		fl.endedByReset(v)
 	case c.finEnd != 0 && s.finEnd != 0:
-		return fl.endedByFins(f)
+		fl.endedByFins(f, v)
 	case c.finEnd != 0:
-		return fl.endedByOneFin(f, client)
+		fl.endedByOneFin(f, client, v)
 	case s.finEnd != 0:
-		return fl.endedByOneFin(f, server)
+		fl.endedByOneFin(f, server, v)
+	default:
+		fl.endedWithout(f, v)
 	}
-	return fl.endedWithout(f)
 }
 
-func (fl *flow) endedByReset() verdict {
+func (fl *flow) endedByReset(v *verdict) {
 	rst := &fl.rst
-	v := verdict{ending: WasReset, closer: rst.by.side(), confidence: Observed}
+	v.ending, v.closer, v.confidence = WasReset, rst.by.side(), Observed
 	switch {
 	case rst.refused:
 		v.ending = WasRefused
 		v.because("frame %d: RST answers the SYN of frame %d", rst.frame, fl.half[client].synFrame)
-		return v
+		return
 	case fl.hasCloser:
 		v.closer = fl.closer.side()
 		v.sent(fl.half[fl.closer].finFrame, "FIN", v.closer)
 	case !fl.half[client].sent && !fl.half[server].sent:
-		return verdict{ending: UnknownEnding, confidence: Unknown, why: []string{
-			fmt.Sprintf("frame %d: nothing but an RST was captured", rst.frame)}}
+		v.ending, v.closer, v.confidence = UnknownEnding, NoSide, Unknown
+		v.because("frame %d: nothing but an RST was captured", rst.frame)
+		return
 	}
 	v.sent(rst.frame, "RST", rst.by.side())
 	if rst.presumed {
@@ -138,12 +161,11 @@ func (fl *flow) endedByReset() verdict {
 		}
 		v.confidence = Inferred
 	}
-	return v
 }
 
-func (fl *flow) endedByFins(f *Follower) verdict {
+func (fl *flow) endedByFins(f *Follower, v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
-	v := verdict{ending: Graceful, closer: fl.closer.side(), confidence: Observed}
+	v.ending, v.closer, v.confidence = Graceful, fl.closer.side(), Observed
 	if fl.simul {
 		v.closer = Both
 	}
@@ -162,31 +184,31 @@ func (fl *flow) endedByFins(f *Follower) verdict {
 		case h.finLost:
 			v.ending, v.confidence = FinUnacked, Observed
 			v.because("frame %d: this FIN was sent again and never acknowledged", h.finFrame)
-			return v
+			return
 		case h.tries >= silentTries && h.una < h.finEnd-1:
 			v.ending, v.confidence = FinUnacked, Observed
 			v.because("what came before the FIN of frame %d was sent again %s without an answer",
 				h.finFrame, times(uint32(h.tries)))
-			return v
+			return
 		case waited >= resend:
 			v.confidence = Inferred
 			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", h.finFrame, waited)
 		default:
 			v.ending, v.confidence = FinUnacked, Inferred
 			v.because("frame %d was not acknowledged in the %v until %s", h.finFrame, waited, fl.theEnd())
-			return v
+			return
 		}
 	}
 	if v.confidence == Observed {
-		v.add("frames " + strconv.FormatUint(first.finAckFrame, 10) + " and " +
-			strconv.FormatUint(second.finAckFrame, 10) + " acknowledge them")
+		b := strconv.AppendUint(append(v.why.text, "frames "...), first.finAckFrame, 10)
+		b = strconv.AppendUint(append(b, " and "...), second.finAckFrame, 10)
+		v.why.end(append(b, " acknowledge them"...))
 	}
-	return v
 }
 
-func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
+func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	v := verdict{ending: HalfClosed, closer: e.side(), confidence: Observed}
+	v.ending, v.closer, v.confidence = HalfClosed, e.side(), Observed
 	v.sent(h.finFrame, "FIN", e.side())
 	if fl.finInferred(e.other()) {
 		v.ending, v.confidence = Graceful, Inferred
@@ -195,7 +217,7 @@ func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 		if p.ackStepFrame <= h.finFrame {
 			v.closer = e.other().side()
 		}
-		return v
+		return
 	}
 	switch {
 	case h.finAckFrame != 0 && fl.quiet(f, e.other()):
@@ -219,7 +241,6 @@ func (fl *flow) endedByOneFin(f *Follower, e end) verdict {
 			v.because("%s %v after it", fl.theEnd(), waited)
 		}
 	}
-	return v
 }
 
 // theEnd says what kept more of fl from being seen.
@@ -237,9 +258,9 @@ func (fl *flow) finInferred(e end) bool {
 	return h.ackStep == 1 && h.ackStepFrame != 0 && h.una > h.nxt && p.finEnd != 0
 }
 
-func (fl *flow) endedWithout(f *Follower) verdict {
+func (fl *flow) endedWithout(f *Follower, v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
-	v := verdict{ending: Open, confidence: Observed}
+	v.ending, v.confidence = Open, Observed
 	switch {
 	case c.synSent && !s.sent && !fl.handshake && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
 		v.ending = Unanswered
@@ -267,7 +288,6 @@ func (fl *flow) endedWithout(f *Follower) verdict {
 	default:
 		v.because("neither FIN nor RST was captured until frame %d", fl.lastFrame)
 	}
-	return v
 }
 
 // quiet reports whether e tried in vain, and for long enough, to be heard.

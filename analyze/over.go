@@ -60,6 +60,9 @@ type desk struct {
 	listed      []*Segment
 	timeWait    []TimeWait
 	likelyCalls []LikelyCall
+	halfClose   HalfClose
+	why         []string
+	verdict     verdict
 }
 
 func newDesk() *desk {
