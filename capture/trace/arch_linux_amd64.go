@@ -20,4 +20,11 @@ var archRows = map[uint64]row{
 	unix.SYS_DUP2:       {name: "dup2", family: "dup", enter: enterDup2, leave: leaveDup},
 	unix.SYS_POLL:       {name: "poll", family: "poll", enter: enterPoll, leave: leavePoll},
 	unix.SYS_EPOLL_WAIT: {name: "epoll_wait", family: "poll", enter: enterPoll, leave: leaveEpoll},
+	unix.SYS_FORK:       {name: "fork", enter: enterFork},
+	unix.SYS_VFORK:      {name: "vfork", enter: enterFork},
+}
+
+func enterFork(_ *tracer, th *thread, _ *call) bool {
+	th.cloning, th.cloneFlags = true, 0
+	return false
 }

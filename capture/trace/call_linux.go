@@ -37,6 +37,7 @@ type row struct {
 
 // atEntry answers a seccomp stop and returns how to resume: to the call's exit, or on.
 func (t *tracer) atEntry(th *thread) int {
+	th.cloning = false // if it still was, the clone has failed
 	if !t.started || th.info.get(th.tid) != nil {
 		return unix.PTRACE_CONT
 	}

@@ -105,13 +105,13 @@ func (t *tracer) unshareFiles(th *thread) {
 }
 
 func enterClone(_ *tracer, th *thread, c *call) bool {
-	th.cloneFlags = c.args[0]
+	th.cloning, th.cloneFlags = true, c.args[0]
 	return false
 }
 
 // enterClone3 reads the flags, the first member of struct clone_args (clone(2)).
 func enterClone3(_ *tracer, th *thread, c *call) bool {
-	th.cloneFlags = uint64(th.word32(c.args[0]))
+	th.cloning, th.cloneFlags = true, uint64(th.word32(c.args[0]))
 	return false
 }
 

@@ -91,7 +91,9 @@ func (t *tracer) trace(path string) error {
 		case err != nil:
 			return fmt.Errorf("wait for program: %w", err)
 		}
-		t.handle(tid, ws, now())
+		at := now()
+		t.handle(tid, ws, at)
+		t.takeFoundlings(at)
 	}
 	return t.failed
 }
@@ -111,10 +113,7 @@ func (t *tracer) seize(pid int) error {
 		if err := ptrace(unix.PTRACE_SEIZE, tid, traceOptions); err != nil {
 			return err
 		}
-		t.threads[tid] = &thread{tid: tid, proc: p, files: f}
-		p.threads++
-		f.users++
-		f.alive++
+		t.register(tid, p, f)
 	}
 	return unix.Kill(pid, unix.SIGCONT)
 }
@@ -178,15 +177,18 @@ func afterStop(sig unix.Signal) int {
 func (t *tracer) event(th *thread, cause int, at event.Time) {
 	msg, err := eventMessage(th.tid)
 	if err != nil {
-		return
+		return // it was killed: its death is still to be reported, a child becomes a foundling
 	}
 	switch cause {
 	case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK, unix.PTRACE_EVENT_CLONE:
-		child := t.adopt(int(msg), th)
-		th.cloneFlags = 0
-		if ws, ok := t.early[child.tid]; ok {
-			delete(t.early, child.tid)
-			t.handle(child.tid, ws, at)
+		tid := int(msg)
+		if t.threads[tid] == nil {
+			t.adopt(tid, th)
+		}
+		th.cloning, th.cloneFlags = false, 0
+		if ws, ok := t.early[tid]; ok {
+			delete(t.early, tid)
+			t.handle(tid, ws, at)
 		}
 	case unix.PTRACE_EVENT_EXEC:
 		t.execed(th, int(msg), at)

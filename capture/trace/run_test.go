@@ -117,6 +117,23 @@ func TestRunStopped(t *testing.T) {
 	}
 }
 
+// TestRunParentKilled kills processes that do nothing but fork. What one of them was just making
+// lives on, and cat, which waits for all of them, comes to its end.
+func TestRunParentKilled(t *testing.T) {
+	r := record(t, trace.Options{Args: []string{"sh", "-c", `
+		i=0
+		while [ $i -lt 60 ]; do
+			sh -c 'while :; do (:); done' &
+			j=0
+			while [ $j -lt $((3000 + i * 100)) ]; do j=$((j + 1)); done
+			kill -9 $!
+			i=$((i + 1))
+		done | cat`}})
+	if r.result.ExitStatus != 0 {
+		t.Errorf("result = %+v, want status 0", r.result)
+	}
+}
+
 // TestRunUnprivileged traces sockets without any capability, as an ordinary user would.
 func TestRunUnprivileged(t *testing.T) {
 	if os.Geteuid() != 0 {

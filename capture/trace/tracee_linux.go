@@ -27,7 +27,8 @@ type thread struct {
 	files *files
 
 	call       *call       // in flight: from its entry stop to its exit stop
-	cloneFlags uint64      // of the clone in flight
+	cloning    bool        // has entered a call that makes a child, which it has not reported
+	cloneFlags uint64      // of that call
 	gone       bool        // has passed its exit stop: counts no longer as a user of files
 	lastStop   event.Time  // when the tracer last saw it stop
 	info       syscallInfo // of the latest stop
@@ -138,26 +139,6 @@ func (t *tracer) name(p *process) {
 	t.actors[p.actor] = p
 }
 
-// adopt registers a new tracee: a thread of its parent's process, or a process of its own.
-func (t *tracer) adopt(tid int, parent *thread) *thread {
-	th := &thread{tid: tid}
-	if t.sameGroup(tid, parent) {
-		th.proc, th.files = parent.proc, parent.files
-	} else {
-		th.proc = t.newProcess(tid)
-		if parent.cloneFlags&unix.CLONE_FILES != 0 {
-			th.files = parent.files
-		} else {
-			th.files = parent.files.fork(th.proc)
-		}
-	}
-	th.proc.threads++
-	th.files.users++
-	th.files.alive++
-	t.threads[tid] = th
-	return th
-}
-
 // actorOf names any process; one that is not traced by its program and pid.
 func (t *tracer) actorOf(pid int) string {
 	if p := t.procs[pid]; p != nil {
@@ -168,14 +149,4 @@ func (t *tracer) actorOf(pid int) string {
 		return ""
 	}
 	return fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)
-}
-
-// sameGroup reports whether tid is a new thread of its parent's process. The launcher's clones are
-// not stopped at their entry, so their flags are not known.
-func (t *tracer) sameGroup(tid int, parent *thread) bool {
-	if t.started {
-		return parent.cloneFlags&unix.CLONE_THREAD != 0
-	}
-	_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", parent.proc.pid, tid))
-	return err == nil
 }
