@@ -169,6 +169,8 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 		return acted
 	case r.seq >= h.una && r.seq <= h.nxt, !h.sent && r.seq == h.una:
 		return acted
+	case h.finEnd != 0 && r.seq == h.finEnd-1 && h.una == h.finEnd && p.endsOnReset():
+		return acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)
 	case fl.filtered && h.bytes+p.bytes == 0 && r.seq > h.nxt:
 		return acted // data and ACKs were not captured
 	case !h.sent || fl.midstream && h.packets <= 1:
@@ -179,9 +181,15 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 	return outsideWindow
 }
 
+// endsOnReset reports whether h's state is one in which Linux takes an RST that is numbered
+// like the FIN before it.
+func (h *half) endsOnReset() bool {
+	return h.state == event.CloseWait || h.state == event.LastAck || h.state == event.Closing
+}
+
 // offender returns the newest segment that e's RST may answer, nil when it answers none.
 func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *record {
-	p := &fl.half[e.other()]
+	h, p := &fl.half[e], &fl.half[e.other()]
 	switch class {
 	case liveReset:
 		return nil
@@ -197,6 +205,9 @@ func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *
 		}
 		if q.flags&event.ACK != 0 && q.ack == r.seq && (q.end() > p.una || q.end() == q.seq) {
 			return q
+		}
+		if h.finEnd != 0 && q.ack == h.finEnd && r.seq == h.finEnd-1 {
+			continue // it was sent before e's FIN came in
 		}
 		break
 	}
