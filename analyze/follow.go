@@ -214,6 +214,7 @@ func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
 		p.una = r.ack
 	} else if p.provoked != 0 && r.kind == kAck {
 		r.kind, r.answers, p.provoked = kChallenge, p.provoked, 0
+		fl.lastRst = nil // its receiver refused it
 	} else if s.Len == 0 && s.Flags&(event.SYN|event.FIN) == 0 && r.kind == kAck && r.ack == h.lastAck {
 		if fl.drawsAck(p, h) || p.keepalives > 0 {
 			r.answers = p.dataFrame

@@ -67,7 +67,7 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		if r.ignored == insideWindow {
 			h.provoked = s.Frame
 		}
-		if fl.rst.frame == 0 && h.based && r.seq > h.nxt {
+		if fl.rst.frame == 0 && h.based && r.seq > h.nxt && (r.ignored == insideWindow || fl.midstream || class == liveReset) {
 			facts := fl.resetFacts(e, s, r, class, trigger)
 			fl.lastRst = &facts
 		}
@@ -175,7 +175,7 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 		return acted // data and ACKs were not captured
 	case !h.sent || fl.midstream && h.packets <= 1:
 		return acted
-	case r.seq > h.nxt && r.seq < h.una+int64(p.window)<<p.wscale:
+	case r.seq > h.nxt && r.seq < h.una+p.offers():
 		return insideWindow
 	}
 	return outsideWindow
@@ -185,6 +185,14 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 // like the FIN before it.
 func (h *half) endsOnReset() bool {
 	return h.state == event.CloseWait || h.state == event.LastAck || h.state == event.Closing
+}
+
+// offers returns the size of h's receive window; a SYN's is not scaled (RFC 7323 2.2).
+func (h *half) offers() int64 {
+	if h.packets <= 1 && h.synSent {
+		return int64(h.window)
+	}
+	return int64(h.window) << h.wscale
 }
 
 // offender returns the newest segment that e's RST may answer, nil when it answers none.
@@ -250,6 +258,13 @@ func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) 
 	case rst.refused && rst.missed != 0 && r.kind == kSynAck:
 		fl.rst = resetFacts{} // the SYN came again, as that of Windows does, and was taken
 		return
+	case e != rst.by && r.kind == kAck && rst.seq > fl.half[rst.by].nxt && r.ack < rst.seq:
+		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST.
+		rst.missed, rst.talks = s.Frame, s.Frame
+		if q := fl.find(rst.frame); q != nil {
+			q.ignored = insideWindow
+		}
+		fl.withdrawClosed(e, rst.frame)
 	case e == rst.by:
 		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
 			rst.talks = s.Frame
