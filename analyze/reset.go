@@ -100,7 +100,8 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 // closeBoth ends both ends by e's RST.
 func (fl *flow) closeBoth(f *Follower, e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	if h.state != event.StateUnknown {
+	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
+	if h.state != event.StateUnknown && (h.state != event.SynSent || fl.rst.seq <= h.nxt) {
 		fl.enter(f, e, event.Closed, s, true)
 	}
 	if p.state != event.StateUnknown {
@@ -167,7 +168,7 @@ func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ig
 			return outsideWindow
 		}
 		return acted
-	case r.seq >= h.una && r.seq <= h.nxt, !h.sent && r.seq == h.una:
+	case r.seq >= h.una && r.seq <= h.nxt, r.seq == h.una:
 		return acted
 	case h.finEnd != 0 && r.seq == h.finEnd-1 && h.una == h.finEnd && p.endsOnReset():
 		return acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)
