@@ -64,6 +64,9 @@ func (fl *flow) replay(f *Follower, e end) {
 	if h.finEnd != 0 {
 		facts = append(facts, fact{h.finFrame, h.finTime, true, afterFin})
 	}
+	if fl.simul {
+		slices.Reverse(facts) // its own FIN left before it had the peer's
+	}
 	slices.SortStableFunc(facts, func(a, b fact) int { return cmp.Compare(a.frame, b.frame) })
 	for _, x := range facts {
 		if next := x.next[h.state]; next != event.StateUnknown {

@@ -227,7 +227,7 @@ func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
 	if !fl.hasCloser {
 		fl.closer, fl.hasCloser = e, true
 	} else if p.finEnd != 0 && s.Flags&event.ACK != 0 && r.ack < p.finEnd {
-		fl.simul = true
+		fl.simul = h.gotFin != proved || fl.overtaken(h, r)
 	}
 	switch h.state {
 	case event.CloseWait:
@@ -236,7 +236,18 @@ func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
 	default:
 		fl.enter(f, e, event.FinWait1, s, true)
 	}
+	if fl.simul && h.gotFin == proved {
+		h.gotFinFrame, h.gotFinTime = s.Frame, s.Time
+		fl.replay(f, e)
+	}
 	fl.presumeFin(f, e, s)
+}
+
+// overtaken reports whether h's FIN was sent before the segment with which h acknowledged its
+// peer's, and came after it.
+func (fl *flow) overtaken(h *half, r *record) bool {
+	q := fl.find(h.gotFinFrame)
+	return q != nil && q.seq >= r.end()
 }
 
 // presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
