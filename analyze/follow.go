@@ -109,6 +109,9 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	if fl.doubt != nil && fl.addr[e] != fl.doubt.Src {
 		fl.settleDoubt(f, e, r)
 	}
+	if r.ignored = fl.impossible(e, s, r); r.ignored != acted {
+		return
+	}
 	if r.ignored = fl.doubts(e, s, r); r.ignored != acted {
 		held := *s
 		fl.doubt = &held

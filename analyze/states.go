@@ -317,6 +317,20 @@ func (fl *flow) awaitsAck(now event.Time) bool {
 	return false
 }
 
+// impossible returns why the receiver of e's segment cannot act on it: it acknowledges more
+// than the receiver's FIN, after which there is nothing, or its FIN stands where the receiver
+// has acknowledged something else.
+func (fl *flow) impossible(e end, s *event.Segment, r *record) ignored {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	switch {
+	case p.finEnd != 0 && p.nxt <= p.finEnd && r.ack > p.finEnd:
+		return beyondSent
+	case s.Flags&event.FIN != 0 && h.finEnd == 0 && !fl.midstream && r.end() <= min(h.nxt, h.una):
+		return underSent
+	}
+	return acted
+}
+
 // doubts returns why the receiver of e's FIN may refuse it, acted when it will not. Either the
 // FIN acknowledges what its receiver is not known to have sent: the capture missed that, or
 // the receiver refuses the segment (RFC 9293 3.10.7.4). Or it stands before data that e had
