@@ -145,13 +145,16 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	p.tries, p.keepalives = 0, 0
 	h.lastAck = r.ack
 	if s.Flags&event.SYN == 0 {
-		if h.state == event.StateUnknown || h.state == event.SynRecv && (r.length > 0 || !p.sent) {
+		if h.state == event.StateUnknown || h.state == event.SynRecv && (r.length > 0 && !p.opensFast() || !p.sent) {
 			if r.length > 0 || s.Flags&event.FIN != 0 || p.sent || h.synSent {
 				fl.establish(e, s)
 			}
 		}
 	}
 }
+
+// opensFast reports whether nothing came of h but a SYN with data that its peer took.
+func (h *half) opensFast() bool { return h.synSent && h.lastAck == 0 && min(h.nxt, h.una) > 1 }
 
 // classify says what the segment is to its connection, before its numbers are taken in.
 func (fl *flow) classify(e end, s *event.Segment, r *record) kind {
