@@ -162,7 +162,7 @@ func (fl *flow) classify(e end, s *event.Segment, r *record) kind {
 	switch {
 	case s.Flags&event.SYN != 0, s.Flags&event.FIN != 0:
 		return plainKind(s)
-	case s.Len <= 1 && h.sent && r.seq == h.nxt-1 && h.una >= h.nxt && h.finEnd != h.nxt:
+	case s.Len <= 1 && h.sent && r.seq == h.nxt-1 && h.una >= h.nxt && (h.finEnd != h.nxt || p.finEnd == 0):
 		if p.sent && p.window == 0 {
 			return kProbe
 		}
