@@ -44,6 +44,9 @@ var programs = map[string]func(){
 	"tracer":       tracer,
 	"many-sends":   manySends,
 	"many-files":   manyFiles,
+	"ring":         ring,
+	"x32":          x32,
+	"forbidden":    forbidden,
 }
 
 func closeUnread() {
