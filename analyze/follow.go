@@ -92,6 +92,7 @@ func (fl *flow) number(h, p *half, s *event.Segment) {
 		// Known from the peer's acknowledgements alone: what was sent before is not missing.
 		if at := h.rel(s.Seq); at > h.nxt {
 			h.advance(at, s.Seq)
+			h.low = at
 		}
 	}
 	if s.Flags&event.ACK != 0 && !p.based {
@@ -283,7 +284,7 @@ func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
 			fl.again(h)
 		}
 		h.advance(to, s.End())
-	case first && (from >= h.una || from < 1):
+	case first && !h.had(p, from, to):
 	case first:
 		fl.again(h)
 	default:

@@ -54,6 +54,14 @@ func (h *half) inGap(from, to int64) bool {
 	return slices.ContainsFunc(h.gaps, func(g span) bool { return g.from <= from && to <= g.to })
 }
 
+// had reports whether p had acknowledged [from, to) of h's stream already.
+func (h *half) had(p *half, from, to int64) bool {
+	if from < 1 { // una begins at the first segment captured
+		return p.sent && p.lastAck >= to
+	}
+	return from < h.una
+}
+
 // fresh takes in the payload [from, to) and returns how much of it was not captured before.
 // Of a stream that began before the capture, what lies before its first segment may come late.
 func (h *half) fresh(from, to int64) int64 {
@@ -66,6 +74,10 @@ func (h *half) fresh(from, to int64) int64 {
 	}
 	if early := min(to, h.low) - from; early > 0 && !h.synSent {
 		n += early
+		if to < h.low {
+			h.holes += h.low - to
+			h.addGap(0, span{to, h.low})
+		}
 	}
 	h.low = min(h.low, from)
 	return n
