@@ -122,6 +122,7 @@ const (
 	layerEnc
 	layerPFLog
 	layerNFLog
+	layerInfiniband
 	layerUnknownLink
 )
 

@@ -41,6 +41,8 @@ func linkLayer(linkType uint16) layer {
 		return layerMPLS
 	case 239:
 		return layerNFLog
+	case 242:
+		return layerInfiniband
 	case 258:
 		return layerPktap
 	case 276:
@@ -77,6 +79,8 @@ func (d *Decoder) link(l layer) layer {
 		return d.pflog()
 	case layerNFLog:
 		return d.nflog()
+	case layerInfiniband:
+		return d.infiniband()
 	}
 	return d.broken(UnknownLink)
 }
@@ -240,6 +244,16 @@ func (d *Decoder) hdlc() layer {
 	}
 	kind := binary.BigEndian.Uint16(d.data[2:])
 	d.skip(4)
+	return d.etherType(kind)
+}
+
+// infiniband reads RFC 4391's type field behind the hardware address.
+func (d *Decoder) infiniband() layer {
+	if len(d.data) < 44 {
+		return d.short()
+	}
+	kind := binary.BigEndian.Uint16(d.data[40:])
+	d.skip(44)
 	return d.etherType(kind)
 }
 

@@ -61,6 +61,8 @@ func samples(t testing.TB) []sample {
 	add("PPP with address and control", 50, true, nil, 0xff, 3, 0, 0x57)
 	add("PPP, compressed protocol", 9, false, nil, 0x21)
 	add("PPP of pppd", 166, false, nil, 1, 3, 0, 0x21)
+	add("PPP link of Cisco's framing", 50, true, nil, 0x8f, 0, 0x86, 0xdd)
+	add("IP over Infiniband", 242, false, nil, append(make([]byte, 40), 8, 0, 0, 0)...)
 	add("PPP with direction", 204, false, nil, 1, 0xff, 3, 0, 0x21)
 	add("Cisco HDLC", 104, false, nil, 0x0f, 0, 8, 0)
 	add("PPPoE", 1, false, stack{eth(layers.EthernetTypePPPoESession),
@@ -110,6 +112,9 @@ func samples(t testing.TB) []sample {
 	addUDP("GTP-U", 2152, false, gopacket.Payload{0x30, 0xff, 0, 65, 0, 0, 0, 1})
 	addUDP("GTP-U with extension", 2152, false,
 		gopacket.Payload{0x34, 0xff, 0, 73, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0})
+	addUDP("L2TP", 1701, true, gopacket.Payload{0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x57})
+	addUDP("L2TP with all", 1701, false,
+		gopacket.Payload{0x4a, 2, 0, 99, 0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 9, 9, 0, 0x21})
 	add("EtherIP", 1, false, stack{eth(v4), ip4(97), gopacket.Payload{0x30, 0}, eth(v4)})
 	linux := linuxSamples(t, add)
 	all = append(all, linux...)

@@ -10,6 +10,7 @@ const (
 	portGeneve   = 6081
 	portGTP      = 2152
 	portTeredo   = 3544
+	portL2TP     = 1701
 )
 
 func (d *Decoder) udp() layer {
@@ -21,7 +22,7 @@ func (d *Decoder) udp() layer {
 		return d.teredo()
 	}
 	switch port {
-	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP:
+	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP, portL2TP:
 	default:
 		return layerOther
 	}
@@ -36,6 +37,8 @@ func (d *Decoder) udp() layer {
 		return d.vxlanGPE()
 	case portGTP:
 		return d.gtp()
+	case portL2TP:
+		return d.l2tp()
 	}
 	if d.data[0]&0x08 == 0 { // RFC 7348 5: the I flag must be set
 		return layerOther
@@ -117,6 +120,29 @@ func (d *Decoder) gtp() layer {
 		d.skip(size)
 	}
 	return layerIP
+}
+
+// l2tp reads a data message of version 2 (RFC 2661 3.1), whose fields are all optional but two.
+func (d *Decoder) l2tp() layer {
+	const control, length, sequence, offset = 0x8000, 0x4000, 0x0800, 0x0200
+	flags := binary.BigEndian.Uint16(d.data)
+	if flags&control != 0 || flags&15 != 2 {
+		return layerOther
+	}
+	size := 6 // flags, tunnel, session
+	if flags&length != 0 {
+		size += 2
+	}
+	if flags&sequence != 0 {
+		size += 4
+	}
+	if flags&offset != 0 {
+		if len(d.data) < size+2 {
+			return d.short()
+		}
+		size += 2 + int(binary.BigEndian.Uint16(d.data[size:]))
+	}
+	return d.after(size, layerPPP)
 }
 
 // geneve reads RFC 8926 3.4.
@@ -250,7 +276,11 @@ func (d *Decoder) pppoe() layer {
 
 // ppp reads RFC 1661's protocol field, compressed or not, behind RFC 1662's address and
 // control bytes where the link keeps them; pppd puts the direction, 0 or 1, for the address.
+// Cisco's address byte, 0x0f or 0x8f, announces its own header (RFC 1547 4.3.1).
 func (d *Decoder) ppp() layer {
+	if len(d.data) >= 2 && d.data[0]&^0x80 == 0x0f && d.data[1] == 0 {
+		return d.hdlc()
+	}
 	if len(d.data) >= 2 && (d.data[0] == 0xff || d.data[0] < 2) && d.data[1] == 3 {
 		d.skip(2)
 	}
