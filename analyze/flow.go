@@ -159,6 +159,7 @@ type halfDetail struct {
 	finLost      bool // the FIN came again: its first transmission proves nothing
 	finSeen      bool
 	before       [2]sighting // those before the newest
+	burst        *burst      // those before that; nil until a segment was captured twice
 	zeek         zeekHalf
 }
 

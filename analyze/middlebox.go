@@ -90,22 +90,48 @@ func (h *half) newest() sighting {
 // seenBefore returns the frame that showed the packet of s and w already, 0 when none did.
 func (h *half) seenBefore(s *event.Segment, w *sighting) uint64 {
 	if last := h.newest(); last.isTwin(w, s) {
-		return last.frame
+		return h.twinOf(last.frame)
 	}
 	if w.time-h.lastTime > sameFrameWithin {
 		return 0
 	}
 	for i := range h.before {
 		if h.before[i].isTwin(w, s) {
-			return h.before[i].frame
+			return h.twinOf(h.before[i].frame)
+		}
+	}
+	if h.burst != nil {
+		for i := range h.burst.seen {
+			if h.burst.seen[i].isTwin(w, s) {
+				return h.burst.seen[i].frame
+			}
 		}
 	}
 	return 0
 }
 
+// burst holds sightings from before those of half, in no order.
+type burst struct {
+	seen [64]sighting
+	next uint8
+}
+
+// twinOf notes that h's packets are captured twice, so that a whole burst of them is remembered
+// from now on: a router hands on several at a time.
+func (h *half) twinOf(frame uint64) uint64 {
+	if h.burst == nil {
+		h.burst = new(burst)
+	}
+	return frame
+}
+
 // remember takes in a segment that was no twin.
 func (h *half) remember(w *sighting) {
 	if w.time-h.lastTime <= sameFrameWithin {
+		if b := h.burst; b != nil {
+			b.seen[b.next%uint8(len(b.seen))] = h.before[1]
+			b.next++
+		}
 		h.before[0], h.before[1] = h.newest(), h.before[0]
 	}
 	h.lastSight, h.lastTime, h.lastSum, h.lastAt = w.frame, w.time, w.sum, w.at
