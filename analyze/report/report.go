@@ -69,16 +69,6 @@ type Options struct {
 	Color   bool // ANSI colours
 	Box     bool // box-drawing lines and arrows; ASCII otherwise
 	Summary bool // of many connections only the summary, no row for each
-	Detail  int  // up to how many connections are shown segment by segment; 0 means 4
-}
-
-const defaultDetail = 4
-
-func (o Options) detail() int {
-	if o.Detail > 0 {
-		return o.Detail
-	}
-	return defaultDetail
 }
 
 // Write writes r, whose Connections are all there.

@@ -11,6 +11,8 @@ import (
 const (
 	// keptConnections is up to how many connections calls are shown for.
 	keptConnections = 32
+	// detailedConnections is up to how many connections are shown segment by segment.
+	detailedConnections = 4
 	// fittedConnections are the first ones, to which the list fits its columns.
 	fittedConnections = 1000
 	// usualLine is more bytes than most connections take in NDJSON.
@@ -131,7 +133,7 @@ func (s *Stream) finish(r *analyze.Result) error {
 		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(&view)
 	case len(r.Calls) > 0 && s.n <= keptConnections && !s.opt.Summary:
 		return inOrder(s.print.header, s.print.calls, s.print.verdicts, s.print.footer)(&view)
-	case s.n <= s.opt.detail() && !s.opt.Summary:
+	case s.n <= detailedConnections && !s.opt.Summary:
 		return inOrder(s.print.wireHeader, s.print.connections, s.print.footer)(&view)
 	}
 	return s.finishList(&view)

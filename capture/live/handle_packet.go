@@ -59,10 +59,6 @@ func (r ring) offset(i int) int { return i/r.perBlock*r.block + i%r.perBlock*r.s
 func (r ring) size() int { return r.count / r.perBlock * r.block }
 
 func openHandle(ifi *net.Interface, opt Options, m *marker) (*handle, error) {
-	if opt.Filter != "" {
-		_, err := CompileFilter(opt.Filter, linkTypeEthernet)
-		return nil, err
-	}
 	if err := checkLink(ifi); err != nil {
 		return nil, err
 	}

@@ -79,9 +79,6 @@ func filterExpr(opt Options, m *marker) string {
 		}
 		tcp = "(" + strings.Join(ports, " or ") + ")"
 	}
-	if opt.Filter != "" {
-		tcp = fmt.Sprintf("(%s and (%s))", tcp, opt.Filter)
-	}
 	if m == nil {
 		return tcp
 	}

@@ -15,7 +15,6 @@ import "closecap/analyze/event"
 type Options struct {
 	Interface string   // "" means the loopback
 	Ports     []uint16 // TCP ports, either side; empty means all TCP
-	Filter    string   // extra BPF expression that must hold too; libpcap only
 
 	// SnapLen is how many bytes of a packet are kept; 0 means all. The kernel's buffer has slots
 	// of this size, so a short one lets it take longer bursts: on the loopback the default
