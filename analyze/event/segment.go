@@ -51,8 +51,8 @@ const (
 	OptionsTruncated // the header's end was cut off by the snap length
 	BadChecksum      // the TCP checksum was verifiable and wrong (offloading makes this common)
 	Fragmented       // first IP fragment: Len is what the fragment carries
-	Outgoing         // the link layer says the packet left the capturing host
-	Incoming         // the link layer says the packet reached the capturing host
+	Outgoing         // the link layer or the file says the packet left the capturing host
+	Incoming         // the link layer or the file says the packet reached the capturing host
 )
 
 // Options are the TCP options that matter to a connection's end.

@@ -5,11 +5,11 @@ import "time"
 // Options say how a script is run. The zero value runs it on IPv4 in the host's namespace,
 // on a free port, for at most 30 seconds.
 type Options struct {
-	Port     uint16        // the server's; 0 picks one
-	IPv6     bool          // over ::1
-	Timeout  time.Duration // 0 means 30 s
-	Private  bool          // the process is in a network namespace of its own
-	Progress func(line string)
+	Port     uint16            // the server's; 0 picks one
+	IPv6     bool              // over ::1
+	Timeout  time.Duration     // 0 means 30 s
+	Private  bool              // the process is in a network namespace of its own
+	Progress func(line string) // gets each line before it runs; nil for nobody
 }
 
 const defaultTimeout = 30 * time.Second

@@ -42,8 +42,8 @@ func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment 
 	return out.Close(&rec.Run, rec.Expectations, verdict)
 }
 
-// ReadRecording reads all that r still has into memory, and decodes it. With an error of one
-// file the recording holds what could be read before it.
+// ReadRecording reads all that r still has into memory, and decodes it. With an error, also that
+// of more than 1,048,576 frames, the recording holds what could be read before it.
 func ReadRecording(r *Reader) (*event.Recording, error) {
 	rec := &event.Recording{}
 	d := decode.New()
