@@ -307,7 +307,7 @@ type LikelyCall struct {
 	Frame uint64 `json:"frame"`
 }
 
-// Compat holds what other tools would say (see README, "Fields of other tools").
+// Compat holds what other tools would say (README, "Reading the table").
 type Compat struct {
 	ZeekConnState string `json:"zeek_conn_state"`
 	ZeekHistory   string `json:"zeek_history"`

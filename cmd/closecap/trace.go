@@ -79,11 +79,12 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	return errors.Join(err, f.show(s, format, std))
 }
 
-// snapLen keeps all headers and some payload: a loopback segment may hold 64 KB.
 const (
+	// traceSnapLen, in bytes, keeps all headers and some payload: a loopback segment may hold 64 KB.
 	traceSnapLen = 512
-	traceBuffer  = 32 << 20
-	settleTime   = 2 * time.Second
+	traceBuffer  = 32 << 20 // bytes
+	// settleTime bounds the wait for the last packets.
+	settleTime = 2 * time.Second
 )
 
 // record captures while the program runs.
