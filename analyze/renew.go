@@ -62,7 +62,7 @@ func (fl *flow) closeForgotten(f *Follower, s *event.Segment) {
 	}
 	for _, e := range [...]end{client, server} {
 		if st := fl.half[e].state; st != event.StateUnknown && st != event.TimeWait {
-			fl.enter(f, e, event.Closed, s, false)
+			fl.enter(f, e, event.Closed, &event.Segment{Time: s.Time}, false)
 		}
 	}
 }
