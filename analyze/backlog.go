@@ -24,25 +24,24 @@ type entry struct {
 	swapped             bool // it came from the higher endpoint
 }
 
-// pack keeps s.
+// pack keeps s. The fields are written one by one, as unpack does: a struct that is put
+// together elsewhere and then copied stalls the core until its small writes have settled.
 func (t *entry) pack(s *event.Segment, swapped bool) {
-	*t = entry{
-		frame: s.Frame, time: s.Time, seq: s.Seq, ack: s.Ack, len: s.Len, iface: s.Interface,
-		tsVal: s.Options.TSVal, tsEcr: s.Options.TSEcr,
-		sackLeft: s.Options.SACKLeft, sackRight: s.Options.SACKRight,
-		window: s.Window, ipid: s.IPID, mss: s.Options.MSS, has: s.Has, flags: s.Flags, ttl: s.TTL,
-		wscale: s.Options.WScale, fastOpenLen: s.Options.FastOpenLen, swapped: swapped,
-	}
+	o := &s.Options
+	t.frame, t.time, t.seq, t.ack, t.len, t.iface = s.Frame, s.Time, s.Seq, s.Ack, s.Len, s.Interface
+	t.window, t.ipid, t.flags, t.ttl, t.has = s.Window, s.IPID, s.Flags, s.TTL, s.Has
+	t.mss, t.wscale, t.tsVal, t.tsEcr = o.MSS, o.WScale, o.TSVal, o.TSEcr
+	t.sackLeft, t.sackRight, t.fastOpenLen = o.SACKLeft, o.SACKRight, o.FastOpenLen
+	t.swapped = swapped
 }
 
 // unpack is the reverse of pack, but for the addresses.
 func (t *entry) unpack(s *event.Segment) {
+	o := &s.Options
 	s.Frame, s.Time, s.Seq, s.Ack, s.Len, s.Interface = t.frame, t.time, t.seq, t.ack, t.len, t.iface
 	s.Window, s.IPID, s.Flags, s.TTL, s.Has = t.window, t.ipid, t.flags, t.ttl, t.has
-	s.Options = event.Options{
-		MSS: t.mss, WScale: t.wscale, TSVal: t.tsVal, TSEcr: t.tsEcr,
-		SACKLeft: t.sackLeft, SACKRight: t.sackRight, FastOpenLen: t.fastOpenLen,
-	}
+	o.MSS, o.WScale, o.TSVal, o.TSEcr = t.mss, t.wscale, t.tsVal, t.tsEcr
+	o.SACKLeft, o.SACKRight, o.FastOpenLen = t.sackLeft, t.sackRight, t.fastOpenLen
 }
 
 // How many entries stand together, and how many such chunks are allocated at a time.

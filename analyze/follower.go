@@ -276,9 +276,9 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 
 // reroute finds the connection that s is for and routes s.
 func (f *Follower) reroute(s *event.Segment) {
-	k, swapped := keyOf(s.Src, s.Dst)
-	a := aim{k, k.hash(f.table.seed), swapped}
-	f.route(s, &a, f.table.find(f.roster.heads, &k, a.hash))
+	var a aim
+	a.set(s.Src, s.Dst, f.table.seed)
+	f.route(s, &a, f.table.find(f.roster.heads, &a.key, a.hash))
 }
 
 // begin gives a connection that s begins a place.

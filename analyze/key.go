@@ -46,16 +46,19 @@ func (fl *flow) sender(swapped bool) end {
 	return server
 }
 
-// keyOf returns the key of two endpoints; swapped says that src is the higher one.
-func keyOf(src, dst netip.AddrPort) (k key, swapped bool) {
-	aHi, aLo := halves(src.Addr())
-	bHi, bLo := halves(dst.Addr())
-	ap, bp := uint32(src.Port()), uint32(dst.Port())
-	swapped = aHi > bHi || aHi == bHi && (aLo > bLo || aLo == bLo && ap > bp)
-	if swapped {
-		return key{bHi, bLo, aHi, aLo, bp<<16 | ap}, true
+// set aims at the flow of two endpoints.
+func (a *aim) set(src, dst netip.AddrPort, seed uint64) {
+	sHi, sLo := halves(src.Addr())
+	dHi, dLo := halves(dst.Addr())
+	sPort, dPort := uint32(src.Port()), uint32(dst.Port())
+	a.swapped = sHi > dHi || sHi == dHi && (sLo > dLo || sLo == dLo && sPort > dPort)
+	k := &a.key
+	if a.swapped {
+		k.loHi, k.loLo, k.hiHi, k.hiLo, k.ports = dHi, dLo, sHi, sLo, dPort<<16|sPort
+	} else {
+		k.loHi, k.loLo, k.hiHi, k.hiLo, k.ports = sHi, sLo, dHi, dLo, sPort<<16|dPort
 	}
-	return key{aHi, aLo, bHi, bLo, ap<<16 | bp}, false
+	a.hash = k.hash(seed)
 }
 
 // halves returns an address as two numbers, an IPv4 address as if mapped into IPv6.

@@ -34,9 +34,7 @@ func (f *Follower) look(batch []event.Segment) {
 	l, touched := &f.ahead, uint64(0)
 	mask := uint64(len(f.table.slots) - 1)
 	for i := range batch {
-		a := &l.aims[i]
-		a.key, a.swapped = keyOf(batch[i].Src, batch[i].Dst)
-		a.hash = a.key.hash(f.table.seed)
+		l.aims[i].set(batch[i].Src, batch[i].Dst, f.table.seed)
 	}
 	for i := range batch { // by itself: a short loop has more reads under way at a time
 		touched += uint64(f.table.slots[l.aims[i].hash&mask].hash)
