@@ -31,8 +31,8 @@ type Counts struct {
 
 // batchSize in segments keeps a batch in a core's cache; batches in flight bound the memory.
 const (
-	batchSize = 1024
-	inFlight  = 4
+	batchSize = 512
+	inFlight  = 8
 )
 
 // Batches reads and decodes in a goroutine of its own while the caller works. A batch is valid

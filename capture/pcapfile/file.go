@@ -53,7 +53,8 @@ type file struct {
 
 // format reads the records of one kind of file.
 type format interface {
-	// next fills in rec, whose Packet and calls are zero. io.EOF is a clean end.
+	// next sets all of rec.Packet, or makes rec an entry and fills that in. io.EOF is a clean
+	// end.
 	next(rec *Record) error
 }
 
@@ -88,9 +89,15 @@ func (f *file) close() {
 
 func (f *file) load() error {
 	rec := &f.rec
-	*rec = Record{File: f.path, FileFrame: rec.FileFrame + 1}
+	if rec.Journal {
+		*rec = Record{FileFrame: rec.FileFrame}
+	}
+	rec.File, rec.FileFrame = f.path, rec.FileFrame+1
 	return f.format.next(rec)
 }
+
+// entry makes rec one that is no packet.
+func (rec *Record) entry() { rec.Packet, rec.Journal = event.Packet{}, true }
 
 // fail places what went wrong at the record that begins at the source's position.
 func (f *file) fail(err error, format string, args ...any) error {

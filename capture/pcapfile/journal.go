@@ -32,7 +32,7 @@ type runEntry struct {
 // journal reads one entry in systemd's export format
 // (https://systemd.io/JOURNAL_EXPORT_FORMATS/). Entries of other programs only count.
 func (p *pcapng) journal(b []byte, rec *Record) error {
-	rec.Journal = true
+	rec.entry()
 	var bad error
 	for key, value := range journalFields(b) {
 		switch key {

@@ -63,7 +63,8 @@ func (p *pcapng) next(rec *Record) error {
 		case blockJournal:
 			found, err = true, p.journal(body, rec)
 		case blockCustom, blockCustomOwn:
-			found, rec.Journal = true, true
+			found = true
+			rec.entry()
 		case blockInterface:
 			err = p.describe(body)
 		case blockStats:

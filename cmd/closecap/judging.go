@@ -22,7 +22,7 @@ type judging struct {
 // the memory.
 const (
 	lotSize = 64
-	lots    = 4
+	lots    = 16
 )
 
 func startJudging(f *analyze.Follower, j *analyze.Judge, show *shower) *judging {
