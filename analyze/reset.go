@@ -67,7 +67,7 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		if r.ignored == insideWindow {
 			h.provoked = s.Frame
 		}
-		if fl.rst.frame == 0 && h.based && r.seq > h.nxt && (r.ignored == insideWindow || fl.midstream || class == liveReset) {
+		if fl.rst.frame == 0 && h.based && r.seq > h.nxt && (r.ignored == insideWindow || !p.synSent || class == liveReset) {
 			facts := fl.resetFacts(e, s, r, class, trigger)
 			fl.lastRst = &facts
 		}

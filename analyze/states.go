@@ -319,13 +319,15 @@ func (fl *flow) awaitsAck(now event.Time) bool {
 
 // impossible returns why the receiver of e's segment cannot act on it: it acknowledges more
 // than the receiver's FIN, after which there is nothing, or its FIN stands where the receiver
-// has acknowledged something else.
+// has acknowledged something else. Of a connection that began before the capture too little is
+// known for that.
 func (fl *flow) impossible(e end, s *event.Segment, r *record) ignored {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	switch {
+	case fl.midstream:
 	case p.finEnd != 0 && p.nxt <= p.finEnd && r.ack > p.finEnd:
 		return beyondSent
-	case s.Flags&event.FIN != 0 && h.finEnd == 0 && !fl.midstream && r.end() <= min(h.nxt, h.una):
+	case s.Flags&event.FIN != 0 && h.finEnd == 0 && r.end() <= min(h.nxt, h.una):
 		return underSent
 	}
 	return acted
