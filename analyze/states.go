@@ -379,6 +379,9 @@ func (fl *flow) believe(f *Follower, e end, s *event.Segment) {
 	}
 	q.ignored = acted
 	fl.acknowledge(f, e, s, q)
+	if q.answers > q.frame {
+		q.answers = 0 // what settled the doubt came after it
+	}
 	fl.sequence(f, e, s, q)
 	fl.fin(f, e, s, q)
 }
