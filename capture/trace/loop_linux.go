@@ -151,14 +151,15 @@ func (t *tracer) handle(tid int, ws unix.WaitStatus, at event.Time) {
 	}
 }
 
-// resume lets a tracee go on. One that was killed meanwhile is gone (ESRCH); its death is still
-// to be reported.
+// resume lets a tracee go on. One that was killed meanwhile is gone (ESRCH), or has moved on to its
+// exit stop, in which it can't listen (EIO); its end is still to be reported.
 func (t *tracer) resume(th *thread, request int, sig uintptr) {
 	if request == unix.PTRACE_CONT && th.call != nil {
 		request = unix.PTRACE_SYSCALL // a signal or stop within the call: its exit is still awaited
 	}
 	err := ptrace(request, th.tid, sig)
-	if err != nil && err != unix.ESRCH && t.failed == nil {
+	killed := err == unix.ESRCH || err == unix.EIO && request == unix.PTRACE_LISTEN
+	if err != nil && !killed && t.failed == nil {
 		t.failed = fmt.Errorf("resume thread %d: %w", th.tid, err)
 	}
 }
