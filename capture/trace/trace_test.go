@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		programs[name]()
 		os.Exit(0)
 	}
+	// No signals of Go's scheduler in the programs: a call that one interrupts is made again.
+	os.Setenv("GODEBUG", "asyncpreemptoff=1")
 	os.Exit(m.Run())
 }
 
