@@ -84,3 +84,18 @@ func TestCalmWay(t *testing.T) {
 		t.Error("no flow was ever calm")
 	}
 }
+
+// TestCalmCompleteness has its only pure ACK in the calm middle of the connection.
+func TestCalmCompleteness(t *testing.T) {
+	got := followAll(Options{}, parse(t, `
+1 0.000 client > server S seq 1000 win 64240
+2 0.001 server > client S. seq 5000 ack 1001 win 65160
+3 0.002 client > server P. seq 1001 ack 5001 len 12 win 502
+4 0.003 server > client P. seq 5001 ack 1013 len 12 win 502
+5 0.004 client > server P. seq 1013 ack 5013 len 12 win 502
+6 0.005 server > client . seq 5013 ack 1025 win 502
+`))
+	if want := sharkSyn | sharkSynAck | sharkAck | sharkData; len(got) != 1 || got[0].Compat.Completeness != want {
+		t.Errorf("completeness %d, want %d", got[0].Compat.Completeness, want)
+	}
+}

@@ -269,7 +269,7 @@ func (fl *flow) endedWithout(f *Follower, v *verdict) {
 			v.confidence = Inferred
 			v.because("%s %v after it", fl.theEnd(), f.now.Sub(fl.synAt))
 		}
-	case s.synSent && !fl.handshake && c.packets > 0 && c.nxt <= 1:
+	case s.synSent && !fl.handshake && c.packets > 0 && c.nxt <= 1 && s.una < 1:
 		v.ending = Unanswered
 		v.because("frame %d: SYN,ACK, which was never acknowledged", s.synFrame)
 	case c.packets == 0 && s.packets == 0, fl.onlyAcks():

@@ -355,7 +355,7 @@ func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	s := fl.doubt
 	if at := p.rel(s.End()); at <= p.nxt {
-		if r.flags&event.ACK != 0 && r.ack >= at {
+		if r.flags&event.ACK != 0 && r.ack >= at && r.ack <= p.nxt {
 			fl.doubt = nil
 			if r.ack == at {
 				fl.believe(f, e.other(), s)
