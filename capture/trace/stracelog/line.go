@@ -199,12 +199,17 @@ func parseSeconds(s string) (time.Duration, bool) {
 	return time.Duration(seconds)*time.Second + time.Duration(nanos), err == nil && ok
 }
 
+// isName reports whether s can be a call's name. Of a thread that is killed too soon strace does
+// not know it, and writes question marks.
 func isName(s string) bool {
+	if strings.Trim(s, "?") == "" {
+		return s != ""
+	}
 	for i := range len(s) {
 		c := s[i]
 		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }
