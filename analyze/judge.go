@@ -285,6 +285,10 @@ func (fl *flow) endedWithout(f *Follower, v *verdict) {
 	case c.packets == 0 || s.packets == 0:
 		v.ending, v.confidence = UnknownEnding, Unknown
 		v.because("only one direction was captured, and no end of it")
+	case c.state == event.Closed && s.state == event.Closed:
+		v.ending, v.confidence = UnknownEnding, Unknown
+		v.because("neither FIN nor RST was captured until frame %d, yet neither end knew of it any more "+
+			"when a new connection took its place", fl.lastFrame)
 	default:
 		v.because("neither FIN nor RST was captured until frame %d", fl.lastFrame)
 	}
