@@ -47,7 +47,7 @@ func (t *entry) unpack(s *event.Segment) {
 // How many entries stand together, and how many such chunks are allocated at a time.
 const (
 	chunkSize  = 4
-	slabChunks = 1 << 10
+	slabChunks = 1 << 8
 )
 
 type chunk [chunkSize]entry
