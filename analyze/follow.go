@@ -56,7 +56,6 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	w := sight(s)
 	if twin := h.seenBefore(s, &w); twin != 0 {
 		fl.twins++
-		f.stats.Duplicates++
 		fl.warn |= warnDuplicates
 		r.kind, r.ignored, r.ref = plainKind(s), sameFrame, twin
 		fl.keep(f, &r)

@@ -1,0 +1,174 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"closecap/analyze/event"
+)
+
+// settle puts fl on the queue where it belongs, now that its newest segment was followed.
+func (f *Follower) settle(fl *flow, last event.Time) {
+	h := &f.roster.heads[fl.place]
+	to := alive
+	h.marks &^= atOnce
+	switch {
+	case fl.isClosed():
+		to = closed
+		f.refresh(fl)
+		h.marks |= atOnce
+	case !fl.handshake && !fl.midstream:
+		to = embryos
+	}
+	if fl.pending != nil {
+		h.marks |= atOnce
+	}
+	if to == h.queue && (f.roster.isLast(to, fl.place) || to != closed && last-h.queued < inOrderTo) {
+		return
+	}
+	f.roster.move(to, fl.place, last)
+}
+
+// refresh sets when a closed flow may be forgotten.
+func (f *Follower) refresh(fl *flow) {
+	expiry := fl.last.Add(afterReset)
+	if fl.rst.frame == 0 {
+		expiry = fl.last.Add(f.opt.TimeWait)
+	}
+	for e := range fl.tw {
+		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
+			expiry = max(expiry, w.until.Add(time.Second))
+		}
+	}
+	f.roster.expiry[fl.place] = expiry
+}
+
+// expire follows what has waited long enough, and hands out the connections of which nothing
+// more is expected.
+func (f *Follower) expire() {
+	f.nextExpiry = f.now + expiresEach
+	r := &f.roster
+	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(afterReset) < f.now; p = r.first(ending) {
+		f.catchUp(p)
+		if r.heads[p].queue == closed && r.expiry[p] < f.now {
+			f.finish(p)
+		}
+	}
+	for p := r.first(closed); p != 0 && r.expiry[p] < f.now; p = r.first(closed) {
+		f.finish(p)
+	}
+	for p := r.first(embryos); p != 0 && r.heads[p].queued.Add(embryoIdle) < f.now; p = r.first(embryos) {
+		f.catchUp(p)
+		switch fl := r.flows[p]; {
+		case r.heads[p].queue != embryos:
+		case fl.last.Add(embryoIdle) < f.now:
+			f.finish(p)
+		default:
+			r.move(embryos, p, fl.last)
+		}
+	}
+}
+
+// makeRoom forgets the connections that were over first when there are too many of those.
+func (f *Follower) makeRoom() {
+	r := &f.roster
+	if r.n[ending]+r.n[closed] <= maxWaiting {
+		return
+	}
+	var lot [roomLot]place
+	n := 0
+	for p := r.first(ending); p != 0 && n < roomLot; p = r.links[p].next {
+		lot[n] = p
+		n++
+	}
+	f.backlog.fetch(r.heads, lot[:n])
+	for range roomLot {
+		f.makePlace()
+	}
+}
+
+// makePlace forgets the connection that was over first. One whose last FIN may yet be
+// acknowledged stays, unless there are far too many.
+func (f *Follower) makePlace() {
+	r := &f.roster
+	p := r.first(closed)
+	if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
+		p = o
+	}
+	f.catchUp(p)
+	switch fl := r.flows[p]; {
+	case r.heads[p].queue != closed:
+	case !fl.awaitsAck(f.now):
+		f.finish(p)
+	case r.n[ending]+r.n[closed] < maxUnacked:
+		r.move(closed, p, f.now)
+	default:
+		f.giveUp(p)
+	}
+}
+
+// evict gives up the open connection that was idle for longest.
+func (f *Follower) evict() {
+	r := &f.roster
+	p := r.first(embryos)
+	if o := r.first(alive); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
+		p = o
+	}
+	if p == 0 {
+		return
+	}
+	f.giveUp(p)
+}
+
+// giveUp finishes the connection at p before its time.
+func (f *Follower) giveUp(p place) {
+	f.catchUp(p)
+	f.roster.flows[p].warn |= warnEvicted
+	f.stats.Evicted++
+	f.finish(p)
+}
+
+// finish judges the connection at p, hands it out and forgets it.
+func (f *Follower) finish(p place) {
+	f.catchUp(p)
+	fl, h := f.roster.flows[p], &f.roster.heads[p]
+	if h.queue == closed {
+		f.gone.add(&h.key)
+	}
+	f.table.remove(f.roster.heads, p)
+	f.roster.dismiss(p)
+	held := fl.pending
+	fl.pending = nil
+	if f.over != nil {
+		f.over(Over{fl, f.now})
+	} else {
+		f.done(f.judge(fl))
+		f.release(fl)
+	}
+	if held != nil {
+		f.reroute(held)
+	}
+}
+
+// Finish judges all connections that are still held, in the order of their first frames.
+func (f *Follower) Finish() {
+	for f.table.n > 0 {
+		rest := f.table.all(nil)
+		slices.SortFunc(rest, func(a, b place) int {
+			return cmp.Or(cmp.Compare(f.firstFrame(a), f.firstFrame(b)),
+				cmp.Compare(f.roster.heads[a].id, f.roster.heads[b].id))
+		})
+		for _, p := range rest {
+			f.finish(p)
+		}
+	}
+}
+
+// firstFrame returns the first frame of the connection at p.
+func (f *Follower) firstFrame(p place) uint64 {
+	if fl := f.roster.flows[p]; fl != nil {
+		return fl.firstFrame
+	}
+	return f.backlog.at(f.roster.heads[p].firstChunk)[0].frame
+}
