@@ -7,7 +7,7 @@ import "closecap/analyze/event"
 // share an address, or keep no state for a SYN, answer one SYN twice.
 func (fl *flow) otherSyn(h *half, s *event.Segment, r *record) {
 	r.ignored, r.ref = otherISN, h.synFrame
-	if s.Flags&event.ACK != 0 && !fl.handshake {
+	if s.Flags&event.ACK != 0 && !fl.handshake && fl.rst.frame == 0 {
 		held := *s
 		fl.other = &held
 	}
@@ -21,7 +21,7 @@ func (fl *flow) settleOther(h *half, s *event.Segment) {
 		return
 	}
 	fl.other = nil
-	if s.Ack != o.Seq.Add(1) || fl.handshake {
+	if s.Ack != o.Seq.Add(1) || fl.handshake || fl.rst.frame != 0 {
 		return
 	}
 	h.base(s.Ack, 1)
