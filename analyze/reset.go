@@ -94,6 +94,7 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		return
 	}
 	fl.rst = fl.resetFacts(e, s, r, class, trigger)
+	fl.rst.presumed = h.based && h.sent && r.seq > h.nxt
 	fl.closeBoth(f, e, s)
 }
 
