@@ -187,7 +187,11 @@ func TestRunTracerDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	tracer.Wait()
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Minute.Milliseconds()))
+	dead := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(dead, int(time.Minute.Milliseconds()))
+	for err == unix.EINTR {
+		n, err = unix.Poll(dead, int(time.Minute.Milliseconds()))
+	}
 	if n != 1 || err != nil {
 		t.Errorf("poll of the traced program = %d, %v, want it to be dead", n, err)
 	}
