@@ -114,15 +114,18 @@ func lastState(changes []analyze.StateChange) event.TCPState {
 }
 
 func silentSentence(c *analyze.Connection) string {
-	side, again := analyze.Client, c.Retransmits.Client
-	if c.Retransmits.Server > again {
-		side, again = analyze.Server, c.Retransmits.Server
+	side := analyze.Client
+	if c.Retransmits.Server > c.Retransmits.Client {
+		side = analyze.Server
 	}
-	if again == 0 {
+	if last := len(c.Segments) - 1; last >= 0 && c.Segments[last].Frame == c.LastFrame {
+		side = c.Segments[last].From // the other is the one that no longer answers
+	}
+	if c.Retransmits == (analyze.PerSide{}) {
 		return "silent: probes went unanswered." + leftStates(c)
 	}
-	return fmt.Sprintf("silent: the %s sent again %s, the %s no longer answered.%s",
-		side, count(again, "time"), side.Other(), leftStates(c))
+	return fmt.Sprintf("silent: the %s sent again, the %s no longer answered.%s",
+		side, side.Other(), leftStates(c))
 }
 
 func refusedSentence(c *analyze.Connection) string {

@@ -57,6 +57,12 @@ func TestVerdicts(t *testing.T) {
 			c.Ending, c.Closer, c.Retransmits.Server = analyze.Silent, analyze.NoSide, 15
 			c.Lost = &analyze.Lost{Unacked: 4096, From: sv}
 		}},
+		{"silent to the one that had to repeat less", func(c *analyze.Connection) {
+			c.Ending, c.Closer = analyze.Silent, analyze.NoSide
+			c.Retransmits = analyze.PerSide{Client: 3, Server: 9}
+			c.LastFrame = 60
+			c.Segments = []*analyze.Segment{{Frame: 60, From: cl, Retransmits: 50}}
+		}},
 		{"silent probes", func(c *analyze.Connection) { c.Ending, c.Closer = analyze.Silent, analyze.NoSide }},
 		{"unknown", func(c *analyze.Connection) {
 			c.Ending, c.Closer, c.Confidence = analyze.UnknownEnding, analyze.NoSide, analyze.Unknown
