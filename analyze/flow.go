@@ -33,60 +33,57 @@ const (
 	proved         // the receiver acknowledged it
 )
 
-// flow is a connection while its segments still come in. Flows are reused: begin resets one.
-//
-// What every segment reads and writes stands in flow and half, a few cache lines in all: with
-// tens of thousands of connections at a time, fetching them is most of what a segment costs.
-// The rest, which only the beginning, the end and the unusual need, stands in detail.
+// flow is a connection while its segments are followed. Flows are used again, with the lists
+// that stand in them: clear makes one empty.
 type flow struct {
-	last      event.Time
-	lastFrame uint64
-	omitted   uint64
-
-	half [2]half
-
-	*detail
-	place      place
-	loIsClient bool
-	midstream  bool // began without a SYN
-	handshake  bool // the handshake's last ACK was seen
-	filtered   bool // no pure ACK was captured
-	calm       bool // goOn may follow it
-	shark      uint8
-	warn       warning
-}
-
-// detail is the part of a flow that most segments leave alone. The first records and changes
-// stand beside the rest, where one address translation serves them all.
-type detail struct {
 	facts
 	letterRoom [16]byte
 	changeRoom [10]change
 	recordRoom [8]record
 }
 
+// clear forgets what is known of the connection that fl was.
+func (fl *flow) clear() {
+	fl.facts = facts{
+		records: fl.recordRoom[:0], changes: fl.changeRoom[:0], rearms: fl.rearms[:0],
+		zeek: zeekFlow{letters: fl.letterRoom[:0]},
+	}
+}
+
+// facts is all that is known of a connection.
 type facts struct {
-	id        int
-	addr      [2]netip.AddrPort
-	halves    [2]halfDetail
-	guessed   bool
-	sameHost  bool // both ends live on the capturing host
-	simul     bool
-	simulOpen bool
-	closer    end
-	hasCloser bool
+	id         int
+	place      place
+	addr       [2]netip.AddrPort
+	loIsClient bool
+	guessed    bool
+	midstream  bool // began without a SYN
+	handshake  bool // the handshake's last ACK was seen
+	filtered   bool // no pure ACK was captured
+	sameHost   bool // both ends live on the capturing host
+	calm       bool // goOn may follow it
+	simul      bool
+	simulOpen  bool
+	closer     end
+	hasCloser  bool
+	shark      uint8
+	warn       warning
 
 	start      event.Time
 	firstFrame uint64
+	last       event.Time
+	lastFrame  uint64
 	synAt      event.Time
 	rtt        int64 // SYN to handshake ACK, ns; 0 when not seen
 
+	half    [2]half
 	rst     resetFacts
 	lastRst *resetFacts // an RST beyond what was captured, while nothing follows it
+	tw      [2]waiting
 	records []record
+	omitted uint64 // segments that records leave out
 	changes []change
 	rearms  []rearm
-	tw      [2]waiting
 	twins   uint32         // duplicates of the capture
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
@@ -107,7 +104,6 @@ type half struct {
 	datEnd    int64
 	lastTime  event.Time
 	lastSight uint64 // frame of the newest segment, at lastTime
-	*halfDetail
 
 	nxtAbs     seqnum.Value // header value at nxt
 	dataLen    uint32
@@ -127,10 +123,7 @@ type half struct {
 	sent       bool
 	based      bool
 	state      event.TCPState
-}
 
-// halfDetail is the part of a half that most segments leave alone.
-type halfDetail struct {
 	gaps   []span // what was not captured in order, and not since
 	holes  int64  // bytes in gaps
 	low    int64  // where what was captured begins

@@ -269,24 +269,15 @@ func (f *Follower) meet(p place, s *event.Segment, swapped bool) *flow {
 // take returns an empty flow.
 func (f *Follower) take() *flow {
 	if len(f.free) == 0 {
-		flows, details := make([]flow, slabSize), make([]detail, slabSize)
+		flows := make([]flow, slabSize)
 		for i := range flows {
-			flows[i].detail = &details[i]
 			f.free = append(f.free, &flows[i])
 		}
 	}
 	last := len(f.free) - 1
 	fl := f.free[last]
 	f.free = f.free[:last]
-	d := fl.detail
-	d.facts = facts{
-		records: d.recordRoom[:0], changes: d.changeRoom[:0], rearms: d.rearms[:0],
-		zeek: zeekFlow{letters: d.letterRoom[:0]},
-	}
-	*fl = flow{detail: d}
-	for e := range fl.half {
-		fl.half[e].halfDetail = &d.halves[e]
-	}
+	fl.clear()
 	return fl
 }
 

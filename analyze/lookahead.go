@@ -49,26 +49,19 @@ func (f *Follower) look(batch []event.Segment) {
 	l.touched += touched
 }
 
-// touch reads something of each cache line of fl.
+// touch reads something of most cache lines of fl.
 func (fl *flow) touch() uint64 {
-	return fl.omitted + uint64(fl.half[0].nxt) + uint64(fl.half[0].nxtAbs) +
-		uint64(fl.half[1].lastAck) + uint64(fl.half[1].nxtAbs)
-}
-
-// touchDetail reads something of most cache lines of fl's detail, and where the next record
-// and the next change will stand.
-func (fl *flow) touchDetail() uint64 {
-	d := fl.detail
-	sum := uint64(d.id) + uint64(d.start) + d.rst.frame + uint64(d.tw[0].since) + uint64(d.tw[1].since)
-	for e := range d.halves {
-		h := &d.halves[e]
-		sum += uint64(h.finEnd) + uint64(h.finTime) + uint64(h.ackStep) + uint64(h.before[0].sum) + uint64(h.zeek.gaps)
+	sum := uint64(fl.id) + uint64(fl.start) + fl.rst.frame + uint64(fl.tw[0].since) + uint64(fl.tw[1].since)
+	for e := range fl.half {
+		h := &fl.half[e]
+		sum += uint64(h.nxt) + uint64(h.lastTime) + uint64(h.finEnd) + uint64(h.finTime) + uint64(h.ackStep) +
+			uint64(h.before[0].sum) + uint64(h.zeek.gaps)
 	}
-	if n := len(d.records); n < cap(d.records) {
-		sum += d.records[: n+1 : n+1][n].frame
+	for i := range fl.records {
+		sum += fl.records[i].frame
 	}
-	if n := len(d.changes); n < cap(d.changes) {
-		sum += d.changes[: n+1 : n+1][n].frame
+	for i := 0; i < len(fl.changes); i += 2 {
+		sum += fl.changes[i].frame
 	}
 	return sum
 }

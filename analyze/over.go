@@ -35,16 +35,7 @@ func NewJudge(opt Options, reuse bool) *Judge {
 // Connections judges a lot and hands each Connection to show.
 func (j *Judge) Connections(lot []Over, show func(*Connection)) {
 	for i := range lot {
-		j.touched += lot[i].fl.touch() + lot[i].fl.touchDetail()
-	}
-	for i := range lot {
-		fl := lot[i].fl
-		for k := range fl.records {
-			j.touched += fl.records[k].frame
-		}
-		for k := 0; k < len(fl.changes); k += 2 {
-			j.touched += fl.changes[k].frame
-		}
+		j.touched += lot[i].fl.touch()
 	}
 	for _, o := range lot {
 		j.f.now = o.now
