@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -149,5 +150,32 @@ func TestBusiestClientIsBoundedFromAbove(t *testing.T) {
 	got, exact := e.busiest()
 	if got < held || got > held+2*held/maxClients || exact {
 		t.Errorf("busiest() = %d, %v, want %d or a little more, false", got, exact, held)
+	}
+}
+
+// A document of many connections holds what one of few would, and none of them in memory.
+func TestDocumentGrows(t *testing.T) {
+	r := manyConnections(fittedConnections + 5)
+	var out bytes.Buffer
+	s := NewStream(&out, JSON, Options{})
+	for _, c := range r.Connections {
+		if err := s.Connection(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.kept) != 0 {
+		t.Errorf("%d connections are kept, want none", len(s.kept))
+	}
+	rest := *r
+	rest.Connections = nil
+	if err := s.Finish(&rest); err != nil {
+		t.Fatal(err)
+	}
+	var got analyze.Result
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(reference(t, r), reference(t, &got)); diff != "" {
+		t.Errorf("the document says (-want +got):\n%s", diff)
 	}
 }

@@ -13,7 +13,8 @@ const (
 	keptConnections = 32
 	// detailedConnections is up to how many connections are shown segment by segment.
 	detailedConnections = 4
-	// fittedConnections are the first ones, to which the list fits its columns.
+	// fittedConnections are the first ones, to which the list fits its columns. A JSON document
+	// of more is written while it grows.
 	fittedConnections = 1000
 	// usualLine is more bytes than most connections take in NDJSON.
 	usualLine = 8 << 10
@@ -23,15 +24,16 @@ const (
 // the first ones, until it knows how wide they are and whether there are few enough to show
 // each segment.
 type Stream struct {
-	w       *bufio.Writer
-	print   printer
-	format  Format
-	opt     Options
-	kept    []*analyze.Connection
-	n       int
-	list    *list // nil until the list has begun
-	summary *summary
-	encoder encoder
+	w        *bufio.Writer
+	print    printer
+	format   Format
+	opt      Options
+	kept     []*analyze.Connection
+	n        int
+	list     *list     // nil until the list has begun
+	document *document // nil until there are too many connections to keep
+	summary  *summary
+	encoder  encoder
 }
 
 // NewStream returns a stream to w. Nothing is written before the first connection.
@@ -64,14 +66,19 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 	switch {
 	case s.list != nil:
 		return s.list.row(c)
+	case s.document != nil:
+		return s.document.connection(c)
 	case s.opt.Summary && s.format != JSON && s.n > keptConnections:
 		return nil
 	}
 	s.kept = append(s.kept, c)
-	if s.n == fittedConnections && s.format != JSON {
-		return s.startList(true)
+	switch {
+	case s.n < fittedConnections:
+		return nil
+	case s.format == JSON:
+		return s.startDocument()
 	}
-	return nil
+	return s.startList(true)
 }
 
 // room returns where in the writer's own buffer the next line may stand, so that put has
@@ -98,6 +105,18 @@ func (s *Stream) startList(more bool) error {
 	return s.list.start(&s.print, first, more)
 }
 
+// startDocument begins the JSON document with the connections kept so far.
+func (s *Stream) startDocument() error {
+	s.document = &document{w: s.w}
+	for _, c := range s.kept {
+		if err := s.document.connection(c); err != nil {
+			return err
+		}
+	}
+	s.kept = nil
+	return nil
+}
+
 // Finish ends the report with what is known only at the end: everything of r but its
 // connections. It does not close the writer.
 func (s *Stream) Finish(r *analyze.Result) error {
@@ -121,6 +140,8 @@ func (s *Stream) finish(r *analyze.Result) error {
 			return s.put([]byte(csvHeading()))
 		}
 		return nil
+	case s.document != nil:
+		return s.document.end(&view)
 	case s.format == JSON:
 		return writeDocument(s.w, &view)
 	case s.format == HTML:
