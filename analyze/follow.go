@@ -128,17 +128,17 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	if fl.rst.frame != 0 {
 		fl.talkAfterReset(f, e, s, r)
 	}
-	if fl.lastRst != nil && (e == fl.lastRst.by || s.Time.Sub(fl.lastRst.time) > fl.settle(f)) {
+	if fl.lastRst != nil && (e == fl.lastRst.by || s.Time.Sub(fl.lastRst.time) > fl.settle()) {
 		fl.lastRst = nil
 	}
-	fl.rearmed(f, e, s, r)
+	fl.rearmed(f, e, s)
 	if s.Flags&event.SYN != 0 {
 		fl.syn(f, e, s, r)
 	}
 	if s.Flags&event.ACK != 0 {
 		fl.acknowledge(f, e, s, r)
 	}
-	fl.sequence(f, e, s, r)
+	fl.sequence(e, s, r)
 	if s.Flags&event.FIN != 0 {
 		fl.fin(f, e, s, r)
 	}
@@ -251,7 +251,7 @@ func (fl *flow) newlyAcked(e end, from, to int64) uint64 {
 }
 
 // sequence takes in the sequence space that e's segment fills.
-func (fl *flow) sequence(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) sequence(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	from, to := r.seq, r.end()
 	data := from

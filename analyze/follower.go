@@ -249,7 +249,7 @@ func (f *Follower) begin(a *aim, s *event.Segment) place {
 	h := &f.roster.heads[p]
 	h.key, h.id = a.key, uint32(f.nextID)
 	h.markAddrs(s, a.swapped)
-	f.table.add(f.roster.heads, p, a.hash)
+	f.table.add(p, a.hash)
 	f.roster.push(embryos, p, s.Time)
 	return p
 }

@@ -99,7 +99,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 	}
 	c.HalfClose = fl.halfClose(&d.halfClose, v.ending)
 	if v.ending == WasReset || v.ending == WasRefused {
-		c.Reset = fl.judgeReset(f)
+		c.Reset = fl.judgeReset()
 		c.Lost = fl.lostOwn(fl.rst.by)
 	} else {
 		c.Lost = fl.lost()
@@ -109,7 +109,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 	fl.listSegments(d)
 	c.noteLosses()
 	fl.likelyCalls(d)
-	fl.warnings(f, c)
+	fl.warnings(c)
 	c.Explains = topic(c)
 	return c
 }

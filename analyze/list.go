@@ -108,7 +108,7 @@ func (g ignored) text(ref uint64) string {
 }
 
 // warnings says what makes the verdict doubtful.
-func (fl *flow) warnings(f *Follower, c *Connection) {
+func (fl *flow) warnings(c *Connection) {
 	add := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
 	if fl.warn&warnClock != 0 {
 		add("timestamps run backwards: durations are doubtful")

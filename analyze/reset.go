@@ -59,11 +59,11 @@ const (
 func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	class := classOf(s, r)
-	trigger := fl.offender(e, s, r, class)
+	trigger := fl.offender(e, r, class)
 	if trigger != nil {
 		r.answers = trigger.frame
 	}
-	if r.ignored = fl.refuses(e, s, r, class); r.ignored != acted {
+	if r.ignored = fl.refuses(e, s, r); r.ignored != acted {
 		if r.ignored == insideWindow {
 			h.provoked = s.Frame
 		}
@@ -154,7 +154,7 @@ func classOf(s *event.Segment, r *record) resetClass {
 
 // refuses says why the receiver of e's RST does not act on it (RFC 9293 3.10.7.3 and
 // 3.10.7.4, RFC 5961 3.2).
-func (fl *flow) refuses(e end, s *event.Segment, r *record, class resetClass) ignored {
+func (fl *flow) refuses(e end, s *event.Segment, r *record) ignored {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	switch {
 	case p.state == event.SynSent && !h.synSent:
@@ -198,7 +198,7 @@ func (h *half) offers() int64 {
 }
 
 // offender returns the newest segment that e's RST may answer, nil when it answers none.
-func (fl *flow) offender(e end, s *event.Segment, r *record, class resetClass) *record {
+func (fl *flow) offender(e end, r *record, class resetClass) *record {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	switch class {
 	case liveReset:
@@ -245,7 +245,7 @@ func (fl *flow) killed(e end, s *event.Segment) {
 }
 
 // settle is how long after an RST its receiver's segments may still have been on their way.
-func (fl *flow) settle(f *Follower) time.Duration {
+func (fl *flow) settle() time.Duration {
 	if fl.sameHost {
 		return time.Millisecond
 	}
@@ -271,7 +271,7 @@ func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) 
 		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
 			rst.talks = s.Frame
 		}
-	case rst.missed == 0 && s.Time.Sub(rst.time) > fl.settle(f):
+	case rst.missed == 0 && s.Time.Sub(rst.time) > fl.settle():
 		rst.missed = s.Frame
 		if q := fl.find(rst.frame); q != nil {
 			q.ignored, q.ref = receiverGoesOn, s.Frame

@@ -5,7 +5,7 @@ import (
 )
 
 // judgeReset says who reset the connection and why, as far as packets tell.
-func (fl *flow) judgeReset(f *Follower) *Reset {
+func (fl *flow) judgeReset() *Reset {
 	rst := &fl.rst
 	r := &Reset{By: rst.by.side(), Frame: rst.frame, Trigger: rst.trigger, Confidence: Inferred}
 	because := func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) }

@@ -290,7 +290,7 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 
 // rearmed notes a segment that starts its receiver's TIME_WAIT anew. Linux does so for every
 // segment with an ACK but an RST (tcp_timewait_state_process).
-func (fl *flow) rearmed(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) rearmed(f *Follower, e end, s *event.Segment) {
 	w := &fl.tw[e.other()]
 	if fl.half[e.other()].state != event.TimeWait || s.Flags&event.ACK == 0 || s.Time > w.until {
 		return
@@ -382,6 +382,6 @@ func (fl *flow) believe(f *Follower, e end, s *event.Segment) {
 	if q.answers > q.frame {
 		q.answers = 0 // what settled the doubt came after it
 	}
-	fl.sequence(f, e, s, q)
+	fl.sequence(e, s, q)
 	fl.fin(f, e, s, q)
 }

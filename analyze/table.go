@@ -41,7 +41,7 @@ func (t *table) likely(hash uint64) place {
 }
 
 // add puts in a place whose key is not yet there.
-func (t *table) add(heads []head, p place, hash uint64) {
+func (t *table) add(p place, hash uint64) {
 	if 4*(t.n+1) > 3*len(t.slots) {
 		t.resize(2 * len(t.slots))
 	}

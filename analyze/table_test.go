@@ -23,7 +23,7 @@ func TestTable(t *testing.T) {
 		if got == 0 && r.IntN(3) > 0 {
 			heads = append(heads, head{key: k})
 			p := place(len(heads) - 1)
-			table.add(heads, p, hash)
+			table.add(p, hash)
 			want[k] = p
 		} else if got != 0 {
 			table.remove(heads, got)
