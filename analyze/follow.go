@@ -126,7 +126,7 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 		return
 	}
 	if fl.rst.frame != 0 {
-		fl.talkAfterReset(f, e, s, r)
+		fl.talkAfterReset(e, s, r)
 	}
 	if fl.lastRst != nil && (e == fl.lastRst.by || s.Time.Sub(fl.lastRst.time) > fl.settle()) {
 		fl.lastRst = nil

@@ -16,6 +16,9 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 	switch {
 	case fl.isClosed():
 		to = closed
+		if fl.rst.frame != 0 {
+			to = aborted
+		}
 		f.refresh(fl)
 		h.marks |= atOnce
 	case !fl.handshake && !fl.midstream:
@@ -24,7 +27,7 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 	if fl.pending != nil {
 		h.marks |= atOnce
 	}
-	if to == h.queue && (f.roster.isLast(to, fl.place) || to != closed && last-h.queued < inOrderTo) {
+	if to == h.queue && (f.roster.isLast(to, fl.place) || !to.over() && last-h.queued < inOrderTo) {
 		return
 	}
 	f.roster.move(to, fl.place, last)
@@ -51,12 +54,14 @@ func (f *Follower) expire() {
 	r := &f.roster
 	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(afterReset) < f.now; p = r.first(ending) {
 		f.catchUp(p)
-		if r.heads[p].queue == closed && r.expiry[p] < f.now {
+		if r.heads[p].queue.over() && r.expiry[p] < f.now {
 			f.finish(p)
 		}
 	}
-	for p := r.first(closed); p != 0 && r.expiry[p] < f.now; p = r.first(closed) {
-		f.finish(p)
+	for _, q := range [...]queue{aborted, closed} {
+		for p := r.first(q); p != 0 && r.expiry[p] < f.now; p = r.first(q) {
+			f.finish(p)
+		}
 	}
 	for p := r.first(embryos); p != 0 && r.heads[p].queued.Add(embryoIdle) < f.now; p = r.first(embryos) {
 		f.catchUp(p)
@@ -73,7 +78,7 @@ func (f *Follower) expire() {
 // makeRoom forgets the connections that were over first when there are too many of those.
 func (f *Follower) makeRoom() {
 	r := &f.roster
-	if r.n[ending]+r.n[closed] <= maxWaiting {
+	if r.waiting() <= maxWaiting {
 		return
 	}
 	var lot [roomLot]place
@@ -92,16 +97,13 @@ func (f *Follower) makeRoom() {
 // acknowledged stays, unless there are far too many.
 func (f *Follower) makePlace() {
 	r := &f.roster
-	p := r.first(closed)
-	if o := r.first(ending); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
-		p = o
-	}
+	p := r.oldest(ending, aborted, closed)
 	f.catchUp(p)
 	switch fl := r.flows[p]; {
-	case r.heads[p].queue != closed:
+	case !r.heads[p].queue.over():
 	case !fl.awaitsAck(f.now):
 		f.finish(p)
-	case r.n[ending]+r.n[closed] < maxUnacked:
+	case r.waiting() < maxUnacked:
 		r.move(closed, p, f.now)
 	default:
 		f.giveUp(p)
@@ -110,15 +112,9 @@ func (f *Follower) makePlace() {
 
 // evict gives up the open connection that was idle for longest.
 func (f *Follower) evict() {
-	r := &f.roster
-	p := r.first(embryos)
-	if o := r.first(alive); p == 0 || o != 0 && r.heads[o].queued < r.heads[p].queued {
-		p = o
+	if p := f.roster.oldest(embryos, alive); p != 0 {
+		f.giveUp(p)
 	}
-	if p == 0 {
-		return
-	}
-	f.giveUp(p)
 }
 
 // giveUp finishes the connection at p before its time.
@@ -133,7 +129,7 @@ func (f *Follower) giveUp(p place) {
 func (f *Follower) finish(p place) {
 	f.catchUp(p)
 	fl, h := f.roster.flows[p], &f.roster.heads[p]
-	if h.queue == closed {
+	if h.queue.over() {
 		f.gone.add(&h.key)
 	}
 	f.table.remove(f.roster.heads, p)

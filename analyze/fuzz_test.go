@@ -3,11 +3,49 @@ package analyze
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"closecap/analyze/event"
 	"closecap/analyze/seqnum"
+	"github.com/google/go-cmp/cmp"
 )
+
+// FuzzBacklog follows what FuzzFollower does, several segments at a time as usual and each at
+// once: it must come to the same. So little time passes that nothing is forgotten before.
+func FuzzBacklog(f *testing.F) {
+	f.Add([]byte("\x02\x00\x00\x00\x12\x01\x00\x00\x10\x00\x00\x00\x11\x00\x00\x00\x11\x01\x00\x00\x10\x00\x00\x00"))
+	f.Add([]byte("\x02\x00\x00\x00\x12\x01\x00\x00\x10\x00\x00\x00\x14\x00\x00\x00\x02\x00\xff\x00\x02\x00\xff\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		segments := improvise(data)
+		for i := range segments {
+			segments[i].Time = 1e12 + (segments[i].Time-1e12)/4096
+		}
+		var usual, atOnce []*Connection
+		f := NewFollower(Options{}, func(c *Connection) { usual = append(usual, c) })
+		g := NewFollower(Options{}, func(c *Connection) { atOnce = append(atOnce, c) })
+		f.Segments(segments)
+		for i := range segments {
+			g.Segment(&segments[i])
+			for _, p := range g.table.all(nil) {
+				g.catchUp(p)
+			}
+		}
+		f.Finish()
+		g.Finish()
+		for _, conns := range [][]*Connection{usual, atOnce} {
+			slices.SortFunc(conns, func(a, b *Connection) int { return a.ID - b.ID })
+		}
+		want, _ := json.MarshalIndent(atOnce, "", " ")
+		got, _ := json.MarshalIndent(usual, "", " ")
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("followed later (-at once +later):\n%s", diff)
+		}
+		if f.Stats() != g.Stats() {
+			t.Errorf("stats %+v, at once %+v", f.Stats(), g.Stats())
+		}
+	})
+}
 
 // FuzzFollower makes segments of the input's bytes, most of them close to what two stacks
 // could send, and demands that every result is valid.

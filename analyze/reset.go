@@ -254,7 +254,7 @@ func (fl *flow) settle() time.Duration {
 
 // talkAfterReset judges a segment without RST that comes after the RST. Its receiver going
 // on means that the RST did not reach it; its sender going on, that it did not send it.
-func (fl *flow) talkAfterReset(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) talkAfterReset(e end, s *event.Segment, r *record) {
 	rst := &fl.rst
 	switch {
 	case rst.refused && rst.missed != 0 && r.kind == kSynAck:

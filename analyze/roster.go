@@ -13,9 +13,14 @@ const (
 	embryos queue = iota // not known to be established
 	alive
 	ending // an RST, or the second FIN, waits to be followed
-	closed // the first to expire first
+	// Those below are over, and wait for what may still come; the first expires first.
+	aborted // by an RST
+	closed  // by FINs
 	queues
 )
+
+// over reports whether the connections on q are.
+func (q queue) over() bool { return q == aborted || q == closed }
 
 // place is a connection's number among those that are open, from 1 on. Places are used again.
 type place uint32
@@ -85,7 +90,7 @@ type roster struct {
 	heads  []head
 	flows  []*flow // nil while nothing of it was followed
 	links  []neighbours
-	expiry []event.Time // of the closed ones: when they may be forgotten
+	expiry []event.Time // of those that are over: when they may be forgotten
 	free   []place
 	ends   [queues]neighbours // next is the first, prev the last
 	n      [queues]int
@@ -124,6 +129,20 @@ func (r *roster) dismiss(p place) {
 
 // first returns the first of q, 0 when q is empty.
 func (r *roster) first(q queue) place { return r.ends[q].next }
+
+// oldest returns of those that are first on some queues the one that was queued first, 0 when
+// the queues are empty.
+func (r *roster) oldest(of ...queue) (p place) {
+	for _, q := range of {
+		if o := r.first(q); o != 0 && (p == 0 || r.heads[o].queued < r.heads[p].queued) {
+			p = o
+		}
+	}
+	return p
+}
+
+// waiting returns how many connections are over, or seem to be.
+func (r *roster) waiting() int { return r.n[ending] + r.n[aborted] + r.n[closed] }
 
 func (r *roster) isLast(q queue, p place) bool { return r.ends[q].prev == p }
 
