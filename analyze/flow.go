@@ -181,6 +181,7 @@ type record struct {
 	from                    end
 	kind                    kind
 	ignored                 ignored
+	again                   bool   // it repeats what is not listed
 	ref                     uint64 // frame that the reason names
 }
 

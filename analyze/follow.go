@@ -279,24 +279,26 @@ func (fl *flow) sequence(e end, s *event.Segment, r *record) {
 	switch {
 	case to > h.nxt:
 		if from < h.nxt && h.sent && !first {
-			r.repeats = fl.original(e, r)
-			fl.again(h)
+			fl.repeat(e, r)
 		}
 		h.advance(to, s.End())
 	case first && !h.had(p, from, to):
 	case first:
 		fl.again(h)
 	default:
-		r.repeats = fl.original(e, r)
-		fl.again(h)
-		if r.repeats == 0 && h.dataFrame < r.frame {
-			r.repeats = h.dataFrame
-		}
+		fl.repeat(e, r)
 	}
 	if r.kind == kSynAck {
 		h.synAckSent = true
 	}
 	h.dataFrame, h.datEnd, h.dataLen = s.Frame, to, uint32(to-from)
+}
+
+// repeat finds what r of e sends again.
+func (fl *flow) repeat(e end, r *record) {
+	r.repeats = fl.original(e, r)
+	r.again = r.repeats == 0
+	fl.again(&fl.half[e])
 }
 
 // again counts a retransmission.

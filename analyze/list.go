@@ -73,6 +73,9 @@ func (fl *flow) listSegments(d *desk) {
 			Retransmits: r.repeats, Answers: r.answers, Ignored: r.ignored.text(r.ref),
 			Root: Root{Kind: RootUnknown},
 		}
+		if r.again {
+			slab[i].Notes = []string{"sent again: what it repeats is not listed"}
+		}
 		listed[i] = &slab[i]
 	}
 	d.segments, d.listed, d.connection.Segments = slab, listed, listed

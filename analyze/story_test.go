@@ -163,6 +163,9 @@ func segmentLine(s *Segment) string {
 	if s.Retransmits != 0 {
 		line += fmt.Sprintf(" retransmits %d", s.Retransmits)
 	}
+	for _, note := range s.Notes {
+		line += " note: " + note
+	}
 	if s.Ignored != "" {
 		line += " ignored: " + s.Ignored
 	}
