@@ -16,6 +16,7 @@ type Batch struct {
 	Run          *event.Run // with Expectations, in the batch that holds the run's entry
 	Expectations []event.Expectation
 	Counts       Counts // from the timeline's begin to this batch's end
+	Stalled      bool   // standard input has nothing more for now
 }
 
 // Counts is what was read of a timeline.
@@ -47,6 +48,7 @@ func (r *Reader) Batches(ctx context.Context, d *decode.Decoder) iter.Seq2[*Batc
 			r: r, d: d, done: ctx.Done(),
 			full: make(chan result, inFlight), free: make(chan *Batch, inFlight),
 		}
+		r.stalled = b.stall
 		for range inFlight {
 			b.free <- &Batch{Segments: make([]event.Segment, 0, batchSize)}
 		}
@@ -89,6 +91,7 @@ type batcher struct {
 	free   chan *Batch
 	batch  *Batch
 	counts Counts
+	handed bool // a batch that was full
 }
 
 func (b *batcher) run() {
@@ -115,7 +118,20 @@ func (b *batcher) run() {
 			if !b.hand() {
 				return
 			}
+			b.handed = true
 		}
+	}
+}
+
+// stall hands over what there is while standard input has no more. Who reads a recording knows
+// it by what the first batch holds: that one waits until it is full, where there may be calls.
+func (b *batcher) stall() {
+	if !b.handed && !b.r.packetsOnly() {
+		return
+	}
+	b.batch.Stalled = true
+	if !b.hand() {
+		b.batch = &Batch{} // the last one may still be read
 	}
 }
 

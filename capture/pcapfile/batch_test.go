@@ -148,6 +148,70 @@ func TestBatchesStopWhileInputStalls(t *testing.T) {
 	}
 }
 
+// What has arrived is handed over while a pipe has no more.
+func TestBatchesWhileInputStalls(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := out.Write(repeated(3)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open([]string{"-"}, in, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for b, err := range r.Batches(context.Background(), decode.New()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n += len(b.Segments); n == 3 && b.Stalled {
+			out.Write(repeated(2)[24:])
+			out.Close()
+		}
+	}
+	if n != 5 {
+		t.Errorf("%d segments, want 3 before the pipe stalled and 2 after", n)
+	}
+}
+
+// The calls of a recording decide how it is read: its beginning waits for them.
+func TestRecordingIsNotCutWhereInputStalls(t *testing.T) {
+	var recording bytes.Buffer
+	if err := WriteRecording(&recording, sampleRecording(), Interface{}, nil, "done"); err != nil {
+		t.Fatal(err)
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, err := Open([]string{"-"}, in, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := recording.Len() / 2
+	if _, err := out.Write(recording.Next(half)); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(3*patience, func() {
+		io.Copy(out, &recording)
+		out.Close()
+	})
+	var calls []int
+	for b, err := range r.Batches(context.Background(), decode.New()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, len(b.Calls))
+	}
+	if len(calls) != 1 || calls[0] != 3 {
+		t.Errorf("calls by batch: %v, want all 3 in one", calls)
+	}
+}
+
 func TestStandardInputInPieces(t *testing.T) {
 	in, out, err := os.Pipe()
 	if err != nil {

@@ -62,7 +62,7 @@ type format interface {
 func (f *file) open(size int) error {
 	in := f.stdin
 	if _, stalls := in.(*os.File); stalls && f.reader.done != nil {
-		in = newInterruptible(in, f.reader.done)
+		in = newInterruptible(in, f.reader.done, f.reader.stalled)
 	}
 	if in == nil {
 		h, err := os.Open(f.path)

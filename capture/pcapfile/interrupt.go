@@ -3,18 +3,23 @@ package pcapfile
 import (
 	"context"
 	"io"
+	"time"
 )
+
+// patience is how long a stream may have nothing to read before it is said to stall.
+const patience = 100 * time.Millisecond
 
 // interruptible reads a stream that may stall for ever, as standard input may, and can be
 // told to stop: nothing else ends a read that the system already waits in. The goroutine
 // inside that read ends with it, or with the process.
 type interruptible struct {
-	done   <-chan struct{}
-	chunks chan chunk
-	spent  chan []byte // buffers to fill
-	last   []byte      // the buffer at hand
-	rest   []byte      // what of it was not handed out yet
-	err    error
+	done    <-chan struct{}
+	stalled func() // called in Read when the stream stalls
+	chunks  chan chunk
+	spent   chan []byte // buffers to fill
+	last    []byte      // the buffer at hand
+	rest    []byte      // what of it was not handed out yet
+	err     error
 }
 
 type chunk struct {
@@ -22,8 +27,8 @@ type chunk struct {
 	err error
 }
 
-func newInterruptible(r io.Reader, done <-chan struct{}) *interruptible {
-	i := &interruptible{done: done, chunks: make(chan chunk), spent: make(chan []byte, 2)}
+func newInterruptible(r io.Reader, done <-chan struct{}, stalled func()) *interruptible {
+	i := &interruptible{done: done, stalled: stalled, chunks: make(chan chunk), spent: make(chan []byte, 2)}
 	for range cap(i.spent) {
 		i.spent <- make([]byte, bufferSize/4)
 	}
@@ -57,14 +62,28 @@ func (i *interruptible) Read(b []byte) (int, error) {
 		if i.last != nil {
 			i.spent <- i.last
 		}
-		select {
-		case c := <-i.chunks:
-			i.last, i.rest, i.err = c.b, c.b, c.err
-		case <-i.done:
-			i.last, i.err = nil, context.Canceled
-		}
+		i.last, i.rest, i.err = i.receive()
 	}
 	n := copy(b, i.rest)
 	i.rest = i.rest[n:]
 	return n, nil
+}
+
+// receive waits for what the stream brings next.
+func (i *interruptible) receive() (buffer, rest []byte, err error) {
+	select {
+	case c := <-i.chunks:
+		return c.b, c.b, c.err
+	default:
+	}
+	for wait := time.After(patience); ; wait = nil {
+		select {
+		case c := <-i.chunks:
+			return c.b, c.b, c.err
+		case <-wait:
+			i.stalled()
+		case <-i.done:
+			return nil, nil, context.Canceled
+		}
+	}
 }

@@ -76,6 +76,7 @@ type Reader struct {
 	interfaces []Interface
 	progress   progress
 	done       <-chan struct{} // ends a read of standard input; set by Batches
+	stalled    func()          // called when standard input stalls; set by Batches
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
@@ -115,6 +116,16 @@ func NewReader(stream io.Reader, name string, opt Options) *Reader {
 	r := &Reader{opt: opt}
 	r.waiting = []*file{{path: name, stdin: stream, reader: r}}
 	return r
+}
+
+// packetsOnly reports whether the files being read are of a kind that holds nothing but packets.
+func (r *Reader) packetsOnly() bool {
+	for _, f := range r.open {
+		if _, ok := f.format.(*pcap); !ok {
+			return false
+		}
+	}
+	return len(r.open) > 0
 }
 
 // cause strips the path that os errors repeat.

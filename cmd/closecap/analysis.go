@@ -30,7 +30,7 @@ type analysis struct {
 func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.Format, std streams) (readErr, writeErr error) {
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
-	show := &shower{stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
+	show := &shower{out: out, stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
 	next, stop := iter.Pull2(r.Batches(ctx, decode.New()))
 	defer stop()
 	in := &intake{reader: r, next: next}
@@ -88,6 +88,9 @@ func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keeps
 	for b := first; b != nil && !judges.failed(); b = in.batch() {
 		a.counts = b.Counts
 		follower.Segments(b.Segments)
+		if b.Stalled {
+			judges.flush()
+		}
 	}
 	if judges.failed() {
 		return nil
@@ -189,6 +192,7 @@ func linkTypes(r *pcapfile.Reader) string {
 // shower hands the connections that were picked to the report: as they come, or in order
 // when one is asked for.
 type shower struct {
+	out    *bufio.Writer
 	stream *report.Stream
 	page   *page
 	pick   *analyze.Selection
@@ -211,6 +215,13 @@ func (s *shower) connection(c *analyze.Connection) {
 		return
 	}
 	s.err = s.put(c)
+}
+
+// flush writes what was shown and is still buffered.
+func (s *shower) flush() {
+	if s.err == nil {
+		s.err = writeFailed(s.out.Flush())
+	}
 }
 
 func (s *shower) put(c *analyze.Connection) error {

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"io"
+	"os"
+	"strings"
 	"testing"
 
 	"closecap/analyze/report"
@@ -25,5 +31,60 @@ func TestKeepsNone(t *testing.T) {
 		if got := s.keepsNone(tt.format); got != tt.want {
 			t.Errorf("keepsNone(%s) with order %q and page %q = %v, want %v", tt.format, tt.order, tt.html, got, tt.want)
 		}
+	}
+}
+
+// pcapPacket appends a record with an IPv4 segment without payload to a little-endian pcap.
+func pcapPacket(b []byte, sec uint32, fromServer bool, flags byte, seq, ack uint32) []byte {
+	ip := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}
+	tcp := []byte{0x9c, 0x40, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 1, 0, 0, 0, 0, 0}
+	if fromServer {
+		ip[15], ip[19] = 2, 1
+		tcp[0], tcp[1], tcp[2], tcp[3] = 0, 80, 0x9c, 0x40
+	}
+	binary.BigEndian.PutUint32(tcp[4:], seq)
+	binary.BigEndian.PutUint32(tcp[8:], ack)
+	for _, n := range []uint32{sec, 0, 40, 40} {
+		b = binary.LittleEndian.AppendUint32(b, n)
+	}
+	return append(append(b, ip...), tcp...)
+}
+
+// TestAnalyzeWhileCapturing reads a pipe that has no more to give and does not end: what is
+// known by then is to be seen.
+func TestAnalyzeWhileCapturing(t *testing.T) {
+	in, capture, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	show, out := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		defer out.Close()
+		code <- run(context.Background(), []string{"analyze", "--format", "ndjson", "-"}, streams{in, out, os.Stderr})
+	}()
+
+	var b []byte
+	for _, n := range []uint32{0xa1b2c3d4, 2 | 4<<16, 0, 0, 65535, 101} {
+		b = binary.LittleEndian.AppendUint32(b, n)
+	}
+	const syn, rst, ack = 2, 4, 16
+	b = pcapPacket(b, 1, false, syn, 1000, 0)
+	b = pcapPacket(b, 1, true, rst|ack, 0, 1001)
+	b = pcapPacket(b, 60, false, syn, 9000, 0) // so late that nothing more of the first is expected
+	if _, err := capture.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	rows := bufio.NewScanner(show)
+	if !rows.Scan() || !strings.Contains(rows.Text(), `"ending":"refused"`) {
+		t.Fatalf("before the pipe ends: %s, want the refused connection", rows.Text())
+	}
+	capture.Close()
+	if !rows.Scan() || !strings.Contains(rows.Text(), `"ending":"unanswered"`) || rows.Scan() {
+		t.Errorf("at the end: %s, want the unanswered connection", rows.Text())
+	}
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d, want 0", got)
 	}
 }

@@ -10,12 +10,18 @@ import (
 // reader's and the follower's that makes three, none of which is most of the work.
 type judging struct {
 	follower *analyze.Follower
-	over     chan []analyze.Over
+	over     chan lot
 	done     chan []analyze.Over // judged, for the follower to use again
 	next     []analyze.Over
 	broken   atomic.Bool // showing failed
 	finished chan struct{}
 	closed   bool
+}
+
+// lot is some connections to be judged. With flush, what was shown is to be seen at once.
+type lot struct {
+	over  []analyze.Over
+	flush bool
 }
 
 // How many connections go to the judge at a time, and how many such lots there are: they bound
@@ -28,7 +34,7 @@ const (
 func startJudging(f *analyze.Follower, j *analyze.Judge, show *shower) *judging {
 	w := &judging{
 		follower: f, finished: make(chan struct{}),
-		over: make(chan []analyze.Over, lots), done: make(chan []analyze.Over, lots),
+		over: make(chan lot, lots), done: make(chan []analyze.Over, lots),
 		next: make([]analyze.Over, 0, lotSize),
 	}
 	for range lots - 1 {
@@ -43,22 +49,31 @@ func (w *judging) run(j *analyze.Judge, show *shower) {
 	defer close(w.finished)
 	for lot := range w.over {
 		if show.err == nil {
-			j.Connections(lot, show.connection)
+			j.Connections(lot.over, show.connection)
+		}
+		if lot.flush {
+			show.flush()
 		}
 		if show.err != nil {
 			w.broken.Store(true)
 		}
-		w.done <- lot
+		w.done <- lot.over
 	}
 }
 
 // add takes the next connection from the follower.
 func (w *judging) add(o analyze.Over) {
 	w.next = append(w.next, o)
-	if len(w.next) < lotSize {
-		return
+	if len(w.next) == lotSize {
+		w.send(false)
 	}
-	w.over <- w.next
+}
+
+// flush lets all that was handed over be judged and shown.
+func (w *judging) flush() { w.send(true) }
+
+func (w *judging) send(flush bool) {
+	w.over <- lot{w.next, flush}
 	w.next = <-w.done
 	for _, o := range w.next {
 		w.follower.TakeBack(o)
@@ -75,7 +90,7 @@ func (w *judging) wait() {
 		return
 	}
 	w.closed = true
-	w.over <- w.next
+	w.over <- lot{over: w.next}
 	close(w.over)
 	<-w.finished
 }
