@@ -164,7 +164,8 @@ func (b *builder) ended(p *process, r *raw) {
 		}
 		seen[s] = true
 		e := b.call(p, r, fd, s)
-		e.Name, e.Args, e.Ret, e.Errno, e.Start = name, how, 0, "", p.last
+		e.Name, e.Args, e.Ret, e.Errno = name, how, 0, ""
+		e.Start = min(p.last, e.End) // the clock may have been set back
 		e.Syscall = ""
 		b.deliver(e, s)
 	}
