@@ -165,7 +165,7 @@ func (b *builder) ended(p *process, r *raw) {
 		seen[s] = true
 		e := b.call(p, r, fd, s)
 		e.Name, e.Args, e.Ret, e.Errno = name, how, 0, ""
-		e.Start = min(p.last, e.End) // the clock may have been set back
+		e.Start = min(p.last, e.End) // the clock may have been set back, or a call says it took longer
 		e.Syscall = ""
 		b.deliver(e, s)
 	}
