@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // encoder writes a connection as encoding/json would, without its reflection: a capture can
 // hold hundreds of thousands of connections. A test holds the two to be equal, field by field.
 type encoder struct {
-	seconds [64]second
+	seconds [256]second
 }
 
 func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
@@ -139,11 +140,15 @@ func (e *encoder) time(b []byte, t event.Time) []byte {
 		at.sec = sec
 		time.Unix(sec, 0).UTC().AppendFormat(at.text[:0], `"2006-01-02T15:04:05.`)
 	}
-	b = append(b, at.text[:]...)
-	b = append(b, thousands[ns/1e6][:]...)
-	b = append(b, thousands[ns/1e3%1e3][:]...)
-	b = append(b, thousands[ns%1e3][:]...)
-	return append(b, 'Z', '"')
+	start := len(b)
+	b = slices.Grow(b, 32)
+	room := b[start : start+32]
+	copy(room, at.text[:])
+	putThree(room[21:], uint64(ns/1e6))
+	putThree(room[24:], uint64(ns/1e3%1e3))
+	putThree(room[27:], uint64(ns%1e3))
+	room[30], room[31] = 'Z', '"'
+	return b[:start+32]
 }
 
 // second is the text of a second up to its fraction.
@@ -151,14 +156,6 @@ type second struct {
 	sec  int64
 	text [len(`"2006-01-02T15:04:05.`)]byte
 }
-
-// thousands are the numbers below 1000 with leading zeros.
-var thousands = func() (texts [1000][3]byte) {
-	for i := range texts {
-		texts[i] = [3]byte{'0' + byte(i/100), '0' + byte(i/10%10), '0' + byte(i%10)}
-	}
-	return texts
-}()
 
 func appendReset(b []byte, r *analyze.Reset) []byte {
 	b = appendString(append(b, `{"by":`...), string(r.By))

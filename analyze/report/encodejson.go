@@ -1,6 +1,8 @@
 package report
 
 import (
+	"encoding/binary"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -15,32 +17,50 @@ func appendInt(b []byte, n int64) []byte {
 	return appendUint(b, uint64(n))
 }
 
-// appendUint is strconv.AppendUint, in less time for the small numbers that most are.
+// appendUint is strconv.AppendUint, in less time for the numbers below 1e9 that most are: room
+// is made once, and three digits are one store.
 func appendUint(b []byte, n uint64) []byte {
-	switch {
-	case n < 10:
-		return append(b, '0'+byte(n))
-	case n < 1e3:
-		return appendBelow1000(b, n)
-	case n < 1e6:
-		return append(appendBelow1000(b, n/1e3), thousands[n%1e3][:]...)
-	case n < 1e9:
-		b = append(appendBelow1000(b, n/1e6), thousands[n/1e3%1e3][:]...)
-		return append(b, thousands[n%1e3][:]...)
+	if n >= 1e9 {
+		return strconv.AppendUint(b, n, 10)
 	}
-	return strconv.AppendUint(b, n, 10)
+	at := len(b)
+	b = slices.Grow(b, 12)
+	room := b[at : at+12]
+	switch {
+	case n < 1e3:
+		return b[:at+putUint(room, n)]
+	case n < 1e6:
+		i := putUint(room, n/1e3)
+		putThree(room[i:], n%1e3)
+		return b[:at+i+3]
+	}
+	i := putUint(room, n/1e6)
+	putThree(room[i:], n/1e3%1e3)
+	putThree(room[i+3:], n%1e3)
+	return b[:at+i+6]
 }
 
-func appendBelow1000(b []byte, n uint64) []byte {
-	text := &thousands[n]
-	switch {
-	case n < 10:
-		return append(b, text[2])
-	case n < 100:
-		return append(b, text[1], text[2])
-	}
-	return append(b, text[:]...)
+// putThree writes the three digits of n < 1000, and spoils the byte behind them.
+func putThree(b []byte, n uint64) { binary.LittleEndian.PutUint32(b, thousands[n].padded) }
+
+// putUint writes n < 1000 as one to three digits, spoils what is behind them up to the fourth
+// byte, and returns how many they are.
+func putUint(b []byte, n uint64) int {
+	t := &thousands[n]
+	binary.LittleEndian.PutUint32(b, t.short)
+	return int(t.digits)
 }
+
+// thousands are the texts of the numbers below 1000, in the bytes of a number each.
+var thousands = func() (texts [1000]struct{ padded, short, digits uint32 }) {
+	for i := range texts {
+		t := &texts[i]
+		t.padded = uint32('0'+i/100) | uint32('0'+i/10%10)<<8 | uint32('0'+i%10)<<16
+		t.digits = uint32(len(strconv.Itoa(i)))
+		t.short = t.padded >> (8 * (3 - t.digits))
+	}
+	return texts
+}()
 
 func appendTexts(b []byte, list []string) []byte { return appendList(b, list, appendString) }
 
@@ -64,10 +84,19 @@ const hexDigits = "0123456789abcdef"
 // appendString quotes s as encoding/json does with SetEscapeHTML(false): control characters
 // escaped, invalid UTF-8 replaced, U+2028 and U+2029 escaped.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	if verbatim(s) {
-		return append(append(b, s...), '"')
+	if len(s) <= 16 {
+		if b, ok := appendShort(b, s); ok {
+			return b
+		}
 	}
+	if len(s) <= 16 {
+		if b, ok := appendShort(b, s); ok {
+			return b
+		}
+	} else if verbatim(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
@@ -95,37 +124,61 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[from:]...), '"')
 }
 
-// verbatim reports whether every byte of s stands for itself. Most strings are words: they are
-// looked at four or eight bytes at a time, the last ones twice where that comes out even.
-func verbatim(s string) bool {
-	n := len(s)
+// appendShort quotes s, of up to 16 bytes, if every byte of it stands for itself: most strings
+// are such words. It loads and stores their ends, which overlap where that comes out even.
+func appendShort(b []byte, s string) ([]byte, bool) {
+	at, n := len(b), len(s)
+	b = slices.Grow(b, 18)
+	room := b[at : at+18]
 	switch {
 	case n >= 8:
-		for i := 0; i+8 < n; i += 8 {
-			if !verbatim8(load4(s, i) | load4(s, i+4)<<32) {
-				return false
-			}
+		x, y := load8(s), load8(s[n-8:])
+		if !verbatim8(x) || !verbatim8(y) {
+			return b, false
 		}
-		return verbatim8(load4(s, n-8) | load4(s, n-4)<<32)
+		binary.LittleEndian.PutUint64(room[1:], x)
+		binary.LittleEndian.PutUint64(room[n-7:], y)
 	case n >= 4:
-		return verbatim8(load4(s, 0) | load4(s, n-4)<<32)
+		x, y := load4(s), load4(s[n-4:])
+		if !verbatim8(uint64(x) | uint64(y)<<32) {
+			return b, false
+		}
+		binary.LittleEndian.PutUint32(room[1:], x)
+		binary.LittleEndian.PutUint32(room[n-3:], y)
+	case n > 0:
+		x, y, z := s[0], s[n/2], s[n-1]
+		if !verbatim8(0x2020202020<<24 | uint64(x) | uint64(y)<<8 | uint64(z)<<16) {
+			return b, false
+		}
+		room[1], room[1+n/2], room[n] = x, y, z
 	}
-	for i := range n {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+	room[0], room[n+1] = '"', '"'
+	return b[:at+n+2], true
+}
+
+// verbatim reports whether every byte of s, of at least eight, stands for itself.
+func verbatim(s string) bool {
+	last := len(s) - 8
+	for i := 0; i < last; i += 8 {
+		if !verbatim8(load8(s[i:])) {
 			return false
 		}
 	}
-	return true
+	return verbatim8(load8(s[last:]))
 }
 
-func load4(s string, i int) uint64 {
-	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24
+func load8(s string) uint64 { return uint64(load4(s)) | uint64(load4(s[4:]))<<32 }
+
+func load4(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
+
+const ones = 0x0101010101010101
 
 // verbatim8 reports whether none of eight bytes is a control character, a quotation mark, a
 // backslash or beyond ASCII: in those the top bit is set, or a subtraction borrows.
 func verbatim8(x uint64) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	const tops = ones << 7
 	return (x|(x-ones*0x20)|((x^ones*'"')-ones)|((x^ones*'\\')-ones))&tops == 0
 }
 
