@@ -33,14 +33,15 @@ type Decoder struct {
 	// SkipChecksums leaves TCP checksums unverified: BadChecksum is then never set.
 	SkipChecksums bool
 
-	data    []byte // captured bytes from the layer at hand on
-	wire    int    // the same on the wire; the IP header's word once there was one
-	seg     *event.Segment
-	cut     bool // the data ends with an IP fragment that others continue
-	whole   bool // the data is the header of a datagram put together from fragments
-	snapped bool // and the snap length cut one of those
-	noSum   bool // the checksum's pseudo header is not in this packet
-	reason  Reason
+	data      []byte // captured bytes from the layer at hand on
+	wire      int    // the same on the wire; the IP header's word once there was one
+	seg       *event.Segment
+	cut       bool   // the data ends with an IP fragment that others continue
+	whole     bool   // the data is the header of a datagram put together from fragments
+	snapped   bool   // and the snap length cut one of those
+	noSum     bool   // the checksum's pseudo header is not in this packet
+	addresses uint64 // sum of both addresses, for the checksum
+	reason    Reason
 
 	fragments fragments
 }

@@ -64,6 +64,7 @@ func (d *Decoder) ipv4() layer {
 	s.IPID = binary.BigEndian.Uint16(b[4:])
 	s.TTL = b[8]
 	s.Has |= event.HasIPID
+	d.addresses = binary.LittleEndian.Uint64(b[12:])
 	d.noSum = header > 20 // a source route hides the address that was summed
 	if !d.skip(header) {
 		return layerBroken
@@ -120,7 +121,7 @@ func (d *Decoder) ipv6() layer {
 	s.IPID = 0
 	s.TTL = b[7]
 	s.Has &^= event.HasIPID
-	d.noSum = false
+	d.addresses, d.noSum = sum(b[8:40]), false
 	d.skip(40)
 	return d.extensions(b[6])
 }

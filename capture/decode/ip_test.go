@@ -59,7 +59,7 @@ func TestChecksum(t *testing.T) {
 		{"payload changed", true, func(b []byte) { b[len(b)-1]++ }},
 		{"address changed", true, func(b []byte) { b[29]++ }},
 		{"left to the card", false, func(b []byte) {
-			pseudo := sum(b[26:34]) + protoTCP + uint64(len(b)-34)
+			pseudo := add(sum(b[26:34]), number(protoTCP+uint32(len(b)-34)))
 			binary.BigEndian.PutUint16(b[50:], fold(pseudo))
 		}},
 	} {
@@ -83,11 +83,11 @@ func TestSumOfEveryLength(t *testing.T) {
 		b[i] = byte(i*37 + 200)
 	}
 	for n := range len(b) {
-		var plain uint64
+		var plain uint32
 		for i, v := range b[:n] {
-			plain += uint64(v) << (8 * (1 - i%2))
+			plain += uint32(v) << (8 * (1 - i%2))
 		}
-		if got, want := fold(sum(b[:n])), fold(plain); got != want {
+		if got, want := fold(sum(b[:n])), fold(number(plain)); got != want {
 			t.Errorf("sum of %d bytes = %#x, want %#x", n, got, want)
 		}
 	}

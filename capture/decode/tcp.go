@@ -50,7 +50,7 @@ func (d *Decoder) completeness(b []byte) {
 		}
 	case len(b) < d.wire:
 		s.Has |= event.Truncated
-	case !d.SkipChecksums && !d.noSum && !checksumOK(b, s):
+	case !d.SkipChecksums && !d.noSum && !checksumOK(b, d.addresses):
 		s.Has |= event.BadChecksum
 	}
 }
