@@ -185,6 +185,15 @@ type record struct {
 	ref                     uint64 // frame that the reason names
 }
 
+// set copies o field by field: to copy it as a whole stalls the core until the small writes that
+// made it have settled.
+func (r *record) set(o *record) {
+	r.frame, r.repeats, r.answers, r.time = o.frame, o.repeats, o.answers, o.time
+	r.seq, r.ack, r.length, r.window = o.seq, o.ack, o.length, o.window
+	r.flags, r.from, r.kind = o.flags, o.from, o.kind
+	r.ignored, r.again, r.ref = o.ignored, o.again, o.ref
+}
+
 // end returns the position after r.
 func (r *record) end() int64 {
 	n := r.seq + int64(r.length)

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"closecap/analyze/event"
+	"slices"
 )
 
 // orient decides who is the client: the sender of the SYN, the receiver of a SYN,ACK, else
@@ -42,9 +43,9 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 		fl.warn |= warnFragments
 	}
 	fl.number(h, p, s)
-	r := record{
-		frame: s.Frame, time: s.Time, from: e, flags: s.Flags, length: s.Len, window: s.Window,
-	}
+	var r record
+	r.frame, r.time, r.from = s.Frame, s.Time, e
+	r.flags, r.length, r.window = s.Flags, s.Len, s.Window
 	if h.based {
 		r.seq = h.rel(s.Seq)
 	}
@@ -358,7 +359,9 @@ func (fl *flow) keep(f *Follower, r *record) {
 			return
 		}
 	}
-	fl.records = append(fl.records, *r)
+	n := len(fl.records)
+	fl.records = slices.Grow(fl.records, 1)[:n+1]
+	fl.records[n].set(r)
 }
 
 // maxRecords bounds what is listed of a connection when not every segment is.

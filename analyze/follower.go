@@ -186,8 +186,9 @@ func (f *Follower) catchUp(p place) {
 	if h.waiting == 0 {
 		return
 	}
-	lo, hi := h.endpoints()
-	ways := [2]event.Segment{{Src: lo, Dst: hi}, {Src: hi, Dst: lo}}
+	var ways [2]event.Segment
+	ways[0].Src, ways[0].Dst = h.endpoints()
+	ways[1].Src, ways[1].Dst = ways[0].Dst, ways[0].Src
 	fl := f.roster.flows[p]
 	last := event.Time(0)
 	for t := range f.backlog.all(h) {

@@ -23,42 +23,42 @@ func (fl *flow) halfClose(h *HalfClose, ending Ending) *HalfClose {
 // lost counts what a connection without a reset left undelivered, nil when nothing is known
 // to be.
 func (fl *flow) lost() *Lost {
-	worst, other := fl.lostBy(client), fl.lostBy(server)
-	if other.Unacked+other.Missing > worst.Unacked+worst.Missing {
-		worst = other
+	e := client
+	unacked, missing := fl.lostBy(client)
+	if u, m := fl.lostBy(server); u+m > unacked+missing {
+		e, unacked, missing = server, u, m
 	}
-	if worst.Unacked+worst.Missing == 0 {
+	if unacked+missing == 0 {
 		return nil
 	}
-	return &Lost{Unacked: worst.Unacked, Missing: worst.Missing, From: worst.From}
+	return &Lost{Unacked: unacked, Missing: missing, From: e.side()}
 }
 
 // lostOwn counts what e, which sent the RST, had under way itself: an RST is the last word, and
 // nothing is repeated after it. nil means nothing.
 func (fl *flow) lostOwn(e end) *Lost {
-	if l := fl.lostBy(e); l.Unacked > 0 {
-		return &Lost{Unacked: l.Unacked, From: l.From}
+	if unacked, _ := fl.lostBy(e); unacked > 0 {
+		return &Lost{Unacked: unacked, From: e.side()}
 	}
 	return nil
 }
 
-// lostBy counts what e sent in vain.
-func (fl *flow) lostBy(e end) Lost {
+// lostBy counts the bytes that e sent in vain, and those that were not captured.
+func (fl *flow) lostBy(e end) (unacked, missing uint64) {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	l := Lost{From: e.side()}
 	if !h.sent {
-		return l
+		return 0, 0
 	}
 	end := h.nxt
 	if h.finEnd != 0 {
 		end = min(end, h.finEnd-1)
 	}
 	if h.una < end && p.packets > 0 {
-		l.Unacked = min(uint64(end-max(h.una, 1)), h.bytes)
+		unacked = min(uint64(end-max(h.una, 1)), h.bytes)
 	}
-	l.Missing = uint64(max(0, h.holes))
+	missing = uint64(max(0, h.holes))
 	if h.una > h.nxt && h.ackStep > 1 {
-		l.Missing += uint64(h.una - h.nxt)
+		missing += uint64(h.una - h.nxt)
 	}
-	return l
+	return unacked, missing
 }

@@ -37,15 +37,17 @@ func (fl *flow) listStates(d *desk) {
 	slab := slices.Grow(d.changes[:0], len(fl.changes))
 	list := func(e end) []StateChange {
 		from := len(slab)
-		for _, ch := range fl.changes {
+		for i := range fl.changes {
+			ch := &fl.changes[i]
 			if ch.of != e {
 				continue
 			}
-			st := StateChange{State: ch.state, Frame: ch.frame, Time: ch.time, Confidence: Inferred}
+			slab = slab[:len(slab)+1]
+			st := &slab[len(slab)-1]
+			st.State, st.Frame, st.Time, st.Confidence = ch.state, ch.frame, ch.time, Inferred
 			if ch.seen {
 				st.Confidence = Observed
 			}
-			slab = append(slab, st)
 		}
 		return slab[from:len(slab):len(slab)]
 	}
@@ -67,16 +69,20 @@ func (fl *flow) listSegments(d *desk) {
 	slab, listed := slices.Grow(d.segments[:0], n)[:n], slices.Grow(d.listed[:0], n)[:n]
 	for i := range fl.records {
 		r := &fl.records[i]
-		slab[i] = Segment{
-			Frame: r.frame, Time: r.time, From: r.from.side(), Flags: r.flags, FlagText: flagTexts[r.flags],
-			Seq: r.seq, Ack: r.ack, Len: r.length, Window: r.window, Kind: kinds[r.kind],
-			Retransmits: r.repeats, Answers: r.answers, Ignored: r.ignored.text(r.ref),
-			Root: Root{Kind: RootUnknown},
+		s := &slab[i]
+		*s = Segment{}
+		s.Frame, s.Time, s.From, s.Kind = r.frame, r.time, r.from.side(), kinds[r.kind]
+		s.Flags, s.FlagText = r.flags, flagTexts[r.flags]
+		s.Seq, s.Ack, s.Len, s.Window = r.seq, r.ack, r.length, r.window
+		s.Retransmits, s.Answers = r.repeats, r.answers
+		s.Root.Kind = RootUnknown
+		if r.ignored != 0 {
+			s.Ignored = r.ignored.text(r.ref)
 		}
 		if r.again {
-			slab[i].Notes = []string{"sent again: what it repeats is not listed"}
+			s.Notes = []string{"sent again: what it repeats is not listed"}
 		}
-		listed[i] = &slab[i]
+		listed[i] = s
 	}
 	d.segments, d.listed, d.connection.Segments = slab, listed, listed
 }

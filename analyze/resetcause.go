@@ -9,7 +9,8 @@ func (fl *flow) judgeReset() *Reset {
 	rst := &fl.rst
 	r := &Reset{By: rst.by.side(), Frame: rst.frame, Trigger: rst.trigger, Confidence: Inferred}
 	because := func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) }
-	r.Lost = fl.lostBy(rst.by.other())
+	r.Lost.Unacked, r.Lost.Missing = fl.lostBy(rst.by.other())
+	r.Lost.From = rst.by.other().side()
 	switch {
 	case rst.refused:
 		r.Cause, r.Confidence = ConnRefused, Observed

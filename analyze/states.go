@@ -30,18 +30,22 @@ func (fl *flow) enter(f *Follower, e end, st event.TCPState, s *event.Segment, s
 		return
 	}
 	h.state = st
-	fl.note(change{frame: s.Frame, time: s.Time, of: e, state: st, seen: seen})
+	fl.note(e, st, s, seen)
 	if st == event.TimeWait {
 		fl.tw[e] = waiting{since: s.Time, until: s.Time.Add(f.opt.TimeWait), seen: seen}
 	}
 }
 
-// note lists a change, never before the one that it follows.
-func (fl *flow) note(ch change) {
-	if i := fl.newest(ch.of); i >= 0 {
-		ch.time = max(ch.time, fl.changes[i].time)
+// note lists e's entry into st, never before the change that it follows.
+func (fl *flow) note(e end, st event.TCPState, s *event.Segment, seen bool) {
+	at := s.Time
+	if i := fl.newest(e); i >= 0 {
+		at = max(at, fl.changes[i].time)
 	}
-	fl.changes = append(fl.changes, ch)
+	n := len(fl.changes)
+	fl.changes = slices.Grow(fl.changes, 1)[:n+1]
+	ch := &fl.changes[n]
+	ch.frame, ch.time, ch.of, ch.state, ch.seen = s.Frame, at, e, st, seen
 }
 
 // withdraw takes back the newest change of an end when it was inferred at the given frame,
@@ -80,7 +84,7 @@ func (fl *flow) newest(e end) int {
 func (fl *flow) establish(e end, s *event.Segment) {
 	h := &fl.half[e]
 	h.state = event.Established
-	fl.note(change{frame: s.Frame, time: s.Time, of: e, state: h.state})
+	fl.note(e, h.state, s, false)
 }
 
 // syn follows a SYN or SYN,ACK that e sent.

@@ -107,13 +107,13 @@ func (p *pcap) next(rec *Record) error {
 	if b, err = s.peek(n); err != nil {
 		return p.file.fail(err, "packet data: %d of %d bytes", max(0, len(b)-p.header), captured)
 	}
-	rec.Packet = event.Packet{
-		Time:      event.Time(int64(sec)*1e9 + int64(frac)*p.scale),
-		WireLen:   int(min(wire, 1<<30)),
-		LinkType:  p.linkType,
-		Interface: p.id,
-		Data:      b[p.header:n:n],
-	}
+	// All that another packet of the file may have set, field by field: a struct that is put
+	// together elsewhere and then copied stalls the core until its small writes have settled.
+	out := &rec.Packet
+	out.Time = event.Time(int64(sec)*1e9 + int64(frac)*p.scale)
+	out.WireLen = int(min(wire, 1<<30))
+	out.LinkType, out.Interface = p.linkType, p.id
+	out.Data = b[p.header:n:n]
 	s.skip(n)
 	return nil
 }
