@@ -48,11 +48,17 @@ cross:
 	@sh .ci/cross $(GO)
 
 unit:
-	$(GO) test -buildvcs=false -race -tags '$(TAGS)' ./...
-	$(GO) test -buildvcs=false -race -tags nopcap ./capture/live/...
+	$(GO) test -buildvcs=false -pgo=off -race -tags '$(TAGS)' ./...
+	$(GO) test -buildvcs=false -pgo=off -race -tags nopcap ./capture/live/...
 
 bench: build
 	sh .ci/bench
+
+# What the compiler is told of where the time goes, measured anew.
+.PHONY: pgo
+pgo:
+	$(GO) test -buildvcs=false -pgo=off -tags '$(TAGS)' -run '^$$' -bench Analyze -benchtime 12x -cpuprofile bin/cpu.pprof -o bin/closecap.test ./cmd/closecap
+	$(GO) tool pprof -proto bin/cpu.pprof > cmd/closecap/default.pgo
 
 clean:
 	rm -rf bin
