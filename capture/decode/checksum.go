@@ -17,27 +17,20 @@ func checksumOK(b []byte, addresses uint64) bool {
 	return binary.BigEndian.Uint16(b[16:]) == fold(pseudo) || fold(add(pseudo, sum(b))) == 0xffff
 }
 
-// sum adds b up in ones' complement, sixteen bytes at a time in two sums that do not wait for
-// each other (RFC 1071 2(A) and 2(C)). The sum has the order of bytes that the loads have (2(B));
-// fold puts it right.
+// sum adds b up in ones' complement, in two sums that do not wait for each other (RFC 1071 2(A)
+// and 2(C)). It has the order of bytes that the loads have (2(B)); fold puts it right.
 func sum(b []byte) uint64 {
-	var t, u, c, d uint64
 	all := b
-	for len(b) >= 64 {
-		x := (*[64]byte)(b)
-		t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[0:]), 0)
-		t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[8:]), c)
-		t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[16:]), c)
-		t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[24:]), c)
-		t = add(t, c)
-		u, d = bits.Add64(u, binary.LittleEndian.Uint64(x[32:]), 0)
-		u, d = bits.Add64(u, binary.LittleEndian.Uint64(x[40:]), d)
-		u, d = bits.Add64(u, binary.LittleEndian.Uint64(x[48:]), d)
-		u, d = bits.Add64(u, binary.LittleEndian.Uint64(x[56:]), d)
-		u = add(u, d)
-		b = b[64:]
+	var t, u uint64
+	for len(b) >= 128 {
+		t, u = add64(t, (*[64]byte)(b)), add64(u, (*[64]byte)(b[64:]))
+		b = b[128:]
 	}
 	t = add(t, u)
+	for len(b) >= 32 {
+		t = add32(t, (*[32]byte)(b))
+		b = b[32:]
+	}
 	for len(b) >= 8 {
 		t = add(t, binary.LittleEndian.Uint64(b))
 		b = b[8:]
@@ -51,6 +44,32 @@ func sum(b []byte) uint64 {
 		copy(last[:], b)
 		t = add(t, binary.LittleEndian.Uint64(last[:]))
 	}
+	return t
+}
+
+// add64 adds 64 bytes to a sum. The last carry can't overflow it again: where there is one, what
+// it is added to is no longer all ones.
+func add64(t uint64, x *[64]byte) uint64 {
+	var c uint64
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[0:]), 0)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[8:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[16:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[24:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[32:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[40:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[48:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[56:]), c)
+	t, _ = bits.Add64(t, 0, c)
+	return t
+}
+
+func add32(t uint64, x *[32]byte) uint64 {
+	var c uint64
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[0:]), 0)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[8:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[16:]), c)
+	t, c = bits.Add64(t, binary.LittleEndian.Uint64(x[24:]), c)
+	t, _ = bits.Add64(t, 0, c)
 	return t
 }
 

@@ -17,7 +17,7 @@ func TestSum(t *testing.T) {
 		return uint16(n)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for size := range 300 {
+	for size := range 600 {
 		b := bytes.Repeat([]byte{0xff}, size)
 		for range 10 {
 			if got, want := fold(sum(b)), plain(b); got != want {
