@@ -1,25 +1,33 @@
 package analyze
 
-import "closecap/analyze/event"
+import (
+	"slices"
 
-// gone remembers the 4-tuples of connections that ended and were forgotten, by hash, the
-// newest of those that share a place. The hash has no seed: what is forgotten must not differ
-// from run to run. The zero value remembers nothing yet.
-type gone []uint64
+	"closecap/analyze/event"
+)
 
-const gonePlaces = 1 << 16
+// gone remembers the 4-tuples of connections that ended and were forgotten, by hash: of those
+// that share a set, the newest. The hash has no seed: what is forgotten must not differ from
+// run to run. The zero value remembers nothing yet.
+type gone []goneSet
+
+type goneSet [4]uint64
+
+const goneSets = 1 << 14
 
 func (g *gone) add(k *key) {
-	hash := k.hash(0)
 	if *g == nil {
-		*g = make(gone, gonePlaces)
+		*g = make(gone, goneSets)
 	}
-	(*g)[hash%gonePlaces] = hash
+	hash := k.hash(0)
+	set := &(*g)[hash%goneSets]
+	copy(set[1:], set[:])
+	set[0] = hash
 }
 
 func (g gone) has(k *key) bool {
 	hash := k.hash(0)
-	return g != nil && g[hash%gonePlaces] == hash
+	return g != nil && slices.Contains(g[hash%goneSets][:], hash)
 }
 
 // startsNothing reports whether a segment is one that an ended connection leaves behind: a
