@@ -24,6 +24,9 @@ var endings = [...]struct {
 	{1, ""},     // the capture ends first
 }
 
+// firstStaying is from where on the endings leave the connection open.
+const firstStaying = len(endings) - 2
+
 // Connections that never are established.
 const (
 	refused    = "Sx"
@@ -36,6 +39,7 @@ type conn struct {
 	seq    [2]uint32
 	fin    [2]uint32 // sequence number of the FIN sent, for its repetition
 	v6     bool
+	stays  bool // open when its script is over
 }
 
 func (g *generator) open() conn {
@@ -50,8 +54,9 @@ func (g *generator) open() conn {
 	case n == 0:
 		c.script = refused
 		return c
-	case n == 1:
-		c.script = unanswered
+	case n == 1 && g.mayStay > 0:
+		g.mayStay--
+		c.script, c.stays = unanswered, true
 		return c
 	}
 	var b strings.Builder
@@ -62,18 +67,27 @@ func (g *generator) open() conn {
 			b.WriteString("dA")
 		}
 	}
-	b.WriteString(g.ending())
+	i := g.ending()
+	for i >= firstStaying && g.mayStay == 0 {
+		i = g.ending()
+	}
+	if i >= firstStaying {
+		g.mayStay--
+		c.stays = true
+	}
+	g.made.Endings[i]++
+	b.WriteString(endings[i].script)
 	c.script = b.String()
 	return c
 }
 
-func (g *generator) ending() string {
+// ending chooses one by its weight.
+func (g *generator) ending() int {
 	n := g.rand.IntN(98)
 	for i, e := range endings {
 		if n -= e.weight; n < 0 {
-			g.made.Endings[i]++
-			return e.script
+			return i
 		}
 	}
-	return ""
+	panic("gen: the weights are not 98")
 }

@@ -15,7 +15,7 @@ import (
 // comes to 5 million packets and 1.6 GB.
 type Options struct {
 	Connections int // 300,000
-	Open        int // at a time: 20,000
+	Open        int // at a time: 20,000, of which up to a tenth never end
 	Seed        uint64
 }
 
@@ -39,6 +39,8 @@ func Write(w io.Writer, opt Options) (Made, error) {
 		now:  1_764_000_000_000_000,
 		left: opt.Connections,
 		slot: make([]conn, 0, opt.Open),
+
+		mayStay: opt.Open / 10,
 	}
 	for i := range g.noise {
 		g.noise[i] = byte(g.rand.Uint32())
@@ -53,14 +55,15 @@ func Write(w io.Writer, opt Options) (Made, error) {
 }
 
 type generator struct {
-	w     *bufio.Writer
-	rand  *rand.Rand
-	now   int64 // microseconds
-	left  int   // connections not begun
-	slot  []conn
-	made  Made
-	noise [4096]byte
-	frame [2048]byte
+	w       *bufio.Writer
+	rand    *rand.Rand
+	now     int64 // microseconds
+	left    int   // connections not begun
+	mayStay int   // connections that may yet stay open for ever
+	slot    []conn
+	made    Made
+	noise   [4096]byte
+	frame   [2048]byte
 }
 
 func (g *generator) fileHeader() error {
@@ -85,7 +88,7 @@ func (g *generator) run() error {
 		if c.script != "" {
 			continue
 		}
-		if g.left > 0 {
+		if g.left > 0 && !c.stays {
 			*c = g.open()
 		} else {
 			*c = g.slot[len(g.slot)-1]
