@@ -88,11 +88,6 @@ func appendString(b []byte, s string) []byte {
 		if b, ok := appendShort(b, s); ok {
 			return b
 		}
-	}
-	if len(s) <= 16 {
-		if b, ok := appendShort(b, s); ok {
-			return b
-		}
 	} else if verbatim(s) {
 		return append(append(append(b, '"'), s...), '"')
 	}
