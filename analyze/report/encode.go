@@ -13,7 +13,7 @@ import (
 // encoder writes a connection as encoding/json would, without its reflection: a capture can
 // hold hundreds of thousands of connections. A test holds the two to be equal, field by field.
 type encoder struct {
-	seconds [256]second
+	seconds [256]second // of what a capture has at hand at a time: TIME_WAIT reaches 60 s ahead
 }
 
 func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
