@@ -18,8 +18,8 @@ func main() {
 	os.Exit(mainExit())
 }
 
-// mainExit gives Ctrl-C and a reader that went away the meaning they have here: the first
-// ends the work in order, the second is an error like any other.
+// mainExit gives Ctrl-C and a reader that went away the meaning they have here: both end the
+// work in order, the second with exit status 1 and no word about it.
 func mainExit() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"closecap/analyze/report"
 	"closecap/capture/kernel"
 )
 
@@ -57,6 +60,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.As(err, &exit):
 		return int(exit)
+	case readerLeft(err):
+		return exitFailed
 	}
 	fmt.Fprintf(stderr, "closecap: %s\n", lines(err.Error()))
 	if hint := kernel.Hint(err); hint != "" {
@@ -68,8 +73,22 @@ func exitCode(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// lines puts every line of a message behind the program's name.
-func lines(msg string) string { return strings.ReplaceAll(msg, "\n", "\nclosecap: ") }
+// lines puts every line of a message behind the program's name. Names of files and flags
+// stand in messages, so what could drive a terminal is made visible.
+func lines(msg string) string {
+	all := strings.Split(msg, "\n")
+	for i := range all {
+		all[i] = report.Safe(all[i])
+	}
+	return strings.Join(all, "\nclosecap: ")
+}
+
+// readerLeft reports whether err is only that nobody reads the results any more, as under
+// `closecap analyze … | head`.
+func readerLeft(err error) bool {
+	var path *fs.PathError
+	return errors.Is(err, syscall.EPIPE) && errors.As(err, &path) && path.Path == os.Stdout.Name()
+}
 
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
