@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"closecap/analyze"
+	"closecap/analyze/report"
 	"closecap/capture/pcapfile"
 	"closecap/pcaps"
 )
@@ -72,6 +73,9 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
+	if err := f.limits(format); err != nil {
+		return err
+	}
 	if err := f.selection(); err != nil {
 		return err
 	}
@@ -128,6 +132,23 @@ func small(paths []string) bool {
 		total += info.Size()
 	}
 	return total <= wholeSize
+}
+
+// limits refuses numbers that no connection can have, and a summary in a format without one.
+func (f *analyzeFlags) limits(format report.Format) error {
+	switch {
+	case f.pick.ID < 0:
+		return misused("--conn %d: want the number of a connection, from 1", f.pick.ID)
+	case f.pick.MinHalfClose < 0:
+		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
+	case f.timeWait < 0:
+		return misused("--time-wait %v: want a duration, not before zero", f.timeWait)
+	case f.maxConnections < 0:
+		return misused("--max-connections %d: want how many, from 1", f.maxConnections)
+	case f.summary && format != report.Table && format != report.Markdown:
+		return misused("--summary and --format %s: only table and markdown have a summary", format)
+	}
+	return nil
 }
 
 // selection reads the flags that pick connections.
