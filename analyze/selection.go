@@ -30,6 +30,19 @@ func (s *Selection) Match(c *Connection) bool {
 		(s.MinHalfClose == 0 || c.HalfClose != nil && time.Duration(c.HalfClose.NS) >= s.MinHalfClose)
 }
 
+// Calls returns the calls of r's picked connections: all of r's where every connection is
+// picked, those that belong to none among them.
+func (s *Selection) Calls(r *Result) []*Call {
+	if !slices.ContainsFunc(r.Connections, func(c *Connection) bool { return !s.Match(c) }) {
+		return r.Calls
+	}
+	picked := map[int]bool{}
+	for _, c := range r.Connections {
+		picked[c.ID] = s.Match(c)
+	}
+	return slices.DeleteFunc(slices.Clone(r.Calls), func(c *Call) bool { return !picked[c.Connection] })
+}
+
 // Order compares two connections; it is a name's meaning for --sort.
 type Order func(a, b *Connection) int
 

@@ -86,7 +86,7 @@ func captureWarnings(r *analyze.Result) []string {
 	}
 	if r.Capture.Evicted > 0 {
 		warnings = append(warnings[:len(warnings):len(warnings)],
-			count(r.Capture.Evicted, "connection")+" given up to bound the memory")
+			count(r.Capture.Evicted, "connection")+" given up to bound the memory (--max-connections)")
 	}
 	return warnings
 }

@@ -8,9 +8,10 @@ import (
 
 // printer writes lines and grids as a table for a terminal or as Markdown.
 type printer struct {
-	w      io.Writer
-	format Format
-	opt    Options
+	w       io.Writer
+	format  Format
+	opt     Options
+	skipped uint64 // connections that were not picked
 }
 
 // print writes a line, wrapped to the terminal. In Markdown it becomes an item of a list.

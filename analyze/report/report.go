@@ -69,6 +69,9 @@ type Options struct {
 	Color   bool // ANSI colours
 	Box     bool // box-drawing lines and arrows; ASCII otherwise
 	Summary bool // of many connections only the summary, no row for each
+
+	// Filtered tells that the packets were picked by a filter.
+	Filtered bool
 }
 
 // Write writes r, whose Connections are all there.

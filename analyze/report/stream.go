@@ -39,7 +39,7 @@ type Stream struct {
 // NewStream returns a stream to w. Nothing is written before the first connection.
 func NewStream(w io.Writer, format Format, opt Options) *Stream {
 	buffered := bufio.NewWriterSize(w, 1<<16)
-	return &Stream{w: buffered, print: printer{buffered, format, opt}, format: format, opt: opt, summary: newSummary()}
+	return &Stream{w: buffered, print: printer{w: buffered, format: format, opt: opt}, format: format, opt: opt, summary: newSummary()}
 }
 
 // Connection adds a finished connection. The stream may keep c until Finish.
@@ -80,6 +80,10 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 	}
 	return s.startList(true)
 }
+
+// Skip counts a finished connection that was not picked, so that the report can say that
+// there are others.
+func (s *Stream) Skip() { s.print.skipped++ }
 
 // room returns where in the writer's own buffer the next line may stand, so that put has
 // nothing to copy.

@@ -19,7 +19,14 @@ const (
 
 // summary writes what many connections have in common.
 func (p *printer) summary(s *summary) error {
-	title := fmt.Sprintf("summary of %s over %s", count(s.connections, "connection"), span(s.last.Sub(s.first)))
+	if s.connections == 0 {
+		return p.print(line{text: p.nothing()})
+	}
+	all := count(s.connections+p.skipped, "connection")
+	if p.skipped > 0 {
+		all = grouped(s.connections) + " of " + all
+	}
+	title := fmt.Sprintf("summary of %s over %s", all, span(s.last.Sub(s.first)))
 	if err := p.title(title); err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (p *printer) connections(r *analyze.Result) error {
 // each draws every connection of r, its verdict under it.
 func (p *printer) each(r *analyze.Result, draw func(*analyze.Connection) error) error {
 	if len(r.Connections) == 0 {
-		return p.print(line{text: "no TCP connection in it"})
+		return p.print(line{text: p.nothing()})
 	}
 	for i, c := range r.Connections {
 		if i > 0 {
@@ -55,6 +55,17 @@ func (p *printer) each(r *analyze.Result, draw func(*analyze.Connection) error) 
 		}
 	}
 	return nil
+}
+
+// nothing says why there is no connection to show.
+func (p *printer) nothing() string {
+	switch {
+	case p.skipped > 0:
+		return "none picked of " + count(p.skipped, "connection")
+	case p.opt.Filtered:
+		return "no TCP connection in what the filter lets through"
+	}
+	return "no TCP connection in it"
 }
 
 func (p *printer) wire(c *analyze.Connection) error {

@@ -68,9 +68,11 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 	}
 	res := analyze.Join(rec, a.follow())
 	res.Capture.Packets = a.counts.Packets
+	a.unread(res)
 	for _, c := range res.Connections {
 		show.connection(c)
 	}
+	res.Calls = show.pick.Calls(res)
 	res.Connections = nil
 	return res, nil
 }
@@ -122,7 +124,7 @@ func (in *intake) batch() *pcapfile.Batch {
 
 func (a *analysis) options(std streams) report.Options {
 	opt := a.flags.options(std.out)
-	opt.Summary = a.flags.summary
+	opt.Summary, opt.Filtered = a.flags.summary, a.flags.filter != ""
 	return opt
 }
 
@@ -162,19 +164,21 @@ func (a *analysis) result(r *pcapfile.Reader, f *analyze.Follower) *analyze.Resu
 		},
 		Warnings: []string{},
 	}
+	a.unread(res)
+	if res.Capture.Dropped > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %d packets: verdicts may miss what they held", res.Capture.Dropped))
+	}
+	return res
+}
+
+// unread adds to res what the packets were that no segment came of, though they should be one.
+func (a *analysis) unread(res *analyze.Result) {
 	for reason, n := range a.counts.Unparsed {
 		res.Capture.Unparsed += n
 		if n > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%d packets could not be read: %s", n, decode.Reason(reason)))
 		}
 	}
-	if res.Capture.Dropped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %d packets: verdicts may miss what they held", res.Capture.Dropped))
-	}
-	if st.Evicted > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d idle connections were given up for memory's sake (--max-connections)", st.Evicted))
-	}
-	return res
 }
 
 // linkTypes names the link types of the interfaces that were read.
@@ -207,7 +211,11 @@ func (s *shower) keepsNone(format report.Format) bool {
 }
 
 func (s *shower) connection(c *analyze.Connection) {
-	if s.err != nil || !s.pick.Match(c) {
+	if s.err != nil {
+		return
+	}
+	if !s.pick.Match(c) {
+		s.stream.Skip()
 		return
 	}
 	if s.order != "" {
