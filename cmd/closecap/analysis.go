@@ -25,8 +25,8 @@ type analysis struct {
 	counts pcapfile.Counts
 }
 
-// read drains r. readErr tells what was wrong with the input: what came before it has been
-// shown. writeErr tells that showing failed, which ends the reading.
+// read drains r. readErr tells what was wrong with the input: what came before it, if
+// anything, has been shown. writeErr tells that showing failed, which ends the reading.
 func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.Format, std streams) (readErr, writeErr error) {
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
@@ -48,6 +48,11 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 		return readErr, nil
 	case show.err != nil:
 		return readErr, show.err
+	case readErr != nil && a.counts.Packets == 0:
+		return readErr, nil
+	}
+	if w := in.clock.warning(); w != "" {
+		res.Warnings = append(res.Warnings, w)
 	}
 	if err := show.finish(res); err != nil {
 		return readErr, err
@@ -106,6 +111,7 @@ type intake struct {
 	reader *pcapfile.Reader
 	next   func() (*pcapfile.Batch, error, bool)
 	errs   []error
+	clock  clock
 }
 
 // batch returns the next batch, nil at the end. It is good until the next call.
@@ -116,6 +122,7 @@ func (in *intake) batch() *pcapfile.Batch {
 			return nil
 		}
 		if err == nil {
+			in.clock.see(b.Segments)
 			return b
 		}
 		in.errs = append(in.errs, err)

@@ -34,6 +34,29 @@ func TestKeepsNone(t *testing.T) {
 	}
 }
 
+// TestClock reads a capture whose second part stands first.
+func TestClock(t *testing.T) {
+	for _, tt := range []struct {
+		seconds []uint32
+		want    string
+	}{
+		{[]uint32{1, 2, 3}, ""},
+		{[]uint32{5, 6, 1, 2}, "warning: frame 3 is 5s earlier than one before it"},
+	} {
+		file := []byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0}
+		for i, sec := range tt.seconds {
+			file = pcapPacket(file, sec, false, 0x02, uint32(i), 0)
+		}
+		var out, msg strings.Builder
+		if code := run(t.Context(), []string{"analyze", "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
+			t.Fatalf("exit %d: %s", code, msg.String())
+		}
+		if got := out.String(); !strings.Contains(got, tt.want) || tt.want == "" && strings.Contains(got, "earlier") {
+			t.Errorf("seconds %v: want %q in\n%s", tt.seconds, tt.want, got)
+		}
+	}
+}
+
 // pcapPacket appends a record with an IPv4 segment without payload to a little-endian pcap.
 func pcapPacket(b []byte, sec uint32, fromServer bool, flags byte, seq, ack uint32) []byte {
 	ip := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}
