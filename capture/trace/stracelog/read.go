@@ -27,6 +27,7 @@ type reader struct {
 	tid     int // of a -ff file
 	number  int
 	half    map[int]*raw // unfinished calls by thread
+	opening map[int]int  // by thread the connect that was its last line, as an index of b.raws
 	shift   event.Time   // from the time of day to the date
 	last    event.Time
 	alive   map[int]bool // threads that wrote with a pid and have not ended
@@ -39,7 +40,7 @@ type reader struct {
 
 // read takes in one source.
 func (b *builder) read(s Source) error {
-	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*raw{}, alive: map[int]bool{}, born: map[int]bool{}}
+	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*raw{}, opening: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
 	in := bufio.NewReaderSize(s.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
@@ -104,6 +105,7 @@ func (r *reader) take(text string, whole bool) {
 		return
 	}
 	r.owner(&l)
+	r.stretch(&l)
 	switch l.kind {
 	case lineOther:
 	case lineEnded:
@@ -229,7 +231,28 @@ func (r *reader) ended(l line) {
 
 // add keeps the calls that matter.
 func (r *reader) add(c raw) {
-	if _, ok := handlers[c.name]; ok {
-		r.b.raws = append(r.b.raws, c)
+	if _, ok := handlers[c.name]; !ok {
+		return
 	}
+	if c.name == "connect" && c.end != 0 {
+		r.opening[c.tid] = len(r.b.raws)
+	}
+	r.b.raws = append(r.b.raws, c)
+}
+
+// lookupLimit is how long strace -yy may look a socket up.
+const lookupLimit = 100 * time.Millisecond
+
+// stretch corrects the end of a connect now that its thread's next line is there. A line's time
+// is that of strace's first look, -T counts only from when it lets the call go, and between the
+// two -yy looks the socket up: the SYN of a connect that does not block is later than time plus
+// duration. Other calls have byte ranges that say what they did.
+func (r *reader) stretch(next *line) {
+	i, ok := r.opening[next.tid]
+	if !ok {
+		return
+	}
+	delete(r.opening, next.tid)
+	c := &r.b.raws[i]
+	c.end = max(c.end, min(next.time, c.end.Add(lookupLimit)))
 }

@@ -144,6 +144,32 @@ log:4: resumed, but never begun: "9 1700000000.000006 <... recvfrom resumed>\"x\
 	}
 }
 
+// TestReadConnect takes the end of a connect from its thread's next line: strace looked the
+// socket up between the line's time and the call, up to a limit.
+func TestReadConnect(t *testing.T) {
+	const connect = " connect(3<TCP:[9]>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr(\"10.0.0.1\")}, 16) = -1 EINPROGRESS (Operation now in progress) <0.000010>\n"
+	const text = "7 1700000000.000000" + connect +
+		"8 1700000000.000100 close(4<TCP:[1]>) = 0 <0.000001>\n" +
+		"7 1700000000.000300 epoll_wait(4, [], 1, 0) = 0 <0.000001>\n" +
+		"7 1700000001.000000 close(3<TCP:[9]>) = 0 <0.000001>\n" +
+		"7 1700000002.000000" + connect +
+		"7 1700000003.000000 +++ exited with 0 +++\n"
+	log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []time.Duration
+	for _, c := range log.Calls {
+		if c.Name == "connect" {
+			got = append(got, c.End.Sub(c.Start))
+		}
+	}
+	want := []time.Duration{300 * time.Microsecond, 100*time.Millisecond + 10*time.Microsecond}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("connects took (-want +got):\n%s", diff)
+	}
+}
+
 // TestReadMidnight follows a log without dates over midnight.
 func TestReadMidnight(t *testing.T) {
 	const text = "7 23:59:59.999999999 close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>\n" +
