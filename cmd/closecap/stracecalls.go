@@ -20,6 +20,10 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	if err != nil {
 		return err
 	}
+	if log.Lines > 0 && log.Unparsed == log.Lines {
+		u := log.Examples[0]
+		return fmt.Errorf("read strace log: none of %d lines could be read: %s: %s", log.Lines, u.At, u.Why)
+	}
 	rec.Calls = log.Calls
 	for i := range rec.Calls {
 		rec.Calls[i].ID = i + 1

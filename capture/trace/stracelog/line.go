@@ -38,6 +38,8 @@ type line struct {
 
 var (
 	errNoTime   = errors.New("no time stamp (strace -ttt)")
+	errCoarse   = errors.New("only whole seconds, too coarse beside packets (strace -ttt)")
+	errRelative = errors.New("a time since the line before, no date (strace -ttt)")
 	errNoResult = errors.New("no result")
 	errNoCall   = errors.New("not a call")
 )
@@ -56,6 +58,7 @@ func parseLine(text string) (line, error) {
 	if err != nil {
 		return l, err
 	}
+	rest = takePlace(rest)
 	switch {
 	case strings.HasPrefix(rest, "--- ") && strings.HasSuffix(rest, " ---"):
 		return l, nil
@@ -105,6 +108,9 @@ func (l *line) takePID(text string) string {
 	return strings.TrimLeft(rest, " ")
 }
 
+// relativeLimit is below every date that strace ever wrote, and above what -r can mean.
+const relativeLimit = 600_000_000 // 1989
+
 // takeTime reads "1690000000.123456 " or "12:34:56.123456 ", with any number of digits.
 func (l *line) takeTime(text string) (string, error) {
 	word, rest, _ := strings.Cut(text, " ")
@@ -113,10 +119,14 @@ func (l *line) takeTime(text string) (string, error) {
 	if !ok {
 		return text, errNoTime
 	}
+	coarse := fraction == ""
 	if len(whole) == len("15:04:05") && whole[2] == ':' && whole[5] == ':' {
 		t, err := time.Parse("15:04:05", whole)
 		if err != nil {
 			return text, errNoTime
+		}
+		if coarse {
+			return text, errCoarse
 		}
 		l.day = true
 		l.time = event.Time(int64(t.Hour()*3600+t.Minute()*60+t.Second())*int64(time.Second) + nanos)
@@ -125,6 +135,12 @@ func (l *line) takeTime(text string) (string, error) {
 	seconds, err := strconv.ParseUint(whole, 10, 32)
 	if err != nil {
 		return text, errNoTime
+	}
+	switch {
+	case coarse:
+		return text, errCoarse
+	case seconds < relativeLimit:
+		return text, errRelative
 	}
 	l.time = event.Time(int64(seconds)*int64(time.Second) + nanos)
 	return rest, nil
@@ -137,6 +153,18 @@ func parseFraction(digits string) (int64, bool) {
 	}
 	n, err := strconv.ParseUint((digits + "000000000")[:9], 10, 32)
 	return int64(n), err == nil
+}
+
+// takePlace skips what -n and -i put before a call: "[ 232] [00007f1c0a1c33a8] ".
+func takePlace(rest string) string {
+	for strings.HasPrefix(rest, "[") {
+		place, after, ok := strings.Cut(rest[1:], "] ")
+		if !ok || strings.Trim(place, " ?0123456789abcdef") != "" {
+			break
+		}
+		rest = after
+	}
+	return rest
 }
 
 // takeCall reads "name(args) = ret <took>" and "name(args <unfinished ...>".

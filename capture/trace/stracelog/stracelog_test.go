@@ -170,6 +170,33 @@ func TestReadConnect(t *testing.T) {
 	}
 }
 
+// TestReadOtherTimes refuses times that cannot stand beside packets, and skips what else strace
+// may put before a call.
+func TestReadOtherTimes(t *testing.T) {
+	const call = "close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>"
+	for _, tt := range []struct{ line, why string }{
+		{"7 1700000000.000001 " + call, ""},
+		{"7 1700000000.000001 [   3] [00007fd27c0b7ad7] " + call, ""},
+		{"7 1700000000.000001 [   3] [????????????????] " + call, ""},
+		{"7 1700000000 " + call, "only whole seconds, too coarse beside packets (strace -ttt)"},
+		{"7 12:00:00 " + call, "only whole seconds, too coarse beside packets (strace -ttt)"},
+		{"7      0.000123 " + call, "a time since the line before, no date (strace -ttt)"},
+	} {
+		log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(tt.line + "\n")}},
+			stracelog.Options{Near: event.Time(1700000000e9)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		why := ""
+		if len(log.Examples) > 0 {
+			why = log.Examples[0].Why
+		}
+		if why != tt.why || (len(log.Calls) == 1) != (why == "") {
+			t.Errorf("%q: %d calls, unparsed for %q, want %q", tt.line, len(log.Calls), why, tt.why)
+		}
+	}
+}
+
 // TestReadMidnight follows a log without dates over midnight.
 func TestReadMidnight(t *testing.T) {
 	const text = "7 23:59:59.999999999 close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>\n" +
