@@ -59,6 +59,9 @@ func segmentRemarks(s *analyze.Segment) string {
 		w = append(w, together(fmt.Sprintf("answers %d", s.Answers)))
 	}
 	if s.Ignored != "" {
+		if len(w) > 0 {
+			w[0] += ";"
+		}
 		w = append(w, "ignored: "+Safe(s.Ignored))
 	}
 	for _, n := range s.Notes {
