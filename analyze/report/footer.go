@@ -74,11 +74,12 @@ func (p *printer) footer(r *analyze.Result) error {
 			return err
 		}
 	}
-	return p.warnings(captureWarnings(r))
+	return p.warnings(Warnings(r))
 }
 
-// captureWarnings returns the result's warnings and those that its own numbers give.
-func captureWarnings(r *analyze.Result) []string {
+// Warnings returns the result's warnings and those that its own numbers give: what every
+// format but NDJSON and CSV shows itself.
+func Warnings(r *analyze.Result) []string {
 	warnings := r.Warnings
 	if r.Capture.Unattributed > 0 {
 		warnings = append(warnings[:len(warnings):len(warnings)],

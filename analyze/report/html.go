@@ -51,7 +51,7 @@ type page struct {
 func writeHTML(w io.Writer, r *analyze.Result, all int) error {
 	p := newPage(documentTitle(r))
 	p.Facts, p.Tool = pageFacts(r, all), Safe(r.Tool)
-	p.Remember, p.Explains, p.Warnings = safeAll(r.Remember), Safe(r.Explains), safeAll(captureWarnings(r))
+	p.Remember, p.Explains, p.Warnings = safeAll(r.Remember), Safe(r.Explains), safeAll(Warnings(r))
 	for _, e := range r.Expectations {
 		if e.OK {
 			p.Met++

@@ -57,6 +57,11 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	if err := show.finish(res); err != nil {
 		return readErr, err
 	}
+	if format == report.NDJSON || format == report.CSV {
+		for _, w := range report.Warnings(res) {
+			fmt.Fprintf(std.err, "closecap: warning: %s\n", report.Safe(w))
+		}
+	}
 	return readErr, writeFailed(out.Flush())
 }
 

@@ -57,6 +57,26 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestWarningsBesideLines cuts a packet off. NDJSON and CSV have no place to say so.
+func TestWarningsBesideLines(t *testing.T) {
+	file := []byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0}
+	file = append(pcapPacket(file, 1, false, 0x02, 0, 0), 2, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 40, 0, 0, 0)
+	file = append(file, file[24+16:24+16+20]...)
+	for _, format := range []string{"ndjson", "csv", "table"} {
+		var out, msg strings.Builder
+		if code := run(t.Context(), []string{"analyze", "--format", format, "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
+			t.Fatalf("%s: exit %d: %s", format, code, msg.String())
+		}
+		const warning = "warning: 1 packets could not be read: "
+		if got := strings.Contains(msg.String(), warning); got != (format != "table") {
+			t.Errorf("%s: warned on standard error = %v:\n%s", format, got, msg.String())
+		}
+		if got := strings.Contains(out.String(), warning); got != (format == "table") {
+			t.Errorf("%s: warned in the output = %v:\n%s", format, got, out.String())
+		}
+	}
+}
+
 // pcapPacket appends a record with an IPv4 segment without payload to a little-endian pcap.
 func pcapPacket(b []byte, sec uint32, fromServer bool, flags byte, seq, ack uint32) []byte {
 	ip := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}
