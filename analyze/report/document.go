@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"unicode"
 
 	"closecap/analyze"
 )
@@ -67,13 +68,37 @@ func (d *document) end(r *analyze.Result) error {
 	return nil
 }
 
-// writeJSON writes v on lines that indent is put before, on one line where it is "".
+// writeJSON writes v on lines that indent is put before, on one line where it is "". What
+// encoding/json leaves as it is though it could drive a terminal is escaped too.
 func writeJSON(w io.Writer, indent string, v any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", indent)
-	if err := e.Encode(v); err != nil {
+	err := e.Encode(v)
+	if err == nil {
+		_, err = w.Write(escapeUnseen(text.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
 	return nil
+}
+
+// escapeUnseen escapes the characters of a JSON text that cannot be seen: DEL, the C1 controls
+// and those that turn the direction of writing. They stand in strings only.
+func escapeUnseen(text []byte) []byte {
+	unseen := func(r rune) bool { return r >= 0x7f && r <= 0xffff && !unicode.IsPrint(r) }
+	if bytes.IndexFunc(text, unseen) < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if unseen(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.Bytes()
 }

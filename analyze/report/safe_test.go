@@ -2,10 +2,13 @@ package report
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"closecap/analyze"
 )
 
 func TestSafe(t *testing.T) {
@@ -114,5 +117,23 @@ func TestHugeTextIsCut(t *testing.T) {
 		if got := render(t, Table, r, opt); len(got) > 1<<18 {
 			t.Errorf("Write() at %d columns = %d bytes, want what a person can read", opt.Width, len(got))
 		}
+	}
+}
+
+// TestJSONShowsNothingUnseen writes what encoding/json lets through, and reads it back.
+func TestJSONShowsNothingUnseen(t *testing.T) {
+	r := sentAfterClose()
+	const unseen = "\x7f\u009b2J\u202egnp.exe\u2066é漢"
+	r.Calls[0].Text = unseen
+	got := render(t, JSON, r, Options{})
+	if i := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("JSON holds %q", got[i:i+8])
+	}
+	var back analyze.Result
+	if err := json.Unmarshal([]byte(got), &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Calls[0].Text != unseen {
+		t.Errorf("JSON reads back as %q, want %q", back.Calls[0].Text, unseen)
 	}
 }
