@@ -76,6 +76,9 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 	if err := a.addCalls(rec, in.reader); err != nil {
 		return nil, err
 	}
+	if rec.Run.Source == "" { // a recording whose end, where that stands, is missing
+		rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = "closecap "+version, a.source, linkTypes(in.reader)
+	}
 	res := analyze.Join(rec, a.follow())
 	res.Capture.Packets = a.counts.Packets
 	a.unread(res)
