@@ -134,7 +134,9 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	fl.rearmed(f, e, s)
 	if s.Flags&event.SYN != 0 {
-		fl.syn(f, e, s, r)
+		if fl.syn(f, e, s, r); r.ignored != acted {
+			return
+		}
 	}
 	if s.Flags&event.ACK != 0 {
 		fl.acknowledge(f, e, s, r)

@@ -104,6 +104,8 @@ func (g ignored) text(ref uint64) string {
 		return "the connection had ended"
 	case beyondSent:
 		return "it acknowledges what was never sent"
+	case staysInSynRecv:
+		return fmt.Sprintf("it refuses frame %d, and its sender stays in SYN_RECV (RFC 9293 3.10.7.4)", ref)
 	case secondFin:
 		return fmt.Sprintf("the stream already ended with the FIN of frame %d", ref)
 	case otherISN:

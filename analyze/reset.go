@@ -50,6 +50,7 @@ const (
 	alreadyClosed
 	beyondSent
 	synWithFin
+	staysInSynRecv
 	secondFin
 	otherISN
 	underSent
@@ -62,6 +63,9 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 	trigger := fl.offender(e, r, class)
 	if trigger != nil {
 		r.answers = trigger.frame
+	}
+	if fl.refusesAck(e, s, r) {
+		return
 	}
 	if r.ignored = fl.refuses(e, s, r); r.ignored != acted {
 		if r.ignored == insideWindow {

@@ -95,6 +95,10 @@ func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
 			return
 		}
 		if s.Flags&event.ACK != 0 && h.state == event.SynSent {
+			if p.synAckSent && !fl.opened(e.other()) {
+				r.ignored = outsideWindow
+				return
+			}
 			fl.simulOpen = true
 			fl.enter(f, e, event.SynRecv, s, true)
 			return
@@ -139,13 +143,13 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 	case !syn && h.state == event.SynRecv && fl.simulOpen:
 		fl.enter(f, e, event.Established, s, true)
 	}
-	if p.state == event.SynRecv && r.ack >= 1 && r.seq >= 1-b2i(syn) {
+	if p.state == event.SynRecv && fl.takes(e.other(), r) {
 		fl.enter(f, e.other(), event.Established, s, false)
 		if !syn && !fl.handshake {
 			fl.rtt = int64(s.Time.Sub(fl.synAt))
 		}
 	}
-	if !syn && h.synSent && (p.synSent || !p.sent) && r.ack >= 1 {
+	if !syn && h.synSent && (p.synSent || !p.sent) && r.ack >= 1 && r.ack <= max(p.nxt, 1) && h.state != event.SynRecv {
 		fl.handshake = true
 	}
 	if p.finEnd == 0 {
@@ -329,6 +333,8 @@ func (fl *flow) impossible(e end, s *event.Segment, r *record) ignored {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	switch {
 	case fl.midstream:
+	case s.Len > 0 && s.Flags&event.FIN == 0 && fl.beyondWindow(e.other(), r.seq):
+		return outsideWindow
 	case p.finEnd != 0 && p.nxt <= p.finEnd && r.ack > p.finEnd:
 		return beyondSent
 	case s.Flags&event.FIN != 0 && h.finEnd == 0 && r.end() <= min(h.nxt, h.una):
@@ -349,6 +355,8 @@ func (fl *flow) doubts(e end, s *event.Segment, r *record) ignored {
 		return underSent
 	case fl.doubt == nil && p.holes == 0 && r.ack > p.nxt && r.ack > p.una:
 		return beyondSent
+	case fl.doubt == nil && fl.beyondWindow(e.other(), r.seq):
+		return outsideWindow
 	}
 	return acted
 }
@@ -368,7 +376,7 @@ func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
 		return
 	}
 	fl.doubt = nil
-	if r.seq < h.rel(s.Ack) && !(r.flags&event.ACK != 0 && r.ack >= p.rel(s.End())) {
+	if r.ack < p.rel(s.End()) && (r.seq < h.rel(s.Ack) || r.ack == 1 && fl.beyondWindow(e, p.rel(s.Seq))) {
 		return
 	}
 	fl.believe(f, e.other(), s)
