@@ -146,6 +146,7 @@ type half struct {
 	retransmits  uint32
 	wscale       uint8
 	synSent      bool
+	cookie       bool // its SYN brought a Fast Open cookie
 	synAckSent   bool
 	gotFin       proof
 	gotFinSeen   bool // e's own segment showed it when it was first known

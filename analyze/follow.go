@@ -156,8 +156,11 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	}
 }
 
-// opensFast reports whether nothing came of h but a SYN with data that its peer took.
-func (h *half) opensFast() bool { return h.synSent && h.lastAck == 0 && min(h.nxt, h.una) > 1 }
+// opensFast reports whether nothing came of h but a SYN with a Fast Open cookie, or with data
+// that its peer took: that peer sends before the handshake is done (RFC 7413 4.2.2).
+func (h *half) opensFast() bool {
+	return h.synSent && h.lastAck == 0 && (h.cookie || min(h.nxt, h.una) > 1)
+}
 
 // classify says what the segment is to its connection, before its numbers are taken in.
 func (fl *flow) classify(e end, s *event.Segment, r *record) kind {

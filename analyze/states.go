@@ -109,6 +109,7 @@ func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
 		return
 	}
 	h.synSent, h.synFrame = true, s.Frame
+	h.cookie = s.Has&event.HasFastOpen != 0 && s.Options.FastOpenLen > 0
 	if s.Has&event.HasWScale != 0 {
 		h.wscale = s.Options.WScale
 	}
