@@ -163,6 +163,14 @@ func (h *half) rel(v seqnum.Value) int64 { return h.nxt + int64(v.Diff(h.nxtAbs)
 // dataSeq returns where the newest segment that takes sequence space begins.
 func (h *half) dataSeq() int64 { return h.datEnd - int64(h.dataLen) }
 
+// payload returns pos, or where h's data ends if that is before: a FIN is no data.
+func (h *half) payload(pos int64) int64 {
+	if h.finEnd != 0 {
+		return min(pos, h.finEnd-1)
+	}
+	return pos
+}
+
 // base fixes h's numbering: v stands at position at.
 func (h *half) base(v seqnum.Value, at int64) {
 	h.based, h.nxtAbs, h.nxt, h.una, h.low = true, v, at, at, at

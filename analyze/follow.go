@@ -220,8 +220,8 @@ func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
 		if step := r.ack - max(p.nxt, p.una); step > 0 && p.based {
 			p.ackStep, p.ackStepFrame = step, s.Frame
 		}
-		if h.finEnd != 0 && p.finEnd == 0 {
-			p.bytesAckedAfterFin += uint64(r.ack - p.una)
+		if h.finEnd != 0 {
+			p.bytesAckedAfterFin += uint64(max(0, p.payload(r.ack)-p.una))
 		}
 		p.una = r.ack
 	} else if p.provoked != 0 && r.kind == kAck {

@@ -27,7 +27,9 @@ func (h *half) fingerprint(s *event.Segment) {
 	}
 	h.ttl, h.ipid, h.window = s.TTL, s.IPID, s.Window
 	if s.Has&event.HasTimestamps != 0 {
-		h.hasTS, h.tsVal = true, s.Options.TSVal
+		if !h.hasTS || int32(s.Options.TSVal-h.tsVal) > 0 {
+			h.hasTS, h.tsVal = true, s.Options.TSVal
+		}
 	}
 }
 

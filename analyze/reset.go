@@ -272,7 +272,8 @@ func (fl *flow) talkAfterReset(e end, s *event.Segment, r *record) {
 		}
 		fl.withdrawClosed(e, rst.frame)
 	case e == rst.by:
-		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq {
+		if rst.talks == 0 && !rst.refused && s.Time.Sub(rst.time) > time.Millisecond && r.seq >= rst.seq &&
+			!fl.half[e].sentBefore(s) {
 			rst.talks = s.Frame
 		}
 	case rst.missed == 0 && s.Time.Sub(rst.time) > fl.settle():
@@ -286,6 +287,11 @@ func (fl *flow) talkAfterReset(e end, s *event.Segment, r *record) {
 		fl.withdrawClosed(rst.by, rst.frame)
 		fl.rst = resetFacts{}
 	}
+}
+
+// sentBefore reports whether s left h before others that were captured before it, by its timestamp.
+func (h *half) sentBefore(s *event.Segment) bool {
+	return h.hasTS && s.Has&event.HasTimestamps != 0 && int32(s.Options.TSVal-h.tsVal) < 0
 }
 
 // withdrawClosed takes back that an end was closed by the RST of a frame.
