@@ -16,7 +16,7 @@ type Batch struct {
 	Run          *event.Run // with Expectations, in the batch that holds the run's entry
 	Expectations []event.Expectation
 	Counts       Counts // from the timeline's begin to this batch's end
-	Stalled      bool   // standard input has nothing more for now
+	Stalled      bool   // standard input, or a FIFO, has nothing more for now
 }
 
 // Counts is what was read of a timeline.
@@ -125,7 +125,7 @@ func (b *batcher) run() {
 	}
 }
 
-// stall hands over what there is while standard input has no more. Who reads a recording knows
+// stall hands over what there is while the input has no more. Who reads a recording knows
 // it by what the first batch holds: that one waits until it is full, where there may be calls.
 func (b *batcher) stall() {
 	if !b.handed && !b.r.packetsOnly() {

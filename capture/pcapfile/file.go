@@ -41,6 +41,7 @@ type file struct {
 	path   string
 	index  int
 	stdin  io.Reader
+	stream bool       // path is no regular file: opening and reading it may stall
 	start  event.Time // of the first frame; 0 when not looked at
 	reader *Reader
 
@@ -60,17 +61,9 @@ type format interface {
 
 // open finds out what the file is. A size of 0 is the usual buffer's.
 func (f *file) open(size int) error {
-	in := f.stdin
-	if _, stalls := in.(*os.File); stalls && f.reader.done != nil {
-		in = newInterruptible(in, f.reader.done, f.reader.stalled)
-	}
-	if in == nil {
-		h, err := os.Open(f.path)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", f.path, cause(err))
-		}
-		f.closers = append(f.closers, func() { h.Close() })
-		in = h
+	in, err := f.input()
+	if err != nil {
+		return err
 	}
 	counted := &counter{r: in, n: &f.reader.progress.read}
 	f.source = newSource(counted, size)
@@ -78,6 +71,26 @@ func (f *file) open(size int) error {
 		return err
 	}
 	return f.sniff()
+}
+
+// input is what the file is read from.
+func (f *file) input() (io.Reader, error) {
+	r := f.reader
+	if _, stalls := f.stdin.(*os.File); stalls && r.done != nil {
+		return newInterruptible(io.NopCloser(f.stdin), r.done, r.stalled), nil
+	}
+	if f.stdin != nil {
+		return f.stdin, nil
+	}
+	if f.stream && r.done != nil {
+		return newInterruptible(&late{path: f.path}, r.done, r.stalled), nil
+	}
+	h, err := os.Open(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.path, cause(err))
+	}
+	f.closers = append(f.closers, func() { h.Close() })
+	return h, nil
 }
 
 func (f *file) close() {

@@ -3,15 +3,16 @@ package pcapfile
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 )
 
 // patience is how long a stream may have nothing to read before it is said to stall.
 const patience = 100 * time.Millisecond
 
-// interruptible reads a stream that may stall for ever, as standard input may, and can be
-// told to stop: nothing else ends a read that the system already waits in. The goroutine
-// inside that read ends with it, or with the process.
+// interruptible reads a stream that may stall for ever, as standard input and a FIFO may, and
+// can be told to stop: nothing else ends a read that the system already waits in. The goroutine
+// inside that read ends with it, or with the process, and closes the stream.
 type interruptible struct {
 	done    <-chan struct{}
 	stalled func() // called in Read when the stream stalls
@@ -27,7 +28,7 @@ type chunk struct {
 	err error
 }
 
-func newInterruptible(r io.Reader, done <-chan struct{}, stalled func()) *interruptible {
+func newInterruptible(r io.ReadCloser, done <-chan struct{}, stalled func()) *interruptible {
 	i := &interruptible{done: done, stalled: stalled, chunks: make(chan chunk), spent: make(chan []byte, 2)}
 	for range cap(i.spent) {
 		i.spent <- make([]byte, bufferSize/4)
@@ -36,7 +37,8 @@ func newInterruptible(r io.Reader, done <-chan struct{}, stalled func()) *interr
 	return i
 }
 
-func (i *interruptible) run(r io.Reader) {
+func (i *interruptible) run(r io.ReadCloser) {
+	defer r.Close()
 	for err := error(nil); err == nil; {
 		var b []byte
 		select {
@@ -87,3 +89,20 @@ func (i *interruptible) receive() (buffer, rest []byte, err error) {
 		}
 	}
 }
+
+// late opens its file at the first Read. fifo(7): opening a FIFO waits for its writer.
+type late struct {
+	path string
+	file *os.File
+}
+
+func (l *late) Read(b []byte) (n int, err error) {
+	if l.file == nil {
+		if l.file, err = os.Open(l.path); err != nil {
+			return 0, cause(err)
+		}
+	}
+	return l.file.Read(b)
+}
+
+func (l *late) Close() error { return l.file.Close() } // of nil: os.ErrInvalid

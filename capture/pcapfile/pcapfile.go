@@ -75,8 +75,8 @@ type Reader struct {
 	frame      uint64
 	interfaces []Interface
 	progress   progress
-	done       <-chan struct{} // ends a read of standard input; set by Batches
-	stalled    func()          // called when standard input stalls; set by Batches
+	done       <-chan struct{} // ends a read of what may stall; set by Batches
+	stalled    func()          // called when what is read stalls; set by Batches
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
@@ -100,10 +100,11 @@ func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, cause(err))
 		}
-		if info.Mode().IsRegular() {
-			r.progress.total.Add(info.Size())
+		if f.stream = !info.Mode().IsRegular(); f.stream {
+			continue
 		}
-		if len(paths) > 1 && info.Mode().IsRegular() {
+		r.progress.total.Add(info.Size())
+		if len(paths) > 1 {
 			f.start = probe(path)
 		}
 	}
