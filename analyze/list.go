@@ -131,7 +131,7 @@ func (fl *flow) warnings(c *Connection) {
 		add("IP fragments: lengths are those of first fragments")
 	}
 	if fl.warn&warnDuplicates != 0 {
-		add("%d segments were captured twice and count once", fl.twins)
+		add("%s captured twice, counted once", Count(uint64(fl.twins), "segment"))
 	}
 	if fl.warn&warnEvicted != 0 {
 		add("given up to bound memory: what came later is not in this verdict")
@@ -142,7 +142,7 @@ func (fl *flow) warnings(c *Connection) {
 		}
 	}
 	if n := fl.half[client].holes + fl.half[server].holes; n > 0 {
-		add("%d bytes are missing from the capture", n)
+		add("the capture lacks %s", Count(uint64(n), "byte"))
 	}
 }
 

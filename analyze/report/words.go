@@ -40,22 +40,9 @@ func clock(t event.Time) string {
 	return time.Unix(0, int64(t)).UTC().Format("15:04:05.000") + " UTC"
 }
 
-// count writes a number with its noun: "1 byte", "12 bytes".
-func count(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return grouped(n) + " " + noun + "s"
-}
+func count(n uint64, noun string) string { return analyze.Count(n, noun) }
 
-// grouped writes n with commas from 1,000 on.
-func grouped(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func grouped(n uint64) string { return analyze.Grouped(n) }
 
 // frames writes frame numbers: "6", "5, 7", "5–9".
 func frames(list []uint64) string {

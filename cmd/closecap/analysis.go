@@ -181,7 +181,7 @@ func (a *analysis) result(r *pcapfile.Reader, f *analyze.Follower) *analyze.Resu
 	}
 	a.unread(res)
 	if res.Capture.Dropped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %d packets: verdicts may miss what they held", res.Capture.Dropped))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %s: verdicts may miss what was in there", analyze.Count(res.Capture.Dropped, "packet")))
 	}
 	return res
 }
@@ -191,7 +191,7 @@ func (a *analysis) unread(res *analyze.Result) {
 	for reason, n := range a.counts.Unparsed {
 		res.Capture.Unparsed += n
 		if n > 0 {
-			res.Warnings = append(res.Warnings, fmt.Sprintf("%d packets could not be read: %s", n, decode.Reason(reason)))
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s could not be read: %s", analyze.Count(n, "packet"), decode.Reason(reason)))
 		}
 	}
 }

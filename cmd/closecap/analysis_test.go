@@ -67,7 +67,7 @@ func TestWarningsBesideLines(t *testing.T) {
 		if code := run(t.Context(), []string{"analyze", "--format", format, "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
 			t.Fatalf("%s: exit %d: %s", format, code, msg.String())
 		}
-		const warning = "warning: 1 packets could not be read: "
+		const warning = "warning: 1 packet could not be read: "
 		if got := strings.Contains(msg.String(), warning); got != (format != "table") {
 			t.Errorf("%s: warned on standard error = %v:\n%s", format, got, msg.String())
 		}

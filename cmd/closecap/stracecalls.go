@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"closecap/analyze"
 	"closecap/analyze/event"
 	"closecap/analyze/report"
 	"closecap/capture/pcapfile"
@@ -22,7 +23,7 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	}
 	if log.Lines > 0 && log.Unparsed == log.Lines {
 		u := log.Examples[0]
-		return fmt.Errorf("read strace log: none of %d lines could be read: %s: %s", log.Lines, u.At, u.Why)
+		return fmt.Errorf("read strace log: nothing in %s could be read: %s: %s", analyze.Count(uint64(log.Lines), "line"), u.At, u.Why)
 	}
 	rec.Calls = log.Calls
 	for i := range rec.Calls {
@@ -34,7 +35,8 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	rec.Run.Dropped = r.Dropped()
 	rec.Run.Warnings = append(rec.Run.Warnings, log.Warnings...)
 	if log.Unparsed > 0 {
-		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d of %d lines of the log could not be read", log.Unparsed, log.Lines))
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s of %s of the log could not be read",
+			analyze.Grouped(uint64(log.Unparsed)), analyze.Count(uint64(log.Lines), "line")))
 		for _, u := range log.Examples {
 			rec.Run.Warnings = append(rec.Run.Warnings, report.Safe(fmt.Sprintf("%s: %s: %s", u.At, u.Why, u.Text)))
 		}
@@ -48,7 +50,7 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	}
 	rec.Segments = slices.DeleteFunc(rec.Segments, func(s event.Segment) bool { return !own.has(&s) })
 	if others := before - len(rec.Segments); others > 0 {
-		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d segments of other programs are left out", others))
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("left out %s of other programs", analyze.Count(uint64(others), "segment")))
 	}
 	return nil
 }
