@@ -57,8 +57,9 @@ bench: build
 # What the compiler is told of where the time goes, measured anew.
 .PHONY: pgo
 pgo:
+	@mkdir -p bin
 	$(GO) test -buildvcs=false -pgo=off -tags '$(TAGS)' -run '^$$' -bench Analyze -benchtime 12x -cpuprofile bin/cpu.pprof -o bin/closecap.test ./cmd/closecap
-	$(GO) tool pprof -proto bin/cpu.pprof > cmd/closecap/default.pgo
+	$(GO) tool pprof -proto -output cmd/closecap/default.pgo bin/cpu.pprof
 
 clean:
 	rm -rf bin

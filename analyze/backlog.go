@@ -44,10 +44,12 @@ func (t *entry) unpack(s *event.Segment) {
 	o.SACKLeft, o.SACKRight, o.FastOpenLen = t.sackLeft, t.sackRight, t.fastOpenLen
 }
 
-// How many entries stand together, and how many such chunks are allocated at a time.
+// How many entries stand together, how many such chunks are allocated at a time, and how many
+// make a page of memory.
 const (
 	chunkSize  = 4
 	slabChunks = 1 << 8
+	pageChunks = 1 << 4
 )
 
 type chunk [chunkSize]entry
@@ -79,7 +81,11 @@ func (b *backlog) take() chunkNo {
 
 func (b *backlog) grow() {
 	first := chunkNo(len(b.next))
-	b.slabs = append(b.slabs, new([slabChunks]chunk))
+	slab := new([slabChunks]chunk)
+	for i := 0; i < slabChunks; i += pageChunks { // a page that is read first is faulted in twice
+		slab[i][0].frame = 0
+	}
+	b.slabs = append(b.slabs, slab)
 	b.next = append(b.next, make([]chunkNo, slabChunks)...)
 	for n := max(first, 1); n < first+slabChunks; n++ {
 		b.next[n], b.free = b.free, n
