@@ -32,10 +32,10 @@ func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
 	if c.Retransmits != (analyze.PerSide{}) {
 		b = appendPerSide(append(b, `,"retransmits":`...), c.Retransmits)
 	}
-	b = appendString(append(b, `,"ending":`...), string(c.Ending))
-	b = appendString(append(b, `,"closer":`...), string(c.Closer))
+	b = appendWord(append(b, `,"ending":`...), string(c.Ending))
+	b = appendWord(append(b, `,"closer":`...), string(c.Closer))
 	b = strconv.AppendBool(append(b, `,"simultaneous":`...), c.Simultaneous)
-	b = appendString(append(b, `,"confidence":`...), string(c.Confidence))
+	b = appendWord(append(b, `,"confidence":`...), string(c.Confidence))
 	if len(c.Why) > 0 {
 		b = appendTexts(append(b, `,"why":`...), c.Why)
 	}
@@ -58,7 +58,7 @@ func (e *encoder) connection(b []byte, c *analyze.Connection) []byte {
 // ending writes the facts about the ending that a connection may lack, and the states.
 func (e *encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if h := c.HalfClose; h != nil {
-		b = appendString(append(b, `,"half_close":{"by":`...), string(h.By))
+		b = appendWord(append(b, `,"half_close":{"by":`...), string(h.By))
 		b = appendInt(append(b, `,"ns":`...), h.NS)
 		b = append(appendUint(append(b, `,"bytes":`...), h.Bytes), '}')
 	}
@@ -82,13 +82,12 @@ func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
 	}
 	b = appendUint(append(b, `{"frame":`...), s.Frame)
 	b = e.time(append(b, `,"time":`...), s.Time)
-	b = appendString(append(b, `,"from":`...), string(s.From))
-	b = appendString(append(b, `,"flags":`...), s.FlagText)
+	b = appendString(append(appendFrom(b, s.From), `,"flags":`...), s.FlagText)
 	b = appendInt(append(b, `,"seq":`...), s.Seq)
 	b = appendInt(append(b, `,"ack":`...), s.Ack)
 	b = appendUint(append(b, `,"len":`...), uint64(s.Len))
 	b = appendUint(append(b, `,"win":`...), uint64(s.Window))
-	b = appendString(append(b, `,"kind":`...), string(s.Kind))
+	b = appendWord(append(b, `,"kind":`...), string(s.Kind))
 	b = appendUint(append(b, `,"retransmits":`...), s.Retransmits)
 	b = appendRoot(append(b, `,"root":`...), &s.Root)
 	b = appendUint(append(b, `,"answers":`...), s.Answers)
@@ -105,12 +104,10 @@ func (e *encoder) segment(b []byte, s *analyze.Segment) []byte {
 }
 
 func (e *encoder) timeWait(b []byte, t analyze.TimeWait) []byte {
-	b = appendString(append(b, `{"holder":`...), string(t.Holder))
+	b = appendWord(append(b, `{"holder":`...), string(t.Holder))
 	b = e.time(append(b, `,"since":`...), t.Since)
 	b = e.time(append(b, `,"until":`...), t.Until)
-	if t.Confidence != "" {
-		b = appendString(append(b, `,"confidence":`...), string(t.Confidence))
-	}
+	b = appendConfidence(b, t.Confidence)
 	b = appendList(append(b, `,"rearmed":`...), t.Rearmed, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
 	b = appendString(append(b, `,"ended_by":`...), t.EndedBy)
 	if t.EndFrame != 0 {
@@ -120,13 +117,10 @@ func (e *encoder) timeWait(b []byte, t analyze.TimeWait) []byte {
 }
 
 func (e *encoder) stateChange(b []byte, s analyze.StateChange) []byte {
-	b = appendString(append(b, `{"state":`...), s.State.String())
+	b = appendWord(append(b, `{"state":`...), s.State.String())
 	b = appendUint(append(b, `,"frame":`...), s.Frame)
 	b = e.time(append(b, `,"time":`...), s.Time)
-	if s.Confidence != "" {
-		b = appendString(append(b, `,"confidence":`...), string(s.Confidence))
-	}
-	return append(b, '}')
+	return append(appendConfidence(b, s.Confidence), '}')
 }
 
 // time writes t as event.Time does, reckoning each second once while it is at hand.
@@ -158,10 +152,10 @@ type second struct {
 }
 
 func appendReset(b []byte, r *analyze.Reset) []byte {
-	b = appendString(append(b, `{"by":`...), string(r.By))
+	b = appendWord(append(b, `{"by":`...), string(r.By))
 	b = appendUint(append(b, `,"frame":`...), r.Frame)
-	b = appendString(append(b, `,"cause":`...), string(r.Cause))
-	b = appendString(append(b, `,"confidence":`...), string(r.Confidence))
+	b = appendWord(append(b, `,"cause":`...), string(r.Cause))
+	b = appendWord(append(b, `,"confidence":`...), string(r.Confidence))
 	if r.Trigger != 0 {
 		b = appendUint(append(b, `,"trigger":`...), r.Trigger)
 	}
@@ -182,7 +176,7 @@ func appendLost(b []byte, l *analyze.Lost) []byte {
 		b = appendUint(append(b, `,"missing":`...), l.Missing)
 	}
 	if l.From != "" {
-		b = appendString(append(b, `,"from":`...), string(l.From))
+		b = appendWord(append(b, `,"from":`...), string(l.From))
 	}
 	return append(b, '}')
 }
@@ -191,7 +185,7 @@ func appendRoot(b []byte, r *analyze.Root) []byte {
 	if r.Kind == analyze.RootUnknown && r.Call == 0 && r.Calls == nil && r.Frame == 0 && r.Timer == "" && r.Confidence == "" && r.Why == "" {
 		return append(b, `{"kind":"unknown"}`...) // without calls, every segment's
 	}
-	b = appendString(append(b, `{"kind":`...), string(r.Kind))
+	b = appendWord(append(b, `{"kind":`...), string(r.Kind))
 	if r.Call != 0 {
 		b = appendInt(append(b, `,"call":`...), int64(r.Call))
 	}
@@ -204,17 +198,38 @@ func appendRoot(b []byte, r *analyze.Root) []byte {
 	if r.Timer != "" {
 		b = appendString(append(b, `,"timer":`...), r.Timer)
 	}
-	if r.Confidence != "" {
-		b = appendString(append(b, `,"confidence":`...), string(r.Confidence))
-	}
+	b = appendConfidence(b, r.Confidence)
 	if r.Why != "" {
 		b = appendString(append(b, `,"why":`...), r.Why)
 	}
 	return append(b, '}')
 }
 
+// appendConfidence appends a confidence, unless there is none: a known text goes in one piece.
+func appendConfidence(b []byte, c analyze.Confidence) []byte {
+	switch c {
+	case "":
+		return b
+	case analyze.Observed:
+		return append(b, `,"confidence":"observed"`...)
+	case analyze.Inferred:
+		return append(b, `,"confidence":"inferred"`...)
+	}
+	return appendWord(append(b, `,"confidence":`...), string(c))
+}
+
+func appendFrom(b []byte, s analyze.Side) []byte {
+	switch s {
+	case analyze.Client:
+		return append(b, `,"from":"client"`...)
+	case analyze.Server:
+		return append(b, `,"from":"server"`...)
+	}
+	return appendWord(append(b, `,"from":`...), string(s))
+}
+
 func appendLikely(b []byte, l analyze.LikelyCall) []byte {
-	b = appendString(append(b, `{"side":`...), string(l.Side))
+	b = appendWord(append(b, `{"side":`...), string(l.Side))
 	b = appendString(append(b, `,"call":`...), l.Call)
 	b = appendString(append(b, `,"why":`...), l.Why)
 	return append(appendUint(append(b, `,"frame":`...), l.Frame), '}')

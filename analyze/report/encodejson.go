@@ -84,12 +84,8 @@ const hexDigits = "0123456789abcdef"
 // appendString quotes s as encoding/json does with SetEscapeHTML(false): control characters
 // escaped, invalid UTF-8 replaced, U+2028 and U+2029 escaped.
 func appendString(b []byte, s string) []byte {
-	if len(s) <= 16 {
-		if b, ok := appendShort(b, s); ok {
-			return b
-		}
-	} else if verbatim(s) {
-		return append(append(append(b, '"'), s...), '"')
+	if verbatim(s) {
+		return appendWord(b, s)
 	}
 	b = append(b, '"')
 	from := 0
@@ -119,47 +115,48 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[from:]...), '"')
 }
 
-// appendShort quotes s, of up to 16 bytes, if every byte of it stands for itself: most strings
-// are such words. It loads and stores their ends, which overlap where that comes out even.
-func appendShort(b []byte, s string) ([]byte, bool) {
+// appendWord quotes what needs no escaping, as the words of the program's own types. It loads and
+// stores the ends of a short one, which overlap where that comes out even.
+func appendWord(b []byte, s string) []byte {
 	at, n := len(b), len(s)
+	if n > 16 {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	b = slices.Grow(b, 18)
 	room := b[at : at+18]
 	switch {
 	case n >= 8:
 		x, y := load8(s), load8(s[n-8:])
-		if !verbatim8(x) || !verbatim8(y) {
-			return b, false
-		}
 		binary.LittleEndian.PutUint64(room[1:], x)
 		binary.LittleEndian.PutUint64(room[n-7:], y)
 	case n >= 4:
 		x, y := load4(s), load4(s[n-4:])
-		if !verbatim8(uint64(x) | uint64(y)<<32) {
-			return b, false
-		}
 		binary.LittleEndian.PutUint32(room[1:], x)
 		binary.LittleEndian.PutUint32(room[n-3:], y)
 	case n > 0:
-		x, y, z := s[0], s[n/2], s[n-1]
-		if !verbatim8(0x2020202020<<24 | uint64(x) | uint64(y)<<8 | uint64(z)<<16) {
-			return b, false
-		}
-		room[1], room[1+n/2], room[n] = x, y, z
+		room[1], room[1+n/2], room[n] = s[0], s[n/2], s[n-1]
 	}
 	room[0], room[n+1] = '"', '"'
-	return b[:at+n+2], true
+	return b[:at+n+2]
 }
 
-// verbatim reports whether every byte of s, of at least eight, stands for itself.
+// verbatim reports whether every byte of s stands for itself.
 func verbatim(s string) bool {
-	last := len(s) - 8
-	for i := 0; i < last; i += 8 {
-		if !verbatim8(load8(s[i:])) {
-			return false
+	n := len(s)
+	switch {
+	case n >= 8:
+		for i := 0; i < n-8; i += 8 {
+			if !verbatim8(load8(s[i:])) {
+				return false
+			}
 		}
+		return verbatim8(load8(s[n-8:]))
+	case n >= 4:
+		return verbatim8(uint64(load4(s)) | uint64(load4(s[n-4:]))<<32)
+	case n > 0:
+		return verbatim8(0x2020202020<<24 | uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16)
 	}
-	return verbatim8(load8(s[last:]))
+	return true
 }
 
 func load8(s string) uint64 { return uint64(load4(s)) | uint64(load4(s[4:]))<<32 }

@@ -81,11 +81,11 @@ func add(x, y uint64) uint64 {
 	return t + c
 }
 
-// fold returns the sixteen bits of a sum.
+// fold returns the sixteen bits of a sum: 0 only of no bytes but zeros.
 func fold(t uint64) uint16 {
-	t = t>>32 + t&0xffffffff
-	t = t>>16 + t&0xffff
-	t = t>>16 + t&0xffff
-	t = t>>16 + t&0xffff
-	return bits.ReverseBytes16(uint16(t))
+	r := t % 0xffff
+	if r == 0 && t != 0 {
+		r = 0xffff
+	}
+	return bits.ReverseBytes16(uint16(r))
 }

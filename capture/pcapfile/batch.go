@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
 
 	"closecap/analyze/event"
 	"closecap/capture/decode"
@@ -159,15 +160,14 @@ func (b *batcher) packet(p *event.Packet) {
 	}
 	c.Last = max(c.Last, p.Time)
 
-	segments := b.batch.Segments
-	n := len(segments)
-	if n == cap(segments) { // only abandoned fragments can fill it up
-		segments = append(segments, event.Segment{})
+	to := b.batch
+	n := len(to.Segments)
+	if n == cap(to.Segments) { // only abandoned fragments can fill it up
+		to.Segments = slices.Grow(to.Segments, 1)
 	}
-	segments = segments[:n+1]
-	switch b.d.Segment(p, &segments[n]) {
+	switch b.d.Segment(p, &to.Segments[:n+1][n]) {
 	case decode.TCP:
-		b.batch.Segments = segments
+		to.Segments = to.Segments[:n+1]
 		c.Segments++
 	case decode.Unparsed:
 		c.Unparsed[b.d.Why()]++

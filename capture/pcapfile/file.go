@@ -67,6 +67,7 @@ func (f *file) open(size int) error {
 	}
 	counted := &counter{r: in, n: &f.reader.progress.read}
 	f.source = newSource(counted, size)
+	f.rec.File = f.path
 	if err := f.decompress(counted, size); err != nil {
 		return err
 	}
@@ -103,9 +104,9 @@ func (f *file) close() {
 func (f *file) load() error {
 	rec := &f.rec
 	if rec.Journal {
-		*rec = Record{FileFrame: rec.FileFrame}
+		*rec = Record{File: f.path, FileFrame: rec.FileFrame}
 	}
-	rec.File, rec.FileFrame = f.path, rec.FileFrame+1
+	rec.FileFrame++
 	return f.format.next(rec)
 }
 

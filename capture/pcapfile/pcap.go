@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"encoding/binary"
 	"io"
+	"math/bits"
 
 	"closecap/analyze/event"
 )
@@ -81,20 +82,18 @@ func (f *file) addInterface(i Interface) (uint32, error) {
 
 func (p *pcap) next(rec *Record) error {
 	s := p.file.source
-	b, err := s.peek(p.header)
-	if err != nil {
+	if err := s.have(p.header); err != nil {
 		if err == io.EOF {
 			return err
 		}
 		return p.file.fail(err, "packet header")
 	}
-	var sec, frac, captured, wire uint32
-	if p.little {
-		sec, frac = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
-		captured, wire = binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
-	} else {
-		sec, frac = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
-		captured, wire = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+	h := (*[16]byte)(s.buf[s.lo:])
+	sec, frac := binary.LittleEndian.Uint32(h[0:]), binary.LittleEndian.Uint32(h[4:])
+	captured, wire := binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
+	if !p.little {
+		sec, frac = bits.ReverseBytes32(sec), bits.ReverseBytes32(frac)
+		captured, wire = bits.ReverseBytes32(captured), bits.ReverseBytes32(wire)
 	}
 	// libpcap before 2.4 wrote the two lengths the other way round, and 2.3 did either.
 	if p.minor < 3 || p.minor == 3 && captured > wire {
@@ -104,8 +103,8 @@ func (p *pcap) next(rec *Record) error {
 		return p.file.fail(nil, "packet header: captured length %d is beyond %d", captured, maxPacket)
 	}
 	n := p.header + int(captured)
-	if b, err = s.peek(n); err != nil {
-		return p.file.fail(err, "packet data: %d of %d bytes", max(0, len(b)-p.header), captured)
+	if err := s.have(n); err != nil {
+		return p.file.fail(err, "packet data: %d of %d bytes", max(0, s.hi-s.lo-p.header), captured)
 	}
 	// All that another packet of the file may have set, field by field: a struct that is put
 	// together elsewhere and then copied stalls the core until its small writes have settled.
@@ -113,7 +112,7 @@ func (p *pcap) next(rec *Record) error {
 	out.Time = event.Time(int64(sec)*1e9 + int64(frac)*p.scale)
 	out.WireLen = int(min(wire, 1<<30))
 	out.LinkType, out.Interface = p.linkType, p.id
-	out.Data = b[p.header:n:n]
 	s.skip(n)
+	out.Data = s.buf[s.lo-int(captured) : s.lo : s.lo]
 	return nil
 }

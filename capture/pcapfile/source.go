@@ -24,12 +24,18 @@ func newSource(r io.Reader, size int) *source {
 // peek returns the next n bytes without consuming them. With none left the error is io.EOF,
 // with fewer than n io.ErrUnexpectedEOF. The bytes are valid until the next peek.
 func (s *source) peek(n int) ([]byte, error) {
-	if s.hi-s.lo < n {
-		if err := s.fill(n); err != nil {
-			return s.buf[s.lo:s.hi], err
-		}
+	if err := s.have(n); err != nil {
+		return s.buf[s.lo:s.hi], err
 	}
 	return s.buf[s.lo : s.lo+n], nil
+}
+
+// have sees to it that the next n bytes are in buf. Its errors are those of peek.
+func (s *source) have(n int) error {
+	if s.hi-s.lo >= n {
+		return nil
+	}
+	return s.fill(n)
 }
 
 // skip consumes n bytes that a peek returned.
