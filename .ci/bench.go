@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// cost is what one command took: the best of several runs.
+// cost is what one command took: the best of its runs.
 type cost struct {
 	wall   time.Duration
 	cpu    time.Duration
@@ -30,10 +30,14 @@ type cost struct {
 // contest is one command on one file.
 type contest struct {
 	name  string
-	args  []string // {} is the file
-	runs  int
+	args  []string      // {} is the file
+	runs  int           // rounds that it takes part in: what takes a minute says enough once
 	limit time.Duration // ends a contest that takes too long to wait for
 }
+
+// rounds is how often the fast contests are run, in turns: a machine that other work slows down
+// for a while then slows all of them down.
+const rounds = 9
 
 func main() {
 	closecap := flag.String("closecap", "bin/closecap", "the program to measure")
@@ -60,8 +64,8 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 		return err
 	}
 	contests := []contest{
-		{"closecap analyze --format ndjson", []string{closecap, "analyze", "--format", "ndjson", "{}"}, 3, limit},
-		{"tcpdump -nr FILE -w /dev/null", []string{"tcpdump", "-nr", "{}", "-w", "/dev/null"}, 3, limit},
+		{"closecap analyze --format ndjson", []string{closecap, "analyze", "--format", "ndjson", "{}"}, rounds, limit},
+		{"tcpdump -nr FILE -w /dev/null", []string{"tcpdump", "-nr", "{}", "-w", "/dev/null"}, rounds, limit},
 		{"tcptrace -n FILE", []string{"tcptrace", "-n", "{}"}, 1, limit},
 		{"tshark -q -z conv,tcp -r FILE", []string{"tshark", "-q", "-z", "conv,tcp", "-r", "{}"}, 1, limit},
 	}
@@ -74,25 +78,30 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "command\tseconds\tCPU seconds\tto closecap\tpeak memory")
 	warm(large)
-	var own cost
-	for i, c := range contests {
-		if _, err := exec.LookPath(c.args[0]); err != nil {
-			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
-			continue
+	costs, errs := make([]cost, len(contests)), make([]error, len(contests))
+	for round := range rounds {
+		for i, c := range contests {
+			if round < c.runs && errs[i] == nil {
+				errs[i] = measure(c, large, &costs[i])
+			}
 		}
-		got, err := measure(c, large)
-		if err != nil {
-			fmt.Fprintf(t, "%s\t%v\t\t\t\n", c.name, err)
-			continue
-		}
-		if i == 0 {
-			own = got
-		}
-		row(t, c.name, got, own)
 	}
-	tenth, err := measure(contests[0], small)
-	if err != nil {
-		return err
+	own := costs[0]
+	for i, c := range contests {
+		switch {
+		case errors.Is(errs[i], exec.ErrNotFound):
+			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
+		case errs[i] != nil:
+			fmt.Fprintf(t, "%s\t%v\t\t\t\t\n", c.name, errs[i])
+		default:
+			row(t, c.name, costs[i], own)
+		}
+	}
+	var tenth cost
+	for range rounds {
+		if err := measure(contests[0], small, &tenth); err != nil {
+			return err
+		}
 	}
 	row(t, contests[0].name+", a tenth of the file", tenth, own)
 	if err := t.Flush(); err != nil {
@@ -134,35 +143,32 @@ func capture(dir string, n int) (string, error) {
 // warm reads the file once, so that no contest pays for the disk.
 func warm(path string) { _ = exec.Command("cat", path).Run() }
 
-func measure(c contest, file string) (best cost, err error) {
-	for range c.runs {
-		args := make([]string, len(c.args))
-		for i, a := range c.args {
-			args[i] = a
-			if a == "{}" {
-				args[i] = file
-			}
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), c.limit)
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		begin := time.Now()
-		err := cmd.Run()
-		wall := time.Since(begin)
-		best.over = errors.Is(ctx.Err(), context.DeadlineExceeded)
-		cancel()
-		if err != nil && !best.over {
-			return best, fmt.Errorf("%s: %w", args[0], err)
-		}
-		if best.wall == 0 || wall < best.wall {
-			best.wall = wall
-			best.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		}
-		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			best.memory = max(best.memory, usage.Maxrss<<10)
-		}
-		if best.over {
-			break
+// measure runs c on a file and keeps in best what it took, if that is less than before; of
+// memory the most.
+func measure(c contest, file string, best *cost) error {
+	args := make([]string, len(c.args))
+	for i, a := range c.args {
+		args[i] = a
+		if a == "{}" {
+			args[i] = file
 		}
 	}
-	return best, nil
+	ctx, cancel := context.WithTimeout(context.Background(), c.limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	begin := time.Now()
+	err := cmd.Run()
+	wall := time.Since(begin)
+	best.over = errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if err != nil && !best.over {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	if best.wall == 0 || wall < best.wall {
+		best.wall = wall
+		best.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		best.memory = max(best.memory, usage.Maxrss<<10)
+	}
+	return nil
 }

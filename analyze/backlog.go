@@ -154,11 +154,11 @@ func (b *backlog) fetch(heads []head, places []place) {
 	}
 }
 
-// touch reads where the next segment of h will be kept.
-func (b *backlog) touch(h *head) uint64 {
+// end returns where the next segment of h will be kept, nil when that is in no chunk yet.
+func (b *backlog) end(h *head) *entry {
 	at := h.waiting % chunkSize
 	if at == 0 {
-		return 0
+		return nil
 	}
-	return b.at(h.lastChunk)[at].frame
+	return &b.at(h.lastChunk)[at]
 }

@@ -1,52 +1,88 @@
 package analyze
 
-import "closecap/analyze/event"
+import (
+	"closecap/analyze/event"
+	"closecap/analyze/prefetch"
+)
 
-// lookAhead is what the next few segments are for. A connection that is not in a core's cache
-// takes as long to fetch as several segments to keep; asked for together, those of a few
-// segments come in little more time than one of them.
+// groupSize is how many segments are looked at together.
+const groupSize = prefetch.Most
+
+// lookAhead is what the next few groups of segments are for. A connection that is not in a
+// core's cache takes as long to fetch as several segments to keep. So its slot of the table is
+// asked for three groups before, its head two and the place of the segment in the backlog one:
+// all of it comes while other groups are followed.
 type lookAhead struct {
-	aims    [32]aim
-	places  [32]place
-	touched uint64 // keeps the reads from being left out
+	groups [4]group
+	lines  prefetch.Lines
+}
+
+type group struct {
+	aims   [groupSize]aim
+	places [groupSize]place // only likely: the segments before may end a connection, or begin one
 }
 
 // Segments takes the next segments, as Segment does one by one, in less time.
 func (f *Follower) Segments(batch []event.Segment) {
-	for len(batch) > 0 {
-		n := min(len(batch), len(f.ahead.aims))
-		f.look(batch[:n])
-		for i := range n {
-			f.count(&batch[i])
-			a, p := &f.ahead.aims[i], f.ahead.places[i]
-			if h := &f.roster.heads[p]; h.id == 0 || !h.key.equal(&a.key) {
-				p = f.table.find(f.roster.heads, &a.key, a.hash)
-			}
-			f.route(&batch[i], a, p)
-		}
-		batch = batch[n:]
+	for i := 0; (i-3)*groupSize < len(batch); i++ {
+		f.aimAt(batch, i)
+		f.look(batch, i-1)
+		f.reach(batch, i-2)
+		f.routeAll(batch, i-3)
 	}
 }
 
-// look aims segments at their connections and touches what they will need. What it finds is
-// only likely: the segments before may end a connection, or begin one.
-func (f *Follower) look(batch []event.Segment) {
-	l, touched := &f.ahead, uint64(0)
+// group returns the i-th group of a batch and what is known of it; there may be none.
+func (f *Follower) group(batch []event.Segment, i int) ([]event.Segment, *group) {
+	if i < 0 || i*groupSize >= len(batch) {
+		return nil, nil
+	}
+	return batch[i*groupSize : min((i+1)*groupSize, len(batch))], &f.ahead.groups[i%len(f.ahead.groups)]
+}
+
+// aimAt aims a group at its connections and asks for their slots.
+func (f *Follower) aimAt(batch []event.Segment, i int) {
+	segments, g := f.group(batch, i)
 	mask := uint64(len(f.table.slots) - 1)
-	for i := range batch {
-		l.aims[i].set(batch[i].Src, batch[i].Dst, f.table.seed)
+	for j := range segments {
+		s := &segments[j]
+		g.aims[j].set(s.Src, s.Dst, f.table.seed)
+		prefetch.Add(&f.ahead.lines, &f.table.slots[g.aims[j].hash&mask])
 	}
-	for i := range batch { // by itself: a short loop has more reads under way at a time
-		touched += uint64(f.table.slots[l.aims[i].hash&mask].hash)
+	f.ahead.lines.Ask()
+}
+
+// look asks for the heads.
+func (f *Follower) look(batch []event.Segment, i int) {
+	segments, g := f.group(batch, i)
+	for j := range segments {
+		g.places[j] = f.table.likely(g.aims[j].hash)
+		prefetch.Add(&f.ahead.lines, &f.roster.heads[g.places[j]])
 	}
-	for i := range batch {
-		l.places[i] = f.table.likely(l.aims[i].hash)
-		touched += f.roster.heads[l.places[i]].key.loLo
+	f.ahead.lines.Ask()
+}
+
+// reach asks for where the segments will be kept.
+func (f *Follower) reach(batch []event.Segment, i int) {
+	segments, g := f.group(batch, i)
+	for j := range segments {
+		if t := f.backlog.end(&f.roster.heads[g.places[j]]); t != nil {
+			prefetch.Add(&f.ahead.lines, t)
+		}
 	}
-	for i := range batch {
-		touched += f.backlog.touch(&f.roster.heads[l.places[i]])
+	f.ahead.lines.Ask()
+}
+
+func (f *Follower) routeAll(batch []event.Segment, i int) {
+	segments, g := f.group(batch, i)
+	for j := range segments {
+		s, a, p := &segments[j], &g.aims[j], g.places[j]
+		f.count(s)
+		if h := &f.roster.heads[p]; h.id == 0 || !h.key.equal(&a.key) {
+			p = f.table.find(f.roster.heads, &a.key, a.hash)
+		}
+		f.route(s, a, p)
 	}
-	l.touched += touched
 }
 
 // touch reads something of most cache lines of fl.

@@ -1,0 +1,6 @@
+//go:build amd64 || arm64
+
+package prefetch
+
+//go:noescape
+func ask(addresses *uintptr, n int)

@@ -1,0 +1,18 @@
+#include "textflag.h"
+
+// func ask(addresses *uintptr, n int)
+TEXT ·ask(SB), NOSPLIT, $0-16
+	MOVQ addresses+0(FP), SI
+	MOVQ n+8(FP), CX
+	JMP  check
+
+next:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)
+	ADDQ       $8, SI
+	DECQ       CX
+
+check:
+	TESTQ CX, CX
+	JNZ   next
+	RET

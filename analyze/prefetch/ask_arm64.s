@@ -1,0 +1,16 @@
+#include "textflag.h"
+
+// func ask(addresses *uintptr, n int)
+TEXT ·ask(SB), NOSPLIT, $0-16
+	MOVD addresses+0(FP), R0
+	MOVD n+8(FP), R1
+
+next:
+	CBZ    R1, done
+	MOVD.P 8(R0), R2
+	PRFM   (R2), PLDL1KEEP
+	SUB    $1, R1
+	B      next
+
+done:
+	RET

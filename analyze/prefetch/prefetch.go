@@ -1,0 +1,26 @@
+// Package prefetch asks for cache lines before they are needed: a processor fetches many at a
+// time, but a program that reads them one after the other waits for each.
+package prefetch
+
+import "unsafe"
+
+// Most is how many lines fit into Lines.
+const Most = 32
+
+// Lines are cache lines to be asked for together. The zero value has none.
+type Lines struct {
+	at [Most]uintptr
+	n  int
+}
+
+// Add adds the line where p points; there must be fewer than Most.
+func Add[T any](l *Lines, p *T) {
+	l.at[l.n] = uintptr(unsafe.Pointer(p))
+	l.n++
+}
+
+// Ask asks for all lines, waits for none of them, and empties l. It has no other effect.
+func (l *Lines) Ask() {
+	ask(&l.at[0], l.n)
+	l.n = 0
+}

@@ -1,0 +1,37 @@
+package prefetch
+
+import "testing"
+
+func TestAskEmptiesAndTouchesNothing(t *testing.T) {
+	var l Lines
+	data := make([]uint64, 8*Most)
+	for round := range 3 {
+		for i := range Most - round - 1 {
+			Add(&l, &data[8*i])
+		}
+		Add[uint64](&l, nil) // an address that can't be read is no fault
+		if l.n != Most-round {
+			t.Fatalf("%d lines were added, %d are there", Most-round, l.n)
+		}
+		l.Ask()
+		if l.n != 0 {
+			t.Errorf("%d lines are left", l.n)
+		}
+	}
+	for i, x := range data {
+		if x != 0 {
+			t.Errorf("data[%d] = %d", i, x)
+		}
+	}
+}
+
+func BenchmarkAsk(b *testing.B) {
+	data := make([]uint64, 1<<22)
+	var l Lines
+	for i := 0; b.Loop(); i++ {
+		for j := range Most {
+			Add(&l, &data[(i*Most+j)*4099%len(data)])
+		}
+		l.Ask()
+	}
+}
