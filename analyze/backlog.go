@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"closecap/analyze/event"
+	"closecap/analyze/prefetch"
 	"closecap/analyze/seqnum"
 )
 
@@ -61,10 +62,9 @@ type chunkNo uint32
 // that are done with are used again. It holds no pointers, so that it costs the collector
 // nothing.
 type backlog struct {
-	slabs   []*[slabChunks]chunk
-	next    []chunkNo // by number: what follows in its list
-	free    chunkNo
-	fetched uint64 // keeps the reads from being left out
+	slabs []*[slabChunks]chunk
+	next  []chunkNo // by number: what follows in its list
+	free  chunkNo
 }
 
 func (b *backlog) at(n chunkNo) *chunk { return &b.slabs[n/slabChunks][n%slabChunks] }
@@ -133,25 +133,21 @@ func (b *backlog) all(h *head) iter.Seq[*entry] {
 	}
 }
 
-// fetch reads something of each cache line that waits at some places, so that they come
-// together.
-func (b *backlog) fetch(heads []head, places []place) {
-	for _, p := range places {
-		b.fetched += heads[p].key.loLo
+// fetch asks for what waits at h.
+func (b *backlog) fetch(h *head, l *prefetch.Lines) {
+	if h.waiting == 0 {
+		return
 	}
-	for _, p := range places {
-		h := &heads[p]
-		if h.waiting == 0 {
-			continue
+	for n := h.firstChunk; ; n = b.next[n] {
+		c := b.at(n)
+		for i := range c {
+			prefetch.Add(l, &c[i])
 		}
-		for n := h.firstChunk; ; n = b.next[n] {
-			c := b.at(n)
-			b.fetched += c[0].frame + c[1].frame + c[2].frame + c[3].frame
-			if n == h.lastChunk {
-				break
-			}
+		if n == h.lastChunk {
+			break
 		}
 	}
+	l.Ask()
 }
 
 // end returns where the next segment of h will be kept, nil when that is in no chunk yet.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"closecap/analyze/event"
+	"closecap/analyze/prefetch"
 )
 
 // settle puts fl on the queue where it belongs, now that its newest segment was followed.
@@ -81,16 +82,38 @@ func (f *Follower) makeRoom() {
 	if r.waiting() <= maxWaiting {
 		return
 	}
-	var lot [roomLot]place
-	n := 0
-	for p := r.first(ending); p != 0 && n < roomLot; p = r.links[p].next {
-		lot[n] = p
-		n++
-	}
-	f.backlog.fetch(r.heads, lot[:n])
+	f.fetchEnding()
 	for range roomLot {
 		f.makePlace()
 	}
+}
+
+// fetchEnding asks for what the next lots that are forgotten will need: for the heads of one,
+// and a lot later for what those tell.
+func (f *Follower) fetchEnding() {
+	r, l := &f.roster, &f.ahead.lines
+	p := r.first(ending)
+	for i := 0; i < 3*roomLot && p != 0; i++ {
+		switch i / roomLot {
+		case 1:
+			f.fetch(&r.heads[p])
+		case 2:
+			prefetch.Add(l, &r.heads[p])
+		}
+		p = r.links[p].next
+	}
+	l.Ask()
+}
+
+// fetch asks for what is needed to forget the connection of h.
+func (f *Follower) fetch(h *head) {
+	l := &f.ahead.lines
+	prefetch.Add(l, &f.table.slots[h.key.hash(f.table.seed)&uint64(len(f.table.slots)-1)])
+	if f.gone != nil {
+		prefetch.Add(l, f.gone.set(h.key.hash(0)))
+	}
+	l.Ask()
+	f.backlog.fetch(h, l)
 }
 
 // makePlace forgets the connection that was over first. One whose last FIN may yet be

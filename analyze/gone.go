@@ -20,14 +20,16 @@ func (g *gone) add(k *key) {
 		*g = make(gone, goneSets)
 	}
 	hash := k.hash(0)
-	set := &(*g)[hash%goneSets]
+	set := g.set(hash)
 	copy(set[1:], set[:])
 	set[0] = hash
 }
 
+func (g gone) set(hash uint64) *goneSet { return &g[hash%goneSets] }
+
 func (g gone) has(k *key) bool {
 	hash := k.hash(0)
-	return g != nil && slices.Contains(g[hash%goneSets][:], hash)
+	return g != nil && slices.Contains(g.set(hash)[:], hash)
 }
 
 // startsNothing reports whether a segment is one that an ended connection leaves behind: a
