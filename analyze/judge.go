@@ -224,6 +224,12 @@ func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
 		v.ending = Silent
 		v.because("the %s sent again %s without an answer", e.other().side(), times(uint32(p.tries)))
 	case h.finAckFrame != 0:
+		if _, missing := fl.lostBy(e.other()); missing > 0 {
+			v.confidence = Inferred
+			v.because("frame %d acknowledges it; no FIN of the %s was captured, but neither were %s of its data",
+				h.finAckFrame, e.other().side(), Count(missing, "byte"))
+			return
+		}
 		v.because("frame %d acknowledges it; the %s never sent a FIN", h.finAckFrame, e.other().side())
 	case p.packets == 0:
 		v.ending, v.confidence = UnknownEnding, Unknown
@@ -287,11 +293,21 @@ func (fl *flow) endedWithout(f *Follower, v *verdict) {
 		v.because("only one direction was captured, and no end of it")
 	case c.state == event.Closed && s.state == event.Closed:
 		v.ending, v.confidence = UnknownEnding, Unknown
-		v.because("neither FIN nor RST was captured until frame %d, yet neither end knew of it any more "+
-			"when a new connection took its place", fl.lastFrame)
+		v.because("%s until frame %d, yet neither end knew of it any more "+
+			"when a new connection took its place", fl.noEnd(), fl.lastFrame)
 	default:
-		v.because("neither FIN nor RST was captured until frame %d", fl.lastFrame)
+		v.because("%s until frame %d", fl.noEnd(), fl.lastFrame)
 	}
+}
+
+// noEnd says what there is instead of an end: nothing, or one that its receiver ignored.
+func (fl *flow) noEnd() string {
+	for i := range fl.records {
+		if r := &fl.records[i]; r.flags&(event.FIN|event.RST) != 0 && r.ignored != acted && r.ignored != sameFrame {
+			return fmt.Sprintf("frame %d changed nothing, and no other FIN or RST was captured", r.frame)
+		}
+	}
+	return "neither FIN nor RST was captured"
 }
 
 // quiet reports whether e tried in vain, and for long enough, to be heard.
