@@ -153,6 +153,10 @@ func (s *Stream) finish(r *analyze.Result) error {
 	case s.format == SVG:
 		return writeSVG(s.w, &view)
 	case s.format == Mermaid:
+		if len(view.Connections) == 0 {
+			_, err := fmt.Fprintf(s.w, "sequenceDiagram\n    %%%% %s\n", s.print.nothing())
+			return err
+		}
 		return writeMermaid(s.w, &view)
 	case s.format == Ladder:
 		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(&view)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -46,6 +47,9 @@ timeline. A recording that closecap saved gives the table that the run gave; wit
 any capture does, when strace ran beside it.`,
 		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --sample shutdown-wr",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noZeros(cmd); err != nil {
+				return err
+			}
 			return f.run(cmd.Context(), args, std)
 		},
 	}
@@ -66,6 +70,24 @@ any capture does, when strace ran beside it.`,
 	fl.DurationVar(&f.timeWait, "time-wait", 0, "how long TIME_WAIT lasts (default 1m0s, as on Linux)")
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 100 MB of half-open ones, up to 600 MB of long ones)")
 	return cmd
+}
+
+// wantMore says what the flags want whose 0 stands for not being given.
+var wantMore = map[string]string{
+	"conn":            "the number of a connection, from 1",
+	"port":            "a port, from 1",
+	"time-wait":       "a duration longer than 0",
+	"max-connections": "how many, from 1",
+}
+
+// noZeros refuses them where they were given.
+func noZeros(cmd *cobra.Command) error {
+	for _, name := range slices.Sorted(maps.Keys(wantMore)) {
+		if fl := cmd.Flags().Lookup(name); fl.Changed && fl.Value.String() == fl.DefValue {
+			return misused("--%s %s: want %s", name, fl.Value, wantMore[name])
+		}
+	}
+	return nil
 }
 
 func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) error {
@@ -138,13 +160,13 @@ func small(paths []string) bool {
 func (f *analyzeFlags) limits(format report.Format) error {
 	switch {
 	case f.pick.ID < 0:
-		return misused("--conn %d: want the number of a connection, from 1", f.pick.ID)
+		return misused("--conn %d: want %s", f.pick.ID, wantMore["conn"])
 	case f.pick.MinHalfClose < 0:
 		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
 	case f.timeWait < 0:
-		return misused("--time-wait %v: want a duration, not before zero", f.timeWait)
+		return misused("--time-wait %v: want %s", f.timeWait, wantMore["time-wait"])
 	case f.maxConnections < 0:
-		return misused("--max-connections %d: want how many, from 1", f.maxConnections)
+		return misused("--max-connections %d: want %s", f.maxConnections, wantMore["max-connections"])
 	case f.summary && format != report.Table && format != report.Markdown:
 		return misused("--summary and --format %s: only table and markdown have a summary", format)
 	}
