@@ -51,8 +51,8 @@ func (r *reasons) add(format string, args ...any) { r.end(fmt.Appendf(r.text, fo
 func (r *reasons) end(text []byte) { r.text, r.ends = text, append(r.ends, len(text)) }
 
 // list appends the reasons to out.
-func (r *reasons) list(out []string) []string {
-	text, from := string(r.text), 0
+func (r *reasons) list(out []string, memory *texts) []string {
+	text, from := memory.keep(r.text), 0
 	for _, to := range r.ends {
 		out = append(out, text[from:to])
 		from = to
@@ -85,7 +85,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 	if fl.warn&warnEvicted != 0 && v.confidence == Observed {
 		v.confidence = Inferred
 	}
-	d.why = v.why.list(slices.Grow(d.why[:0], len(v.why.ends)))
+	d.why = v.why.list(slices.Grow(d.why[:0], len(v.why.ends)), d.texts)
 	c := &d.connection
 	*c = Connection{
 		ID: fl.id, Client: fl.addr[client], Server: fl.addr[server], Guessed: fl.guessed,
@@ -95,7 +95,7 @@ func (f *Follower) judge(fl *flow) *Connection {
 		Retransmits: PerSide{uint64(fl.half[client].retransmits), uint64(fl.half[server].retransmits)},
 		Ending:      v.ending, Closer: v.closer, Simultaneous: fl.simul,
 		Confidence: v.confidence, Why: d.why,
-		Omitted: fl.omitted, Compat: fl.compat(), Warnings: []string{},
+		Omitted: fl.omitted, Compat: fl.compat(d.texts), Warnings: []string{},
 	}
 	c.HalfClose = fl.halfClose(&d.halfClose, v.ending)
 	if v.ending == WasReset || v.ending == WasRefused {

@@ -1,6 +1,10 @@
 package analyze
 
-import "closecap/analyze/event"
+import (
+	"strings"
+
+	"closecap/analyze/event"
+)
 
 // Over is a connection of which nothing more can come, and which nobody has judged yet.
 type Over struct {
@@ -28,6 +32,7 @@ func NewJudge(opt Options, reuse bool) *Judge {
 	j := &Judge{f: *NewFollower(opt, nil)}
 	if reuse {
 		j.f.desk = newDesk()
+		j.f.desk.texts = new(texts)
 	}
 	return j
 }
@@ -54,8 +59,29 @@ type desk struct {
 	halfClose   HalfClose
 	why         []string
 	verdict     verdict
+	texts       *texts // nil gives each text memory of its own
 }
 
 func newDesk() *desk {
 	return &desk{changes: []StateChange{}, listed: []*Segment{}, likelyCalls: []LikelyCall{}}
+}
+
+// texts makes strings that share memory, some hundred to an allocation. It suits those that soon
+// go together: one of them keeps all.
+type texts struct{ all strings.Builder }
+
+const textsSize = 16 << 10
+
+// keep returns b as a string. A nil t gives it memory of its own.
+func (t *texts) keep(b []byte) string {
+	if t == nil {
+		return string(b)
+	}
+	if t.all.Cap()-t.all.Len() < len(b) {
+		t.all.Reset()
+		t.all.Grow(max(textsSize, len(b)))
+	}
+	at := t.all.Len()
+	t.all.Write(b)
+	return t.all.String()[at:]
 }

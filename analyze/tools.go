@@ -76,10 +76,10 @@ func tcptrace(fl *flow) string {
 }
 
 // compat fills what other tools would say.
-func (fl *flow) compat() Compat {
+func (fl *flow) compat(memory *texts) Compat {
 	return Compat{
 		ZeekConnState: fl.zeek.connState(fl),
-		ZeekHistory:   string(fl.zeek.letters),
+		ZeekHistory:   memory.keep(fl.zeek.letters),
 		Completeness:  int(fl.shark),
 		Tcptrace:      tcptrace(fl),
 	}
