@@ -48,9 +48,9 @@ func (t *entry) unpack(s *event.Segment) {
 // How many entries stand together, how many such chunks are allocated at a time, and how many
 // make a page of memory.
 const (
-	chunkSize  = 4
-	slabChunks = 1 << 8
-	pageChunks = 1 << 4
+	chunkSize  = 8
+	slabChunks = 1 << 7
+	pageChunks = 1 << 3
 )
 
 type chunk [chunkSize]entry
