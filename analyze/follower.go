@@ -12,7 +12,7 @@ type Options struct {
 	// TimeWait is how long an end stays in TIME_WAIT; 0 means 60 s, as on Linux.
 	TimeWait time.Duration
 	// MaxConnections bounds the connections held open at a time; past it the one idle for
-	// longest, to eight seconds, is given up. 0 means 131,072; each costs some hundred bytes at
+	// longest, to eight seconds, is given up. 0 means 131,072; each costs a kilobyte at
 	// first, up to 4 KB once it has some dozen segments.
 	MaxConnections int
 	// AllSegments lists every segment in the result, not only handshake and teardown.
