@@ -138,14 +138,8 @@ func (b *backlog) fetch(h *head, l *prefetch.Lines) {
 	if h.waiting == 0 {
 		return
 	}
-	for n := h.firstChunk; ; n = b.next[n] {
-		c := b.at(n)
-		for i := range c {
-			prefetch.Add(l, &c[i])
-		}
-		if n == h.lastChunk {
-			break
-		}
+	for t := range b.all(h) {
+		l.Add(&t.frame)
 	}
 	l.Ask()
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"closecap/analyze/event"
-	"closecap/analyze/prefetch"
 )
 
 // settle puts fl on the queue where it belongs, now that its newest segment was followed.
@@ -98,7 +97,7 @@ func (f *Follower) fetchEnding() {
 		case 1:
 			f.fetch(&r.heads[p])
 		case 2:
-			prefetch.Add(l, &r.heads[p])
+			l.Add(&r.heads[p].key.loLo)
 		}
 		p = r.links[p].next
 	}
@@ -108,9 +107,9 @@ func (f *Follower) fetchEnding() {
 // fetch asks for what is needed to forget the connection of h.
 func (f *Follower) fetch(h *head) {
 	l := &f.ahead.lines
-	prefetch.Add(l, &f.table.slots[h.key.hash(f.table.seed)&uint64(len(f.table.slots)-1)])
+	l.Add(f.table.home(h.key.hash(f.table.seed)))
 	if f.gone != nil {
-		prefetch.Add(l, f.gone.set(h.key.hash(0)))
+		l.Add(&f.gone.set(h.key.hash(0))[0])
 	}
 	l.Ask()
 	f.backlog.fetch(h, l)

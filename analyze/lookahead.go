@@ -43,11 +43,10 @@ func (f *Follower) group(batch []event.Segment, i int) ([]event.Segment, *group)
 // aimAt aims a group at its connections and asks for their slots.
 func (f *Follower) aimAt(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
-	mask := uint64(len(f.table.slots) - 1)
 	for j := range segments {
 		s := &segments[j]
 		g.aims[j].set(s.Src, s.Dst, f.table.seed)
-		prefetch.Add(&f.ahead.lines, &f.table.slots[g.aims[j].hash&mask])
+		f.ahead.lines.Add(f.table.home(g.aims[j].hash))
 	}
 	f.ahead.lines.Ask()
 }
@@ -57,7 +56,7 @@ func (f *Follower) look(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
 		g.places[j] = f.table.likely(g.aims[j].hash)
-		prefetch.Add(&f.ahead.lines, &f.roster.heads[g.places[j]])
+		f.ahead.lines.Add(&f.roster.heads[g.places[j]].key.loLo)
 	}
 	f.ahead.lines.Ask()
 }
@@ -67,7 +66,7 @@ func (f *Follower) reach(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
 		if t := f.backlog.end(&f.roster.heads[g.places[j]]); t != nil {
-			prefetch.Add(&f.ahead.lines, t)
+			f.ahead.lines.Add(&t.frame)
 		}
 	}
 	f.ahead.lines.Ask()

@@ -9,11 +9,14 @@ type table struct {
 	seed  uint64 // so that no capture can be made whose connections all collide
 }
 
-// slot is empty when its place is 0.
-type slot struct {
-	hash  uint32 // the lower half, which says where the slot belongs
-	place place
-}
+// slot is a place and the lower half of its key's hash, which says where the slot belongs. It is
+// empty when its place is 0.
+type slot uint64
+
+func newSlot(hash uint32, p place) slot { return slot(hash)<<32 | slot(p) }
+
+func (s slot) hash() uint32 { return uint32(s >> 32) }
+func (s slot) place() place { return place(s) }
 
 const minSlots = 64
 
@@ -23,9 +26,9 @@ func newTable(seed uint64) table { return table{slots: make([]slot, minSlots), s
 func (t *table) find(heads []head, k *key, hash uint64) place {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		s := &t.slots[i]
-		if s.place == 0 || s.hash == uint32(hash) && heads[s.place].key.equal(k) {
-			return s.place
+		s := t.slots[i]
+		if s.place() == 0 || s.hash() == uint32(hash) && heads[s.place()].key.equal(k) {
+			return s.place()
 		}
 	}
 }
@@ -34,11 +37,14 @@ func (t *table) find(heads []head, k *key, hash uint64) place {
 func (t *table) likely(hash uint64) place {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		if s := &t.slots[i]; s.place == 0 || s.hash == uint32(hash) {
-			return s.place
+		if s := t.slots[i]; s.place() == 0 || s.hash() == uint32(hash) {
+			return s.place()
 		}
 	}
 }
+
+// home returns where the search for a hash begins.
+func (t *table) home(hash uint64) *uint64 { return (*uint64)(&t.slots[hash&uint64(len(t.slots)-1)]) }
 
 // add puts in a place whose key is not yet there.
 func (t *table) add(p place, hash uint64) {
@@ -46,13 +52,13 @@ func (t *table) add(p place, hash uint64) {
 		t.resize(2 * len(t.slots))
 	}
 	t.n++
-	t.put(slot{uint32(hash), p})
+	t.put(newSlot(uint32(hash), p))
 }
 
 func (t *table) put(s slot) {
 	mask := uint32(len(t.slots) - 1)
-	i := s.hash & mask
-	for t.slots[i].place != 0 {
+	i := s.hash() & mask
+	for t.slots[i].place() != 0 {
 		i = (i + 1) & mask
 	}
 	t.slots[i] = s
@@ -62,17 +68,17 @@ func (t *table) put(s slot) {
 func (t *table) remove(heads []head, p place) {
 	mask := uint32(len(t.slots) - 1)
 	i := uint32(heads[p].key.hash(t.seed)) & mask
-	for t.slots[i].place != p {
+	for t.slots[i].place() != p {
 		i = (i + 1) & mask
 	}
-	for j := (i + 1) & mask; t.slots[j].place != 0; j = (j + 1) & mask {
-		home := t.slots[j].hash & mask
+	for j := (i + 1) & mask; t.slots[j].place() != 0; j = (j + 1) & mask {
+		home := t.slots[j].hash() & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.slots[i] = t.slots[j]
 			i = j
 		}
 	}
-	t.slots[i] = slot{}
+	t.slots[i] = 0
 	t.n--
 	if len(t.slots) > minSlots && 8*t.n < len(t.slots) {
 		t.resize(len(t.slots) / 2)
@@ -83,7 +89,7 @@ func (t *table) resize(slots int) {
 	old := t.slots
 	t.slots = make([]slot, slots)
 	for _, s := range old {
-		if s.place != 0 {
+		if s.place() != 0 {
 			t.put(s)
 		}
 	}
@@ -92,8 +98,8 @@ func (t *table) resize(slots int) {
 // all appends every place to out.
 func (t *table) all(out []place) []place {
 	for _, s := range t.slots {
-		if s.place != 0 {
-			out = append(out, s.place)
+		if s.place() != 0 {
+			out = append(out, s.place())
 		}
 	}
 	return out

@@ -3,4 +3,4 @@
 package prefetch
 
 //go:noescape
-func ask(addresses *uintptr, n int)
+func ask(addresses **uint64, n int)

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func ask(addresses *uintptr, n int)
+// func ask(addresses **uint64, n int)
 TEXT ·ask(SB), NOSPLIT, $0-16
 	MOVQ addresses+0(FP), SI
 	MOVQ n+8(FP), CX

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func ask(addresses *uintptr, n int)
+// func ask(addresses **uint64, n int)
 TEXT ·ask(SB), NOSPLIT, $0-16
 	MOVD addresses+0(FP), R0
 	MOVD n+8(FP), R1

@@ -2,4 +2,4 @@
 
 package prefetch
 
-func ask(*uintptr, int) {}
+func ask(**uint64, int) {}

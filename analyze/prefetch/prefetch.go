@@ -2,20 +2,18 @@
 // time, but a program that reads them one after the other waits for each.
 package prefetch
 
-import "unsafe"
-
 // Most is how many lines fit into Lines.
 const Most = 32
 
 // Lines are cache lines to be asked for together. The zero value has none.
 type Lines struct {
-	at [Most]uintptr
+	at [Most]*uint64
 	n  int
 }
 
 // Add adds the line where p points; there must be fewer than Most.
-func Add[T any](l *Lines, p *T) {
-	l.at[l.n] = uintptr(unsafe.Pointer(p))
+func (l *Lines) Add(p *uint64) {
+	l.at[l.n] = p
 	l.n++
 }
 

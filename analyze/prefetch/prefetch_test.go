@@ -7,9 +7,9 @@ func TestAskEmptiesAndTouchesNothing(t *testing.T) {
 	data := make([]uint64, 8*Most)
 	for round := range 3 {
 		for i := range Most - round - 1 {
-			Add(&l, &data[8*i])
+			l.Add(&data[8*i])
 		}
-		Add[uint64](&l, nil) // an address that can't be read is no fault
+		l.Add(nil) // an address that can't be read is no fault
 		if l.n != Most-round {
 			t.Fatalf("%d lines were added, %d are there", Most-round, l.n)
 		}
@@ -30,7 +30,7 @@ func BenchmarkAsk(b *testing.B) {
 	var l Lines
 	for i := 0; b.Loop(); i++ {
 		for j := range Most {
-			Add(&l, &data[(i*Most+j)*4099%len(data)])
+			l.Add(&data[(i*Most+j)*4099%len(data)])
 		}
 		l.Ask()
 	}
