@@ -6,10 +6,15 @@ import (
 	"closecap/analyze/event"
 )
 
+const (
+	linkEthernet = 1      // LINKTYPE_ETHERNET
+	etherIPv4    = 0x0800 // EtherType
+)
+
 // linkLayer maps a LINKTYPE_ value (https://www.tcpdump.org/linktypes.html) to its header.
 func linkLayer(linkType uint16) layer {
 	switch linkType {
-	case 1:
+	case linkEthernet:
 		return layerEthernet
 	case 0, 108: // NULL, LOOP
 		return layerNull
@@ -91,7 +96,7 @@ func (d *Decoder) ethernet() layer {
 	}
 	kind := binary.BigEndian.Uint16(d.data[12:])
 	d.data, d.wire = d.data[14:], d.wire-14
-	if kind == 0x0800 {
+	if kind == etherIPv4 {
 		return layerIPv4
 	}
 	return d.etherType(kind)
@@ -100,7 +105,7 @@ func (d *Decoder) ethernet() layer {
 // etherType names what follows a link header's type field; below 1536 it is an 802.3 length.
 func (d *Decoder) etherType(kind uint16) layer {
 	switch kind {
-	case 0x0800:
+	case etherIPv4:
 		return layerIPv4
 	case 0x86dd:
 		return layerIPv6

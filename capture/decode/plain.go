@@ -1,0 +1,43 @@
+package decode
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"closecap/analyze/event"
+)
+
+// plain reads what most packets of most captures are, TCP in IPv4 without options in Ethernet,
+// as layers does, in half the time: it knows where everything stands. It reports false, and has
+// not touched s, when p is something else or has anything wrong with it.
+func (d *Decoder) plain(p *event.Packet, s *event.Segment) bool {
+	const ip, tcp = 14, 14 + 20
+	if p.LinkType != linkEthernet || len(p.Data) < tcp+20 {
+		return false
+	}
+	h := (*[tcp + 20]byte)(p.Data)
+	total := int(binary.BigEndian.Uint16(h[ip+2:]))
+	header := int(h[tcp+12]>>4) * 4
+	b := p.Data[tcp:min(len(p.Data), max(ip+total, tcp))] // what follows is an Ethernet trailer
+	if binary.BigEndian.Uint16(h[12:]) != etherIPv4 || h[ip] != 0x45 || h[ip+9] != protoTCP ||
+		binary.BigEndian.Uint16(h[ip+6:])&0x3fff != 0 || header < 20 || header > len(b) {
+		return false
+	}
+	s.Frame, s.Time, s.Interface, s.Has = p.Frame, p.Time, p.Interface, p.Direction|event.HasIPID
+	s.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+12:])), binary.BigEndian.Uint16(h[tcp:]))
+	s.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+16:])), binary.BigEndian.Uint16(h[tcp+2:]))
+	s.IPID, s.TTL = binary.BigEndian.Uint16(h[ip+4:]), h[ip+8]
+	readHeader(b, s)
+	s.Len = uint32(total - 20 - header)
+	s.Options = event.Options{}
+	switch {
+	case len(b) < total-20:
+		s.Has |= event.Truncated
+	case !d.SkipChecksums && !checksumOK(b, binary.LittleEndian.Uint64(h[ip+12:])):
+		s.Has |= event.BadChecksum
+	}
+	if header > 20 {
+		readOptions(b[20:header], s)
+	}
+	return true
+}
