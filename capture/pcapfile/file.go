@@ -119,7 +119,7 @@ func (f *file) fail(err error, format string, args ...any) error {
 		err = io.ErrUnexpectedEOF
 	}
 	return &FileError{
-		File: f.path, Offset: f.source.offset, Decompressed: f.decompressed,
+		File: f.path, Offset: f.source.offset(), Decompressed: f.decompressed,
 		What: fmt.Sprintf(format, args...), Err: err,
 	}
 }

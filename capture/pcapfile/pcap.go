@@ -21,8 +21,8 @@ const maxPacket = 16 << 20
 // pcap reads the format of https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html.
 type pcap struct {
 	file     *file
-	order    binary.ByteOrder
-	little   bool
+	swapped  bool  // the file has its numbers in big-endian order
+	odd      bool  // they are that, or the lengths may be the other way round
 	scale    int64 // nanoseconds of the fraction's unit
 	header   int   // size of a packet's header
 	minor    uint16
@@ -45,7 +45,7 @@ func newPcap(f *file, magic uint32, order binary.ByteOrder) (*pcap, error) {
 	if err != nil {
 		return nil, f.fail(err, "file header")
 	}
-	p := &pcap{file: f, order: order, little: order == binary.LittleEndian, scale: 1000, header: 16}
+	p := &pcap{file: f, swapped: order == binary.BigEndian, scale: 1000, header: 16}
 	switch magic {
 	case magicNano:
 		p.scale = 1
@@ -66,6 +66,7 @@ func newPcap(f *file, magic uint32, order binary.ByteOrder) (*pcap, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.odd = p.swapped || p.minor <= 3
 	f.source.skip(24)
 	return p, nil
 }
@@ -80,6 +81,19 @@ func (f *file) addInterface(i Interface) (uint32, error) {
 	return uint32(len(r.interfaces) - 1), nil
 }
 
+// mend puts a packet header's numbers right.
+func (p *pcap) mend(sec, frac, captured, wire uint32) (_, _, _, _ uint32) {
+	if p.swapped {
+		sec, frac = bits.ReverseBytes32(sec), bits.ReverseBytes32(frac)
+		captured, wire = bits.ReverseBytes32(captured), bits.ReverseBytes32(wire)
+	}
+	// libpcap before 2.4 wrote the two lengths the other way round, and 2.3 did either.
+	if p.minor < 3 || p.minor == 3 && captured > wire {
+		captured, wire = wire, captured
+	}
+	return sec, frac, captured, wire
+}
+
 func (p *pcap) next(rec *Record) error {
 	s := p.file.source
 	if err := s.have(p.header); err != nil {
@@ -91,13 +105,8 @@ func (p *pcap) next(rec *Record) error {
 	h := (*[16]byte)(s.buf[s.lo:])
 	sec, frac := binary.LittleEndian.Uint32(h[0:]), binary.LittleEndian.Uint32(h[4:])
 	captured, wire := binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
-	if !p.little {
-		sec, frac = bits.ReverseBytes32(sec), bits.ReverseBytes32(frac)
-		captured, wire = bits.ReverseBytes32(captured), bits.ReverseBytes32(wire)
-	}
-	// libpcap before 2.4 wrote the two lengths the other way round, and 2.3 did either.
-	if p.minor < 3 || p.minor == 3 && captured > wire {
-		captured, wire = wire, captured
+	if p.odd {
+		sec, frac, captured, wire = p.mend(sec, frac, captured, wire)
 	}
 	if captured > maxPacket {
 		return p.file.fail(nil, "packet header: captured length %d is beyond %d", captured, maxPacket)

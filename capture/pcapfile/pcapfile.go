@@ -144,26 +144,20 @@ func (r *Reader) Next() (*Record, error) {
 		if err := r.advance(); err != nil {
 			return nil, err
 		}
-		f := r.earliest()
-		for len(r.waiting) > 0 && (f == nil || r.waiting[0].start <= f.rec.Packet.Time) {
-			next := r.waiting[0]
-			r.waiting = r.waiting[1:]
-			if err := r.begin(next); err != nil {
+		f := r.last
+		if f == nil || len(r.open) > 1 || len(r.waiting) > 0 {
+			var err error
+			if f, err = r.turn(); err != nil {
 				return nil, err
 			}
-			f = r.earliest()
 		}
-		if f == nil {
-			return nil, io.EOF
-		}
-		r.last = f
 		r.frame++
 		rec := &f.rec
 		rec.Packet.Frame = r.frame
 		if rec.Call != nil {
 			rec.Call.ID = int(r.frame)
 		}
-		if rec.Journal || r.opt.Keep == nil || r.opt.Keep(&rec.Packet) {
+		if r.opt.Keep == nil || rec.Journal || r.opt.Keep(&rec.Packet) {
 			return rec, nil
 		}
 	}
@@ -175,17 +169,36 @@ func (r *Reader) advance() error {
 	if f == nil {
 		return nil
 	}
-	r.last = nil
 	err := f.load()
 	if err == nil {
 		return nil
 	}
+	r.last = nil
 	r.open = slices.DeleteFunc(r.open, func(g *file) bool { return g == f })
 	f.close()
 	if err == io.EOF {
 		return nil
 	}
 	return err
+}
+
+// turn finds the file whose record is next.
+func (r *Reader) turn() (*file, error) {
+	r.last = nil
+	f := r.earliest()
+	for len(r.waiting) > 0 && (f == nil || r.waiting[0].start <= f.rec.Packet.Time) {
+		next := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		if err := r.begin(next); err != nil {
+			return nil, err
+		}
+		f = r.earliest()
+	}
+	if f == nil {
+		return nil, io.EOF
+	}
+	r.last = f
+	return f, nil
 }
 
 func (r *Reader) begin(f *file) error {

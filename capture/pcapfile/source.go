@@ -10,7 +10,7 @@ type source struct {
 	r      io.Reader
 	buf    []byte
 	lo, hi int   // buf[lo:hi] was read and not consumed
-	offset int64 // of buf[lo] in the stream
+	start  int64 // of buf in the stream
 	err    error // what Read ended with
 }
 
@@ -39,16 +39,16 @@ func (s *source) have(n int) error {
 }
 
 // skip consumes n bytes that a peek returned.
-func (s *source) skip(n int) {
-	s.lo += n
-	s.offset += int64(n)
-}
+func (s *source) skip(n int) { s.lo += n }
+
+// offset is where in the stream the next byte stands.
+func (s *source) offset() int64 { return s.start + int64(s.lo) }
 
 // fill reads until n bytes are there. The buffer doubles as the bytes arrive, so that its
 // size follows what the stream holds and never what a length field says.
 func (s *source) fill(n int) error {
 	copy(s.buf, s.buf[s.lo:s.hi])
-	s.lo, s.hi = 0, s.hi-s.lo
+	s.start, s.lo, s.hi = s.offset(), 0, s.hi-s.lo
 	for empty := 0; s.hi < n; {
 		if s.err != nil {
 			return s.ended()
