@@ -62,7 +62,7 @@ type chunkNo uint32
 // that are done with are used again. It holds no pointers, so that it costs the collector
 // nothing.
 type backlog struct {
-	slabs []*[slabChunks]chunk
+	slabs [][]chunk // of slabChunks; a pointer to an array would be checked by a read of its first line
 	next  []chunkNo // by number: what follows in its list
 	free  chunkNo
 }
@@ -81,7 +81,7 @@ func (b *backlog) take() chunkNo {
 
 func (b *backlog) grow() {
 	first := chunkNo(len(b.next))
-	slab := new([slabChunks]chunk)
+	slab := make([]chunk, slabChunks)
 	for i := 0; i < slabChunks; i += pageChunks { // a page that is read first is faulted in twice
 		slab[i][0].frame = 0
 	}

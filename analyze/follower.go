@@ -173,10 +173,11 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 // repeatsFirst reports whether a SYN is that with which the connection at p began, of which
 // nothing was followed yet.
 func (f *Follower) repeatsFirst(p place, s *event.Segment, a *aim) bool {
-	if f.roster.flows[p] != nil || f.roster.heads[p].queue == ending {
+	h := &f.roster.heads[p]
+	if h.marks&met != 0 || h.queue == ending {
 		return false
 	}
-	first := &f.backlog.at(f.roster.heads[p].firstChunk)[0]
+	first := &f.backlog.at(h.firstChunk)[0]
 	return first.flags&(event.SYN|event.ACK) == event.SYN && first.seq == s.Seq && first.swapped == a.swapped
 }
 
@@ -189,7 +190,10 @@ func (f *Follower) catchUp(p place) {
 	var ways [2]event.Segment
 	ways[0].Src, ways[0].Dst = h.endpoints()
 	ways[1].Src, ways[1].Dst = ways[0].Dst, ways[0].Src
-	fl := f.roster.flows[p]
+	var fl *flow
+	if h.marks&met != 0 { // where that stands is another miss
+		fl = f.roster.flows[p]
+	}
 	last := event.Time(0)
 	for t := range f.backlog.all(h) {
 		s := &ways[b2i(t.swapped)]
@@ -259,7 +263,9 @@ func (f *Follower) begin(a *aim, s *event.Segment) place {
 func (f *Follower) meet(p place, s *event.Segment, swapped bool) *flow {
 	fl := f.take()
 	f.roster.flows[p] = fl
-	fl.place, fl.id = p, int(f.roster.heads[p].id)
+	h := &f.roster.heads[p]
+	h.marks |= met
+	fl.place, fl.id = p, int(h.id)
 	fl.start, fl.firstFrame = s.Time, s.Frame
 	fl.filtered = true
 	fl.orient(swapped, s)

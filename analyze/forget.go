@@ -177,7 +177,10 @@ func (f *Follower) Finish() {
 			return cmp.Or(cmp.Compare(f.firstFrame(a), f.firstFrame(b)),
 				cmp.Compare(f.roster.heads[a].id, f.roster.heads[b].id))
 		})
-		for _, p := range rest {
+		for i, p := range rest {
+			if i+roomLot < len(rest) {
+				f.fetch(&f.roster.heads[rest[i+roomLot]])
+			}
 			f.finish(p)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"closecap/analyze/prefetch"
 )
 
-// groupSize is how many segments are looked at together.
-const groupSize = prefetch.Most
+// groupSize is how many segments are looked at together, each for a line at each step.
+const groupSize = prefetch.Most / 3
 
 // lookAhead is what the next few groups of segments are for. A connection that is not in a
 // core's cache takes as long to fetch as several segments to keep. So its slot of the table is
@@ -28,6 +28,7 @@ func (f *Follower) Segments(batch []event.Segment) {
 		f.aimAt(batch, i)
 		f.look(batch, i-1)
 		f.reach(batch, i-2)
+		f.ahead.lines.Ask()
 		f.routeAll(batch, i-3)
 	}
 }
@@ -40,7 +41,7 @@ func (f *Follower) group(batch []event.Segment, i int) ([]event.Segment, *group)
 	return batch[i*groupSize : min((i+1)*groupSize, len(batch))], &f.ahead.groups[i%len(f.ahead.groups)]
 }
 
-// aimAt aims a group at its connections and asks for their slots.
+// aimAt aims a group at its connections; their slots are to be asked for.
 func (f *Follower) aimAt(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
@@ -48,20 +49,18 @@ func (f *Follower) aimAt(batch []event.Segment, i int) {
 		g.aims[j].set(s.Src, s.Dst, f.table.seed)
 		f.ahead.lines.Add(f.table.home(g.aims[j].hash))
 	}
-	f.ahead.lines.Ask()
 }
 
-// look asks for the heads.
+// look finds the heads to be asked for.
 func (f *Follower) look(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
 		g.places[j] = f.table.likely(g.aims[j].hash)
 		f.ahead.lines.Add(&f.roster.heads[g.places[j]].key.loLo)
 	}
-	f.ahead.lines.Ask()
 }
 
-// reach asks for where the segments will be kept.
+// reach finds where the segments will be kept.
 func (f *Follower) reach(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
@@ -69,7 +68,6 @@ func (f *Follower) reach(batch []event.Segment, i int) {
 			f.ahead.lines.Add(&t.frame)
 		}
 	}
-	f.ahead.lines.Ask()
 }
 
 func (f *Follower) routeAll(batch []event.Segment, i int) {

@@ -46,6 +46,7 @@ const (
 	atOnce                  // its segments must not wait
 	loFin                   // the lower endpoint sent a FIN
 	hiFin                   // the higher one did
+	met                     // it has a flow
 
 	anyEnd = loFin | hiFin
 )

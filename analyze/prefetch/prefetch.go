@@ -3,7 +3,7 @@
 package prefetch
 
 // Most is how many lines fit into Lines.
-const Most = 32
+const Most = 48
 
 // Lines are cache lines to be asked for together. The zero value has none.
 type Lines struct {
