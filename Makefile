@@ -58,7 +58,7 @@ bench: build
 .PHONY: pgo
 pgo:
 	@mkdir -p bin
-	$(GO) test -buildvcs=false -pgo=off -tags '$(TAGS)' -run '^$$' -bench Analyze -benchtime 12x -cpuprofile bin/cpu.pprof -o bin/closecap.test ./cmd/closecap
+	$(GO) test -buildvcs=false -pgo=off -tags '$(TAGS)' -run '^$$' -bench Analyze -benchtime 36x -cpuprofile bin/cpu.pprof -o bin/closecap.test ./cmd/closecap
 	$(GO) tool pprof -proto -output cmd/closecap/default.pgo bin/cpu.pprof
 
 clean:
