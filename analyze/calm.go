@@ -16,7 +16,7 @@ func (fl *flow) isCalm(f *Follower) bool {
 func (h *half) isCalm() bool {
 	return h.sent && h.finEnd == 0 && h.holes == 0 && h.provoked == 0 &&
 		h.tries == 0 && h.keepalives == 0 &&
-		h.zeek.state != zeekInactive && h.zeek.state != zeekSynSent && h.zeek.state != zeekSynAckSent
+		h.zeek.state != zeekInactive && h.zeek.cut.to == 0
 }
 
 // goOn follows a segment of a calm flow as follow does, in a fraction of the time: in-order
@@ -52,6 +52,7 @@ func (f *Follower) goOn(fl *flow, e end, s *event.Segment) bool {
 		h.bytes += uint64(n)
 		h.dataFrame, h.datEnd, h.dataLen = s.Frame, h.nxt+n, s.Len
 		h.advance(h.nxt+n, s.End())
+		h.zeek.last = uint32(h.nxtAbs)
 	}
 	return true
 }
@@ -72,4 +73,4 @@ func (fl *flow) noteUsual(e end, s *event.Segment) {
 }
 
 // unusual is what a segment must not be for goOn.
-const unusual = event.OptionsTruncated | event.Fragmented | event.BadChecksum
+const unusual = event.Truncated | event.OptionsTruncated | event.Fragmented | event.BadChecksum

@@ -19,17 +19,17 @@ func TestCompat(t *testing.T) {
 		want           Compat
 	}{
 		{"R alone", `1 0 client > server R seq 5`, Compat{"OTH", "R", 0, "reset"}},
-		{"SR", "1 0 client > server S seq 100\n2 0 client > server R seq 101",
+		{"SR", "1 0 client > server S seq 100 win 9\n2 0 client > server R seq 101",
 			Compat{"RSTOS0", "SR", 33, "reset"}},
-		{"SaR", "1 0 client > server S seq 100\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server R seq 3",
+		{"SaR", "1 0 client > server S seq 100 win 9\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server R seq 3",
 			Compat{"RSTOS0", "SaR", 37, "reset"}},
-		{"SaFR", "1 0 client > server S seq 100\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server F. seq 101 ack 8 win 9\n4 0 client > server R seq 102",
+		{"SaFR", "1 0 client > server S seq 100 win 9\n2 0 server > client . seq 7 ack 3 win 9\n3 0 client > server F. seq 101 ack 8 win 9\n4 0 client > server R seq 102",
 			Compat{"OTH", "SaFR", 53, "reset"}},
-		{"S0", "1 0 client > server S seq 100", Compat{"S0", "S", 1, "unidirectional"}},
-		{"REJ", "1 0 client > server S seq 100\n2 0 server > client R. seq 0 ack 101", Compat{"REJ", "Sr", 37, "reset"}},
-		{"RSTRH", "1 0 server > client S. seq 100 ack 7\n2 0 server > client R. seq 101 ack 7", Compat{"RSTRH", "^hr", 36, "reset"}},
-		{"SH", "1 0 client > server S seq 100\n2 0 client > server F. seq 101 ack 5 win 9", Compat{"SH", "SF", 21, "unidirectional"}},
-		{"SHR", "1 0 server > client S. seq 100 ack 7\n2 0 server > client F. seq 101 ack 7 win 9", Compat{"SHR", "^hf", 20, "unidirectional"}},
+		{"S0", "1 0 client > server S seq 100 win 9", Compat{"S0", "S", 1, "unidirectional"}},
+		{"REJ", "1 0 client > server S seq 100 win 9\n2 0 server > client R. seq 0 ack 101", Compat{"REJ", "Sr", 37, "reset"}},
+		{"RSTRH", "1 0 server > client S. seq 100 ack 7 win 9\n2 0 server > client R. seq 101 ack 7", Compat{"RSTRH", "^hr", 36, "reset"}},
+		{"SH", "1 0 client > server S seq 100 win 9\n2 0 client > server F. seq 101 ack 5 win 9", Compat{"SH", "SF", 21, "unidirectional"}},
+		{"SHR", "1 0 server > client S. seq 100 ack 7 win 9\n2 0 server > client F. seq 101 ack 7 win 9", Compat{"SHR", "^hf", 20, "unidirectional"}},
 		{"S1", shakeHands, Compat{"S1", "ShA", 7, "incomplete (2 SYN, 0 FIN)"}},
 		{"S2", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9", Compat{"S2", "ShAF", 23, "incomplete (2 SYN, 1 FIN)"}},
 		{"S3", shakeHands + "4 0 server > client F. seq 501 ack 101 win 9", Compat{"S3", "ShAf", 23, "incomplete (2 SYN, 1 FIN)"}},
@@ -43,7 +43,7 @@ func TestCompat(t *testing.T) {
 			Compat{"REJ", "ShARr", 39, "reset"}},
 		{"FIN and RST in one segment is no FIN", shakeHands + "4 0 client > server FR. seq 101 ack 501 win 9",
 			Compat{"RSTO", "ShAI", 55, "reset"}},
-		{"other flag combinations", shakeHands + "4 0 client > server FS seq 101 win 9", Compat{"S1", "ShAQ", 7, "incomplete (2 SYN, 1 FIN)"}},
+		{"a SYN with a FIN closes", shakeHands + "4 0 client > server FS seq 101 win 9", Compat{"S2", "ShAQ", 7, "incomplete (2 SYN, 1 FIN)"}},
 		{"a retransmitted FIN adds nothing", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 1 client > server F. seq 101 ack 501 win 9",
 			Compat{"S2", "ShAF", 23, "incomplete (2 SYN, 1 FIN)"}},
 		{"data with a FIN logs F alone", shakeHands + "4 0 client > server FP. seq 101 ack 501 len 9 win 9",
@@ -61,7 +61,37 @@ func TestCompat(t *testing.T) {
 			Compat{"S1", "ShACD", 15, "incomplete (2 SYN, 0 FIN)"}},
 		{"mid-stream from a server's port", "1 0 server > client P. seq 5 ack 7 len 3 win 9\n2 0 client > server . seq 7 ack 8 win 9",
 			Compat{"OTH", "^dA", 4, "incomplete (0 SYN, 0 FIN)"}},
-		{"data on the SYN", "1 0 client > server S seq 100 len 4 win 9", Compat{"S0", "S", 9, "unidirectional"}},
+		{"data on the SYN", "1 0 client > server S seq 100 len 4 win 9", Compat{"S0", "ST", 9, "unidirectional"}},
+		{"the SYN,ACK is enough", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9",
+			Compat{"S1", "Sh", 3, "incomplete (2 SYN, 0 FIN)"}},
+		{"refused by a reset after the SYN,ACK", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9\n3 0 server > client R. seq 501 ack 101",
+			Compat{"RSTR", "Shr", 39, "reset"}},
+		{"a SYN is acknowledged without one", "1 0 client > server S seq 100 win 9\n2 0 server > client . seq 7 ack 3 win 9",
+			Compat{"S0", "Sa", 5, "incomplete (1 SYN, 0 FIN)"}},
+		{"no SYN, but the SYN,ACK's ACK", "1 0 server > client S. seq 500 ack 101 win 9\n2 0 client > server . seq 101 ack 501 win 9",
+			Compat{"S1", "^hA", 4, "incomplete (1 SYN, 0 FIN)"}},
+		{"a SYN,ACK before its SYN", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 client > 10.0.0.2:5000 S seq 100 win 9\n3 0 client > 10.0.0.2:5000 . seq 101 ack 501 win 9",
+			Compat{"S1", "Hs^A", 4, "incomplete (2 SYN, 0 FIN)"}},
+		{"a SYN,ACK from a port that is no server's", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 client > 10.0.0.2:5000 R seq 101",
+			Compat{"REJ", "Hr", 32, "reset"}},
+		{"two ports of servers: the lower is one", "1 0 server > 10.0.0.1:8080 P. seq 5 ack 7 len 3 win 9",
+			Compat{"OTH", "^d", 0, "unidirectional"}},
+		{"a second SYN,ACK adds nothing", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9\n3 1 server > client S. seq 900 ack 101 win 9",
+			Compat{"S1", "Sh", 3, "incomplete (2 SYN, 0 FIN)"}},
+		{"a FIN does not undo a reset", shakeHands + "4 0 server > client R. seq 501 ack 101\n5 0 server > client F. seq 501 ack 101 win 9",
+			Compat{"RSTR", "ShArf", 55, "reset"}},
+		{"a window of 0 on the SYN", "1 0 client > server S seq 100", Compat{"S0", "SW", 1, "unidirectional"}},
+		{"late payload", shakeHands + "4 0 client > server P. seq 110 ack 501 len 9 win 9\n5 0 client > server P. seq 101 ack 501 len 9 win 9",
+			Compat{"S1", "ShADT", 15, "incomplete (2 SYN, 0 FIN)"}},
+		{"a keep-alive's byte", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9\n5 0 server > client . seq 501 ack 110 win 9\n6 60 client > server . seq 109 ack 501 len 1 win 9",
+			Compat{"S1", "ShADaT", 15, "incomplete (2 SYN, 0 FIN)"}},
+		{"an RST with payload", shakeHands + "4 0 server > client R. seq 501 ack 101 len 20", Compat{"RSTR", "ShArt", 47, "reset"}},
+		{"what was acknowledged and not captured", shakeHands + "4 0 client > server P. seq 101 ack 501 len 538 win 9\n5 0 server > client . seq 501 ack 639 win 9\n" +
+			"6 0 server > client F. seq 3403 ack 639 win 9\n7 0 client > server . seq 639 ack 3404 win 9\n8 0 client > server F. seq 639 ack 3404 win 9",
+			Compat{"SF", "ShADafgF", 31, "complete"}},
+		{"cut payload is a gap", shakeHands + "4 0 client > server P. seq 101 ack 501 len 474 win 9 cut\n5 0 server > client . seq 501 ack 575 win 9\n" +
+			"6 0 server > client . seq 501 ack 575 len 900 win 9 cut\n7 0 client > server . seq 575 ack 1401 win 9",
+			Compat{"S1", "ShADaGdg", 15, "incomplete (2 SYN, 0 FIN)"}},
 	}
 	for _, tt := range tests {
 		conns := followAll(Options{}, parse(t, tt.segments))
@@ -105,5 +135,13 @@ func TestZeekForgets(t *testing.T) {
 `))
 	if got := conns[0].Compat.ZeekHistory; got != "ShAFf" {
 		t.Errorf("history %q, want ShAFf", got)
+	}
+	conns = followAll(Options{}, parse(t, `
+1 1 client > server S seq 100 win 9
+2 1 client > server F. seq 101 ack 5 win 9
+3 7 client > server R seq 102
+`))
+	if got := conns[0].Compat; got.ZeekHistory != "SF" || got.ZeekConnState != "SH" {
+		t.Errorf("of one direction: %+v, want SH, SF", got)
 	}
 }

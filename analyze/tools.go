@@ -62,7 +62,7 @@ func tcptrace(fl *flow) string {
 		if h.finSeen {
 			fins++
 		}
-		rsts = rsts || h.zeek.has[3] || h.letters&zeekOnceI != 0
+		rsts = rsts || h.zeek.has[zeekRst] || h.letters&zeekOnceI != 0
 	}
 	switch {
 	case rsts:

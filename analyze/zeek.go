@@ -1,30 +1,35 @@
 package analyze
 
-import (
-	"strings"
+import "closecap/analyze/event"
 
-	"closecap/analyze/event"
-)
-
-// zeekFlow follows a connection as Zeek does (COMPAT: conn_state and history).
+// zeekFlow follows a connection as Zeek does (COMPAT: conn_state and history; where that is silent,
+// what Zeek's TCPSessionAdapter does).
 type zeekFlow struct {
 	orig    end
-	flipped bool
 	letters []byte
 	ended   event.Time // when Zeek had seen it closed; 0 while open
 }
 
 // zeekHalf is one end as Zeek sees it.
 type zeekHalf struct {
-	state         zeekState
-	finSent       bool
-	last          [4]uint32 // of S, H, F, R: the sequence number logged last
-	has           [4]bool
+	state, before zeekState // before is what it was until the last change
+	start, last   uint32    // sequence numbers: of its SYN, and the one after the highest it used
+	fin           uint32    // that after its FIN
+	logged        [3]uint32 // of the newest SYN, FIN, RST: where it stood, from start on
+	has           [3]bool   // that there was one
 	gaps, again   uint32
 	zero, badSums uint32
 	bytes         bool
-	gapAt         int64
+	acked         int64 // up to where gaps were looked for
+	cut           span  // payload that the capture cut and nobody has acknowledged: to Zeek a gap
 }
+
+// What logged and has are of.
+const (
+	zeekSyn = iota
+	zeekFin
+	zeekRst
+)
 
 type zeekState uint8
 
@@ -38,13 +43,17 @@ const (
 	zeekReset
 )
 
-// zeekLinger is how long Zeek keeps a closed connection.
-const zeekLinger = event.Time(5e9)
+const (
+	// zeekLinger is how long Zeek keeps a closed connection.
+	zeekLinger = event.Time(5e9)
+	// zeekFar is how far from the others the number of a SYN or RST may lie to be believed.
+	zeekFar = 1 << 20
+)
 
 // zeekServerPorts are ports whose owner Zeek takes for the server when it saw no SYN.
 var zeekServerPorts = [...]uint16{
-	21, 22, 25, 53, 80, 81, 88, 110, 139, 143, 389, 443, 445, 465, 502, 514, 563, 585, 587, 614,
-	631, 636, 989, 990, 992, 993, 995, 1080, 1883, 3128, 3268, 3306, 3389, 5060, 5061, 5222,
+	21, 22, 25, 53, 80, 81, 88, 110, 135, 139, 143, 389, 443, 445, 465, 502, 514, 563, 585, 587, 614,
+	631, 636, 989, 990, 992, 993, 995, 1080, 1883, 2811, 3128, 3268, 3306, 3389, 5060, 5061, 5222,
 	5223, 5269, 5432, 5900, 6379, 6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000,
 }
 
@@ -57,22 +66,26 @@ func zeekServerPort(p uint16) bool {
 	return false
 }
 
-// begin chooses the originator: the sender of the first packet, unless that is a SYN,ACK or
-// comes from a server's port.
+// begin chooses the originator: the sender of the first packet, unless that is no SYN and comes
+// from a server's port.
 func (z *zeekFlow) begin(fl *flow, s *event.Segment) {
 	z.letters = z.letters[:0]
-	from := client
+	z.orig = client
 	if s.Src != fl.addr[client] {
-		from = server
+		z.orig = server
 	}
-	z.orig = from
-	syn := s.Flags & (event.SYN | event.ACK)
-	flip := syn == event.SYN|event.ACK ||
-		syn&event.SYN == 0 && zeekServerPort(s.Src.Port()) && !zeekServerPort(s.Dst.Port())
-	if flip {
-		z.orig, z.flipped = from.other(), true
-		z.letters = append(z.letters, '^')
+	from, to := s.Src.Port(), s.Dst.Port()
+	if s.Flags&(event.SYN|event.ACK) == event.SYN || !zeekServerPort(from) {
+		return
 	}
+	if !zeekServerPort(to) || s.Flags&event.SYN == 0 && from < to {
+		z.flip()
+	}
+}
+
+func (z *zeekFlow) flip() {
+	z.orig = z.orig.other()
+	z.letters = append(z.letters, '^')
 }
 
 // segment takes in a segment before the flow's own numbers move.
@@ -81,63 +94,190 @@ func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, r *record) {
 		return
 	}
 	h, p := &fl.half[e], &fl.half[e.other()]
-	z.history(fl, e, s, r)
 	zh, zp := &h.zeek, &p.zeek
-	if s.Len > 0 {
+	if s.Has&event.BadChecksum != 0 {
+		z.counted(e, 'c', &zh.badSums)
+	}
+	reversed := zh.state == zeekInactive && zp.state == zeekSynAckSent && zh.start == uint32(s.Seq)
+	next := zh.number(s)
+	z.history(h, e, s)
+	if s.Window == 0 && s.Flags&event.RST == 0 && zp.state != zeekClosed && zh.state != zeekReset {
+		z.counted(e, 'w', &zh.zero)
+	}
+	if s.Flags&event.ACK != 0 && zp.state == zeekInactive {
+		zp.start = uint32(s.Ack) - 1
+	}
+	if zh.advance(s, next) {
+		z.counted(e, 't', &zh.again)
+	}
+	if s.Len > 0 && s.Flags&event.RST == 0 {
 		zh.bytes = true
+		zh.miss(s, r)
 	}
-	switch {
-	case s.Flags&(event.FIN|event.RST) == event.FIN|event.RST, s.Flags&event.RST != 0:
-		z.reset(zh, zp)
-	case s.Flags&event.SYN != 0:
-		z.syn(zh, s)
-	case s.Flags&event.FIN != 0:
-		zh.finSent = true
-		zh.state = zeekClosed
-		if zp.state == zeekReset && zp.finSent {
-			zp.state = zeekClosed
-		}
-	default:
-		z.plain(e, zh, zp, s)
+	z.move(e, zh, zp, s, reversed)
+	if s.Flags&event.FIN != 0 {
+		zh.fin = next
 	}
-	if z.ended == 0 && (zh.state == zeekReset || zh.state == zeekClosed && zp.state >= zeekClosed) {
+	if s.Flags&event.ACK != 0 && p.based {
+		z.reveal(e, zh, p, s, r.ack)
+	}
+	if z.ended == 0 && (zh.state == zeekReset || zh.state == zeekClosed && (zp.state >= zeekClosed || zp.state == zeekInactive)) {
 		z.ended = s.Time
 	}
 }
 
-func (z *zeekFlow) syn(zh *zeekHalf, s *event.Segment) {
-	if zh.state >= zeekEstablished {
-		return
+// number notes where the numbers of an end begin, and returns the one after s.
+func (zh *zeekHalf) number(s *event.Segment) uint32 {
+	next := uint32(s.End())
+	if s.Flags&event.RST != 0 {
+		next -= s.Len // what an RST carries is no data
 	}
-	zh.state = zeekSynSent
-	if s.Flags&event.ACK != 0 {
-		zh.state = zeekSynAckSent
+	syn := s.Flags&event.SYN != 0
+	switch {
+	case zh.state == zeekInactive && !syn:
+		zh.start, zh.last = uint32(s.Seq)-1, uint32(s.Seq)
+	case syn && (zh.state < zeekClosed || zh.state == zeekReset && zh.before == zeekInactive):
+		if zh.state != zeekSynSent && zh.state != zeekSynAckSent || zh.start != uint32(s.Seq) {
+			zh.start, zh.last = uint32(s.Seq), next
+		}
+	}
+	return next
+}
+
+// advance notes how far an end has come, and reports whether s brings only payload that lies
+// before: again, late, or a keep-alive's byte.
+func (zh *zeekHalf) advance(s *event.Segment, next uint32) bool {
+	moved := int32(next - zh.last)
+	switch {
+	case s.Flags&(event.SYN|event.RST) != 0 && (moved > zeekFar || moved < -zeekFar):
+	case s.Flags&event.FIN != 0 && zh.last == zh.start+1:
+		zh.last = next
+	case zh.state == zeekReset:
+	case moved > 0:
+		zh.last = next
+	default:
+		return s.Len > 0
+	}
+	return false
+}
+
+func (zh *zeekHalf) set(to zeekState) {
+	if to != zh.state {
+		zh.before, zh.state = zh.state, to
 	}
 }
 
-func (z *zeekFlow) reset(zh, zp *zeekHalf) {
-	if zh.state == zeekClosed && zp.state == zeekClosed {
-		return
-	}
-	zh.state = zeekReset
-}
-
-// plain takes a segment without SYN, FIN and RST.
-func (z *zeekFlow) plain(e end, zh, zp *zeekHalf, s *event.Segment) {
+// move moves the states.
+func (z *zeekFlow) move(e end, zh, zp *zeekHalf, s *event.Segment, reversed bool) {
+	syn, fin, rst := s.Flags&event.SYN != 0, s.Flags&event.FIN != 0, s.Flags&event.RST != 0
 	switch zh.state {
 	case zeekInactive:
-		zh.state = zeekPartial
+		z.wake(e, zh, zp, s, reversed)
 	case zeekSynSent, zeekSynAckSent:
-		if s.Flags&event.ACK == 0 {
-			return
+		if fin {
+			zh.set(zeekClosed)
 		}
+		if rst {
+			zh.set(zeekReset)
+		}
+	case zeekPartial, zeekEstablished:
 		switch {
-		case zp.state == zeekSynAckSent && (e == z.orig || zh.state == zeekSynAckSent):
-			zh.state, zp.state = zeekEstablished, zeekEstablished
-		case zp.state == zeekEstablished:
-			zh.state = zeekEstablished
+		case rst:
+			zh.set(zeekReset)
+		case fin:
+			zh.set(zeekClosed)
+			if zp.state == zeekReset && zp.before == zeekClosed {
+				zp.set(zeekClosed)
+			}
+		case syn && s.Flags&event.ACK == 0 && zh.state == zeekPartial && zp.state == zeekInactive:
+			zh.set(zeekSynSent)
+		}
+	case zeekClosed:
+		if rst && zp.state != zeekClosed {
+			zh.set(zeekReset)
 		}
 	}
+}
+
+// wake takes the first segment of an end. That a SYN came the way back is enough for Zeek to take
+// the connection for established.
+func (z *zeekFlow) wake(e end, zh, zp *zeekHalf, s *event.Segment, reversed bool) {
+	ack, orig := s.Flags&event.ACK != 0, e == z.orig
+	switch {
+	case s.Flags&event.SYN == 0:
+	case orig && ack:
+		zh.set(zeekSynAckSent)
+	case orig:
+		zh.set(zeekSynSent)
+	default:
+		if !ack && reversed { // the SYN,ACK was captured before the SYN
+			z.flip()
+			zp.set(zeekEstablished)
+		}
+		if zp.state == zeekSynSent {
+			zp.set(zeekEstablished)
+		}
+		zh.set(zeekEstablished)
+	}
+	if s.Flags&event.FIN != 0 {
+		zh.set(zeekClosed)
+	}
+	if s.Flags&event.RST != 0 {
+		zh.set(zeekReset)
+	}
+	switch {
+	case zh.state != zeekInactive:
+	case !orig && s.Len == 0 && zp.state == zeekSynSent:
+	case ack && zp.state == zeekEstablished:
+		zh.set(zeekEstablished)
+	default:
+		zh.set(zeekPartial)
+	}
+}
+
+// clean reports whether an end is, or was until it closed, established.
+func (zh *zeekHalf) clean() bool {
+	return zh.state == zeekEstablished || zh.state == zeekClosed && zh.before == zeekEstablished
+}
+
+// reveal logs the gaps in the stream of p that an acknowledgement by e up to ack shows.
+func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack int64) {
+	zp := &p.zeek
+	if beyond := int32(uint32(s.Ack) - zp.fin); zp.has[zeekFin] && beyond >= 0 {
+		ack -= int64(beyond) + 1 // a FIN is no data
+	}
+	from := max(zp.acked, 1)
+	if ack <= from {
+		return
+	}
+	zp.acked = ack
+	cut := zp.cut.to > from && zp.cut.from < ack
+	if zp.cut.to <= ack {
+		zp.cut = span{}
+	}
+	if s.Flags&(event.SYN|event.FIN|event.RST) != 0 || !p.sent || !zh.clean() || !zp.clean() {
+		return
+	}
+	for _, g := range p.gaps {
+		if g.to > from && g.from < ack {
+			z.counted(e.other(), 'g', &zp.gaps)
+		}
+	}
+	if cut || ack > max(p.nxt, from) {
+		z.counted(e.other(), 'g', &zp.gaps)
+	}
+}
+
+// miss notes payload of which the capture holds only a part.
+func (zh *zeekHalf) miss(s *event.Segment, r *record) {
+	if s.Has&event.Truncated == 0 {
+		return
+	}
+	to := r.seq + int64(s.Len)
+	if zh.cut == (span{}) {
+		zh.cut.from = r.seq
+	}
+	zh.cut.from, zh.cut.to = min(zh.cut.from, r.seq), max(zh.cut.to, to)
 }
 
 // The letters that appear once a direction, as bits.
@@ -148,24 +288,20 @@ const (
 	zeekOnceQ
 )
 
-// history logs a segment's letters.
-func (z *zeekFlow) history(fl *flow, e end, s *event.Segment, r *record) {
-	h, p := &fl.half[e], &fl.half[e.other()]
+// history logs the letter of a segment's flags.
+func (z *zeekFlow) history(h *half, e end, s *event.Segment) {
 	zh := &h.zeek
-	if s.Has&event.BadChecksum != 0 {
-		z.counted(e, 'c', &zh.badSums)
-	}
-	flags := s.Flags & (event.SYN | event.FIN | event.RST)
-	switch {
+	at := uint32(s.Seq) - zh.start
+	switch flags := s.Flags & (event.SYN | event.FIN | event.RST); {
 	case flags == event.SYN && s.Flags&event.ACK == 0:
-		z.changed(e, 's', zh, 0, uint32(s.Seq))
+		z.changed(e, 's', zh, zeekSyn, at)
 	case flags == event.SYN:
-		z.changed(e, 'h', zh, 1, uint32(s.Seq))
+		z.changed(e, 'h', zh, zeekSyn, at)
 	case flags == event.FIN:
-		z.changed(e, 'f', zh, 2, uint32(s.Seq.Add(s.Len)))
+		z.changed(e, 'f', zh, zeekFin, at+s.Len)
 	case flags == event.RST:
-		z.changed(e, 'r', zh, 3, uint32(s.Seq))
-	case flags == event.FIN|event.RST:
+		z.changed(e, 'r', zh, zeekRst, at)
+	case flags&(event.FIN|event.RST) == event.FIN|event.RST:
 		z.once(e, 'i', h, zeekOnceI)
 	case flags != 0:
 		z.once(e, 'q', h, zeekOnceQ)
@@ -173,23 +309,6 @@ func (z *zeekFlow) history(fl *flow, e end, s *event.Segment, r *record) {
 		z.once(e, 'd', h, zeekOnceD)
 	case s.Flags&event.ACK != 0:
 		z.once(e, 'a', h, zeekOnceA)
-	}
-	if flags&event.RST != 0 {
-		return
-	}
-	if s.Len > 0 && h.based && h.sent && r.seq < h.nxt && r.kind != kKeepalive && !h.inGap(r.seq, r.end()) {
-		z.counted(e, 't', &zh.again)
-	}
-	if s.Window == 0 && s.Flags&event.SYN == 0 && p.finEnd == 0 && fl.rst.frame == 0 {
-		z.counted(e, 'w', &zh.zero)
-	}
-	if flags == 0 && s.Flags&event.ACK != 0 && p.sent {
-		for _, g := range p.gaps {
-			if g.to > p.zeek.gapAt && g.to <= r.ack {
-				p.zeek.gapAt = g.to
-				z.counted(e.other(), 'g', &p.zeek.gaps)
-			}
-		}
 	}
 }
 
@@ -208,8 +327,8 @@ func (z *zeekFlow) once(e end, letter byte, h *half, bit uint8) {
 }
 
 func (z *zeekFlow) changed(e end, letter byte, zh *zeekHalf, i int, seq uint32) {
-	if !zh.has[i] || zh.last[i] != seq {
-		zh.has[i], zh.last[i] = true, seq
+	if !zh.has[i] || zh.logged[i] != seq {
+		zh.has[i], zh.logged[i] = true, seq
 		z.log(e, letter)
 	}
 }
@@ -226,56 +345,4 @@ func (z *zeekFlow) counted(e end, letter byte, n *uint32) {
 			return
 		}
 	}
-}
-
-// connState is Zeek's conn_state: the first of COMPAT's rules that matches.
-func (z *zeekFlow) connState(fl *flow) string {
-	oh, rh := &fl.half[z.orig].zeek, &fl.half[z.orig.other()].zeek
-	o, r := oh.state, rh.state
-	oInactive, rInactive := o <= zeekPartial, r <= zeekPartial
-	switch {
-	case r == zeekReset:
-		switch {
-		case o == zeekSynSent || o == zeekSynAckSent, o == zeekReset && !oh.bytes && !rh.bytes:
-			return "REJ"
-		case oInactive:
-			return "RSTRH"
-		}
-		return "RSTR"
-	case o == zeekReset:
-		switch {
-		case !rInactive:
-			return "RSTO"
-		case abandoned(string(z.letters)):
-			return "RSTOS0"
-		}
-		return "OTH"
-	case o == zeekClosed && r == zeekClosed:
-		return "SF"
-	case o == zeekClosed:
-		if rInactive {
-			return "SH"
-		}
-		return "S2"
-	case r == zeekClosed:
-		if oInactive {
-			return "SHR"
-		}
-		return "S3"
-	case o == zeekSynSent && r == zeekInactive:
-		return "S0"
-	case o == zeekEstablished && r == zeekEstablished:
-		return "S1"
-	}
-	return "OTH"
-}
-
-// abandoned matches a history of a SYN, then no H, A, F, G, I, Q of the originator, then R.
-func abandoned(history string) bool {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(history, "^"), "S")
-	if !ok {
-		return false
-	}
-	before, _, found := strings.Cut(rest, "R")
-	return found && !strings.ContainsAny(before, "HAFGIQ")
 }
