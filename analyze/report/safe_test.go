@@ -22,6 +22,7 @@ func TestSafe(t *testing.T) {
 		{"\x00\x7f", `\x00\x7f`},
 		{"\u0085\u009b31m", `\u0085\u009b31m`},
 		{"\xff\xfeok", `\xff\xfeok`},
+		{"\ufffd is a character too", "\ufffd is a character too"},
 		{"abc\u202egnp", `abc\u202egnp`},
 		{"\u2066\u2069\u200e\u200f\u061c", `\u2066\u2069\u200e\u200f\u061c`},
 		{"\u200b\ufeff\u2028\u2029", `\u200b\ufeff\u2028\u2029`},
@@ -49,10 +50,12 @@ func FuzzSafe(f *testing.F) {
 
 // unsafeAt returns where s could do something to a terminal, -1 when nowhere.
 func unsafeAt(s string) int {
-	for i, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
 			return i
 		}
+		i += n
 	}
 	return -1
 }
