@@ -66,10 +66,7 @@ func (fl *flow) noteUsual(e end, s *event.Segment) {
 		return
 	}
 	fl.shark |= sharkData
-	if h.letters&zeekOnceD == 0 {
-		fl.zeek.once(e, 'd', h, zeekOnceD)
-		h.zeek.bytes = true
-	}
+	fl.zeek.once(e, 'd', h, zeekOnceD)
 }
 
 // unusual is what a segment must not be for goOn.

@@ -89,6 +89,14 @@ func TestCompat(t *testing.T) {
 		{"what was acknowledged and not captured", shakeHands + "4 0 client > server P. seq 101 ack 501 len 538 win 9\n5 0 server > client . seq 501 ack 639 win 9\n" +
 			"6 0 server > client F. seq 3403 ack 639 win 9\n7 0 client > server . seq 639 ack 3404 win 9\n8 0 client > server F. seq 639 ack 3404 win 9",
 			Compat{"SF", "ShADafgF", 31, "complete"}},
+		{"a SYN,ACK acknowledges what was not captured", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 201 win 9",
+			Compat{"S1", "ShG", 3, "incomplete (2 SYN, 0 FIN)"}},
+		{"both reset after unseen payload", shakeHands + "4 0 server > client . seq 501 ack 901 win 9\n5 0 client > server R seq 101\n6 0 server > client R. seq 501 ack 901",
+			Compat{"RSTR", "ShAaGRr", 39, "reset"}},
+		{"both reset after a FIN", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9\n5 0 client > server R seq 102\n6 0 server > client R. seq 501 ack 102",
+			Compat{"REJ", "ShAFRr", 55, "reset"}},
+		{"a cut header", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 cut options-cut",
+			Compat{"S1", "ShA", 15, "incomplete (2 SYN, 0 FIN)"}},
 		{"cut payload is a gap", shakeHands + "4 0 client > server P. seq 101 ack 501 len 474 win 9 cut\n5 0 server > client . seq 501 ack 575 win 9\n" +
 			"6 0 server > client . seq 501 ack 575 len 900 win 9 cut\n7 0 client > server . seq 575 ack 1401 win 9",
 			Compat{"S1", "ShADaGdg", 15, "incomplete (2 SYN, 0 FIN)"}},
@@ -135,6 +143,24 @@ func TestZeekForgets(t *testing.T) {
 `))
 	if got := conns[0].Compat.ZeekHistory; got != "ShAFf" {
 		t.Errorf("history %q, want ShAFf", got)
+	}
+	conns = followAll(Options{}, parse(t, shakeHands+`
+4 1 client > server F. seq 101 ack 501 win 9
+5 1 server > client F. seq 601 ack 102 win 9
+6 8 server > client P. seq 501 ack 102 len 100 win 9
+7 9 client > server R seq 102
+`))
+	if got := conns[0].Compat.ZeekHistory; got != "ShAFfdtR" {
+		t.Errorf("history with payload missing at the close %q, want ShAFfdtR", got)
+	}
+	conns = followAll(Options{}, parse(t, shakeHands+`
+4 1 server > client P. seq 501 ack 101 len 9 win 9
+5 1 client > server F. seq 101 ack 501 win 9
+6 1 server > client F. seq 510 ack 102 win 9
+7 8 client > server R seq 102
+`))
+	if got := conns[0].Compat.ZeekHistory; got != "ShAdFfR" {
+		t.Errorf("history with payload not acknowledged at the close %q, want ShAdFfR", got)
 	}
 	conns = followAll(Options{}, parse(t, `
 1 1 client > server S seq 100 win 9

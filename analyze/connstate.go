@@ -10,7 +10,7 @@ func (z *zeekFlow) connState(fl *flow) string {
 	switch {
 	case r == zeekReset:
 		switch {
-		case o == zeekSynSent || o == zeekSynAckSent, o == zeekReset && !oh.bytes && !rh.bytes:
+		case o == zeekSynSent || o == zeekSynAckSent, o == zeekReset && oh.sentNothing() && rh.sentNothing():
 			return "REJ"
 		case oInactive:
 			return "RSTRH"

@@ -19,9 +19,11 @@ type zeekHalf struct {
 	has           [3]bool   // that there was one
 	gaps, again   uint32
 	zero, badSums uint32
-	bytes         bool
-	acked         int64 // up to where gaps were looked for
-	cut           span  // payload that the capture cut and nobody has acknowledged: to Zeek a gap
+	peerAck       uint32 // the highest acknowledgement of it
+	fins, did     bool   // it sent a FIN; Zeek took its close for complete
+	closeAt       int64  // where its FIN or RST stands
+	acked         int64  // up to where gaps were looked for
+	cut           span   // payload that the capture cut and nobody has acknowledged: to Zeek a gap
 }
 
 // What logged and has are of.
@@ -90,8 +92,8 @@ func (z *zeekFlow) flip() {
 
 // segment takes in a segment before the flow's own numbers move.
 func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, r *record) {
-	if z.ended != 0 && s.Time-z.ended > zeekLinger {
-		return
+	if z.ended != 0 && s.Time-z.ended >= zeekLinger || s.Has&event.OptionsTruncated != 0 {
+		return // forgotten, or no header to Zeek
 	}
 	h, p := &fl.half[e], &fl.half[e.other()]
 	zh, zp := &h.zeek, &p.zeek
@@ -104,26 +106,73 @@ func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, r *record) {
 	if s.Window == 0 && s.Flags&event.RST == 0 && zp.state != zeekClosed && zh.state != zeekReset {
 		z.counted(e, 'w', &zh.zero)
 	}
-	if s.Flags&event.ACK != 0 && zp.state == zeekInactive {
-		zp.start = uint32(s.Ack) - 1
+	if s.Flags&event.ACK != 0 {
+		zp.acknowledge(s)
 	}
 	if zh.advance(s, next) {
 		z.counted(e, 't', &zh.again)
-	}
-	if s.Len > 0 && s.Flags&event.RST == 0 {
-		zh.bytes = true
+	} else if s.Has&event.Truncated != 0 && s.Flags&event.RST == 0 {
 		zh.miss(s, r)
 	}
 	z.move(e, zh, zp, s, reversed)
 	if s.Flags&event.FIN != 0 {
-		zh.fin = next
+		zh.fins, zh.fin = true, next
 	}
 	if s.Flags&event.ACK != 0 && p.based {
 		z.reveal(e, zh, p, s, r.ack)
 	}
-	if z.ended == 0 && (zh.state == zeekReset || zh.state == zeekClosed && (zp.state >= zeekClosed || zp.state == zeekInactive)) {
+	if s.Flags&(event.FIN|event.RST) != 0 {
+		zh.closeAt = r.seq
+	}
+	z.end(h, p, s)
+	z.end(p, h, s)
+}
+
+// acknowledge notes what the peer's segment s says it has of an end.
+func (zh *zeekHalf) acknowledge(s *event.Segment) {
+	switch ack := uint32(s.Ack); {
+	case zh.state == zeekInactive:
+		zh.start, zh.peerAck = ack-1, ack-1
+	case s.Flags&event.RST == 0 && int32(ack-zh.peerAck) > 0:
+		zh.peerAck = ack
+	}
+}
+
+// sentNothing reports whether Zeek knows of no payload of an end.
+func (zh *zeekHalf) sentNothing() bool {
+	size := zh.last - zh.start
+	if int32(zh.peerAck-zh.last) > 0 {
+		size = zh.peerAck - zh.start
+	}
+	return size <= 1 || size == 2 && zh.fins // of the SYN and the FIN
+}
+
+// end lets an end's close come into effect once nothing before it is missing, and all that its
+// peer sent is acknowledged. From then on Zeek keeps the connection for some seconds, unless the
+// peer is still to close.
+func (z *zeekFlow) end(h, p *half, s *event.Segment) {
+	zh, zp := &h.zeek, &p.zeek
+	if zh.state < zeekClosed || zh.did || zh.closeAt > h.delivered() ||
+		zh.state != zeekReset && p.dataEnd() > max(p.una, zp.acked, 1) {
+		return
+	}
+	zh.did = true
+	if zh.state == zeekReset || zp.did || zp.state == zeekInactive {
 		z.ended = s.Time
 	}
+}
+
+// dataEnd returns where the payload ends that is known of an end.
+func (h *half) dataEnd() int64 { return h.nxt - int64(b2i(h.finEnd != 0)) }
+
+// delivered returns up to where Zeek has, or has given up, the payload of an end.
+func (h *half) delivered() int64 {
+	for _, g := range h.gaps {
+		if g.to > h.zeek.acked {
+			return max(g.from, h.zeek.acked)
+		}
+	}
+	return max(h.nxt, h.zeek.acked)
 }
 
 // number notes where the numbers of an end begin, and returns the one after s.
@@ -135,10 +184,10 @@ func (zh *zeekHalf) number(s *event.Segment) uint32 {
 	syn := s.Flags&event.SYN != 0
 	switch {
 	case zh.state == zeekInactive && !syn:
-		zh.start, zh.last = uint32(s.Seq)-1, uint32(s.Seq)
+		zh.start, zh.last, zh.peerAck = uint32(s.Seq)-1, uint32(s.Seq), uint32(s.Seq)-1
 	case syn && (zh.state < zeekClosed || zh.state == zeekReset && zh.before == zeekInactive):
 		if zh.state != zeekSynSent && zh.state != zeekSynAckSent || zh.start != uint32(s.Seq) {
-			zh.start, zh.last = uint32(s.Seq), next
+			zh.start, zh.last, zh.peerAck = uint32(s.Seq), next, uint32(s.Seq)
 		}
 	}
 	return next
@@ -243,7 +292,7 @@ func (zh *zeekHalf) clean() bool {
 // reveal logs the gaps in the stream of p that an acknowledgement by e up to ack shows.
 func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack int64) {
 	zp := &p.zeek
-	if beyond := int32(uint32(s.Ack) - zp.fin); zp.has[zeekFin] && beyond >= 0 {
+	if beyond := int32(uint32(s.Ack) - zp.fin); zp.fins && beyond >= 0 {
 		ack -= int64(beyond) + 1 // a FIN is no data
 	}
 	from := max(zp.acked, 1)
@@ -255,7 +304,7 @@ func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack in
 	if zp.cut.to <= ack {
 		zp.cut = span{}
 	}
-	if s.Flags&(event.SYN|event.FIN|event.RST) != 0 || !p.sent || !zh.clean() || !zp.clean() {
+	if s.Flags&(event.FIN|event.RST) != 0 || !p.sent || !zh.clean() || !zp.clean() {
 		return
 	}
 	for _, g := range p.gaps {
@@ -263,21 +312,17 @@ func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack in
 			z.counted(e.other(), 'g', &zp.gaps)
 		}
 	}
-	if cut || ack > max(p.nxt, from) {
+	if cut || ack > max(p.dataEnd(), from) {
 		z.counted(e.other(), 'g', &zp.gaps)
 	}
 }
 
 // miss notes payload of which the capture holds only a part.
 func (zh *zeekHalf) miss(s *event.Segment, r *record) {
-	if s.Has&event.Truncated == 0 {
-		return
-	}
-	to := r.seq + int64(s.Len)
 	if zh.cut == (span{}) {
 		zh.cut.from = r.seq
 	}
-	zh.cut.from, zh.cut.to = min(zh.cut.from, r.seq), max(zh.cut.to, to)
+	zh.cut.from, zh.cut.to = min(zh.cut.from, r.seq), max(zh.cut.to, r.seq+int64(s.Len))
 }
 
 // The letters that appear once a direction, as bits.
