@@ -49,11 +49,6 @@ func (h *half) fill(from, to int64) int64 {
 	return n
 }
 
-// inGap reports whether nothing of [from, to) was captured before.
-func (h *half) inGap(from, to int64) bool {
-	return slices.ContainsFunc(h.gaps, func(g span) bool { return g.from <= from && to <= g.to })
-}
-
 // had reports whether p had acknowledged [from, to) of h's stream already.
 func (h *half) had(p *half, from, to int64) bool {
 	if from < 1 { // una begins at the first segment captured
