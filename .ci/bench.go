@@ -37,7 +37,7 @@ type contest struct {
 
 // rounds is how often the fast contests are run, in turns: a machine that other work slows down
 // for a while then slows all of them down.
-const rounds = 9
+const rounds = 25
 
 func main() {
 	closecap := flag.String("closecap", "bin/closecap", "the program to measure")
