@@ -61,9 +61,7 @@ func (h *half) had(p *half, from, to int64) bool {
 // Of a stream that began before the capture, what lies before its first segment may come late.
 func (h *half) fresh(from, to int64) int64 {
 	n := h.fill(from, to)
-	if h.finEnd != 0 {
-		to = min(to, h.finEnd-1)
-	}
+	to = h.payload(to)
 	if over := to - max(from, h.nxt); over > 0 {
 		n += over
 	}

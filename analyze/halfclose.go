@@ -49,10 +49,7 @@ func (fl *flow) lostBy(e end) (unacked, missing uint64) {
 	if !h.sent {
 		return 0, 0
 	}
-	end := h.nxt
-	if h.finEnd != 0 {
-		end = min(end, h.finEnd-1)
-	}
+	end := h.payload(h.nxt)
 	if h.una < end && p.packets > 0 {
 		unacked = min(uint64(end-max(h.una, 1)), h.bytes)
 	}

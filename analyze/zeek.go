@@ -1,6 +1,10 @@
 package analyze
 
-import "closecap/analyze/event"
+import (
+	"slices"
+
+	"closecap/analyze/event"
+)
 
 // zeekFlow follows a connection as Zeek does (COMPAT: conn_state and history; where that is silent,
 // what Zeek's TCPSessionAdapter does).
@@ -60,12 +64,7 @@ var zeekServerPorts = [...]uint16{
 }
 
 func zeekServerPort(p uint16) bool {
-	for _, q := range zeekServerPorts {
-		if p == q {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(zeekServerPorts[:], p)
 }
 
 // begin chooses the originator: the sender of the first packet, unless that is no SYN and comes
@@ -153,7 +152,7 @@ func (zh *zeekHalf) sentNothing() bool {
 func (z *zeekFlow) end(h, p *half, s *event.Segment) {
 	zh, zp := &h.zeek, &p.zeek
 	if zh.state < zeekClosed || zh.did || zh.closeAt > h.delivered() ||
-		zh.state != zeekReset && p.dataEnd() > max(p.una, zp.acked, 1) {
+		zh.state != zeekReset && p.payload(p.nxt) > max(p.una, zp.acked, 1) {
 		return
 	}
 	zh.did = true
@@ -161,9 +160,6 @@ func (z *zeekFlow) end(h, p *half, s *event.Segment) {
 		z.ended = s.Time
 	}
 }
-
-// dataEnd returns where the payload ends that is known of an end.
-func (h *half) dataEnd() int64 { return h.nxt - int64(b2i(h.finEnd != 0)) }
 
 // delivered returns up to where Zeek has, or has given up, the payload of an end.
 func (h *half) delivered() int64 {
@@ -175,6 +171,9 @@ func (h *half) delivered() int64 {
 	return max(h.nxt, h.zeek.acked)
 }
 
+// base fixes where the numbers of an end begin, and the one after the highest it used.
+func (zh *zeekHalf) base(start, last uint32) { zh.start, zh.peerAck, zh.last = start, start, last }
+
 // number notes where the numbers of an end begin, and returns the one after s.
 func (zh *zeekHalf) number(s *event.Segment) uint32 {
 	next := uint32(s.End())
@@ -184,10 +183,10 @@ func (zh *zeekHalf) number(s *event.Segment) uint32 {
 	syn := s.Flags&event.SYN != 0
 	switch {
 	case zh.state == zeekInactive && !syn:
-		zh.start, zh.last, zh.peerAck = uint32(s.Seq)-1, uint32(s.Seq), uint32(s.Seq)-1
+		zh.base(uint32(s.Seq)-1, uint32(s.Seq))
 	case syn && (zh.state < zeekClosed || zh.state == zeekReset && zh.before == zeekInactive):
 		if zh.state != zeekSynSent && zh.state != zeekSynAckSent || zh.start != uint32(s.Seq) {
-			zh.start, zh.last, zh.peerAck = uint32(s.Seq), next, uint32(s.Seq)
+			zh.base(uint32(s.Seq), next)
 		}
 	}
 	return next
@@ -312,7 +311,7 @@ func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack in
 			z.counted(e.other(), 'g', &zp.gaps)
 		}
 	}
-	if cut || ack > max(p.dataEnd(), from) {
+	if cut || ack > max(p.payload(p.nxt), from) {
 		z.counted(e.other(), 'g', &zp.gaps)
 	}
 }
