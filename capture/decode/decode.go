@@ -58,17 +58,21 @@ func (d *Decoder) Why() Reason { return d.reason }
 // See Abandoned for those that stay incomplete.
 func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
 	if d.plain(p, s) {
-		d.reason = 0
 		return TCP
 	}
 	return d.layers(p, s)
 }
 
+// begin forgets the packet before; data, wire bytes long, is at hand now.
+func (d *Decoder) begin(s *event.Segment, data []byte, wire int) {
+	d.seg, d.data, d.wire = s, data, wire
+	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
+}
+
 // layers reads p into s layer by layer.
 func (d *Decoder) layers(p *event.Packet, s *event.Segment) Verdict {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
-	d.data, d.wire, d.seg = p.Data, max(p.WireLen, len(p.Data)), s
-	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
+	d.begin(s, p.Data, max(p.WireLen, len(p.Data)))
 	return d.walk(linkLayer(p.LinkType))
 }
 

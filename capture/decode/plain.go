@@ -24,20 +24,10 @@ func (d *Decoder) plain(p *event.Packet, s *event.Segment) bool {
 		return false
 	}
 	s.Frame, s.Time, s.Interface, s.Has = p.Frame, p.Time, p.Interface, p.Direction|event.HasIPID
-	s.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+12:])), binary.BigEndian.Uint16(h[tcp:]))
-	s.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+16:])), binary.BigEndian.Uint16(h[tcp+2:]))
-	s.IPID, s.TTL = binary.BigEndian.Uint16(h[ip+4:]), h[ip+8]
-	readHeader(b, s)
-	s.Len = uint32(total - 20 - header)
-	s.Options = event.Options{}
-	switch {
-	case len(b) < total-20:
-		s.Has |= event.Truncated
-	case !d.SkipChecksums && !checksumOK(b, binary.LittleEndian.Uint64(h[ip+12:])):
-		s.Has |= event.BadChecksum
-	}
-	if header > 20 {
-		readOptions(b[20:header], s)
-	}
-	return true
+	s.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+12:])), 0)
+	s.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+16:])), 0)
+	s.IPID, s.TTL, s.Options = binary.BigEndian.Uint16(h[ip+4:]), h[ip+8], event.Options{}
+	d.begin(s, b, total-20)
+	d.addresses = binary.LittleEndian.Uint64(h[ip+12:])
+	return d.tcp() == TCP
 }

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"testing"
 
 	"closecap/analyze/event"
@@ -36,7 +37,7 @@ func TestPlain(t *testing.T) {
 	}
 	accepted := 0
 	for i := range whole {
-		b := append([]byte(nil), whole...)
+		b := bytes.Clone(whole)
 		for v := range 256 {
 			b[i] = byte(v)
 			if taken(b, len(b)) {
