@@ -5,11 +5,14 @@ import (
 	"testing"
 )
 
-const shakeHands = `
+const (
+	opened = `
 1 0 client > server S seq 100 win 9
 2 0 server > client S. seq 500 ack 101 win 9
-3 0 client > server . seq 101 ack 501 win 9
 `
+	shakeHands = opened + `3 0 client > server . seq 101 ack 501 win 9
+`
+)
 
 // TestCompat holds the fields of other tools against segments whose values they are known
 // for.
@@ -62,9 +65,9 @@ func TestCompat(t *testing.T) {
 		{"mid-stream from a server's port", "1 0 server > client P. seq 5 ack 7 len 3 win 9\n2 0 client > server . seq 7 ack 8 win 9",
 			Compat{"OTH", "^dA", 4, "incomplete (0 SYN, 0 FIN)"}},
 		{"data on the SYN", "1 0 client > server S seq 100 len 4 win 9", Compat{"S0", "ST", 9, "unidirectional"}},
-		{"the SYN,ACK is enough", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9",
+		{"the SYN,ACK is enough", opened,
 			Compat{"S1", "Sh", 3, "incomplete (2 SYN, 0 FIN)"}},
-		{"refused by a reset after the SYN,ACK", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9\n3 0 server > client R. seq 501 ack 101",
+		{"refused by a reset after the SYN,ACK", opened + "3 0 server > client R. seq 501 ack 101",
 			Compat{"RSTR", "Shr", 39, "reset"}},
 		{"a SYN is acknowledged without one", "1 0 client > server S seq 100 win 9\n2 0 server > client . seq 7 ack 3 win 9",
 			Compat{"S0", "Sa", 5, "incomplete (1 SYN, 0 FIN)"}},
@@ -76,7 +79,7 @@ func TestCompat(t *testing.T) {
 			Compat{"REJ", "Hr", 32, "reset"}},
 		{"two ports of servers: the lower is one", "1 0 server > 10.0.0.1:8080 P. seq 5 ack 7 len 3 win 9",
 			Compat{"OTH", "^d", 0, "unidirectional"}},
-		{"a second SYN,ACK adds nothing", "1 0 client > server S seq 100 win 9\n2 0 server > client S. seq 500 ack 101 win 9\n3 1 server > client S. seq 900 ack 101 win 9",
+		{"a second SYN,ACK adds nothing", opened + "3 1 server > client S. seq 900 ack 101 win 9",
 			Compat{"S1", "Sh", 3, "incomplete (2 SYN, 0 FIN)"}},
 		{"a FIN does not undo a reset", shakeHands + "4 0 server > client R. seq 501 ack 101\n5 0 server > client F. seq 501 ack 101 win 9",
 			Compat{"RSTR", "ShArf", 55, "reset"}},
@@ -135,39 +138,34 @@ func TestCountedLetters(t *testing.T) {
 
 // TestZeekForgets keeps what comes 5 s after the close out of conn_state and history.
 func TestZeekForgets(t *testing.T) {
-	conns := followAll(Options{}, parse(t, shakeHands+`
+	for _, tt := range []struct{ name, segments, state, history string }{
+		{"both closed", shakeHands + `
 4 1 client > server F. seq 101 ack 501 win 9
 5 1 server > client F. seq 501 ack 102 win 9
 6 1 client > server . seq 102 ack 502 win 9
 7 7 server > client R seq 502
-`))
-	if got := conns[0].Compat.ZeekHistory; got != "ShAFf" {
-		t.Errorf("history %q, want ShAFf", got)
-	}
-	conns = followAll(Options{}, parse(t, shakeHands+`
+`, "SF", "ShAFf"},
+		{"payload missing at the close", shakeHands + `
 4 1 client > server F. seq 101 ack 501 win 9
 5 1 server > client F. seq 601 ack 102 win 9
 6 8 server > client P. seq 501 ack 102 len 100 win 9
 7 9 client > server R seq 102
-`))
-	if got := conns[0].Compat.ZeekHistory; got != "ShAFfdtR" {
-		t.Errorf("history with payload missing at the close %q, want ShAFfdtR", got)
-	}
-	conns = followAll(Options{}, parse(t, shakeHands+`
+`, "SF", "ShAFfdtR"},
+		{"payload not acknowledged at the close", shakeHands + `
 4 1 server > client P. seq 501 ack 101 len 9 win 9
 5 1 client > server F. seq 101 ack 501 win 9
 6 1 server > client F. seq 510 ack 102 win 9
 7 8 client > server R seq 102
-`))
-	if got := conns[0].Compat.ZeekHistory; got != "ShAdFfR" {
-		t.Errorf("history with payload not acknowledged at the close %q, want ShAdFfR", got)
-	}
-	conns = followAll(Options{}, parse(t, `
+`, "SF", "ShAdFfR"},
+		{"one direction", `
 1 1 client > server S seq 100 win 9
 2 1 client > server F. seq 101 ack 5 win 9
 3 7 client > server R seq 102
-`))
-	if got := conns[0].Compat; got.ZeekHistory != "SF" || got.ZeekConnState != "SH" {
-		t.Errorf("of one direction: %+v, want SH, SF", got)
+`, "SH", "SF"},
+	} {
+		got := followAll(Options{}, parse(t, tt.segments))[0].Compat
+		if got.ZeekHistory != tt.history || got.ZeekConnState != tt.state {
+			t.Errorf("%s: %s %s, want %s %s", tt.name, got.ZeekConnState, got.ZeekHistory, tt.state, tt.history)
+		}
 	}
 }
