@@ -1,4 +1,4 @@
-module closecap
+module github.com/closecap/closecap
 
 go 1.26.0
 

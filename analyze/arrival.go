@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // fewRoundTrips is how many round trips an acknowledgment may be under way when the sender

@@ -3,9 +3,9 @@ package analyze
 import (
 	"iter"
 
-	"closecap/analyze/event"
-	"closecap/analyze/prefetch"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/prefetch"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // entry is a segment that waits to be followed: all but its addresses, in one cache line.

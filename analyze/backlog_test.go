@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestCacheLines holds the sizes that the follower's speed rests on.

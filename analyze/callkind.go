@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // callKind is what a call means to a stream.

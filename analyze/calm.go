@@ -1,6 +1,6 @@
 package analyze
 
-import "closecap/analyze/event"
+import "github.com/closecap/closecap/analyze/event"
 
 // isCalm reports whether fl is in the middle of its life with nothing unusual about it, so
 // that goOn may follow what is usual there: data in order, and acknowledgements of it.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // traffic makes the segments of a few connections, most of them usual and some not.

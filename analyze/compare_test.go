@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // told is a run in shorthand: a line a call, "ID ACTOR NAME RESULT [from-to] [> FRAMES]".

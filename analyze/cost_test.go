@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // dialogue is the middle of a connection: data from the client, ACKs from the server.

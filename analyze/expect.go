@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // check evaluates the recording's expectations: the outcomes that calls were to have, then

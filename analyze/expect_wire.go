@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // item is a segment as an expectation describes it; zero fields match anything.

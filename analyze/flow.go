@@ -3,8 +3,8 @@ package analyze
 import (
 	"net/netip"
 
-	"closecap/analyze/event"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // end indexes the two ends of a flow.

@@ -1,7 +1,7 @@
 package analyze
 
 import (
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 	"slices"
 )
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // parse reads segments in the text notation; client and server stand for two addresses.

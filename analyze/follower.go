@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Options say what a Follower is to assume and to keep. The zero value works.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // settle puts fl on the queue where it belongs, now that its newest segment was followed.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 	"github.com/google/go-cmp/cmp"
 )
 

@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // gone remembers the 4-tuples of connections that ended and were forgotten, by hash: of those

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Join says what a recording means: it follows the connections, links every segment to the

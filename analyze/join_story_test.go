@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestJoinStories joins the calls and segments of each story in testdata/joins and compares

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // linker joins calls with the segments of the connections they were made on.

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // explain says of each call why it put nothing on the wire, or why it returned what no

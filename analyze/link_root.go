@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // softirqGap bounds how long after a segment the kernel's immediate answer to it leaves. A

@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // believes takes over what the kernel said of an end where the wire suggests got, if TCP changes

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // states hands each call the kernel's view right after it. Where the states inferred from the

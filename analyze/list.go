@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // ledger lists the stays in TIME_WAIT.

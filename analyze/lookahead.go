@@ -1,8 +1,8 @@
 package analyze
 
 import (
-	"closecap/analyze/event"
-	"closecap/analyze/prefetch"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/prefetch"
 )
 
 // groupSize is how many segments are looked at together, each for a line at each step.

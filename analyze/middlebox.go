@@ -1,6 +1,6 @@
 package analyze
 
-import "closecap/analyze/event"
+import "github.com/closecap/closecap/analyze/event"
 
 // pathBreak is how an RST differs from what its supposed sender sent before.
 type pathBreak uint8

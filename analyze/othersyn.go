@@ -1,6 +1,6 @@
 package analyze
 
-import "closecap/analyze/event"
+import "github.com/closecap/closecap/analyze/event"
 
 // otherSyn takes a SYN with another ISN than its sender's first. The handshake has room for
 // one: a client that took the first answers the other with an ACK of what it has. Servers that

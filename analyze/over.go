@@ -3,7 +3,7 @@ package analyze
 import (
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Over is a connection of which nothing more can come, and which nobody has judged yet.

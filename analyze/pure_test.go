@@ -21,7 +21,7 @@ func TestPure(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, path := range pkg.Imports {
-			if !slices.Contains(allowed, path) && !strings.HasPrefix(path, "closecap/analyze/") {
+			if !slices.Contains(allowed, path) && !strings.HasPrefix(path, "github.com/closecap/closecap/analyze/") {
 				t.Errorf("%s imports %q", pkg.Name, path)
 			}
 		}

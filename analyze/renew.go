@@ -1,7 +1,7 @@
 package analyze
 
 import (
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // renewal is what a segment on a known 4-tuple means for the flow that stands there.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Crossing segments are no evidence: what came shorter than this before a retransmission may

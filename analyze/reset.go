@@ -3,7 +3,7 @@ package analyze
 import (
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // resetFacts is what is known of the RST that ended a flow.

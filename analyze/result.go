@@ -3,7 +3,7 @@ package analyze
 import (
 	"net/netip"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Schema is the version of the JSON that a Result becomes. Fields are added to it, never

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // UnmarshalJSON reads what a Result writes of a segment, its flags in both their forms.

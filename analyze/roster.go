@@ -3,7 +3,7 @@ package analyze
 import (
 	"net/netip"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // queue is a list that a connection stands on, the one that was idle for longest first.

@@ -3,7 +3,7 @@ package analyze
 import (
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestSelectionCalls picks one of two connections: the calls of the other, and those of no

@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // follows holds for each state the set of those that may come next (RFC 9293 3.3.2, and what

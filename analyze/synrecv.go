@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // takes reports whether e, which is in SYN_RECV, takes its peer's segment r for the handshake's

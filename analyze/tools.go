@@ -3,7 +3,7 @@ package analyze
 import (
 	"fmt"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // The bits of Wireshark's tcp.completeness.

@@ -3,8 +3,8 @@ package analyze_test
 import (
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/explain"
 )
 
 // TestTopicsExist judges every ending, with every cause and shape, by the topic named for it.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Validate checks what holds for every result, whatever the evidence was: each segment

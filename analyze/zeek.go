@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // zeekFlow follows a connection as Zeek does (COMPAT: conn_state and history; where that is silent,

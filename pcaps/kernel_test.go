@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/capture/pcapfile"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // truth is what the kernel said of one connection: see testdata/kernel.txt.

@@ -10,12 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/analyze/report"
-	"closecap/capture/lab"
-	"closecap/capture/pcapfile"
-	"closecap/pcaps"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/pcaps"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected analyses")

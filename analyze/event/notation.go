@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // hasWords are the marks of a segment that carry no value of their own.

@@ -3,7 +3,7 @@ package event
 import (
 	"net/netip"
 
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // Segment is one TCP segment as captured. It is a value of fixed size: nothing in it

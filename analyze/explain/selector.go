@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // Selector finds a call by what it is, not by where it stands: "server send = EPIPE" is the

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"closecap/analyze"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -23,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/closecap/closecap/analyze"
 )
 
 // newBrowser starts a headless Chromium, or skips the test where there is none.

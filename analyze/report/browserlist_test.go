@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/closecap/closecap/analyze"
 )
 
 // attack holds what a peer or a program may put into names and payloads.

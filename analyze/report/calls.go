@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // callRow is one row of the calls table: a call with the segments that it caused, or segments

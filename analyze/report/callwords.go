@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 const shownText = 24 // characters of a call's text that a table shows

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // WriteCatalogue writes what came of many scenarios: a row for each, and under them what was

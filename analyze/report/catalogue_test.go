@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 func someCatalogue() *analyze.Catalogue {

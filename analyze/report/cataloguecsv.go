@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // catalogueFields are the columns of a catalogue's CSV form. New ones go to the end.

@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // Comments says of every frame why it was sent, one line each, by frame number: what a

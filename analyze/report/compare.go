@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // WriteComparison writes c as a table, as Markdown, as JSON or as a page. JSON always holds every run;

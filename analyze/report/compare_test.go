@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // comparisonFixture compares a short answer with a long one, one not measured, and a

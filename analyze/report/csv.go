@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // csvColumns are the columns of the CSV form, one row a connection. New ones go to the end.

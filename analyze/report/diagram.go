@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // diagram is a connection as rows in time. Ladder, SVG and Mermaid draw these rows and nothing

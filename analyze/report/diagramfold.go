@@ -3,7 +3,7 @@ package report
 import (
 	"slices"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // foldCallsFrom is how many uneventful segments in a row are folded where calls stand between

@@ -4,8 +4,8 @@ import (
 	"math"
 	"slices"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // addStates writes at each row which states the ends enter there, and which they are in after

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // size writes a number of bytes in the unit that suits it.

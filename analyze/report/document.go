@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"unicode"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // writeDocument writes r as one JSON document. Lists that are empty are [], never null.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // encoder writes a connection as encoding/json would, without its reflection: a capture can

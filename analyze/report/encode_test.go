@@ -9,8 +9,8 @@ import (
 	"reflect"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // reference is what encoding/json makes of v.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/explain"
 )
 
 // indentOf counts the spaces before s.

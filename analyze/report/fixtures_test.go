@@ -3,8 +3,8 @@ package report
 import (
 	"net/netip"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // start is 2026-03-01T02:00:03.123Z, when every fixture begins.

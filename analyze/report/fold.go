@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // foldFrom is how many uneventful segments in a row are shown as one line.

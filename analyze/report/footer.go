@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // verdicts writes the verdict of each connection, its warnings under it.

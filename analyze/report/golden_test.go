@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 	"github.com/google/go-cmp/cmp"
 )
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // header writes what the result is about in one line, and one for each connection where

@@ -9,7 +9,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 var (

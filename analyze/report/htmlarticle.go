@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // article writes one connection: verdict, picture, table. name tells it from the page's

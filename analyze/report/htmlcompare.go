@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // writeComparisonHTML writes c as a page: the answers, and the scenarios beside each other.

@@ -13,8 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // pageList is the head of the list of many connections.

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // tableRow is a row of a page's table: cells of HTML, and the row as plain text for copying.

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 const (

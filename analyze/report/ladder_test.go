@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // pictured are the results that every picture is tested with.

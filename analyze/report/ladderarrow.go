@@ -3,8 +3,8 @@ package report
 import (
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // ladderGlyphs are the characters that a ladder is drawn with.

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // listLayout says which columns the list of connections has.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // idRoom is how wide the list's numbers may grow after the first block.

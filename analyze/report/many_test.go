@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/google/go-cmp/cmp"
 )
 

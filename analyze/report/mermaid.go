@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // writeMermaid writes each connection of r as a Mermaid sequence diagram: what is to stand in

@@ -3,8 +3,8 @@ package report
 import (
 	"net/netip"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // lostFin is a run in which the client's FIN is lost once and its kernel sends it again.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // recordings reads the expected analysis of every recording that the program carries.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // Format is how a result is written.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 func TestParseFormat(t *testing.T) {

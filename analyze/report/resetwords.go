@@ -3,8 +3,8 @@ package report
 import (
 	"fmt"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // resetCauses says each cause in words that fit after "RST (frame 9): ".

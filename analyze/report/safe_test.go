@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 func TestSafe(t *testing.T) {

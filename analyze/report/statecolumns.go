@@ -3,7 +3,7 @@ package report
 import (
 	"slices"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // stateColumns says how a table shows the states of both ends.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 const (

@@ -3,8 +3,8 @@ package report
 import (
 	"net/netip"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 const (

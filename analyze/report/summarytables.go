@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 const (

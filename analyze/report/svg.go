@@ -8,8 +8,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 //go:embed assets/diagram.css

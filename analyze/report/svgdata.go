@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // rowClass says what a row looks like.

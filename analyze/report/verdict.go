@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Verdict says in plain words how c ended and why, a sentence or two a line. It names the

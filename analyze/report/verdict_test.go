@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // What the verdict on scenario close must say: that a send succeeded whose bytes were lost, why,

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // wireEvent writes a segment as the table shows it: "6 → FIN,ACK 13:13".

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // wireLayout says which columns the table of a connection's segments has.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // milliseconds writes the time since base.

@@ -13,7 +13,7 @@
 // snap length cut. gopacket is the reference that the tests and the fuzzer hold both against.
 package decode
 
-import "closecap/analyze/event"
+import "github.com/closecap/closecap/analyze/event"
 
 // Verdict says what a packet was.
 type Verdict uint8

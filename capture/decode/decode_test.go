@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"

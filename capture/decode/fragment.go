@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Bounds of what waits for its datagram. Linux, too, gives up after 30 s (ipfrag_time).

@@ -3,7 +3,7 @@ package decode
 import (
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // linkTypes are those that the fuzzer may choose from.

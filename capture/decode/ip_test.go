@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"

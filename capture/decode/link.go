@@ -3,7 +3,7 @@ package decode
 import (
 	"encoding/binary"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 const (

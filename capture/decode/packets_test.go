@@ -3,7 +3,7 @@ package decode
 import (
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 
 	"github.com/google/gopacket/layers"
 )

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"closecap/analyze/event"
-	"closecap/analyze/seqnum"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"

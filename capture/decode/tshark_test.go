@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // sharkLess names the samples that tshark 4.0 does not read to the end without preferences.

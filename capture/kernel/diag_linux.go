@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Diag is an open sock_diag(7) socket of the network namespace it was opened in. It needs no

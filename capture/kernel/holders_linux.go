@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Holders returns the descriptors of other processes that refer to the socket with this inode,

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestHolders shares a socket with a child: only what the child holds is found.

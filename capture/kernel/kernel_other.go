@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 func unsupported(what string) error {

@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
-	"closecap/capture/live"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/live"
 )
 
 // director carries out a script's steps one after the other and writes down what came of them.

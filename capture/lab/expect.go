@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // An expectation is a line

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // write appends a call on a socket, nil where it has none.

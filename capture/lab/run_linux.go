@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
-	"closecap/capture/kernel"
-	"closecap/capture/live"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/live"
 )
 
 // Run runs the script here: this process must be in the right network namespace already and

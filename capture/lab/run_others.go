@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // ActorMain does nothing: there are no actors here.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // socket is a kernel socket, whichever processes hold it under whatever number.

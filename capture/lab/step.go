@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // step is one line of a script, ready to run.

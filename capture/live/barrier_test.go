@@ -12,8 +12,8 @@ import (
 	"runtime"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // burn keeps every CPU busy with other processes until the test ends.

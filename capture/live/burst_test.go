@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestBurst sends thousands of segments, and every one is there from the first to the last.

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // Capture is an open capture. It is started once and stopped once.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // CompileFilter is not supported without libpcap.

@@ -42,8 +42,8 @@ import (
 	"runtime"
 	"unsafe"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // program is a compiled filter, freed when nothing refers to it.

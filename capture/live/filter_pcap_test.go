@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // syn is an IPv4 packet: a SYN from 127.0.0.1:40000 to 127.0.0.1:80.

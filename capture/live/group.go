@@ -6,7 +6,7 @@ import (
 	"net"
 	"sync"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Group is captures on several interfaces that go to one sink.

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // handle reads from an AF_PACKET socket's ring (packet(7), TPACKET_V2: each packet is there at

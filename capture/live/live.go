@@ -9,7 +9,7 @@
 // before a filter can be set, sees every loopback packet twice, and its reader cannot be woken.
 package live
 
-import "closecap/analyze/event"
+import "github.com/closecap/closecap/analyze/event"
 
 // Options say what to capture. The zero value captures all TCP of the loopback.
 type Options struct {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"runtime"
 
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // Capture is an open capture.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // inNamespace runs f on a thread in a network namespace of its own, after the ip commands.

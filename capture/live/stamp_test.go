@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestFromOpen captures what comes between Open and Start.

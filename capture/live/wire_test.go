@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"sync"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // log collects packets for a test that looks at them while the capture runs.

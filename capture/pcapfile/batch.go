@@ -6,8 +6,8 @@ import (
 	"iter"
 	"slices"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
 )
 
 // Batch is a run of segments in the order of their frames, and what stood between them.

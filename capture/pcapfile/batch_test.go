@@ -11,7 +11,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"closecap/capture/decode"
+	"github.com/closecap/closecap/capture/decode"
 )
 
 // repeated is a pcap whose packets are real segments.

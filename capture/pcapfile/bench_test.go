@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
-	"closecap/capture/pcapfile/gen"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/pcapfile/gen"
 )
 
 // benchFile is CLOSECAP_BENCH_FILE, or a small capture of the same making.

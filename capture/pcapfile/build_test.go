@@ -3,7 +3,7 @@ package pcapfile
 import (
 	"encoding/binary"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // pcapBytes makes a pcap file of the given magic with one packet a payload.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"closecap/capture/decode"
+	"github.com/closecap/closecap/capture/decode"
 )
 
 // besideFIFO is a timeline of three segments and a FIFO without a writer. Its first stalled

@@ -8,7 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // FileError says where a file broke. What was read before it is good.

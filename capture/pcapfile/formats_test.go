@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

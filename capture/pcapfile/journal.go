@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Fields of closecap's journal entries, beside the ones systemd defines.

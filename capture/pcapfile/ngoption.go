@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/bits"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Option codes; what they mean depends on the block.

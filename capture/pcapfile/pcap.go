@@ -5,7 +5,7 @@ import (
 	"io"
 	"math/bits"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Magic numbers of pcap files, as libpcap's sf-pcap.c accepts them.

@@ -26,7 +26,7 @@ import (
 	"os"
 	"slices"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Options of a Reader. The zero value reads everything.

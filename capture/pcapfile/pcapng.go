@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Block types (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html).

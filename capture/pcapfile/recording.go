@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
 )
 
 // maxRecording bounds the frames of what is read into memory as one recording.

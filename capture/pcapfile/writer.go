@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Writer writes one recording as pcapng, little-endian, with nanoseconds. Frames get the

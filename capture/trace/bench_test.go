@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // BenchmarkRun measures what tracing costs a program: alone, traced by this package, and by strace

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // adopt registers a new tracee: a thread of its parent's process, or a process of its own.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // TestPolls tells of HUP by poll and by epoll, and does not repeat itself.

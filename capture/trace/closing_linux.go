@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // victim is a descriptor that a call closes.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TestCloseUnread follows one program that holds both ends of a connection and closes one with

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // enterFD is the entry of every call whose first argument is the descriptor that it is about.

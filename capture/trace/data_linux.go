@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // textLimit is how much of what a call carried is kept.

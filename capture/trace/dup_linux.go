@@ -5,7 +5,7 @@ package trace
 import (
 	"fmt"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // enterDup2 also looks at the descriptor that dup2 and dup3 silently close.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // enterExec notes which sockets the exec will close (FD_CLOEXEC).

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // leaving is the end of a descriptor table: all its threads have begun to exit. The kernel closes

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 const foreignWarning = " makes 32-bit system calls: its socket calls are not shown"

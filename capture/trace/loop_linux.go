@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // tracer is one run. All of it belongs to the tracing thread but procs, which mu guards.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 func leaveSetsockopt(t *tracer, th *thread, c *call, e event.Call) {

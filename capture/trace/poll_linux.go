@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // revealing are the poll bits that tell of an end; EPOLL's have the same values.

@@ -15,9 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // programs are what the test binary can become. They make bare system calls, so that the tests

@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/analyze/event"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // TestRunExit passes the program's exit status on.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // grace is how long the program has between SIGTERM and SIGKILL.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze/event"
-	"closecap/capture/trace"
-	"closecap/capture/trace/stracelog"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/trace"
+	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
 // TestStrace runs programs under strace and under this package: call by call they must say the

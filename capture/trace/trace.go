@@ -26,7 +26,7 @@ import (
 	"net/netip"
 	"os"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Options say what to run and how. The zero value of every field but Args works.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"runtime"
 
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 func run(context.Context, Options) (Result, error) {

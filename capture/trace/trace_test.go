@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // programEnv makes the test binary one of the programs that the tests trace.

@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/analyze/report"
-	"closecap/capture/decode"
-	"closecap/capture/pcapfile"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // analysis reads one timeline and shows what it holds.

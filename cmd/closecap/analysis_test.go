@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/report"
+	"github.com/closecap/closecap/analyze/report"
 )
 
 // TestKeepsNone guards the reuse of memory, which must end where a connection is kept.

@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
-	"closecap/capture/pcapfile"
-	"closecap/pcaps"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/pcaps"
 )
 
 // analyzeFlags are the flags of closecap analyze.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"closecap/capture/pcapfile/gen"
+	"github.com/closecap/closecap/capture/pcapfile/gen"
 )
 
 // BenchmarkAnalyze is `closecap analyze` from the file to the text. What it shows of where the

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // backwards is from which step on a clock that was set back, or the queues of a network card,

@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 // compareDefault is what is compared when no scenario is named: the ways to end one's side.

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 // compared is what Linux answers for the scenarios that are compared by default, in their

@@ -11,13 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/explain"
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
-	"closecap/capture/lab"
-	"closecap/capture/pcapfile"
-	"closecap/pcaps"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/pcaps"
 )
 
 // explainFlags are the flags of closecap explain.

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"closecap/analyze/explain"
-	"closecap/analyze/report"
-	"closecap/capture/lab"
-	"closecap/pcaps"
+	"github.com/closecap/closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/pcaps"
 )
 
 // TestTopics shows every topic as it stands on a terminal of 80 columns, with the evidence

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"closecap/analyze/event"
-	"closecap/capture/live"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/live"
 )
 
 // packetFilter compiles a BPF expression, once for each link type that the files turn out

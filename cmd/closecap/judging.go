@@ -3,7 +3,7 @@ package main
 import (
 	"sync/atomic"
 
-	"closecap/analyze"
+	"github.com/closecap/closecap/analyze"
 )
 
 // judging judges and shows, in a goroutine of its own, what a Follower hands over: with the

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 func newList(std streams) *cobra.Command {

@@ -8,8 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"closecap/capture/lab"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 func main() {

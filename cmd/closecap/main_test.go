@@ -7,8 +7,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"closecap/capture/lab"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 func TestMain(m *testing.M) {

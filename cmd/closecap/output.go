@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"closecap/analyze/report"
+	"github.com/closecap/closecap/analyze/report"
 )
 
 // output is how a command shows its result.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
 )
 
 // page is the file that --html names, filled while the result is shown. The zero page is

@@ -6,7 +6,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"closecap/capture/pcapfile"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // showProgress draws how far r has come, on a terminal and only when it takes longer than a

@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // recording are the flags of the commands that record: where, and what becomes of it.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // version is set by the linker.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 // runFlags are the flags of closecap run.

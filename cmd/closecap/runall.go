@@ -16,10 +16,10 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 // perCPU is how many scenarios run at a time for each processor. Most of a run's time is

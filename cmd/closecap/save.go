@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/analyze/report"
-	"closecap/capture/pcapfile"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // save writes rec as a pcapng. A file of that name is replaced only by a whole one.

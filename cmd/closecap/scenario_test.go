@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"testing"
 
-	"closecap/analyze"
-	"closecap/capture/lab"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/capture/lab"
 )
 
 // nobody is the account that the tests take for one without any privilege.

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync"
 
-	"closecap/analyze/event"
-	"closecap/analyze/report"
-	"closecap/capture/decode"
-	"closecap/capture/kernel"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // session gathers what a traced program did.

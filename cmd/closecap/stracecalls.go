@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 
-	"closecap/analyze"
-	"closecap/analyze/event"
-	"closecap/analyze/report"
-	"closecap/capture/pcapfile"
-	"closecap/capture/trace/stracelog"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
 // addCalls reads the logs of --calls into rec, and leaves of the capture what is about their

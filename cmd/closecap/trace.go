@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closecap/analyze"
-	"closecap/analyze/report"
-	"closecap/capture/kernel"
-	"closecap/capture/live"
-	"closecap/capture/trace"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/live"
+	"github.com/closecap/closecap/capture/trace"
 )
 
 // traceFlags are the flags of closecap trace.

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"testing"
 
-	"closecap/analyze/event"
-	"closecap/capture/decode"
-	"closecap/capture/pcapfile"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 func TestWriteIsDeterministicAndReadable(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // builder turns raw calls into those of TCP sockets.

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // handler builds what one system call gives.

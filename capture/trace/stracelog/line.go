@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // lineKind is what a line says.

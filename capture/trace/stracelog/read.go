@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // lineLimit bounds one line: strace -s may print much, but not without end.

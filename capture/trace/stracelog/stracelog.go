@@ -23,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Options say how to read. The zero value works for logs with dates (-ttt).

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"closecap/analyze/event"
-	"closecap/capture/trace/stracelog"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected calls; read the diff before you commit it")

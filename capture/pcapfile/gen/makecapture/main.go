@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"closecap/capture/pcapfile/gen"
+	"github.com/closecap/closecap/capture/pcapfile/gen"
 )
 
 func main() {
