@@ -11,7 +11,8 @@ import (
 type callKind uint8
 
 const (
-	otherCall callKind = iota
+	noKind callKind = iota // not looked up yet
+	otherCall
 	sendCall
 	recvCall
 	connectCall
@@ -34,7 +35,16 @@ var callKinds = map[string]callKind{
 	"close_range": closeCall, "dup2": closeCall, "dup3": closeCall,
 }
 
-func kindOf(c *Call) callKind { return callKinds[c.Name] }
+// kindOf looks the kind up, unless link has.
+func kindOf(c *Call) callKind {
+	if c.kind != noKind {
+		return c.kind
+	}
+	if kind, known := callKinds[c.Name]; known {
+		return kind
+	}
+	return otherCall
+}
 
 // isListening reports whether the call was made on a bound socket that never had a peer.
 func isListening(c *Call) bool {

@@ -182,7 +182,7 @@ func expectState(res *Result, c *Connection, e *event.Expectation) (string, bool
 			break
 		}
 		for i := range call.Samples {
-			if sampleSide(&linked{Connection: c}, &call.Samples[i]) == side {
+			if sampleSide(c, &call.Samples[i]) == side {
 				got = call.Samples[i].State.String()
 			}
 		}

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -14,38 +13,34 @@ type linker struct {
 	conns   []*linked
 	byID    map[int]*linked
 	calls   map[int]*Call
-	frames  map[uint64]*Segment
-	listens []*Call // calls on listening sockets
-}
-
-// linked is a connection with its calls in order of start.
-type linked struct {
-	*Connection
-	calls []*Call
+	listens map[uint16]*callList // closing calls on listening sockets, by port
+	syns    map[[2]uint16][]*synOf
 }
 
 // link fills in everything about res that needs calls.
 func link(res *Result, calls []event.Call) {
 	l := &linker{
-		res:    res,
-		byID:   map[int]*linked{},
-		calls:  map[int]*Call{},
-		frames: map[uint64]*Segment{},
+		res:   res,
+		conns: make([]*linked, len(res.Connections)),
+		byID:  make(map[int]*linked, len(res.Connections)),
+		calls: make(map[int]*Call, len(calls)),
 	}
-	for _, c := range res.Connections {
-		lc := &linked{Connection: c}
-		l.conns = append(l.conns, lc)
-		l.byID[c.ID] = lc
-		for _, s := range c.Segments {
-			l.frames[s.Frame] = s
-		}
+	for i, c := range res.Connections {
+		lc := &linked{Connection: c, row: i}
+		l.conns[i], l.byID[c.ID] = lc, lc
 	}
+	slab := make([]Call, len(calls))
+	res.Calls = make([]*Call, len(calls))
 	for i := range calls {
-		c := &Call{Call: calls[i], Caused: []uint64{}, ReturnedBy: []uint64{}}
-		res.Calls = append(res.Calls, c)
-		l.calls[c.ID] = c
+		c := &slab[i]
+		c.Call, c.Caused, c.ReturnedBy = calls[i], []uint64{}, []uint64{}
+		c.kind = kindOf(c)
+		res.Calls[i], l.calls[c.ID] = c, c
 	}
 	slices.SortStableFunc(res.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
+	for i, c := range res.Calls {
+		c.row = i
+	}
 
 	l.assign()
 	for _, c := range l.conns {
@@ -55,126 +50,185 @@ func link(res *Result, calls []event.Call) {
 	l.roots()
 	l.returns()
 	l.explain()
+	l.sample()
 	for _, c := range l.conns {
-		l.states(c)
+		c.kernelStates()
 		l.reset(c)
-		l.timeWait(c)
+		c.timeWait()
 	}
-}
-
-// holderKey is a descriptor of one process: after close it may name nothing, but a call on
-// it still speaks of the connection that it named last.
-type holderKey struct{ pid, fd int }
-
-// assign finds each call's connection and side: by its socket's addresses, else by the
-// socket's identity, else by what the descriptor named before. A socket that has an address
-// and never a connection listens.
-func (l *linker) assign() {
-	bySocket := map[uint64]*Call{}
-	byFD := map[holderKey]*Call{}
-	for _, c := range l.res.Calls {
-		l.place(c)
-		switch {
-		case c.Connection != 0:
-		case c.Socket != 0:
-			adopt(c, bySocket[c.Socket])
-		case !c.Local.IsValid():
-			adopt(c, byFD[holderKey{c.PID, c.FD}])
-		}
-		if c.Connection == 0 {
-			continue
-		}
-		fd := c.FD
-		if c.Accepted > 0 {
-			fd = c.Accepted
-		}
-		byFD[holderKey{c.PID, fd}] = c
-		if c.Socket != 0 {
-			bySocket[c.Socket] = c
-		}
-	}
-	for _, c := range l.res.Calls {
-		if c.Connection == 0 && c.Socket != 0 {
-			adopt(c, bySocket[c.Socket]) // made before the socket was connected
-		}
-		if lc := l.byID[c.Connection]; lc != nil {
-			lc.calls = append(lc.calls, c)
-		} else if c.Local.IsValid() {
-			l.listens = append(l.listens, c)
-		}
-	}
-}
-
-// inferHolders finds, where the recorder could not say who else holds a socket, a holder by
-// what it did later: a call through another descriptor proves that it was open.
-func (lc *linked) inferHolders() {
-	for i, c := range lc.calls {
-		if kindOf(c) != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
-			continue
-		}
-		for _, k := range lc.calls[i+1:] {
-			other := holderKey{k.PID, k.FD} != holderKey{c.PID, c.FD}
-			if k.Side == c.Side && other && k.Errno != "EBADF" && k.Start >= c.End {
-				c.Holders = []event.Holder{{PID: k.PID, FD: k.FD, Actor: k.Actor}}
-				break
-			}
-		}
-	}
-}
-
-func adopt(c, from *Call) {
-	if from != nil {
-		c.Connection, c.Side = from.Connection, from.Side
-	}
-}
-
-// place finds the connection by addresses: the latest incarnation that had begun when the
-// call ended.
-func (l *linker) place(c *Call) {
-	if !c.Remote.IsValid() {
-		return
-	}
-	for _, lc := range l.conns {
-		if c.End != 0 && lc.Start > c.End {
-			continue
-		}
-		side := sideOf(lc.Connection, c)
-		if side != NoSide {
-			c.Connection, c.Side = lc.ID, side
-		}
-	}
-}
-
-// sideOf says which end of conn the call's socket is. A connect that failed may have lost
-// its own address; its SYN inside the call tells.
-func sideOf(conn *Connection, c *Call) Side {
-	switch {
-	case c.Local == conn.Client && c.Remote == conn.Server:
-		return Client
-	case c.Local == conn.Server && c.Remote == conn.Client:
-		return Server
-	case c.Name == "connect" && mayBe(c.Local, conn.Client) && c.Remote == conn.Server && within(c, conn.Start):
-		return Client
-	}
-	return NoSide
-}
-
-// mayBe reports whether local, which may lack its address or port, can mean a.
-func mayBe(local, a netip.AddrPort) bool {
-	return !local.IsValid() || local.Port() == 0 || local.Port() == a.Port() && local.Addr().IsUnspecified()
 }
 
 // within reports whether t lies inside the call.
 func within(c *Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
 
-// inside returns the call of side s that t lies in, the latest begun when there are
-// several, among those that ok accepts; nil when there is none.
-func (lc *linked) inside(s Side, t event.Time, ok func(*Call) bool) *Call {
-	var found *Call
-	for _, c := range lc.calls {
-		if c.Side == s && within(c, t) && ok(c) {
-			found = c
+// linked is a connection with its calls in order of start. Its lists are made when first asked
+// for, and from the holders and byte ranges that the calls have then.
+type linked struct {
+	*Connection
+	row     int // place in Result.Connections
+	calls   []*Call
+	samples []sampleOf
+	rival   bool // its client's connect may be one of several
+
+	made     [len(callClasses)][2]*callList
+	sent     [len(segmentClasses)][3]*segmentList
+	bytes    [2]*byteIndex
+	frames   []*Segment // by number
+	previous [2][]int32 // of each segment, the place of the last one before it from each side
+}
+
+// callClass is a list of calls that the linker asks for.
+type callClass uint8
+
+const (
+	anyCalls callClass = iota
+	connects
+	rangedSends
+	openSends
+	resetters
+	acknowledgers
+	writeEnders
+	writeShutdowns
+	readShutdowns
+	timeouts
+	lastCloses
+	usable
+)
+
+var callClasses = [...]func(*Call) bool{
+	anyCalls:       func(*Call) bool { return true },
+	connects:       func(c *Call) bool { return c.kind == connectCall || c.kind == sendCall },
+	rangedSends:    func(c *Call) bool { return c.kind == sendCall && c.Bytes != nil },
+	openSends:      func(c *Call) bool { return c.kind == sendCall && c.Bytes == nil },
+	resetters:      mayReset,
+	acknowledgers:  acknowledges,
+	writeEnders:    endsWriting,
+	writeShutdowns: func(c *Call) bool { return c.kind == shutdownCall && endsWriting(c) },
+	readShutdowns:  func(c *Call) bool { return c.kind == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR" },
+	timeouts:       func(c *Call) bool { return c.Errno == "ETIMEDOUT" },
+	lastCloses:     func(c *Call) bool { return c.kind == closeCall && c.Errno == "" && len(c.Holders) == 0 },
+	usable:         func(c *Call) bool { return c.Errno != "EBADF" },
+}
+
+// callsOf returns the calls of that class which side made.
+func (lc *linked) callsOf(class callClass, side Side) *callList {
+	list := &lc.made[class][side.column()]
+	if *list == nil {
+		var calls []*Call
+		for _, c := range lc.calls {
+			if c.Side == side && callClasses[class](c) {
+				calls = append(calls, c)
+			}
+		}
+		*list = newCallList(calls)
+	}
+	return *list
+}
+
+// segmentClass is a list of segments that the linker asks for.
+type segmentClass uint8
+
+const (
+	synSegments segmentClass = iota
+	synAckSegments
+	finSegments
+	rstSegments   // that were acted on, like all below
+	finAckers     // what may acknowledge a FIN
+	roomMakers    // what may let a send go on
+	afterTheSyn   // all but SYN
+	freshSegments // with bytes of the stream that were not sent before
+)
+
+var segmentClasses = [...]func(*Segment) bool{
+	synSegments:    func(s *Segment) bool { return s.Kind == KindSyn },
+	synAckSegments: func(s *Segment) bool { return s.Kind == KindSynAck && s.Ignored == "" },
+	finSegments:    func(s *Segment) bool { return s.Kind == KindFin },
+	rstSegments:    func(s *Segment) bool { return s.Kind == KindRst && s.Ignored == "" },
+	finAckers:      func(s *Segment) bool { return (s.Kind == KindAck || s.Kind == KindFin) && s.Ignored == "" },
+	roomMakers: func(s *Segment) bool {
+		return (s.Kind == KindAck || s.Kind == KindWindow || s.Kind == KindData) && s.Ignored == ""
+	},
+	afterTheSyn:   func(s *Segment) bool { return s.Kind != KindSyn },
+	freshSegments: func(s *Segment) bool { return s.Len != 0 && s.Seq >= 1 && s.Retransmits == 0 && s.Ignored == "" },
+}
+
+// segmentsOf returns the segments of that class from side, from both for NoSide.
+func (lc *linked) segmentsOf(class segmentClass, side Side) *segmentList {
+	list := &lc.sent[class][side.column()]
+	if *list == nil {
+		*list = newSegmentList(lc.pick(class, side))
+	}
+	return *list
+}
+
+func (lc *linked) pick(class segmentClass, side Side) []*Segment {
+	var picked []*Segment
+	for _, s := range lc.Segments {
+		if (side == NoSide || s.From == side) && segmentClasses[class](s) {
+			picked = append(picked, s)
 		}
 	}
-	return found
+	return picked
+}
+
+// bytesOf returns the index of the bytes that side sent.
+func (lc *linked) bytesOf(side Side) *byteIndex {
+	x := &lc.bytes[side.column()]
+	if *x == nil {
+		*x = newByteIndex(lc.pick(freshSegments, side))
+	}
+	return *x
+}
+
+// lastFrom returns the segment of side that came last before the one at place i.
+func (lc *linked) lastFrom(side Side, i int) *Segment {
+	list := &lc.previous[side.column()]
+	if *list == nil {
+		*list = make([]int32, len(lc.Segments))
+		last := int32(-1)
+		for j, s := range lc.Segments {
+			(*list)[j] = last
+			if s.From == side {
+				last = int32(j)
+			}
+		}
+	}
+	if at := (*list)[i]; at >= 0 {
+		return lc.Segments[at]
+	}
+	return nil
+}
+
+// segment returns the segment of that number, nil when the connection has none. It is looked
+// for around place near first: an answer stands close to what it answers.
+func (lc *linked) segment(frame uint64, near int) *Segment {
+	list := lc.frames
+	if list == nil {
+		byFrame := func(a, b *Segment) int { return cmp.Compare(a.Frame, b.Frame) }
+		list = lc.Segments
+		if !slices.IsSortedFunc(list, byFrame) { // a datagram given up before its last fragment came
+			list = slices.SortedFunc(slices.Values(list), byFrame)
+		}
+		lc.frames = list
+	}
+	from, to := max(near, 0), len(list)
+	for step := 1; from > 0 && list[from].Frame > frame; step *= 2 {
+		from, to = max(0, from-step), from
+	}
+	i, found := slices.BinarySearchFunc(list[from:to], frame, func(s *Segment, f uint64) int { return cmp.Compare(s.Frame, f) })
+	if !found {
+		return nil
+	}
+	return list[from+i]
+}
+
+// column is 0 for the client, 1 for the server, and 2 for no side in particular.
+func (s Side) column() int {
+	switch s {
+	case Client:
+		return 0
+	case Server:
+		return 1
+	}
+	return 2
 }

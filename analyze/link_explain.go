@@ -11,15 +11,20 @@ import (
 // explain says of each call why it put nothing on the wire, or why it returned what no
 // segment explains. A call that speaks for itself gets no words.
 func (l *linker) explain() {
+	closed := map[holderKey]*Call{} // the last call that closed a descriptor
 	for _, c := range l.res.Calls {
-		c.Explain = l.why(l.byID[c.Connection], c)
+		if c.Errno == "EBADF" {
+			c.Explain = whyBadFD(c, closed[c.holderKey()])
+		} else {
+			c.Explain = why(l.byID[c.Connection], c)
+		}
+		if c.kind == closeCall && c.Errno == "" {
+			closed[c.holderKey()] = c
+		}
 	}
 }
 
-func (l *linker) why(lc *linked, c *Call) string {
-	if c.Errno == "EBADF" {
-		return l.whyBadFD(c)
-	}
+func why(lc *linked, c *Call) string {
 	if lc == nil {
 		return whyAlone(c)
 	}
@@ -43,16 +48,7 @@ func (l *linker) why(lc *linked, c *Call) string {
 	return ""
 }
 
-func (l *linker) whyBadFD(c *Call) string {
-	var closed *Call
-	for _, k := range l.res.Calls {
-		if k == c {
-			break
-		}
-		if k.PID == c.PID && k.FD == c.FD && kindOf(k) == closeCall && k.Errno == "" {
-			closed = k
-		}
-	}
+func whyBadFD(c, closed *Call) string {
 	if closed == nil {
 		return "the descriptor is not open in this process"
 	}
@@ -97,20 +93,19 @@ func (lc *linked) whyClose(c *Call) string {
 	if r := lc.rstBefore(c); r != nil {
 		return fmt.Sprintf("nothing on the wire: %s had ended the connection", frameText(r))
 	}
-	if k := lc.earlier(c, func(k *Call) bool { return k.Errno == "ETIMEDOUT" }); k != nil && k.End <= c.Start {
+	if k := lc.callsOf(timeouts, c.Side).before(c); k != nil && k.End <= c.Start {
 		return fmt.Sprintf("nothing on the wire: the kernel had given the connection up (#%d)", k.ID)
 	}
-	if k := lc.earlier(c, endsWriting); k != nil {
+	if k := lc.callsOf(writeEnders, c.Side).before(c); k != nil {
 		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
 	}
 	if len(c.Holders) > 0 {
 		return stillHeld(c)
 	}
-	fin := lc.firstAfter(c.End, func(s *Segment) bool { return s.From == c.Side && s.Kind == KindFin })
-	if fin != nil {
+	if fin := lc.segmentsOf(finSegments, c.Side).firstFrom(c.End); fin != nil {
 		return fmt.Sprintf("the FIN waited: it is frame %d", fin.Frame)
 	}
-	if k := lc.inside(c.Side, c.Start, func(k *Call) bool { return k != c && k.TID != c.TID }); k != nil {
+	if k := lc.callsOf(anyCalls, c.Side).lastAt(c.Start, func(k *Call) bool { return k.TID != c.TID }); k != nil {
 		return fmt.Sprintf("no FIN: #%d %s() still uses the socket", k.ID, k.Name)
 	}
 	return ""
@@ -128,7 +123,7 @@ func (lc *linked) whyShutdown(c *Call) string {
 	case shutsOnlyReading(c):
 		return "nothing on the wire: SHUT_RD is local"
 	}
-	if k := lc.earlier(c, endsWriting); k != nil {
+	if k := lc.callsOf(writeEnders, c.Side).before(c); k != nil {
 		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
 	}
 	return ""
@@ -148,11 +143,10 @@ func (lc *linked) whyRecv(c *Call) string {
 }
 
 func (lc *linked) whySend(c *Call) string {
-	switch {
-	case c.Errno == "EPIPE" && lc.writeShut(c):
-		k := lc.earlier(c, func(k *Call) bool { return kindOf(k) == shutdownCall && endsWriting(k) })
+	if k := lc.writeShut(c); k != nil && c.Errno == "EPIPE" {
 		return fmt.Sprintf("its own #%d had shut the writing side", k.ID)
-	case c.Errno != "" || len(c.Caused) > 0 || c.Ret == 0:
+	}
+	if c.Errno != "" || len(c.Caused) > 0 || c.Ret == 0 {
 		return ""
 	}
 	return "queued: none of its bytes left while the capture ran"

@@ -24,7 +24,7 @@ func (l *linker) ranges() {
 func number(calls []*Call, s Side, kind callKind) {
 	var data []*Call
 	for _, c := range calls {
-		if c.Side == s && kindOf(c) == kind && succeeded(c) && c.Ret > 0 {
+		if c.Side == s && c.kind == kind && succeeded(c) && c.Ret > 0 {
 			data = append(data, c)
 		}
 	}
@@ -34,18 +34,15 @@ func number(calls []*Call, s Side, kind callKind) {
 	var at uint64
 	for _, c := range data {
 		to := at + uint64(c.Ret)
+		if to > longestStream {
+			return
+		}
 		c.Bytes = &[2]uint64{at, to}
-		if !c.Peek {
+		if !c.Peek || kind == sendCall {
 			at = to
 		}
 	}
 }
 
-// covers reports whether a data call's range meets the segment's payload.
-func covers(c *Call, s *Segment) bool {
-	if c.Bytes == nil || s.Len == 0 || s.Seq < 1 {
-		return false
-	}
-	from := uint64(s.Seq - 1) // the SYN took number 0
-	return c.Bytes[0] < from+uint64(s.Len) && from < c.Bytes[1]
-}
+// longestStream is more bytes than any connection carries; calls that claim more are not believed.
+const longestStream = 1 << 62

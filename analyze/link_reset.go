@@ -13,7 +13,7 @@ func (l *linker) reset(lc *linked) {
 	if r == nil {
 		return
 	}
-	s := l.frames[r.Frame]
+	s := lc.segment(r.Frame, len(lc.Segments)-1)
 	if s == nil {
 		return
 	}
@@ -68,7 +68,7 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 	shut := lc.lastCallOf(r.By, s, func(c *Call) bool {
 		return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
 	})
-	data := l.frames[r.Trigger]
+	data := lc.segment(r.Trigger, len(lc.Segments)-1)
 	if data == nil || data.Len == 0 {
 		return
 	}

@@ -1,6 +1,9 @@
 package analyze
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // returns finds which segments made each call return what it returned.
 func (l *linker) returns() {
@@ -18,58 +21,46 @@ func (l *linker) returns() {
 
 func returnedBy(lc *linked, c *Call) []*Segment {
 	peer := c.Side.Other()
-	from := func(kinds ...Kind) func(*Segment) bool {
-		return func(s *Segment) bool {
-			if s.From != peer || s.Ignored != "" {
-				return false
-			}
-			for _, k := range kinds {
-				if s.Kind == k {
-					return true
-				}
-			}
-			return false
-		}
-	}
+	last := func(class segmentClass) []*Segment { return one(lc.segmentsOf(class, peer).lastUpTo(c.End, nil)) }
 	switch {
 	case c.Errno == "ECONNRESET" || c.Errno == "ECONNREFUSED" ||
-		c.Errno == "EPIPE" && !lc.writeShut(c):
-		return one(lc.lastBefore(c.End, from(KindRst)))
+		c.Errno == "EPIPE" && lc.writeShut(c) == nil:
+		return last(rstSegments)
 	case c.Errno != "":
 		return nil
 	}
-	switch kindOf(c) {
+	switch c.kind {
 	case recvCall:
 		if c.Ret > 0 {
 			return lc.carriers(c)
 		}
-		if asked := c.Ret == 0; asked {
+		if c.Ret == 0 {
 			return one(lc.eof(c))
 		}
 	case connectCall:
-		return one(lc.lastBefore(c.End, from(KindSynAck)))
-	case acceptCall:
-		return one(lc.completed(c))
+		return last(synAckSegments)
+	case acceptCall: // the ACK that put the connection into the accept queue
+		return one(lc.segmentsOf(afterTheSyn, Client).firstUpTo(c.End))
 	case sendCall:
 		if c.Blocked {
-			return one(lc.lastBefore(c.End, from(KindAck, KindWindow, KindData)))
+			return last(roomMakers)
 		}
 	case closeCall:
 		if c.Blocked && len(c.Caused) > 0 {
-			return one(lc.finAcked(c, from(KindAck, KindFin)))
+			return one(lc.finAcked(c))
 		}
 	}
 	return nil
 }
 
 // finAcked is what acknowledged the FIN of a lingering close, nil when its time ran out first.
-func (lc *linked) finAcked(c *Call, answer func(*Segment) bool) *Segment {
-	fin := lc.lastBefore(c.End, func(s *Segment) bool { return s.From == c.Side && s.Kind == KindFin })
+func (lc *linked) finAcked(c *Call) *Segment {
+	fin := lc.segmentsOf(finSegments, c.Side).lastUpTo(c.End, nil)
 	if fin == nil {
 		return nil
 	}
 	end := fin.Seq + int64(fin.Len) + 1 // the FIN takes a number
-	return lc.lastBefore(c.End, func(s *Segment) bool { return answer(s) && s.Ack >= end })
+	return lc.segmentsOf(finAckers, c.Side.Other()).lastUpTo(c.End, func(s *Segment) bool { return s.Ack >= end })
 }
 
 func one(s *Segment) []*Segment {
@@ -81,13 +72,11 @@ func one(s *Segment) []*Segment {
 
 // carriers are the segments that first brought the bytes which a recv returned.
 func (lc *linked) carriers(c *Call) []*Segment {
-	var out []*Segment
-	for _, s := range lc.Segments {
-		if s.From == c.Side.Other() && s.Time <= c.End && s.Retransmits == 0 && s.Ignored == "" && covers(c, s) {
-			out = append(out, s)
-		}
+	if c.Bytes == nil {
+		return nil
 	}
-	return out
+	brought := lc.bytesOf(c.Side.Other()).meets(c.Bytes[0], c.Bytes[1])
+	return slices.DeleteFunc(brought, func(s *Segment) bool { return s.Time > c.End })
 }
 
 // eof is the FIN that a recv reported by returning 0, unless the reader had shut its own
@@ -96,47 +85,19 @@ func (lc *linked) eof(c *Call) *Segment {
 	if lc.readShut(c) != nil {
 		return nil
 	}
-	return lc.lastBefore(c.End, func(s *Segment) bool { return s.From == c.Side.Other() && s.Kind == KindFin })
-}
-
-// completed is the ACK that put the connection into the accept queue.
-func (lc *linked) completed(c *Call) *Segment {
-	for _, s := range lc.Segments {
-		if s.From == Client && s.Kind != KindSyn && s.Time <= c.End {
-			return s
-		}
-	}
-	return nil
+	return lc.segmentsOf(finSegments, c.Side.Other()).lastUpTo(c.End, nil)
 }
 
 // readShut returns the earlier shutdown of the caller's reading side, nil when there is none.
-func (lc *linked) readShut(c *Call) *Call {
-	return lc.earlier(c, func(k *Call) bool {
-		return kindOf(k) == shutdownCall && k.Errno == "" && k.Args != "SHUT_WR"
-	})
-}
+func (lc *linked) readShut(c *Call) *Call { return lc.callsOf(readShutdowns, c.Side).before(c) }
 
-// writeShut reports whether the caller's own side had ended its stream before the call.
-func (lc *linked) writeShut(c *Call) bool {
-	return lc.earlier(c, func(k *Call) bool { return kindOf(k) == shutdownCall && endsWriting(k) }) != nil
-}
-
-// earlier returns the first call of c's side that began before c and that ok accepts.
-func (lc *linked) earlier(c *Call, ok func(*Call) bool) *Call {
-	for _, k := range lc.calls {
-		if k == c {
-			return nil
-		}
-		if k.Side == c.Side && ok(k) {
-			return k
-		}
-	}
-	return nil
-}
+// writeShut returns the earlier shutdown that ended the stream of the caller's own side, nil when
+// there is none.
+func (lc *linked) writeShut(c *Call) *Call { return lc.callsOf(writeShutdowns, c.Side).before(c) }
 
 // rstBefore returns the reset that had reached the call's side when it returned.
 func (lc *linked) rstBefore(c *Call) *Segment {
-	return lc.lastBefore(c.End, func(s *Segment) bool { return s.Kind == KindRst && s.Ignored == "" })
+	return lc.segmentsOf(rstSegments, NoSide).lastUpTo(c.End, nil)
 }
 
 func frameText(s *Segment) string { return fmt.Sprintf("frame %d (%s)", s.Frame, s.Flags.Words()) }

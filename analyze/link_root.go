@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,10 +18,10 @@ const softirqGap = 10 * time.Millisecond
 // known before those of its answers, and hands it to the calls that caused it.
 func (l *linker) roots() {
 	for _, c := range l.conns {
-		for _, s := range c.Segments {
-			s.Root = l.root(c, s)
-			if s.Root.Kind == RootUnknown && !c.recorded(s.From) {
-				s.Root = Root{Kind: RootRemote, Confidence: Observed}
+		for i, s := range c.Segments {
+			s.Root = l.root(c, i)
+			if s.Root.Kind == RootUnknown && len(c.callsOf(anyCalls, s.From).calls) == 0 {
+				s.Root = c.unrecorded(s.From)
 			}
 			switch {
 			case s.Root.Kind == RootUnknown:
@@ -39,9 +40,9 @@ func (l *linker) roots() {
 	}
 }
 
-// recorded reports whether any call of that side was recorded.
-func (lc *linked) recorded(side Side) bool {
-	return slices.ContainsFunc(lc.calls, func(c *Call) bool { return c.Side == side })
+// unrecorded is the root of what a side sent that has no calls.
+func (lc *linked) unrecorded(side Side) Root {
+	return Root{Kind: RootRemote, Confidence: Observed}
 }
 
 func (l *linker) cause(id int, s *Segment) {
@@ -50,88 +51,73 @@ func (l *linker) cause(id int, s *Segment) {
 	}
 }
 
-func (l *linker) root(c *linked, s *Segment) Root {
+// root finds why the segment at place i was sent.
+func (l *linker) root(c *linked, i int) Root {
+	s := c.Segments[i]
 	if s.Retransmits != 0 && s.Kind != KindRst {
-		return l.repeatRoot(c, s)
+		return l.repeatRoot(c, i)
 	}
 	switch s.Kind {
 	case KindSyn:
-		return l.synRoot(c, s)
+		return synRoot(c, s)
 	case KindData:
-		return l.dataRoot(c, s)
+		return dataRoot(c, i)
 	case KindFin:
-		return l.withData(c, s, l.finRoot(c, s))
+		return withData(c, s, finRoot(c, i))
 	case KindRst:
-		return l.rstRoot(c, s)
+		return l.rstRoot(c, i)
 	case KindKeepalive:
 		return Root{Kind: RootTimer, Timer: "keepalive", Confidence: Inferred}
 	case KindWindowProbe:
 		return Root{Kind: RootTimer, Timer: "probe", Confidence: Inferred}
 	}
-	return l.ackRoot(c, s)
+	return l.ackRoot(c, i)
 }
 
 // repeatRoot: a timer repeats a segment, unless an answer that had just come asked for it.
-func (l *linker) repeatRoot(c *linked, s *Segment) Root {
-	if a := l.frames[s.Answers]; a != nil && s.Kind == KindSynAck && soonAfter(s, a) {
-		return answer(a, Inferred)
+func (l *linker) repeatRoot(c *linked, i int) Root {
+	s := c.Segments[i]
+	if a := c.segment(s.Answers, i); a != nil && s.Kind == KindSynAck && soonAfter(s, a) {
+		return l.answer(a, Inferred)
 	}
-	if d := lastFrom(c, s.From.Other(), s); d != nil && d.Kind == KindAck && soonAfter(s, d) {
+	if d := c.lastFrom(s.From.Other(), i); d != nil && d.Kind == KindAck && soonAfter(s, d) {
 		return Root{Kind: RootAnswer, Frame: d.Frame, Timer: "retransmit", Confidence: Inferred,
 			Why: fmt.Sprintf("repeats frame %d because frame %d shows it missing", s.Retransmits, d.Frame)}
 	}
 	return Root{Kind: RootTimer, Timer: "retransmit", Frame: s.Retransmits, Confidence: Observed}
 }
 
-// lastFrom returns the segment of side that came last before s.
-func lastFrom(c *linked, side Side, s *Segment) *Segment {
-	var last *Segment
-	for _, t := range c.Segments {
-		if t == s {
-			break
-		}
-		if t.From == side {
-			last = t
-		}
-	}
-	return last
-}
-
 func soonAfter(s, before *Segment) bool { return s.Time.Sub(before.Time) < softirqGap }
 
-func (l *linker) synRoot(c *linked, s *Segment) Root {
-	opens := func(k *Call) bool { return kindOf(k) == connectCall || kindOf(k) == sendCall }
-	if k := c.inside(s.From, s.Time, opens); k != nil {
+func synRoot(c *linked, s *Segment) Root {
+	if k := c.callsOf(connects, s.From).lastAt(s.Time, nil); k != nil {
 		return callRoot(k, "")
 	}
 	return Root{Kind: RootUnknown, Why: "no recorded connect() encloses it"}
 }
 
 // dataRoot goes by byte ranges: time only picks among the calls that one segment serves.
-func (l *linker) dataRoot(c *linked, s *Segment) Root {
-	var served []*Call
-	var left *Call
-	for _, k := range c.calls {
-		if k.Side == s.From && kindOf(k) == sendCall && covers(k, s) {
-			served = append(served, k)
-			if within(k, s.Time) {
-				left = k
-			}
-		}
-	}
+func dataRoot(c *linked, i int) Root {
+	s := c.Segments[i]
+	served := c.served(s)
 	if len(served) == 0 {
 		// A send still running when the recording ended has no range yet.
-		running := func(k *Call) bool { return kindOf(k) == sendCall && (k.Bytes == nil) }
-		if k := c.inside(s.From, s.Time, running); k != nil {
+		if k := c.callsOf(openSends, s.From).lastAt(s.Time, nil); k != nil {
 			return callRoot(k, "")
 		}
 		return Root{Kind: RootUnknown, Why: "no recorded send covers its bytes"}
+	}
+	var left *Call
+	for _, k := range served {
+		if within(k, s.Time) {
+			left = k
+		}
 	}
 	r := callRoot(served[0], "")
 	if left != nil {
 		r = callRoot(left, "")
 	} else {
-		r.Why, r.Frame = waited(c, s)
+		r.Why, r.Frame = waited(c, i)
 	}
 	for _, k := range served {
 		if len(served) > 1 {
@@ -141,22 +127,36 @@ func (l *linker) dataRoot(c *linked, s *Segment) Root {
 	return r
 }
 
+// served returns the sends of which s carries bytes.
+func (lc *linked) served(s *Segment) []*Call {
+	if s.Len == 0 || s.Seq < 1 {
+		return nil
+	}
+	calls := lc.callsOf(rangedSends, s.From).calls // their ranges lie end to end
+	begin := uint64(s.Seq - 1)                     // the SYN took number 0
+	from, _ := slices.BinarySearchFunc(calls, begin+1, func(c *Call, at uint64) int { return cmp.Compare(c.Bytes[1], at) })
+	to := from
+	for to < len(calls) && calls[to].Bytes[0] < begin+uint64(s.Len) {
+		to++
+	}
+	return calls[from:to]
+}
+
 // withData adds the sends whose last bytes ride on a FIN.
-func (l *linker) withData(c *linked, s *Segment, r Root) Root {
-	for _, k := range c.calls {
-		if k.Side == s.From && kindOf(k) == sendCall && covers(k, s) {
-			if len(r.Calls) == 0 && r.Call != 0 {
-				r.Calls = []int{r.Call}
-			}
-			r.Calls = append(r.Calls, k.ID)
+func withData(c *linked, s *Segment, r Root) Root {
+	for _, k := range c.served(s) {
+		if len(r.Calls) == 0 && r.Call != 0 {
+			r.Calls = []int{r.Call}
 		}
+		r.Calls = append(r.Calls, k.ID)
 	}
 	return r
 }
 
 // waited says what let a segment go that did not leave inside its own call.
-func waited(c *linked, s *Segment) (why string, frame uint64) {
-	if a := lastFrom(c, s.From.Other(), s); a != nil && soonAfter(s, a) {
+func waited(c *linked, i int) (why string, frame uint64) {
+	s := c.Segments[i]
+	if a := c.lastFrom(s.From.Other(), i); a != nil && soonAfter(s, a) {
 		return fmt.Sprintf("waited in the send queue until frame %d", a.Frame), a.Frame
 	}
 	return "waited in the send queue", 0
@@ -164,64 +164,53 @@ func waited(c *linked, s *Segment) (why string, frame uint64) {
 
 // finRoot: the first call that ended the write side. A descriptor that a blocked call still
 // used keeps the socket open past close(); then the FIN leaves when that call returns.
-func (l *linker) finRoot(c *linked, s *Segment) Root {
-	var first, left *Call
-	for _, k := range c.calls {
-		if k.Side != s.From || !endsWriting(k) || k.Start > s.Time {
-			continue
-		}
-		if first == nil {
-			first = k
-		}
-		if within(k, s.Time) && left == nil {
-			left = k
-		}
-	}
-	switch {
-	case first == nil:
+func finRoot(c *linked, i int) Root {
+	s := c.Segments[i]
+	enders := c.callsOf(writeEnders, s.From)
+	if enders.begun(s.Time) == 0 {
 		return Root{Kind: RootUnknown, Why: "no recorded call ended this side's stream before it"}
+	}
+	first, left := enders.calls[0], enders.firstAt(s.Time)
+	switch {
 	case within(first, s.Time) || left == nil:
 		r := callRoot(first, "")
 		if !within(first, s.Time) {
-			l.lateFin(c, s, first, &r)
+			lateFin(c, i, first, &r)
 		}
 		return r
-	case kindOf(first) == closeCall:
+	case first.kind == closeCall:
 		return callRoot(left, fmt.Sprintf("the last reference; #%d was not", first.ID))
 	}
 	return callRoot(first, "")
 }
 
 // lateFin explains a FIN that left after its call had returned.
-func (l *linker) lateFin(c *linked, s *Segment, first *Call, r *Root) {
-	blocked := func(k *Call) bool { return k.Start < first.Start && !endsWriting(k) }
-	var holder *Call
-	for _, k := range c.calls {
-		if k.Side == s.From && blocked(k) && k.PID == first.PID && k.TID != first.TID &&
-			(k.End == 0 || k.End > first.End) {
-			holder = k
-		}
-	}
+func lateFin(c *linked, i int, first *Call, r *Root) {
+	holder := c.callsOf(anyCalls, first.Side).lastAt(first.End, func(k *Call) bool {
+		return k.Start < first.Start && !endsWriting(k) && k.PID == first.PID && k.TID != first.TID &&
+			k.lastMoment() > first.End
+	})
 	if holder != nil {
 		r.Calls = []int{first.ID, holder.ID}
 		r.Why = fmt.Sprintf("#%d %s() still used the socket; it closed when that returned", holder.ID, holder.Name)
 		return
 	}
-	r.Why, r.Frame = waited(c, s)
+	r.Why, r.Frame = waited(c, i)
 }
 
 // rstRoot: the sender's own abort, or its kernel's answer to a segment.
-func (l *linker) rstRoot(c *linked, s *Segment) Root {
-	if k := c.inside(s.From, s.Time, mayReset); k != nil {
+func (l *linker) rstRoot(c *linked, i int) Root {
+	s := c.Segments[i]
+	if k := c.callsOf(resetters, s.From).lastAt(s.Time, nil); k != nil {
 		return callRoot(k, "")
 	}
 	if k := l.listenerClose(c, s); k != nil {
 		return callRoot(k, "the listener took its un-accepted connections with it")
 	}
-	if a := l.frames[s.Answers]; a != nil && soonAfter(s, a) {
-		return answer(a, Observed)
+	if a := c.segment(s.Answers, i); a != nil && soonAfter(s, a) {
+		return l.answer(a, Observed)
 	}
-	if a := lastFrom(c, s.From, s); a != nil && a.Kind == KindKeepalive {
+	if a := c.lastFrom(s.From, i); a != nil && a.Kind == KindKeepalive {
 		return Root{Kind: RootTimer, Timer: "keepalive", Confidence: Inferred}
 	}
 	return Root{Kind: RootUnknown, Why: "no call of its sender encloses it and it answers nothing in sight"}
@@ -229,14 +218,8 @@ func (l *linker) rstRoot(c *linked, s *Segment) Root {
 
 // listenerClose returns the close of the listening socket that the segment left in.
 func (l *linker) listenerClose(c *linked, s *Segment) *Call {
-	own := c.Server
-	if s.From == Client {
-		own = c.Client
-	}
-	for _, k := range l.listens {
-		if kindOf(k) == closeCall && within(k, s.Time) && k.Local.Port() == own.Port() {
-			return k
-		}
+	if closes := l.listens[c.portOf(s.From)]; closes != nil {
+		return closes.firstAt(s.Time)
 	}
 	return nil
 }
@@ -245,12 +228,13 @@ func (l *linker) listenerClose(c *linked, s *Segment) *Call {
 // or when its delayed-ACK timer fires. Before the first data that timer has no minimum and
 // fires at the next tick (tcp_send_delayed_ack in net/ipv4/tcp_output.c with ato 0), so on one
 // host it is told by the sending call's end and not by a delay.
-func (l *linker) ackRoot(c *linked, s *Segment) Root {
-	a := l.frames[s.Answers]
-	own := c.inside(s.From, s.Time, acknowledges)
+func (l *linker) ackRoot(c *linked, i int) Root {
+	s := c.Segments[i]
+	a := c.segment(s.Answers, i)
+	own := c.callsOf(acknowledgers, s.From).lastAt(s.Time, nil)
 	switch {
 	case a != nil && l.duringCall(s, a):
-		return answer(a, Observed)
+		return l.answer(a, Observed)
 	case own != nil && (a == nil || a.Time < own.Start):
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
@@ -258,7 +242,7 @@ func (l *linker) ackRoot(c *linked, s *Segment) Root {
 	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
 		return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 	case soonAfter(s, a):
-		return answer(a, Inferred)
+		return l.answer(a, Inferred)
 	}
 	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
 }
@@ -273,18 +257,59 @@ func (l *linker) duringCall(s, a *Segment) bool {
 // staleAck: an end in TIME_WAIT answers the SYN of another connection between the same two
 // ports with the last ACK of its own (RFC 1337).
 func (l *linker) staleAck(c *linked, s *Segment) Root {
-	for _, next := range l.conns {
-		if next == c || next.Client.Port() != c.portOf(s.From.Other()) || next.Server.Port() != c.portOf(s.From) {
-			continue
-		}
-		syn := next.lastBefore(s.Time, func(t *Segment) bool { return t.Kind == KindSyn })
-		if syn != nil && soonAfter(s, syn) {
-			r := l.root(next, syn)
-			return Root{Kind: RootAnswer, Call: r.Call, Frame: syn.Frame, Confidence: Inferred,
-				Why: fmt.Sprintf("repeats its last ACK in answer to the SYN of connection %d", next.ID)}
-		}
+	if syn := l.synBefore(c, s); syn != nil {
+		next := syn.of
+		r := l.root(next, syn.place)
+		return Root{Kind: RootAnswer, Call: r.Call, Frame: next.Segments[syn.place].Frame, Confidence: Inferred,
+			Why: fmt.Sprintf("repeats its last ACK in answer to the SYN of connection %d", next.ID)}
 	}
 	return Root{Kind: RootUnknown, Why: "it acknowledges nothing in sight"}
+}
+
+// synOf is a SYN with its place in its connection.
+type synOf struct {
+	of    *linked
+	place int
+	time  event.Time
+}
+
+// synBefore returns the SYN of another connection between the ports of c that came right before
+// s: of several connections that of the first, of its SYNs the last.
+func (l *linker) synBefore(c *linked, s *Segment) *synOf {
+	if l.syns == nil {
+		l.indexSyns()
+	}
+	list := l.syns[[2]uint16{c.portOf(s.From.Other()), c.portOf(s.From)}]
+	i, _ := slices.BinarySearchFunc(list, s.Time, func(y *synOf, t event.Time) int {
+		if y.time <= t {
+			return -1
+		}
+		return 1
+	})
+	var found *synOf
+	for i--; i >= 0 && s.Time.Sub(list[i].time) < softirqGap; i-- {
+		y := list[i]
+		if y.of != c && (found == nil || y.of.row < found.of.row || y.of == found.of && y.place > found.place) {
+			found = y
+		}
+	}
+	return found
+}
+
+// indexSyns lists the SYNs by their connection's ports, client's first, in order of time.
+func (l *linker) indexSyns() {
+	l.syns = map[[2]uint16][]*synOf{}
+	for _, lc := range l.conns {
+		key := [2]uint16{lc.Client.Port(), lc.Server.Port()}
+		for i, s := range lc.Segments {
+			if s.Kind == KindSyn {
+				l.syns[key] = append(l.syns[key], &synOf{lc, i, s.Time})
+			}
+		}
+	}
+	for _, list := range l.syns {
+		slices.SortStableFunc(list, func(a, b *synOf) int { return cmp.Compare(a.time, b.time) })
+	}
 }
 
 func (lc *linked) portOf(s Side) uint16 {
@@ -301,31 +326,10 @@ func acknowledges(c *Call) bool {
 }
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
-func answer(a *Segment, conf Confidence) Root {
+func (l *linker) answer(a *Segment, conf Confidence) Root {
 	return Root{Kind: RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}
 }
 
 func callRoot(c *Call, why string) Root {
 	return Root{Kind: RootCall, Call: c.ID, Confidence: Observed, Why: why}
-}
-
-// firstAfter returns the first segment from t on that ok accepts.
-func (lc *linked) firstAfter(t event.Time, ok func(*Segment) bool) *Segment {
-	for _, s := range lc.Segments {
-		if s.Time >= t && ok(s) {
-			return s
-		}
-	}
-	return nil
-}
-
-// lastBefore returns the last segment up to t that ok accepts.
-func (lc *linked) lastBefore(t event.Time, ok func(*Segment) bool) *Segment {
-	var last *Segment
-	for _, s := range lc.Segments {
-		if s.Time <= t && ok(s) {
-			last = s
-		}
-	}
-	return last
 }

@@ -16,8 +16,7 @@ func (lc *linked) believes(side Side, s *event.Sample, got event.TCPState) bool 
 	case endsOwnStream(got, s.State):
 		ch.Time = lc.finQueued(side, s)
 	case tookFin(got, s.State):
-		fin := lc.lastBefore(s.Time, func(f *Segment) bool { return f.From == side.Other() && f.Kind == KindFin })
-		if fin != nil {
+		if fin := lc.segmentsOf(finSegments, side.Other()).lastUpTo(s.Time, nil); fin != nil {
 			ch.Time, ch.Frame = fin.Time, fin.Frame
 		}
 	}
@@ -42,13 +41,11 @@ func tookFin(from, to event.TCPState) bool {
 
 // finQueued returns when side ended its stream, 0 where its FIN had left or no call did.
 func (lc *linked) finQueued(side Side, s *event.Sample) event.Time {
-	left := lc.lastBefore(s.Time, func(f *Segment) bool { return f.From == side && f.Kind == KindFin })
-	for _, c := range lc.calls {
-		if left == nil && c.Side == side && endsWriting(c) && c.Start <= s.Time {
-			return c.Start
-		}
+	enders := lc.callsOf(writeEnders, side)
+	if enders.begun(s.Time) == 0 || lc.segmentsOf(finSegments, side).lastUpTo(s.Time, nil) != nil {
+		return 0
 	}
-	return 0
+	return enders.calls[0].Start
 }
 
 // forgotten returns when the kernel gave the connection up in silence: in FIN_WAIT2 after
@@ -63,14 +60,17 @@ func (lc *linked) forgotten(side Side, s *event.Sample, got event.TCPState) even
 	if got == event.TimeWait {
 		return 0
 	}
-	for _, c := range lc.calls {
-		switch {
-		case c.Side != side || c.Start > s.Time:
-		case c.Errno == "ETIMEDOUT" && c.End <= s.Time:
+	over := lc.callsOf(lastCloses, side)
+	for _, c := range lc.callsOf(timeouts, side).calls {
+		if c.Start <= s.Time && c.End <= s.Time {
+			if k := over.before(c); k != nil {
+				return s.Time
+			}
 			return c.End
-		case kindOf(c) == closeCall && c.Errno == "" && len(c.Holders) == 0:
-			return s.Time
 		}
+	}
+	if over.begun(s.Time) > 0 {
+		return s.Time
 	}
 	return 0
 }

@@ -1,39 +1,81 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// states hands each call the kernel's view right after it. Where the states inferred from the
-// wire say otherwise, it believes the kernel if that is a change which no segment shows, and
-// warns if not.
-func (l *linker) states(lc *linked) {
+// sampleOf is what the kernel said of one end of a connection.
+type sampleOf struct {
+	*event.Sample
+	call *Call
+	side Side
+}
+
+// sample gives each connection the samples of its two ends that were taken while it was the
+// newest between them.
+func (l *linker) sample() {
+	pairs := map[[2]netip.AddrPort][]*linked{}
+	for _, lc := range l.conns {
+		key := pairOf(lc.Client, lc.Server)
+		pairs[key] = append(pairs[key], lc)
+	}
+	for _, conns := range pairs {
+		slices.SortStableFunc(conns, func(a, b *linked) int { return cmp.Compare(a.Start, b.Start) })
+	}
 	for _, c := range l.res.Calls {
-		if c.Connection != 0 && c.Connection != lc.ID {
-			continue
-		}
 		for i := range c.Samples {
 			s := &c.Samples[i]
-			side := sampleSide(lc, s)
-			if side == NoSide || !l.covers(lc, s.Time) {
-				continue
-			}
-			if c.States == nil {
-				c.States = map[Side]string{}
-			}
-			c.States[side] = s.State.String()
-			if got := lc.stateAt(side, s.Time); got != s.State && !lc.believes(side, s, got) {
-				lc.Warnings = append(lc.Warnings, fmt.Sprintf(
-					"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, side, s.State, got))
+			key := pairOf(s.Local, s.Remote)
+			conns := pairs[key]
+			n, _ := slices.BinarySearchFunc(conns, s.Time, func(lc *linked, t event.Time) int {
+				if lc.Start <= t {
+					return -1
+				}
+				return 1
+			})
+			if n > 0 {
+				lc := conns[n-1]
+				lc.samples = append(lc.samples, sampleOf{s, c, sampleSide(lc.Connection, s)})
 			}
 		}
 	}
 }
 
-func sampleSide(lc *linked, s *event.Sample) Side {
+// pairOf puts two addresses into one order.
+func pairOf(a, b netip.AddrPort) [2]netip.AddrPort {
+	if b.Compare(a) < 0 {
+		a, b = b, a
+	}
+	return [2]netip.AddrPort{a, b}
+}
+
+// kernelStates hands each call the kernel's view right after it. Where the states inferred from the
+// wire say otherwise, it believes the kernel if that is a change which no segment shows, and
+// warns if not.
+func (lc *linked) kernelStates() {
+	for _, s := range lc.samples {
+		c := s.call
+		if c.Connection != 0 && c.Connection != lc.ID {
+			continue
+		}
+		if c.States == nil {
+			c.States = map[Side]string{}
+		}
+		c.States[s.side] = s.State.String()
+		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s.side, s.Sample, got) {
+			lc.Warnings = append(lc.Warnings, fmt.Sprintf(
+				"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, s.side, s.State, got))
+		}
+	}
+}
+
+func sampleSide(lc *Connection, s *event.Sample) Side {
 	switch {
 	case s.Local == lc.Client && s.Remote == lc.Server:
 		return Client
@@ -41,21 +83,6 @@ func sampleSide(lc *linked, s *event.Sample) Side {
 		return Server
 	}
 	return NoSide
-}
-
-// covers reports whether t belongs to this incarnation of the 4-tuple.
-func (l *linker) covers(lc *linked, t event.Time) bool {
-	if t < lc.Start {
-		return false
-	}
-	for _, next := range l.conns {
-		same := next.Client == lc.Client && next.Server == lc.Server ||
-			next.Client == lc.Server && next.Server == lc.Client
-		if same && next.Start > lc.Start && next.Start <= t {
-			return false
-		}
-	}
-	return true
 }
 
 // stateAt returns the inferred state of side at t.
@@ -71,16 +98,13 @@ func (lc *linked) stateAt(side Side, t event.Time) event.TCPState {
 }
 
 // timeWait replaces the computed end of each TIME_WAIT by what the kernel's timer said.
-func (l *linker) timeWait(lc *linked) {
+func (lc *linked) timeWait() {
 	for i := range lc.TimeWait {
 		tw := &lc.TimeWait[i]
-		for _, c := range l.res.Calls {
-			for j := range c.Samples {
-				s := &c.Samples[j]
-				if sampleSide(lc, s) == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since && l.covers(lc, s.Time) {
-					tw.Confidence = InKernel
-					tw.Until = s.Time.Add(time.Duration(s.Left))
-				}
+		for _, s := range lc.samples {
+			if s.side == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since {
+				tw.Confidence = InKernel
+				tw.Until = s.Time.Add(time.Duration(s.Left))
 			}
 		}
 	}

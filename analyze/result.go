@@ -90,6 +90,10 @@ type Call struct {
 	ReturnedBy []uint64        `json:"returned_by"`       // frames that made it return
 	Explain    string          `json:"explain,omitempty"` // why it caused nothing, or returned what it did
 	States     map[Side]string `json:"states,omitempty"`  // the kernel's states right after it
+
+	kind    callKind
+	row     int  // place in Result.Calls
+	guessed bool // its connection is told by time or descriptor, not by its socket
 }
 
 // Connection is one incarnation of a 4-tuple.

@@ -1,0 +1,315 @@
+package analyze
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// holderKey is a descriptor of one process: after close it may name nothing, but a call on
+// it still speaks of the connection that it named last.
+type holderKey struct{ pid, fd int }
+
+// assign finds each call's connection and side: by its socket's addresses, else by the
+// socket's identity. What neither knows is guessed: a connect by the SYN that it encloses,
+// others by what their descriptor named before. A socket that has an address and never a
+// connection listens.
+func (l *linker) assign() {
+	ends := newEnds(l.conns)
+	bySocket := map[uint64]*Call{}
+	for _, c := range l.res.Calls {
+		ends.place(c)
+		if c.Connection == 0 {
+			adopt(c, bySocket[c.Socket])
+		}
+		if c.Connection != 0 && c.Socket != 0 {
+			bySocket[c.Socket] = c
+		}
+	}
+	l.guess()
+	for _, c := range l.res.Calls {
+		if k := bySocket[c.Socket]; k != nil && (c.Connection == 0 || c.guessed) { // made before it was connected
+			adopt(c, k)
+			c.guessed = false
+		}
+	}
+
+	listening := map[uint16][]*Call{}
+	for _, c := range l.res.Calls {
+		if lc := l.byID[c.Connection]; lc != nil {
+			lc.calls = append(lc.calls, c)
+		} else if c.Local.IsValid() && c.kind == closeCall {
+			listening[c.Local.Port()] = append(listening[c.Local.Port()], c)
+		}
+	}
+	l.listens = make(map[uint16]*callList, len(listening))
+	for port, calls := range listening {
+		l.listens[port] = newCallList(calls)
+	}
+}
+
+// guess places the calls that no address and no identity places.
+func (l *linker) guess() {
+	newDials(l.conns, l.res.Calls).place(l.res.Calls)
+	bySocket := map[uint64]*Call{}
+	byFD := map[holderKey]*Call{}
+	for _, c := range l.res.Calls {
+		switch {
+		case c.Connection != 0:
+		case c.Socket != 0:
+			c.guess(bySocket[c.Socket])
+		case !c.Local.IsValid():
+			c.guess(byFD[c.holderKey()])
+		}
+		if c.Connection == 0 {
+			continue
+		}
+		key := c.holderKey()
+		if c.Accepted > 0 {
+			key.fd = c.Accepted
+		}
+		byFD[key] = c
+		if c.guessed && c.Socket != 0 {
+			bySocket[c.Socket] = c
+		}
+	}
+	for _, c := range l.res.Calls {
+		if c.Connection == 0 {
+			c.guess(bySocket[c.Socket])
+		}
+	}
+}
+
+func (c *Call) guess(from *Call) {
+	adopt(c, from)
+	c.guessed = from != nil
+}
+
+func adopt(c, from *Call) {
+	if from != nil {
+		c.Connection, c.Side = from.Connection, from.Side
+	}
+}
+
+// ends finds connections by both their addresses.
+type ends map[[2]netip.AddrPort]*incarnations
+
+// incarnations are the connections of one 4-tuple in the order of their numbers.
+type incarnations struct {
+	conns []*linked
+	early order // by start, the earliest is the largest
+}
+
+func newEnds(conns []*linked) ends {
+	e := make(ends, len(conns))
+	for _, lc := range conns {
+		key := [2]netip.AddrPort{lc.Client, lc.Server}
+		if e[key] == nil {
+			e[key] = &incarnations{}
+		}
+		e[key].conns = append(e[key].conns, lc)
+	}
+	for _, in := range e {
+		keys := make([]int64, len(in.conns))
+		for i, lc := range in.conns {
+			keys[i] = ^int64(lc.Start)
+		}
+		in.early = newOrder(keys)
+	}
+	return e
+}
+
+// place finds c's connection by addresses: the latest incarnation that had begun when the
+// call ended.
+func (e ends) place(c *Call) {
+	if !c.Remote.IsValid() {
+		return
+	}
+	at := e[[2]netip.AddrPort{c.Local, c.Remote}].begun(c.lastMoment())
+	as := e[[2]netip.AddrPort{c.Remote, c.Local}].begun(c.lastMoment())
+	switch {
+	case at != nil && (as == nil || as.row <= at.row):
+		c.Connection, c.Side = at.ID, Client
+	case as != nil:
+		c.Connection, c.Side = as.ID, Server
+	}
+}
+
+// begun returns the last connection that had begun at t; nil when there is none.
+func (in *incarnations) begun(t event.Time) *linked {
+	if in == nil {
+		return nil
+	}
+	if i := in.early.last(len(in.conns), ^int64(t)); i >= 0 {
+		return in.conns[i]
+	}
+	return nil
+}
+
+// dials finds connections that a connect began whose own address is not known, as of one that
+// failed: its SYN lies inside the call. Connections whose connect is known are left out.
+type dials map[dialKey]*dialled
+
+// dialKey is the peer's address and the own port, 0 for any.
+type dialKey struct {
+	server netip.AddrPort
+	port   uint16
+}
+
+// dialled are connections to one peer by start.
+type dialled struct {
+	conns  []*linked
+	other  []int // of each, the place of the next one from another address
+	rivals []int // how many more guesses could mean it than the one before it
+}
+
+func newDials(conns []*linked, calls []*Call) dials {
+	known := map[int]bool{}
+	for _, c := range calls {
+		if c.Name == "connect" && c.Connection != 0 && c.Side == Client {
+			known[c.Connection] = true
+		}
+	}
+	d := dials{}
+	for _, lc := range conns {
+		if known[lc.ID] {
+			continue
+		}
+		for _, port := range []uint16{0, lc.Client.Port()} {
+			key := dialKey{lc.Server, port}
+			if d[key] == nil {
+				d[key] = &dialled{}
+			}
+			d[key].conns = append(d[key].conns, lc)
+		}
+	}
+	for _, to := range d {
+		n := len(to.conns)
+		slices.SortStableFunc(to.conns, func(a, b *linked) int { return cmp.Compare(a.Start, b.Start) })
+		to.other, to.rivals = make([]int, n), make([]int, n+1)
+		for i := n - 1; i >= 0; i-- {
+			to.other[i] = i + 1
+			if i+1 < n && to.conns[i+1].Client == to.conns[i].Client {
+				to.other[i] = to.other[i+1]
+			}
+		}
+	}
+	return d
+}
+
+// place gives each connect without a connection the one whose SYN it encloses. Where that can be
+// several, or where several sockets could have sent it, nobody gets it.
+func (d dials) place(calls []*Call) {
+	claims := map[*linked][]*Call{}
+	for _, c := range calls {
+		if c.Connection != 0 || c.Name != "connect" || !c.Remote.IsValid() {
+			continue
+		}
+		if lc := d.enclosed(c); lc != nil {
+			claims[lc] = append(claims[lc], c)
+		}
+	}
+	for lc, by := range claims {
+		if slices.ContainsFunc(by, func(c *Call) bool { return c.holderKey() != by[0].holderKey() }) {
+			lc.rival = true
+			continue
+		}
+		for _, c := range by {
+			c.Connection, c.Side, c.guessed = lc.ID, Client, true
+		}
+	}
+	d.markRivals()
+}
+
+// enclosed returns the connection that began inside c, the last incarnation; nil when there is
+// none, or several from different addresses.
+func (d dials) enclosed(c *Call) *linked {
+	key := dialKey{server: c.Remote}
+	if c.Local.IsValid() && c.Local.Port() != 0 {
+		if !c.Local.Addr().IsUnspecified() {
+			return nil
+		}
+		key.port = c.Local.Port()
+	}
+	to := d[key]
+	if to == nil {
+		return nil
+	}
+	from, end := to.begun(c.Start-1), to.begun(c.lastMoment())
+	switch {
+	case from >= end:
+		return nil
+	case to.other[from] >= end:
+		return to.conns[end-1]
+	}
+	to.rivals[from]++
+	to.rivals[end]--
+	return nil
+}
+
+// begun counts the connections that had begun at t.
+func (to *dialled) begun(t event.Time) int {
+	n, _ := slices.BinarySearchFunc(to.conns, t, func(lc *linked, t event.Time) int {
+		if lc.Start <= t {
+			return -1
+		}
+		return 1
+	})
+	return n
+}
+
+// markRivals marks the connections that a connect without a connection may have begun.
+func (d dials) markRivals() {
+	for _, to := range d {
+		n := 0
+		for i, lc := range to.conns {
+			n += to.rivals[i]
+			lc.rival = lc.rival || n > 0
+		}
+	}
+}
+
+// inferHolders finds, where the recorder could not say who else holds a socket, a holder by
+// what it did later: a call through another descriptor proves that it was open.
+func (lc *linked) inferHolders() {
+	var next [2][]int // of each usable call, the place of the next one through another descriptor
+	for _, c := range lc.calls {
+		if c.kind != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
+			continue
+		}
+		calls := lc.callsOf(usable, c.Side).calls
+		others := &next[c.Side.column()]
+		if *others == nil {
+			*others = nextOthers(calls)
+		}
+		// The first that began after c, and not before c ended.
+		i, _ := slices.BinarySearchFunc(calls, c, func(k, c *Call) int {
+			if k.row > c.row && k.Start >= c.End {
+				return 1
+			}
+			return -1
+		})
+		if i < len(calls) && calls[i].holderKey() == c.holderKey() {
+			i = (*others)[i]
+		}
+		if i < len(calls) {
+			k := calls[i]
+			c.Holders = []event.Holder{{PID: k.PID, FD: k.FD, Actor: k.Actor}}
+		}
+	}
+}
+
+func (c *Call) holderKey() holderKey { return holderKey{c.PID, c.FD} }
+
+func nextOthers(calls []*Call) []int {
+	next := make([]int, len(calls))
+	for i := len(calls) - 1; i >= 0; i-- {
+		next[i] = i + 1
+		if i+1 < len(calls) && calls[i+1].holderKey() == calls[i].holderKey() {
+			next[i] = next[i+1]
+		}
+	}
+	return next
+}
