@@ -93,6 +93,14 @@ func adopt(c, from *Call) {
 	}
 }
 
+// sure is how a claim is known that follows from the call.
+func (c *Call) sure() Confidence {
+	if c.guessed {
+		return Inferred
+	}
+	return Observed
+}
+
 // ends finds connections by both their addresses.
 type ends map[[2]netip.AddrPort]*incarnations
 

@@ -29,19 +29,19 @@ func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
 	r.Call = c.ID
 	switch {
 	case isDisconnect(c):
-		r.settle(Disconnect, Observed, fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
+		r.settle(Disconnect, c.sure(), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case isListening(c):
-		r.settle(ListenerClosed, Observed, fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
-		if n := *lc.Bytes.Of(r.By.Other()) - r.Lost.Unacked; n > 0 {
-			r.Lost.Unread, r.Lost.From = n, r.By.Other()
+		r.settle(ListenerClosed, c.sure(), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+		if sent := *lc.Bytes.Of(r.By.Other()); sent > r.Lost.Unacked {
+			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, r.By.Other()
 		}
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
-		r.settle(UnreadData, Observed, fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
+		r.settle(UnreadData, c.sure(), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
 	case lc.lingersZero(c) != nil:
-		r.settle(LingerZero, Observed, fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
+		r.settle(LingerZero, c.sure(), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case lc.lingers2(c) != nil:
-		r.settle(Linger2, Observed, fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
+		r.settle(Linger2, c.sure(), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
 	case c.RecvQ < 0:
 		r.Why = append(r.Why, fmt.Sprintf("it left inside #%d %s()", c.ID, c.Name))
 		return
@@ -74,12 +74,12 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 	}
 	switch {
 	case gaveUp != nil && gaveUp.End < s.Time:
-		r.settle(NoSocket, Observed, fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+		r.settle(NoSocket, gaveUp.sure(), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
 		return
 	case over != nil:
-		r.settle(DataAfterClose, Observed, fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
+		r.settle(DataAfterClose, over.sure(), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
 	case shut != nil:
-		r.settle(DataAfterClose, Observed, fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
+		r.settle(DataAfterClose, shut.sure(), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
 	default:
 		return
 	}
@@ -108,7 +108,7 @@ var abortCounters = map[ResetCause]string{
 
 func (l *linker) confirm(r *Reset, c *Call) {
 	name := abortCounters[r.Cause]
-	if name == "" || c.Counters[name] == 0 {
+	if name == "" || c.Counters[name] == 0 || c.guessed {
 		return
 	}
 	r.Confidence = InKernel

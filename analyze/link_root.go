@@ -42,6 +42,9 @@ func (l *linker) roots() {
 
 // unrecorded is the root of what a side sent that has no calls.
 func (lc *linked) unrecorded(side Side) Root {
+	if side == Client && lc.rival {
+		return Root{Kind: RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
+	}
 	return Root{Kind: RootRemote, Confidence: Observed}
 }
 
@@ -327,9 +330,12 @@ func acknowledges(c *Call) bool {
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
 func (l *linker) answer(a *Segment, conf Confidence) Root {
+	if c := l.calls[a.Root.Call]; c != nil && c.guessed {
+		conf = Inferred
+	}
 	return Root{Kind: RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}
 }
 
 func callRoot(c *Call, why string) Root {
-	return Root{Kind: RootCall, Call: c.ID, Confidence: Observed, Why: why}
+	return Root{Kind: RootCall, Call: c.ID, Confidence: c.sure(), Why: why}
 }
