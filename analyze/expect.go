@@ -21,11 +21,24 @@ func check(res *Result, rec *event.Recording) {
 			At: c.At, Text: "-> " + c.Want, OK: meets(c, c.Want), Got: got,
 		})
 	}
+	if len(rec.Expectations) == 0 {
+		return
+	}
+	x := &examined{Result: res, calls: make(map[int]*Call, len(res.Calls))}
+	for _, c := range slices.Backward(res.Calls) {
+		x.calls[c.ID] = c
+	}
 	for i := range rec.Expectations {
 		e := &rec.Expectations[i]
-		got, ok := evaluate(res, e)
+		got, ok := x.evaluate(e)
 		res.Expectations = append(res.Expectations, Expectation{At: e.At, Text: e.Text, OK: ok, Got: got})
 	}
+}
+
+// examined is a result with its calls by number.
+type examined struct {
+	*Result
+	calls map[int]*Call
 }
 
 // Outcome is what a call returned in the words of a script: an errno's name, EOF, the text
@@ -57,14 +70,14 @@ func meets(c *Call, want string) bool {
 
 // subjects say of each subject what was seen, in the words of the expectation, and whether
 // that meets it.
-var subjects = map[string]func(*Result, *Connection, *event.Expectation) (got string, ok bool){
-	"ending": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+var subjects = map[string]func(*examined, *Connection, *event.Expectation) (got string, ok bool){
+	"ending": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 		return same(string(c.Ending), e)
 	},
-	"closer": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	"closer": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 		return same(orNone(string(c.Closer)), e)
 	},
-	"simultaneous": func(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+	"simultaneous": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 		return same(map[bool]string{true: "yes", false: "no"}[c.Simultaneous], e)
 	},
 	"half-close":  expectHalfClose,
@@ -82,16 +95,15 @@ var subjects = map[string]func(*Result, *Connection, *event.Expectation) (got st
 	"holder":      expectHolder,
 }
 
-func evaluate(res *Result, e *event.Expectation) (got string, ok bool) {
-	judge := subjects[e.Subject]
-	if judge == nil {
-		return fmt.Sprintf("no such subject: %s", e.Subject), false
+func (x *examined) evaluate(e *event.Expectation) (got string, ok bool) {
+	if err := e.Check(); err != nil {
+		return err.Error(), false
 	}
 	n := max(e.Connection, 1)
-	if n > len(res.Connections) {
-		return fmt.Sprintf("%d connections were seen", len(res.Connections)), false
+	if n > len(x.Connections) {
+		return fmt.Sprintf("%d connections were seen", len(x.Connections)), false
 	}
-	return judge(res, res.Connections[n-1], e)
+	return subjects[e.Subject](x, x.Connections[n-1], e)
 }
 
 func same(got string, e *event.Expectation) (string, bool) {
@@ -105,14 +117,14 @@ func orNone(s string) string {
 	return s
 }
 
-func expectHalfClose(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectHalfClose(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	if c.HalfClose == nil {
 		return same("none", e)
 	}
 	return same(string(c.HalfClose.By), e)
 }
 
-func expectReset(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectReset(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	if c.Reset == nil {
 		return "no reset", false
 	}
@@ -120,7 +132,7 @@ func expectReset(_ *Result, c *Connection, e *event.Expectation) (string, bool) 
 	return got, got == strings.Join(e.Args, " by ") || string(c.Reset.Cause) == strings.Join(e.Args, " ")
 }
 
-func expectNoReset(_ *Result, c *Connection, _ *event.Expectation) (string, bool) {
+func expectNoReset(_ *examined, c *Connection, _ *event.Expectation) (string, bool) {
 	for _, s := range c.Segments {
 		if s.Kind == KindRst {
 			return fmt.Sprintf("frame %d is an RST from the %s", s.Frame, s.From), false
@@ -129,7 +141,7 @@ func expectNoReset(_ *Result, c *Connection, _ *event.Expectation) (string, bool
 	return "no reset", true
 }
 
-func expectLost(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectLost(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	losses := []*Lost{c.Lost}
 	if c.Reset != nil {
 		losses = append(losses, &c.Reset.Lost)
@@ -161,7 +173,7 @@ func (l *Lost) kinds() []string {
 	return out
 }
 
-func expectTimeWait(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectTimeWait(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	var held []string
 	for _, tw := range c.TimeWait {
 		if tw.EndedBy == "" && !slices.Contains(held, string(tw.Holder)) {
@@ -175,9 +187,9 @@ func expectTimeWait(_ *Result, c *Connection, e *event.Expectation) (string, boo
 }
 
 // expectState reads the kernel's newest sample up to and with call After.
-func expectState(res *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectState(x *examined, c *Connection, e *event.Expectation) (string, bool) {
 	side, got := Side(e.Args[0]), "not sampled"
-	for _, call := range res.Calls {
+	for _, call := range x.Calls {
 		if e.After != 0 && call.ID > e.After {
 			break
 		}
@@ -190,7 +202,7 @@ func expectState(res *Result, c *Connection, e *event.Expectation) (string, bool
 	return string(side) + " " + got, got == e.Args[1]
 }
 
-func expectPassed(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectPassed(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	side := Side(e.Args[0])
 	want := e.Args[1:]
 	got := []string{string(side)}
@@ -203,19 +215,19 @@ func expectPassed(_ *Result, c *Connection, e *event.Expectation) (string, bool)
 	return strings.Join(got, " "), len(want) == 0
 }
 
-func expectCounter(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
-	if res.Counters == nil {
+func expectCounter(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+	if x.Counters == nil {
 		return "no counters outside a private namespace", true
 	}
 	name, want := e.Args[0], e.Args[1]
-	got := res.Counters[name]
+	got := x.Counters[name]
 	least, atLeast := strings.CutSuffix(want, "+")
 	n, err := strconv.ParseInt(least, 10, 64)
 	return fmt.Sprintf("%s %d", name, got), err == nil && (got == n || atLeast && got > n)
 }
 
-func expectHolder(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
-	call := callByID(res, e.After)
+func expectHolder(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false
 	}
@@ -224,12 +236,4 @@ func expectHolder(res *Result, _ *Connection, e *event.Expectation) (string, boo
 		who = append(who, h.Actor)
 	}
 	return orNone(strings.Join(who, " ")), slices.Contains(who, e.Args[0]) || len(who) == 0 && e.Args[0] == "none"
-}
-
-func callByID(res *Result, id int) *Call {
-	i := slices.IndexFunc(res.Calls, func(c *Call) bool { return c.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return res.Calls[i]
 }

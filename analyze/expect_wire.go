@@ -50,20 +50,25 @@ func (it item) matches(s *Segment) bool {
 
 // inOrder reports whether the items match some of segs in this order.
 func inOrder(items []string, segs []*Segment) bool {
-	for _, s := range segs {
-		if len(items) > 0 && parseItem(items[0]).matches(s) {
-			items = items[1:]
+	for _, text := range items {
+		i := slices.IndexFunc(segs, parseItem(text).matches)
+		if i < 0 {
+			return false
 		}
+		segs = segs[i+1:]
 	}
-	return len(items) == 0
+	return true
 }
+
+// described is of how many segments an expectation says what was seen.
+const described = 1000
 
 func describe(segs []*Segment) string {
 	if len(segs) == 0 {
 		return "nothing"
 	}
 	var out []string
-	for _, s := range segs {
+	for _, s := range segs[:min(len(segs), described)] {
 		text := fmt.Sprintf("%s %s", s.From, strings.ToUpper(string(s.Kind)))
 		if s.Len > 0 {
 			text += fmt.Sprintf(" %d", s.Len)
@@ -73,14 +78,17 @@ func describe(segs []*Segment) string {
 		}
 		out = append(out, text)
 	}
+	if more := len(segs) - described; more > 0 {
+		out = append(out, fmt.Sprintf("and %s", Count(uint64(more), "more segment")))
+	}
 	return strings.Join(out, ", ")
 }
 
-func expectWire(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectWire(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	return describe(c.Segments), inOrder(e.Args, c.Segments)
 }
 
-func expectNoWire(_ *Result, c *Connection, e *event.Expectation) (string, bool) {
+func expectNoWire(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
 	it := parseItem(e.Args[0])
 	i := slices.IndexFunc(c.Segments, it.matches)
 	if i < 0 {
@@ -89,27 +97,31 @@ func expectNoWire(_ *Result, c *Connection, e *event.Expectation) (string, bool)
 	return fmt.Sprintf("frame %d", c.Segments[i].Frame), false
 }
 
-func expectCaused(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
-	call := callByID(res, e.After)
+func expectCaused(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false
 	}
-	return judgeFrames(res, call.Caused, e.Args)
+	return x.judgeFrames(call.Caused, e.Args)
 }
 
-func expectReturnedBy(res *Result, _ *Connection, e *event.Expectation) (string, bool) {
-	call := callByID(res, e.After)
+func expectReturnedBy(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false
 	}
-	return judgeFrames(res, call.ReturnedBy, e.Args)
+	return x.judgeFrames(call.ReturnedBy, e.Args)
 }
 
-func judgeFrames(res *Result, frames []uint64, want []string) (string, bool) {
+func (x *examined) judgeFrames(frames []uint64, want []string) (string, bool) {
+	named := make(map[uint64]bool, len(frames))
+	for _, f := range frames {
+		named[f] = true
+	}
 	var segs []*Segment
-	for _, c := range res.Connections {
+	for _, c := range x.Connections {
 		for _, s := range c.Segments {
-			if slices.Contains(frames, s.Frame) {
+			if named[s.Frame] {
 				segs = append(segs, s)
 			}
 		}

@@ -37,6 +37,9 @@ func (t *Time) UnmarshalText(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("parse time: %w", err)
 	}
+	if v.Year() < 1678 || v.Year() > 2261 {
+		return fmt.Errorf("parse time: %s is beyond what nanoseconds count", v.Format(time.DateOnly))
+	}
 	*t = Time(v.UnixNano())
 	return nil
 }

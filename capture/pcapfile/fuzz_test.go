@@ -142,7 +142,7 @@ func FuzzRecording(f *testing.F) {
 			Packets: []event.Packet{{
 				Time: event.Time(start), WireLen: len(data), LinkType: 147, Data: data,
 			}},
-			Expectations: []event.Expectation{{At: args, Text: text}},
+			Expectations: []event.Expectation{{At: args, Text: text, Subject: "no-reset"}},
 		}
 		rec.Number()
 		var buf bytes.Buffer

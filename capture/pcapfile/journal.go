@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -16,11 +17,15 @@ const (
 	fieldRun  = "CLOSECAP_RUN"
 )
 
-// Bounds of one entry: JSON becomes many times its size where a list of nothing is long.
+// Bounds of one entry: JSON becomes many times its size where a list of nothing is long. And of
+// all calls of one timeline, which are kept in memory: as many as take about 2 GB, with all that
+// is said of them.
 const (
-	maxCall = 64 << 10
-	maxRun  = 1 << 20
-	maxList = 1024
+	maxCall     = 64 << 10
+	maxRun      = 1 << 20
+	maxList     = 1024
+	maxCalls    = 1 << 21
+	maxCallText = 1 << 30
 )
 
 // runEntry is what CLOSECAP_RUN holds.
@@ -41,16 +46,13 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 				rec.Packet.Time = event.Time(us * 1000)
 			}
 		case fieldCall:
-			rec.Call = new(event.Call)
-			bad = unmarshal(value, rec.Call, maxCall)
-			if bad == nil {
-				bad = checkLists(rec.Call)
-			}
+			rec.Call, bad = p.file.reader.call(value)
 			rec.Packet.Time = rec.Call.Start
 		case fieldRun:
 			var e runEntry
 			bad = unmarshal(value, &e, maxRun)
-			rec.Run, rec.Expectations = &e.Run, e.Expectations
+			rec.Run = &e.Run
+			rec.Expectations, p.damage = p.expectations(e.Expectations)
 		}
 		if bad != nil {
 			return p.file.fail(bad, "journal entry: %s", key)
@@ -85,6 +87,38 @@ func journalFields(b []byte) func(yield func(string, []byte) bool) {
 			b = rest
 		}
 	}
+}
+
+// call reads what CLOSECAP_CALL holds.
+func (r *Reader) call(value []byte) (*event.Call, error) {
+	c := new(event.Call)
+	r.calls++
+	r.callText += len(value)
+	switch {
+	case r.calls > maxCalls:
+		return c, fmt.Errorf("more than %d calls", maxCalls)
+	case r.callText > maxCallText:
+		return c, fmt.Errorf("more than %d bytes of calls", maxCallText)
+	}
+	if err := unmarshal(value, c, maxCall); err != nil {
+		return c, err
+	}
+	return c, errors.Join(checkLists(c), c.Check())
+}
+
+// expectations returns those that can be evaluated, up to the first that cannot. That one is the
+// error, to be told once what the entry says besides has been handed out.
+func (p *pcapng) expectations(all []event.Expectation) ([]event.Expectation, error) {
+	for i := range all {
+		err := all[i].Check()
+		if err == nil && i == maxList {
+			err = fmt.Errorf("more than %d", maxList)
+		}
+		if err != nil {
+			return all[:i], p.file.fail(err, "journal entry: %s: expectation %d of %d", fieldRun, i+1, len(all))
+		}
+	}
+	return all, nil
 }
 
 func checkLists(c *event.Call) error {

@@ -74,6 +74,8 @@ type Reader struct {
 	last       *file   // whose record was handed out
 	frame      uint64
 	interfaces []Interface
+	calls      int // so far, and how many bytes they took
+	callText   int
 	progress   progress
 	done       <-chan struct{} // ends a read of what may stall; set by Batches
 	stalled    func()          // called when what is read stalls; set by Batches

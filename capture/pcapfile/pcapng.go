@@ -33,6 +33,7 @@ type pcapng struct {
 	order      binary.ByteOrder
 	little     bool
 	interfaces []ngInterface // of the section at hand
+	damage     error         // of the entry that was handed out last
 }
 
 type ngInterface struct {
@@ -45,6 +46,9 @@ type ngInterface struct {
 }
 
 func (p *pcapng) next(rec *Record) error {
+	if p.damage != nil {
+		return p.damage
+	}
 	for {
 		kind, body, size, err := p.block()
 		if err != nil {
