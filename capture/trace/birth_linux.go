@@ -21,8 +21,22 @@ func (t *tracer) adopt(tid int, parent *thread) {
 	p := t.newProcess(tid)
 	if parent.cloneFlags&unix.CLONE_FILES != 0 {
 		t.register(tid, p, parent.files)
-	} else {
-		t.register(tid, p, parent.files.fork(p))
+		return
+	}
+	child := parent.files.fork(p)
+	t.register(tid, p, child)
+	if parent.files.alive > 1 {
+		t.verify(tid, child)
+	}
+}
+
+// verify forgets the sockets that are not where they are thought to be: other threads of the parent
+// may have closed and opened some between the fork and the parent's stop that reported it.
+func (t *tracer) verify(tid int, f *files) {
+	for _, v := range f.sockets() {
+		if inode, ok := t.inode(tid, v.fd); !ok || inode != v.sock.inode {
+			f.forget(v.fd)
+		}
 	}
 }
 

@@ -134,6 +134,7 @@ func (t *tracer) dismiss(s *socket) {
 			return
 		}
 	}
+	s.unwatch()
 	delete(t.sockets, s.cookie)
 }
 

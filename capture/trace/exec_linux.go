@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,8 @@ import (
 // enterExec notes which sockets the exec will close (FD_CLOEXEC).
 func enterExec(t *tracer, th *thread, c *call) bool {
 	for _, v := range th.files.sockets() {
-		if closeOnExec(th.tid, v.fd) {
+		inode, ok := t.inode(th.tid, v.fd)
+		if ok && inode == v.sock.inode && closeOnExec(th.tid, v.fd) {
 			c.victims = append(c.victims, t.victim(th, v.fd, v.sock))
 		}
 	}
@@ -70,9 +72,11 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 		}
 	}
 	if c != nil && c.victims != nil {
+		// Until the exec ended them, other threads may have closed some themselves.
+		still := slices.DeleteFunc(c.victims, func(v victim) bool { return th.files.known[v.fd] != v.sock })
 		e := t.describe(th, c)
 		e.End, e.Note = at, "close-on-exec"
-		t.closed(th, c.victims, e)
+		t.closed(th, still, e)
 	}
 	t.name(th.proc)
 	t.warnSetuid(th.proc)

@@ -36,7 +36,10 @@ func leavePoll(t *tracer, th *thread, c *call, e event.Call) {
 	for ; len(raw) >= 8; raw = raw[8:] {
 		fd := int(int32(binary.NativeEndian.Uint32(raw)))
 		asked, got := binary.NativeEndian.Uint16(raw[4:]), binary.NativeEndian.Uint16(raw[6:])
-		t.revealed(th, e, fd, uint32(asked), uint32(got))
+		if got&revealing == 0 || th.files.since(fd) > e.Start {
+			continue // that socket got its number while the call waited for another one
+		}
+		t.revealed(e, fd, t.socketAt(th, fd), uint32(asked), uint32(got))
 	}
 }
 
@@ -53,19 +56,14 @@ func leaveEpoll(t *tracer, th *thread, c *call, e event.Call) {
 		if got&revealing == 0 {
 			continue
 		}
-		if fd, ok := th.watched(epfd, binary.NativeEndian.Uint64(raw[epollDataOffset:])); ok {
-			t.revealed(th, e, fd, 0, got)
-		}
+		w := t.watched(th, epfd, binary.NativeEndian.Uint64(raw[epollDataOffset:]))
+		t.revealed(e, w.fd, w.sock, 0, got)
 	}
 }
 
 // revealed delivers a poll result that tells of an end. A level-triggered loop gets the same
 // result again and again: that is noise.
-func (t *tracer) revealed(th *thread, e event.Call, fd int, asked, got uint32) {
-	if got&revealing == 0 {
-		return
-	}
-	s := t.socketAt(th, fd)
+func (t *tracer) revealed(e event.Call, fd int, s *socket, asked, got uint32) {
 	if s == nil {
 		return
 	}
@@ -87,43 +85,42 @@ func enterEpollCtl(t *tracer, th *thread, c *call) bool {
 		return false
 	}
 	fd := int(int32(c.args[2]))
-	if t.socketAt(th, fd) == nil {
+	s := t.socketAt(th, fd)
+	if s == nil {
 		return false
 	}
 	var b [epollEventSize]byte
 	if th.read(c.args[3], b[:]) < len(b) {
 		return false
 	}
-	epfd := int(int32(c.args[0]))
-	if th.files.epolls == nil {
-		th.files.epolls = map[int]map[uint64]int{}
-	}
-	if th.files.epolls[epfd] == nil {
-		th.files.epolls[epfd] = map[uint64]int{}
-	}
-	th.files.epolls[epfd][binary.NativeEndian.Uint64(b[epollDataOffset:])] = fd
+	th.files.watch(int(int32(c.args[0])), binary.NativeEndian.Uint64(b[epollDataOffset:]), fd, s)
 	return false
 }
 
-// watched returns the descriptor that is registered with this data. A registration from before
-// a fork is read from the kernel (proc_pid_fdinfo(5)).
-func (th *thread) watched(epfd int, data uint64) (fd int, ok bool) {
-	if fd, ok := th.files.epolls[epfd][data]; ok {
-		return fd, true
+// watched returns what is registered with this data. A registration from before a fork is read
+// from the kernel (proc_pid_fdinfo(5)).
+func (t *tracer) watched(th *thread, epfd int, data uint64) watch {
+	if w, ok := th.files.epolls[epfd][data]; ok {
+		return w
 	}
 	f, err := os.Open(fmt.Sprintf("/proc/%d/fdinfo/%d", th.tid, epfd))
 	if err != nil {
-		return 0, false
+		return watch{}
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		w := strings.Fields(lines.Text()) // tfd: 5 events: 2019 data: 5 …
-		if len(w) < 6 || w[0] != "tfd:" {
+		w := strings.Fields(lines.Text()) // tfd: 5 events: 2019 data: 5 pos:0 ino:1a2b …
+		if len(w) < 8 || w[0] != "tfd:" {
 			continue
 		}
-		if d, err := strconv.ParseUint(w[5], 16, 64); err == nil && d == data {
-			return number(w[1]), true
+		inode, _ := strconv.ParseUint(strings.TrimPrefix(w[7], "ino:"), 16, 64)
+		if d, err := strconv.ParseUint(w[5], 16, 64); err != nil || d != data {
+			continue
+		}
+		fd := number(w[1])
+		if s := t.socketAt(th, fd); s != nil && s.inode == inode {
+			return watch{fd, s}
 		}
 	}
-	return 0, false
+	return watch{}
 }

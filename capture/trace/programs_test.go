@@ -39,6 +39,8 @@ var programs = map[string]func(){
 	"refused":      refused,
 	"daemon":       daemon,
 	"threads":      threads,
+	"crowd":        crowd,
+	"reuse":        reuse,
 	"sleep":        func() { connected(); unix.Pause() },
 	"exit-7":       func() { os.Exit(7) },
 	"tracer":       tracer,

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // socket is one TCP socket, whoever holds it.
@@ -21,9 +23,10 @@ type socket struct {
 	local, remote netip.AddrPort // kept after the kernel has forgotten them
 	listening     bool
 
-	held   map[place]struct{} // descriptors of traced processes, as far as known
-	again  map[string]int     // EAGAIN results since the last call delivered, by family
-	polled uint32             // the last poll result that was delivered
+	held    map[place]event.Time // descriptors of traced processes, as far as known, and since when
+	watches []watchAt            // by epoll
+	again   map[string]int       // EAGAIN results since the last call delivered, by family
+	polled  uint32               // the last poll result that was delivered
 }
 
 // place is one descriptor.
@@ -40,8 +43,21 @@ type place struct {
 // cannot become the socket's last reference.
 func (t *tracer) socketAt(th *thread, fd int) *socket {
 	s, known := th.files.known[fd]
-	if known && !th.files.blind {
+	switch {
+	case s != nil && t.closing(th, fd, s):
+		return t.successor(th, fd, s)
+	case known && !th.files.blind:
 		return s
+	}
+	return t.look(th, fd)
+}
+
+// successor returns what fd is while another thread is closing old under that number. The kernel
+// frees the number first, long before the close returns, and any call may have taken it again.
+func (t *tracer) successor(th *thread, fd int, old *socket) *socket {
+	inode, ok := t.inode(th.tid, fd)
+	if !ok || inode == old.inode {
+		return old
 	}
 	return t.look(th, fd)
 }
@@ -110,7 +126,7 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 	}
 	s := t.sockets[cookie]
 	if s == nil {
-		s = &socket{cookie: cookie, inode: inode, family: family, held: map[place]struct{}{}}
+		s = &socket{cookie: cookie, inode: inode, family: family, held: map[place]event.Time{}}
 		t.sockets[cookie] = s
 	}
 	s.refresh(dup)
@@ -120,10 +136,11 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 // duplicate takes fd from th's process. The caller closes it at once.
 func duplicate(th *thread, fd int) (int, error) {
 	n, err := take(th.proc.pidfd, fd)
-	if err == nil || th.tid == th.proc.pid {
+	if err == nil || th.tid == th.proc.pid && th.proc.pidfd >= 0 {
 		return n, err
 	}
-	// The process's first thread has ended before this one, and has no descriptors any more.
+	// The process's first thread has ended before this one, and has no descriptors any more; or the
+	// tracer had no descriptor left for a pidfd when the process began.
 	own, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(th.tid), unix.PIDFD_THREAD, 0)
 	if e != 0 {
 		return -1, err
@@ -154,13 +171,9 @@ func (s *socket) refresh(fd int) {
 	s.listening = err == nil && on != 0
 }
 
-// lookAgain refreshes what a call may have changed. It is skipped while another thread closes
-// the descriptor.
+// lookAgain refreshes what a call may have changed.
 func (t *tracer) lookAgain(th *thread, fd int, s *socket) {
-	if t.beingClosed(th, fd) {
-		return
-	}
-	dup, err := duplicate(th, fd)
+	dup, err := t.reach(th, fd, s)
 	if err != nil {
 		return
 	}
@@ -168,16 +181,20 @@ func (t *tracer) lookAgain(th *thread, fd int, s *socket) {
 	unix.Close(dup)
 }
 
-// unread returns how many bytes lie unread in the socket, -1 when that is not known.
+// unread returns how many bytes lie unread in the socket, -1 when that is not known. What closes a
+// socket under a thread that is inside connect is the last chance to read the addresses.
 func (t *tracer) unread(th *thread, fd int, s *socket) int {
-	if s.listening || t.beingClosed(th, fd) {
+	if s.listening {
 		return -1
 	}
-	dup, err := duplicate(th, fd)
+	dup, err := t.reach(th, fd, s)
 	if err != nil {
 		return -1
 	}
 	defer unix.Close(dup)
+	if !s.local.IsValid() || !s.remote.IsValid() {
+		s.refresh(dup)
+	}
 	n, err := unix.IoctlGetInt(dup, unix.SIOCINQ)
 	if err != nil {
 		return -1
@@ -185,14 +202,31 @@ func (t *tracer) unread(th *thread, fd int, s *socket) int {
 	return n
 }
 
-// beingClosed reports whether another thread is inside a call that closes this descriptor.
-func (t *tracer) beingClosed(th *thread, fd int) bool {
+// reach returns a duplicate of s for the caller to close at once. It fails where fd no longer is
+// s, or another thread is closing it: the duplicate might become the socket's last reference.
+func (t *tracer) reach(th *thread, fd int, s *socket) (dup int, err error) {
+	if th.files.known[fd] != s || t.closing(th, fd, s) {
+		return -1, unix.EBADF
+	}
+	if dup, err = duplicate(th, fd); err != nil {
+		return -1, err
+	}
+	if cookie, err := unix.GetsockoptUint64(dup, unix.SOL_SOCKET, unix.SO_COOKIE); err != nil || cookie != s.cookie {
+		unix.Close(dup)
+		return -1, unix.EBADF
+	}
+	return dup, nil
+}
+
+// closing reports whether another thread is inside a call that closes s under this descriptor. The
+// number alone says nothing: it is free again, and perhaps another socket's, before that call ends.
+func (t *tracer) closing(th *thread, fd int, s *socket) bool {
 	for _, o := range t.closers {
-		if o.files != th.files || o == th || o.call == nil {
+		if o.files != th.files || o == th {
 			continue
 		}
 		for _, v := range o.call.victims {
-			if v.fd == fd {
+			if v.fd == fd && v.sock == s {
 				return true
 			}
 		}

@@ -46,10 +46,57 @@ type files struct {
 	tcp     int  // how many of known are TCP sockets
 	blind   bool // io_uring may change it unseen: nothing known stays known
 
-	epolls map[int]map[uint64]int // of each epoll descriptor: data to watched descriptor
+	epolls map[int]map[uint64]watch // of each epoll descriptor, by the data that it reports
+}
+
+// watch is what the program registered for epoll: the socket, whatever its number stands for later.
+type watch struct {
+	fd   int
+	sock *socket
+}
+
+// watchAt is where a watch stands.
+type watchAt struct {
+	files *files
+	epfd  int
+	data  uint64
+}
+
+// watch remembers that epfd reports s by data.
+func (f *files) watch(epfd int, data uint64, fd int, s *socket) {
+	if f.epolls == nil {
+		f.epolls = map[int]map[uint64]watch{}
+	}
+	of := f.epolls[epfd]
+	if of == nil {
+		of = map[uint64]watch{}
+		f.epolls[epfd] = of
+	}
+	if of[data].sock != s {
+		s.watches = append(s.watches, watchAt{f, epfd, data})
+	}
+	of[data] = watch{fd, s}
+}
+
+// unwatch forgets every watch of s.
+func (s *socket) unwatch() {
+	for _, w := range s.watches {
+		if of := w.files.epolls[w.epfd]; of[w.data].sock == s {
+			delete(of, w.data)
+		}
+	}
+	s.watches = nil
 }
 
 func newFiles(owner *process) *files { return &files{owner: owner, known: map[int]*socket{}} }
+
+// since returns when fd became the TCP socket that it is known to be, 0 when none is known.
+func (f *files) since(fd int) event.Time {
+	if s := f.known[fd]; s != nil {
+		return s.held[place{f, fd}]
+	}
+	return 0
+}
 
 // set says that fd is s; nil means that it is no TCP socket.
 func (f *files) set(fd int, s *socket) {
@@ -62,7 +109,7 @@ func (f *files) set(fd int, s *socket) {
 	}
 	f.known[fd] = s
 	f.tcp++
-	s.held[place{f, fd}] = struct{}{}
+	s.held[place{f, fd}] = now()
 }
 
 // forget drops what is known of fd.
@@ -72,6 +119,7 @@ func (f *files) forget(fd int) {
 		delete(s.held, place{f, fd})
 	}
 	delete(f.known, fd)
+	delete(f.epolls, fd)
 }
 
 // forgetAll drops everything, sockets included.
