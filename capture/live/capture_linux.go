@@ -17,9 +17,10 @@ import (
 
 // Capture is an open capture. It is started once and stopped once.
 type Capture struct {
-	name   string
-	handle *handle
-	marker *marker // nil on an interface other than the loopback
+	name    string
+	snapLen int
+	handle  *handle
+	marker  *marker // nil on an interface other than the loopback
 
 	asked    atomic.Uint64 // drains asked for
 	stopping atomic.Bool
@@ -50,6 +51,7 @@ func Open(opt Options) (*Capture, error) {
 	}
 	c := &Capture{
 		name:     ifi.Name,
+		snapLen:  opt.snapLen(),
 		barriers: make(chan barrier),
 		quit:     make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -192,6 +194,10 @@ func (c *Capture) drain(ctx context.Context) error {
 }
 
 var errEnded = errors.New("the capture has ended")
+
+// Stats counts what the capture missed so far. Received is counted only in the end, by Stop.
+// It is not for concurrent use, nor beside Stop.
+func (c *Capture) Stats() (Stats, error) { return c.handle.stats() }
 
 // Stop reads what is buffered, ends the capture, waits for its goroutines and releases it. The
 // sink is not called again. A Capture that never started is only released.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -64,6 +65,27 @@ func (g *Group) Start(sink func(*event.Packet)) {
 	}
 }
 
+// Narrow is Capture.Narrow on all of them.
+func (g *Group) Narrow(only []netip.AddrPort) error {
+	var errs []error
+	for _, c := range g.captures {
+		errs = append(errs, c.Narrow(only))
+	}
+	return errors.Join(errs...)
+}
+
+// Stats is Capture.Stats of all of them, summed.
+func (g *Group) Stats() (Stats, error) {
+	var sum Stats
+	var errs []error
+	for _, c := range g.captures {
+		s, err := c.Stats()
+		sum.add(s)
+		errs = append(errs, err)
+	}
+	return sum, errors.Join(errs...)
+}
+
 // Barrier is Capture.Barrier on all of them.
 func (g *Group) Barrier(ctx context.Context) error {
 	var errs []error
@@ -79,9 +101,7 @@ func (g *Group) Stop() (Stats, error) {
 	var errs []error
 	for _, c := range g.captures {
 		s, err := c.Stop()
-		sum.Received += s.Received
-		sum.Dropped += s.Dropped
-		sum.InterfaceDropped += s.InterfaceDropped
+		sum.add(s)
 		errs = append(errs, err)
 	}
 	return sum, errors.Join(errs...)

@@ -22,13 +22,14 @@ import (
 // handle reads from an AF_PACKET socket's ring (packet(7), TPACKET_V2: each packet is there at
 // once, in a slot of its own, and the ring's size is not bounded by net.core.rmem_max).
 type handle struct {
-	file   *os.File // the socket
-	conn   syscall.RawConn
-	ring   []byte
-	slots  ring
-	at     int // the slot that the kernel fills next
-	drops  dropCounter
-	before uint64 // drops before the capture
+	file    *os.File // the socket
+	conn    syscall.RawConn
+	ring    []byte
+	slots   ring
+	at      int // the slot that the kernel fills next
+	drops   dropCounter
+	before  uint64 // drops before the capture
+	dropped uint64 // for want of a slot, as far as the kernel was asked
 }
 
 // ring is a ring's shape.
@@ -91,9 +92,8 @@ func (h *handle) setUp(fd int, ifi *net.Interface, program []unix.SockFilter) er
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
 		return os.NewSyscallError("setsockopt PACKET_VERSION", err)
 	}
-	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
-		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
+	if err := attach(fd, program); err != nil {
+		return err
 	}
 	req := unix.TpacketReq{
 		Block_size: uint32(h.slots.block), Block_nr: uint32(h.slots.size() / h.slots.block),
@@ -193,8 +193,14 @@ func packet(slot []byte) *event.Packet {
 
 const vlanTagLen = 4
 
+// attach replaces the filter.
+func (h *handle) attach(program []unix.SockFilter) error {
+	var failed error
+	err := h.conn.Control(func(fd uintptr) { failed = attach(int(fd), program) })
+	return errors.Join(err, failed)
+}
+
 func (h *handle) stats() (Stats, error) {
-	var s Stats
 	var failed error
 	err := h.conn.Control(func(fd uintptr) {
 		st, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
@@ -202,13 +208,12 @@ func (h *handle) stats() (Stats, error) {
 			failed = os.NewSyscallError("getsockopt", err)
 			return
 		}
-		s.Dropped = uint64(st.Drops)
+		h.dropped += uint64(st.Drops) // since it was asked last
 	})
 	if err := errors.Join(err, failed); err != nil {
 		return Stats{}, fmt.Errorf("read capture statistics: %w", err)
 	}
-	s.InterfaceDropped = h.drops.read() - h.before
-	return s, nil
+	return Stats{Dropped: h.dropped, InterfaceDropped: h.drops.read() - h.before}, nil
 }
 
 func (h *handle) close() {

@@ -2,15 +2,20 @@
 
 package live
 
+// #include <pcap.h>
+import "C"
+
 import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/pcap"
+	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -85,6 +90,14 @@ func filterExpr(opt Options, m *marker) string {
 	ip, port := m.addr.Addr(), m.addr.Port()
 	return fmt.Sprintf("%s or (udp src port %d and dst port %d and src host %s and dst host %s)",
 		tcp, port, port, ip, ip)
+}
+
+// attach replaces the filter in the kernel. libpcap goes on to run its own, which keeps more, on what
+// was buffered before it was set.
+func (h *handle) attach(program []unix.SockFilter) error {
+	// gopacket keeps libpcap's handle to itself, and offers no way to the socket.
+	c := reflect.ValueOf(h.pcap).Elem().FieldByName("cptr").UnsafePointer()
+	return attach(int(C.pcap_fileno((*C.pcap_t)(c))), program)
 }
 
 // next returns the next packet. With none it returns errEmpty after pollEvery, wait or not.

@@ -50,5 +50,11 @@ type Stats struct {
 	InterfaceDropped uint64 // lost by the interface before the kernel saw them
 }
 
+func (s *Stats) add(t Stats) {
+	s.Received += t.Received
+	s.Dropped += t.Dropped
+	s.InterfaceDropped += t.InterfaceDropped
+}
+
 // sink is who gets the packets.
 type sink = func(*event.Packet)

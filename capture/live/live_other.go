@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 
 	"github.com/closecap/closecap/capture/kernel"
@@ -26,6 +27,12 @@ func (c *Capture) Start(sink sink) {}
 
 // Barrier does nothing.
 func (c *Capture) Barrier(ctx context.Context) error { return errors.ErrUnsupported }
+
+// Narrow does nothing.
+func (c *Capture) Narrow(only []netip.AddrPort) error { return errors.ErrUnsupported }
+
+// Stats does nothing.
+func (c *Capture) Stats() (Stats, error) { return Stats{}, errors.ErrUnsupported }
 
 // Stop does nothing.
 func (c *Capture) Stop() (Stats, error) { return Stats{}, errors.ErrUnsupported }

@@ -141,13 +141,5 @@ func (a *assembler) assemble() ([]unix.SockFilter, error) {
 			a.program[i] = j
 		}
 	}
-	raw, err := bpf.Assemble(a.program)
-	if err != nil {
-		return nil, fmt.Errorf("assemble filter: %w", err)
-	}
-	filter := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
-	}
-	return filter, nil
+	return sockFilter(a.program)
 }
