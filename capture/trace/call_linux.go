@@ -19,7 +19,7 @@ type call struct {
 	start   event.Time
 	fd      int            // -1 where the call has none
 	sock    *socket        // nil where the call makes or finds one
-	peer    netip.AddrPort // of connect
+	peer    netip.AddrPort // of connect, and of a send that connects
 	unread  int            // of shutdown: bytes before the call
 	victims []victim
 	note    string

@@ -134,6 +134,7 @@ func (t *tracer) dismiss(s *socket) {
 			return
 		}
 	}
+	t.tell(s, Socket{Cookie: s.cookie, Local: s.local, Remote: s.remote, State: Closed})
 	s.unwatch()
 	delete(t.sockets, s.cookie)
 }

@@ -45,6 +45,18 @@ func leaveBind(t *tracer, th *thread, c *call, e event.Call) {
 	t.deliver(c.sock, e)
 }
 
+// enterListen tells of the listener before its first connection can come. Where the kernel is still
+// to choose the port, nobody else knows it before the call returns.
+func enterListen(t *tracer, th *thread, c *call) bool {
+	if !enterFD(t, th, c) {
+		return false
+	}
+	if c.sock.local.Port() != 0 {
+		t.tell(c.sock, Socket{Cookie: c.sock.cookie, Local: c.sock.local, State: Listening})
+	}
+	return true
+}
+
 func leaveListen(t *tracer, th *thread, c *call, e event.Call) {
 	e.Args = fmt.Sprint(int32(c.args[1]))
 	t.lookAgain(th, c.fd, c.sock)
@@ -57,6 +69,9 @@ func enterConnect(t *tracer, th *thread, c *call) bool {
 		return false
 	}
 	c.peer = sockaddrArg(th, c.args[1], c.args[2])
+	if c.peer.IsValid() {
+		t.expect(c.sock, c.peer)
+	}
 	return true
 }
 
@@ -71,11 +86,20 @@ func leaveConnect(t *tracer, th *thread, c *call, e event.Call) {
 		if e.Errno == "" {
 			s.local, s.remote = netip.AddrPort{}, netip.AddrPort{}
 			t.lookAgain(th, c.fd, s)
+			t.announce(s)
 		}
 		return
 	}
 	e.Args = c.peer.String()
-	if !s.remote.IsValid() && e.Errno != "EISCONN" {
+	t.connected(th, c, e.Errno)
+	s.mark(&e)
+	t.deliver(s, e)
+}
+
+// connected reads the addresses after a call that has asked for a connection to c.peer.
+func (t *tracer) connected(th *thread, c *call, errno string) {
+	s := c.sock
+	if errno != "EISCONN" && errno != "EALREADY" {
 		s.remote = c.peer
 	}
 	t.lookAgain(th, c.fd, s)
@@ -83,8 +107,7 @@ func leaveConnect(t *tracer, th *thread, c *call, e event.Call) {
 		// A refused connect gives the address back, but not the port.
 		s.local = netip.AddrPortFrom(source(c.peer), s.local.Port())
 	}
-	s.mark(&e)
-	t.deliver(s, e)
+	t.announce(s)
 }
 
 // source returns the address from which this system would send to peer, by connecting a socket

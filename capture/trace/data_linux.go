@@ -17,6 +17,25 @@ const textLimit = 256
 // vectorLimit is the kernel's own limit of one call's buffers (UIO_MAXIOV).
 const vectorLimit = 1024
 
+// enterSend also looks for TCP Fast Open, a connect by sendto or sendmsg (tcp(7), RFC 7413).
+func enterSend(t *tracer, th *thread, c *call) bool {
+	if !enterFD(t, th, c) {
+		return false
+	}
+	flags, addr, size := c.args[3], c.args[4], c.args[5]
+	if c.row.name == "sendmsg" {
+		var b [16]byte // msg_name, msg_namelen
+		th.read(c.args[1], b[:])
+		flags, addr, size = c.args[2], binary.NativeEndian.Uint64(b[:]), uint64(binary.NativeEndian.Uint32(b[8:]))
+	}
+	if flags&unix.MSG_FASTOPEN != 0 {
+		if c.peer = sockaddrArg(th, addr, size); c.peer.IsValid() {
+			t.expect(c.sock, c.peer)
+		}
+	}
+	return true
+}
+
 // leaveBuffer completes read, write, recvfrom and sendto; only the latter two have flags.
 func leaveBuffer(t *tracer, th *thread, c *call, e event.Call) {
 	var flags uint64
@@ -91,6 +110,10 @@ func (t *tracer) data(th *thread, c *call, e event.Call, buffers []buffer, flags
 	e.Args = fmt.Sprintf("%d bytes", size)
 	if words := flagWords(flags, msgFlags); words != "" {
 		e.Args += ", " + words
+	}
+	if c.peer.IsValid() {
+		t.connected(th, c, e.Errno)
+		c.sock.mark(&e)
 	}
 	e.Peek = flags&unix.MSG_PEEK != 0
 	if e.Ret > 0 && flags&(unix.MSG_ERRQUEUE|unix.MSG_TRUNC) == 0 {

@@ -63,6 +63,7 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 	if !t.started {
 		t.started = true
 		t.name(th.proc)
+		t.openSockets(th, func(int) bool { return true }) // what it inherits may be in use at once
 		return
 	}
 	t.unshareFiles(th)
@@ -129,6 +130,9 @@ func enterUnshare(t *tracer, th *thread, c *call) bool {
 // enterRing reports what cannot be seen: calls that go through io_uring make no system call.
 func enterRing(t *tracer, th *thread, _ *call) bool {
 	th.files.blind = true
+	if t.opts.OnSocket != nil {
+		t.opts.OnSocket(Socket{State: Unseen})
+	}
 	t.warn("%s uses io_uring: the calls that it makes through it are not shown", th.proc.actor)
 	return false
 }

@@ -98,6 +98,9 @@ func (t *tracer) abandon(th *thread, note string) {
 	if c == nil || c.sock == nil {
 		return
 	}
+	if c.sock.told.State == Connecting {
+		t.announce(c.sock)
+	}
 	e := t.describe(th, c)
 	e.Ret, e.Note = -1, join(e.Note, note)
 	if c.row.family == "send" || c.row.family == "recv" {

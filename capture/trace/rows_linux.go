@@ -16,16 +16,16 @@ func makeRows() map[uint64]row {
 	m := map[uint64]row{
 		unix.SYS_SOCKET:  {"socket", "socket", enterSocket, leaveSocket},
 		unix.SYS_BIND:    {"bind", "bind", enterFD, leaveBind},
-		unix.SYS_LISTEN:  {"listen", "listen", enterFD, leaveListen},
+		unix.SYS_LISTEN:  {"listen", "listen", enterListen, leaveListen},
 		unix.SYS_CONNECT: {"connect", "connect", enterConnect, leaveConnect},
 		unix.SYS_ACCEPT:  {"accept", "accept", enterFD, leaveAccept},
 		unix.SYS_ACCEPT4: {"accept4", "accept", enterFD, leaveAccept},
 
 		unix.SYS_WRITE:    {"write", "send", enterFD, leaveBuffer},
-		unix.SYS_SENDTO:   {"sendto", "send", enterFD, leaveBuffer},
+		unix.SYS_SENDTO:   {"sendto", "send", enterSend, leaveBuffer},
 		unix.SYS_WRITEV:   {"writev", "send", enterFD, leaveVector},
 		unix.SYS_PWRITEV2: {"pwritev2", "send", enterFD, leaveVector},
-		unix.SYS_SENDMSG:  {"sendmsg", "send", enterFD, leaveMessage},
+		unix.SYS_SENDMSG:  {"sendmsg", "send", enterSend, leaveMessage},
 		unix.SYS_SENDMMSG: {"sendmmsg", "send", enterFD, leaveMessages},
 		unix.SYS_SENDFILE: {"sendfile", "send", enterFD, leaveSendfile},
 

@@ -27,6 +27,7 @@ type socket struct {
 	watches []watchAt            // by epoll
 	again   map[string]int       // EAGAIN results since the last call delivered, by family
 	polled  uint32               // the last poll result that was delivered
+	told    Socket               // what was announced last
 }
 
 // place is one descriptor.
@@ -130,6 +131,7 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 		t.sockets[cookie] = s
 	}
 	s.refresh(dup)
+	t.announce(s)
 	return s
 }
 
@@ -179,6 +181,7 @@ func (t *tracer) lookAgain(th *thread, fd int, s *socket) {
 	}
 	s.refresh(dup)
 	unix.Close(dup)
+	t.announce(s)
 }
 
 // unread returns how many bytes lie unread in the socket, -1 when that is not known. What closes a
@@ -194,6 +197,7 @@ func (t *tracer) unread(th *thread, fd int, s *socket) int {
 	defer unix.Close(dup)
 	if !s.local.IsValid() || !s.remote.IsValid() {
 		s.refresh(dup)
+		t.announce(s)
 	}
 	n, err := unix.IoctlGetInt(dup, unix.SIOCINQ)
 	if err != nil {

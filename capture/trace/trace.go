@@ -45,10 +45,34 @@ type Options struct {
 	// return soon and keep nothing waiting.
 	OnCall func(event.Call)
 
+	// OnSocket hears of the program's TCP sockets before their packets can come: of a connect and of
+	// a listen before the kernel does it. What OnCall must be holds for it.
+	OnSocket func(Socket)
+
 	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
 	// nil means that calls carry no samples.
 	Sample func(local, remote netip.AddrPort) (event.Sample, error)
 }
+
+// Socket is what a TCP socket of the program has become.
+type Socket struct {
+	Cookie        uint64
+	State         SocketState
+	Local, Remote netip.AddrPort // as far as known
+}
+
+// SocketState says what Socket tells of.
+type SocketState int
+
+// The states. A socket passes each as often as its program likes, but Closed only once.
+const (
+	Connecting  SocketState = iota + 1 // it is about to connect to Remote, perhaps from a port not yet known
+	Connected                          // Local and Remote are its connection, or were to be
+	Unconnected                        // what it was connecting to, or was connected with, it no longer is
+	Listening                          // at Local
+	Closed                             // no process that is traced holds it or uses it
+	Unseen                             // no socket: io_uring may make some that only later calls tell of
+)
 
 // Result is what became of the program.
 type Result struct {
