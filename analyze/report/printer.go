@@ -12,6 +12,7 @@ type printer struct {
 	format  Format
 	opt     Options
 	skipped uint64 // connections that were not picked
+	hidden  int    // calls that the result does not hold any more
 }
 
 // print writes a line, wrapped to the terminal. In Markdown it becomes an item of a list.

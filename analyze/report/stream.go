@@ -85,6 +85,18 @@ func (s *Stream) Connection(c *analyze.Connection) error {
 // there are others.
 func (s *Stream) Skip() { s.print.skipped++ }
 
+// HideCalls counts calls that the result does not hold any more, so that the report can say that there
+// were some.
+func (s *Stream) HideCalls(n int) { s.print.hidden += n }
+
+// Flush writes what was shown and is still buffered.
+func (s *Stream) Flush() error {
+	if err := s.w.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", s.format, err)
+	}
+	return nil
+}
+
 // room returns where in the writer's own buffer the next line may stand, so that put has
 // nothing to copy.
 func (s *Stream) room() []byte {
@@ -127,10 +139,7 @@ func (s *Stream) Finish(r *analyze.Result) error {
 	if err := s.finish(r); err != nil {
 		return err
 	}
-	if err := s.w.Flush(); err != nil {
-		return fmt.Errorf("write %s: %w", s.format, err)
-	}
-	return nil
+	return s.Flush()
 }
 
 func (s *Stream) finish(r *analyze.Result) error {
@@ -200,11 +209,12 @@ func (s *Stream) summaryTables(*analyze.Result) error { return s.print.summary(s
 
 // hiddenCalls says that calls were recorded which this view does not show.
 func (p *printer) hiddenCalls(r *analyze.Result) error {
-	if len(r.Calls) == 0 {
+	n := len(r.Calls) + p.hidden
+	if n == 0 {
 		return nil
 	}
 	return p.print(line{style: dim, hang: 2, text: fmt.Sprintf("%s not shown: they are for up to %d connections",
-		count(uint64(len(r.Calls)), "call"), keptConnections)})
+		count(uint64(n), "call"), keptConnections)})
 }
 
 // notDrawn says how many connections a picture leaves out.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/capture/scope"
 	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
@@ -43,8 +45,8 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	}
 
 	before := len(rec.Segments)
-	own := sockets(rec.Calls)
-	if len(own) == 0 {
+	own := ownEnds(rec.Calls)
+	if len(own.pairs)+len(own.listeners) == 0 {
 		rec.Run.Warnings = append(rec.Run.Warnings, "the log names no TCP socket's address (strace -yy prints them)")
 		return nil
 	}
@@ -53,4 +55,39 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("left out %s of other programs", analyze.Count(uint64(others), "segment")))
 	}
 	return nil
+}
+
+// endpoints are what the sockets of a log were connected to, and where they listened. A local port alone
+// says nothing: Linux gives one to several connections at once.
+type endpoints struct {
+	pairs     map[scope.Pair]bool
+	listeners map[netip.AddrPort]bool
+}
+
+func ownEnds(calls []event.Call) endpoints {
+	own := endpoints{map[scope.Pair]bool{}, map[netip.AddrPort]bool{}}
+	for i := range calls {
+		c := &calls[i]
+		switch known := c.Local.IsValid() && c.Local.Port() != 0; {
+		case known && c.Remote.IsValid():
+			own.pairs[scope.PairOf(c.Local, c.Remote)] = true
+		case known && (c.Name == "listen" || c.Name == "accept"):
+			own.listeners[c.Local] = true
+		}
+	}
+	return own
+}
+
+func (e endpoints) has(s *event.Segment) bool {
+	if e.pairs[scope.PairOf(s.Src, s.Dst)] {
+		return true
+	}
+	for _, end := range [...]netip.AddrPort{s.Src, s.Dst} {
+		for _, at := range scope.Everywhere(end) {
+			if e.listeners[at] {
+				return true
+			}
+		}
+	}
+	return false
 }

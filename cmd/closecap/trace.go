@@ -69,11 +69,11 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	// Ctrl-C is the traced program's; closecap ends when that has ended.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
-	s, err := f.record(ctx, args, std)
+	s, err := f.record(ctx, args, format, std)
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", args[0])
 	}
-	if s == nil || err != nil && len(s.rec.Calls) == 0 {
+	if s == nil || err != nil && s.calls == 0 {
 		return err
 	}
 	return errors.Join(err, f.show(s, format, std))
@@ -87,8 +87,11 @@ const (
 	settleTime = 2 * time.Second
 )
 
+// sweepEvery is how often what is over is looked for.
+const sweepEvery = time.Second
+
 // record captures while the program runs.
-func (f *traceFlags) record(ctx context.Context, args []string, std streams) (*session, error) {
+func (f *traceFlags) record(ctx context.Context, args []string, format report.Format, std streams) (*session, error) {
 	diag, err := kernel.OpenDiag()
 	if err != nil {
 		return nil, err
@@ -98,37 +101,97 @@ func (f *traceFlags) record(ctx context.Context, args []string, std streams) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(capture.Interfaces())
+	s := newSession(capture.Interfaces(), capture.Narrow)
+	s.whole = f.save != ""
 	if f.live {
 		s.watch = std.err
 	}
-	capture.Start(s.packet)
-	err = errors.Join(kernel.DropPrivileges(), capture.Barrier(ctx))
+	err = capture.Narrow(nil) // until the program has a socket
+	capture.Start(s.scope.Packet)
+	err = errors.Join(err, kernel.DropPrivileges(), capture.Barrier(ctx))
 	if err == nil {
+		stop := f.sweepWhile(s, capture, format, std)
 		s.program, err = trace.Run(ctx, trace.Options{
-			Args: args, AllCalls: f.allCalls, OnCall: s.call, Sample: diag.Sample,
+			Args: args, AllCalls: f.allCalls, OnCall: s.call, OnSocket: s.heard, Sample: diag.Sample,
 		})
+		err = errors.Join(err, stop())
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	barrierErr := capture.Barrier(settle)
 	stats, stopErr := capture.Stop()
-	s.rec.Run.Dropped = stats.Dropped + stats.InterfaceDropped
+	s.run.Dropped = stats.Dropped + stats.InterfaceDropped
 	return s, errors.Join(err, barrierErr, stopErr)
+}
+
+// sweepWhile shows connections as they end, where the form has a row for each and the packets are not
+// wanted later. The returned func waits for its goroutine.
+func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.Format, std streams) (stop func() error) {
+	lines := format == report.NDJSON || format == report.CSV
+	if f.save != "" || f.html != "" || !lines && format != report.Table && format != report.Markdown {
+		return func() error { return nil }
+	}
+	over, finished := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(sweepEvery)
+		defer tick.Stop()
+		var err error
+		for {
+			select {
+			case <-over:
+				finished <- err
+				return
+			case <-tick.C:
+			}
+			if s.rows == nil && err == nil && (lines || s.many()) {
+				s.rows, err = f.newRows(format, lines && f.outFile == "", std)
+			}
+			if s.rows != nil {
+				stats, _ := capture.Stats() // Stop says what is wrong with it
+				s.sweep(s.rows, stats.Dropped+stats.InterfaceDropped)
+			}
+		}
+	}()
+	return func() error { close(over); return <-finished }
+}
+
+func (f *traceFlags) newRows(format report.Format, atOnce bool, std streams) (*rows, error) {
+	if atOnce {
+		return newRows(std.out, format, f.shown(std))
+	}
+	return newRows(nil, format, f.shown(std))
+}
+
+// shown says what can be shown where the report goes.
+func (f *traceFlags) shown(std streams) report.Options {
+	if f.outFile != "" {
+		return f.options(io.Discard)
+	}
+	return f.options(std.out)
 }
 
 // show reports what was recorded and passes the program's status on.
 func (f *traceFlags) show(s *session, format report.Format, std streams) error {
 	rec := s.recording()
-	res := analyze.Join(rec, analyze.Options{})
-	write := func(w io.Writer) error { return report.Write(w, format, res, f.options(w)) }
+	var res *analyze.Result
+	var write func(w io.Writer) error
+	if s.rows != nil {
+		res = s.rows.show(rec)
+		write = func(w io.Writer) error { return s.rows.finish(w, s.total(res)) }
+	} else {
+		res = analyze.Join(rec, analyze.Options{})
+		write = func(w io.Writer) error { return report.Write(w, format, res, f.shown(std)) }
+	}
 	var err error
 	if f.outFile != "" {
 		err = replace(f.outFile, write)
 	} else {
-		err = buffered(std.out, func(w io.Writer) error {
-			return report.Write(w, format, res, f.options(std.out))
-		})
+		err = buffered(std.out, write)
+	}
+	if format == report.NDJSON || format == report.CSV {
+		for _, w := range report.Warnings(res) {
+			fmt.Fprintf(std.err, "closecap: warning: %s\n", report.Safe(w))
+		}
 	}
 	if err := errors.Join(err, f.keep(rec, res)); err != nil {
 		return err
