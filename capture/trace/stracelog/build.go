@@ -3,6 +3,7 @@ package stracelog
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -17,6 +18,8 @@ type builder struct {
 	opts  Options
 	log   Log
 	raws  []raw
+	kept  keeper
+	words map[string]string // strings that calls share
 	comms map[int]string
 	procs map[int]*process // by thread
 	conns map[[2]netip.AddrPort]*socket
@@ -39,9 +42,10 @@ type socket struct {
 	local, remote netip.AddrPort
 }
 
-func newBuilder(opts Options) *builder {
+func newBuilder(opts Options, single bool) *builder {
 	return &builder{
-		opts: opts, comms: map[int]string{}, procs: map[int]*process{},
+		opts: opts, kept: newKeeper(single), words: map[string]string{},
+		comms: map[int]string{}, procs: map[int]*process{},
 		conns: map[[2]netip.AddrPort]*socket{}, warns: map[string]bool{},
 	}
 }
@@ -55,8 +59,8 @@ func (b *builder) warn(format string, args ...any) {
 }
 
 func (b *builder) named(tid int, comm string) {
-	if comm != "" {
-		b.comms[tid] = comm
+	if comm != "" && b.comms[tid] != comm {
+		b.comms[tid] = strings.Clone(comm)
 	}
 }
 
@@ -68,22 +72,30 @@ func (b *builder) rename(from, to int) {
 		}
 	}
 	b.named(to, b.comms[from])
+	delete(b.kept.touched, from)
+	maps.DeleteFunc(b.kept.other, func(k [2]int, _ *other) bool { return k[0] == from })
 }
 
 // finish builds the calls: state changes in the order in which calls returned, the result in
 // the order in which they began.
 func (b *builder) finish() *Log {
 	slices.SortStableFunc(b.raws, func(x, y raw) int { return cmp.Compare(x.moment(), y.moment()) })
+	b.log.Calls = make([]event.Call, 0, b.kept.calls)
+	b.made = make([]*socket, 0, b.kept.calls)
 	for i := range b.raws {
 		r := &b.raws[i]
 		p := b.process(r.tid)
-		if r.kind == lineEnded {
+		switch r.kind {
+		case lineOther:
+		case lineEnded:
 			b.ended(p, r)
-		} else {
-			handlers[r.name](b, p, r, split(r.args))
+		default:
+			handlers[r.name](b, p, r, split(r.args()))
 		}
 		p.last = max(p.last, r.start, r.end)
+		r.text = "" // no longer needed: the calls take its place
 	}
+	b.raws = nil
 	b.fillIn()
 	slices.SortStableFunc(b.log.Calls, func(x, y event.Call) int { return cmp.Compare(x.Start, y.Start) })
 	if b.blind > 0 {
@@ -114,7 +126,7 @@ func (b *builder) process(tid int) *process {
 
 // cloned registers the thread or process that a clone or fork made.
 func cloned(b *builder, p *process, r *raw, args []string) {
-	tid, _, ok := number(r.ret)
+	tid, _, ok := number(r.ret())
 	if !ok || tid <= 0 || b.procs[int(tid)] != nil && b.procs[int(tid)].last != 0 {
 		return
 	}
@@ -140,7 +152,7 @@ func cloned(b *builder, p *process, r *raw, args []string) {
 // execed names the process after its program. Descriptors that the exec closed show up as other
 // files, or not at all.
 func execed(b *builder, p *process, r *raw, args []string) {
-	if r.ret == "0" && len(args) > 0 {
+	if r.ret() == "0" && len(args) > 0 {
 		b.named(p.pid, path.Base(unquote(args[0])))
 	}
 }
@@ -151,8 +163,8 @@ func (b *builder) ended(p *process, r *raw) {
 	if p.threads > 0 {
 		return
 	}
-	name, how := "exit", strings.TrimPrefix(r.ret, "exited with ")
-	if killed, ok := strings.CutPrefix(r.ret, "killed by "); ok {
+	name, how := "exit", strings.TrimPrefix(r.ret(), "exited with ")
+	if killed, ok := strings.CutPrefix(r.ret(), "killed by "); ok {
 		name = "kill"
 		how, _, _ = strings.Cut(killed, " ")
 	}
@@ -241,7 +253,7 @@ func (b *builder) call(p *process, r *raw, fd int, s *socket) event.Call {
 	if s != nil {
 		e.Local, e.Remote = s.local, s.remote
 	}
-	e.Ret, e.Errno, _ = number(r.ret)
+	e.Ret, e.Errno, _ = number(r.ret())
 	if r.end == 0 && r.kind != lineEnded {
 		e.Ret, e.Note = -1, "did not return before the log ended"
 	}
@@ -269,6 +281,8 @@ func (b *builder) deliver(e event.Call, s *socket) {
 	if e.Syscall == e.Name {
 		e.Syscall = ""
 	}
+	e.Actor, e.Args, e.Errno = b.shared(e.Actor), b.shared(e.Args), b.shared(e.Errno)
+	e.Text = strings.Clone(e.Text)
 	b.log.Calls = append(b.log.Calls, e)
 	b.made = append(b.made, s)
 }

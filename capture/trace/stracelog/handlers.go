@@ -25,7 +25,7 @@ func makeHandlers() map[string]handler {
 		"poll": polled, "ppoll": polled,
 		"clone": cloned, "clone3": cloned, "fork": cloned, "vfork": cloned,
 		"getsockname": learned, "getpeername": learned,
-		"exit_group": func(*builder, *process, *raw, []string) {}, // dates the implicit closes
+		"exit_group": nothing,
 		"execve":     execed, "execveat": execed,
 	}
 	for _, name := range []string{"read", "recv", "recvfrom", "readv", "preadv2", "recvmsg", "recvmmsg"} {
@@ -36,6 +36,9 @@ func makeHandlers() map[string]handler {
 	}
 	return h
 }
+
+// nothing handles a call that only dates what the end of its process closes.
+func nothing(*builder, *process, *raw, []string) {}
 
 // onSocket handles a call whose first argument is the descriptor and that changes no table.
 func onSocket(family string, describe func(e *event.Call, args []string) (deliver bool)) handler {
@@ -148,7 +151,7 @@ func vectors(s string) string {
 
 // socketed handles socket(2).
 func socketed(b *builder, p *process, r *raw, args []string) {
-	d, ok := parseDescriptor(r.ret)
+	d, ok := parseDescriptor(r.ret())
 	if !ok {
 		return
 	}
@@ -171,7 +174,7 @@ func bound(b *builder, p *process, r *raw, args []string) {
 		return
 	}
 	addr := parseSockaddr(arg(args, 1))
-	if r.ret == "0" && !s.local.IsValid() && addr.Port() != 0 {
+	if r.ret() == "0" && !s.local.IsValid() && addr.Port() != 0 {
 		s.local = addr
 	}
 	e := b.call(p, r, d.fd, s)
@@ -185,7 +188,7 @@ func learned(b *builder, p *process, r *raw, args []string) {
 	_, s := b.subject(p, args)
 	addr := parseSockaddr(arg(args, 1))
 	switch {
-	case s == nil || r.ret != "0" || !addr.IsValid():
+	case s == nil || r.ret() != "0" || !addr.IsValid():
 	case r.name == "getsockname" && !s.bound():
 		s.local = addr
 	case r.name == "getpeername" && !s.remote.IsValid():
@@ -226,7 +229,7 @@ func accepted(b *builder, p *process, r *raw, args []string) {
 	e := b.call(p, r, d.fd, listener)
 	e.Name = "accept"
 	s := listener
-	if made, ok := parseDescriptor(r.ret); ok {
+	if made, ok := parseDescriptor(r.ret()); ok {
 		s = &socket{local: listener.local, remote: parseSockaddr(arg(args, 1))}
 		if made.tcp {
 			s = b.identify(nil, made)
@@ -283,7 +286,7 @@ func duplicated(b *builder, p *process, r *raw, args []string) {
 		return
 	}
 	d, s := b.subject(p, args)
-	made, ok := parseDescriptor(r.ret)
+	made, ok := parseDescriptor(r.ret())
 	if !ok || made.fd == d.fd {
 		return
 	}
@@ -302,7 +305,7 @@ func duplicated(b *builder, p *process, r *raw, args []string) {
 
 // polled handles poll(2) and ppoll(2): results that tell of an end.
 func polled(b *builder, p *process, r *raw, args []string) {
-	_, list, ok := strings.Cut(r.ret, "([")
+	_, list, ok := strings.Cut(r.ret(), "([")
 	if !ok {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // lineKind is what a line says.
-type lineKind int
+type lineKind uint8
 
 const (
 	lineOther      lineKind = iota // strace about itself, or a signal: nothing to do with sockets

@@ -14,33 +14,28 @@ import (
 // lineLimit bounds one line: strace -s may print much, but not without end.
 const lineLimit = 1 << 20
 
-// raw is one call whose halves have been put together, or a thread's end.
-type raw struct {
-	line
-	start, end event.Time // end 0: it never returned, as far as the log goes
-}
-
 // reader is the state of reading one source.
 type reader struct {
 	b       *builder
 	source  Source
 	tid     int // of a -ff file
 	number  int
-	half    map[int]*raw // unfinished calls by thread
-	opening map[int]int  // by thread the connect that was its last line, as an index of b.raws
-	shift   event.Time   // from the time of day to the date
+	half    map[int]*half // unfinished calls by thread
+	opening map[int]int   // by thread the connect that was its last line, as an index of b.raws
+	shift   event.Time    // from the time of day to the date
 	last    event.Time
 	alive   map[int]bool // threads that wrote with a pid and have not ended
 	born    map[int]bool // threads that strace attached to later
 	main    int          // the thread that wrote without a pid before there were others
 	torn    string       // the beginning of a line that strace's own news broke off
 	warned  bool
+	full    bool // more calls than Options.Limit
 	started bool
 }
 
 // read takes in one source.
 func (b *builder) read(s Source) error {
-	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*raw{}, opening: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
+	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*half{}, opening: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
 	in := bufio.NewReaderSize(s.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
@@ -50,12 +45,15 @@ func (b *builder) read(s Source) error {
 		if text != "" {
 			r.take(text, whole)
 		}
+		if r.full {
+			return fmt.Errorf("line %d: %w: at most %d", r.number, ErrTooMany, b.opts.Limit)
+		}
 		if err != nil {
 			break
 		}
 	}
 	for _, h := range r.half {
-		r.add(*h)
+		r.add(h.line, h.start, 0)
 	}
 	if r.main != 0 {
 		b.rename(0, r.main)
@@ -111,11 +109,11 @@ func (r *reader) take(text string, whole bool) {
 	case lineEnded:
 		r.ended(l)
 	case lineUnfinished:
-		r.half[l.tid] = &raw{line: l, start: l.time}
+		r.half[l.tid] = unfinished(l)
 	case lineResumed:
 		err = r.resumed(l)
 	case lineCall:
-		r.add(raw{line: l, start: l.time, end: r.endOf(l)})
+		r.add(l, l.time, r.endOf(l))
 	}
 	if err != nil {
 		r.unparsed(text, err)
@@ -209,14 +207,15 @@ func (r *reader) resumed(l line) error {
 	delete(r.half, l.tid)
 	h.args += l.args
 	h.kind, h.ret, h.timed, h.took = lineCall, l.ret, l.timed, l.took
+	var end event.Time
 	switch {
 	case l.ret == "?":
 	case l.timed:
-		h.end = h.start.Add(l.took)
+		end = h.start.Add(l.took)
 	default:
-		h.end = max(l.time, h.start) // the clock may have been set back
+		end = max(l.time, h.start) // the clock may have been set back
 	}
-	r.add(*h)
+	r.add(h.line, h.start, end)
 	return nil
 }
 
@@ -224,20 +223,10 @@ func (r *reader) resumed(l line) error {
 func (r *reader) ended(l line) {
 	if h := r.half[l.tid]; h != nil {
 		delete(r.half, l.tid)
-		r.add(*h)
+		r.add(h.line, h.start, 0)
 	}
-	r.b.raws = append(r.b.raws, raw{line: l, start: l.time, end: l.time})
-}
-
-// add keeps the calls that matter.
-func (r *reader) add(c raw) {
-	if _, ok := handlers[c.name]; !ok {
-		return
-	}
-	if c.name == "connect" && c.end != 0 {
-		r.opening[c.tid] = len(r.b.raws)
-	}
-	r.b.raws = append(r.b.raws, c)
+	delete(r.b.kept.touched, l.tid)
+	r.keep(l, l.time, l.time)
 }
 
 // lookupLimit is how long strace -yy may look a socket up.

@@ -8,6 +8,10 @@
 // and kept as an example, never passed over in silence; a call that is not about a TCP socket is
 // read and left out.
 //
+// A log is read line by line. What does not concern a TCP socket is dropped at once, so a log of
+// file reads costs nothing; the calls of sockets are kept in short until the last line, because
+// which thread is whose and what a descriptor is may stand later or in another log.
+//
 // It does not trace: package trace does. What strace does not print, it does not know: a
 // socket's cookie, bytes left unread, who else holds the socket.
 package stracelog
@@ -33,6 +37,7 @@ type Options struct {
 	Near event.Time
 	Zone *time.Location // of such a log; nil is this system's
 
+	Limit    int  // of calls of sockets, beyond which ErrTooMany; 0 means 4,000,000
 	AllCalls bool // also what is usually noise: EAGAIN, getsockopt other than SO_ERROR and SO_LINGER
 }
 
@@ -94,7 +99,10 @@ func Read(sources []Source, opts Options) (*Log, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.Local
 	}
-	b := newBuilder(opts)
+	if opts.Limit == 0 {
+		opts.Limit = defaultLimit
+	}
+	b := newBuilder(opts, len(sources) == 1)
 	var first error
 	for _, s := range sources {
 		if err := b.read(s); err != nil && first == nil {
