@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +31,8 @@ type director struct {
 	calls   []*event.Call
 	last    *event.Call // the last call that an expectation can speak of
 	pairs   [][2]netip.AddrPort
-	packets atomic.Int64 // captured so far
+	packets atomic.Int64  // captured so far
+	slowest time.Duration // the slowest drop or pass so far
 	expects []expected
 }
 

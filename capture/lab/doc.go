@@ -33,4 +33,12 @@
 // both actors stay on one CPU, "until … due-together" waits until both timers fire in the
 // same tick, and there both FINs are sent before the softirq that receives them runs. Instead
 // of a delaying qdisc (netem, fq), which many kernels lack.
+//
+// # A busy machine
+//
+// A script waits for events, never for a time in which they ought to come; its deadline counts
+// from when the actors are ready. What can be too late all the same is a filter that must change
+// between two firings of a timer, or a state that an end has left before it was asked for. How
+// much time is left before a timer fires is therefore measured against how long such a line took
+// on this machine; a state that is missed ends the run at once, and it is begun again.
 package lab

@@ -7,7 +7,7 @@ import "time"
 type Options struct {
 	Port     uint16            // the server's; 0 picks one
 	IPv6     bool              // over ::1
-	Timeout  time.Duration     // 0 means 30 s
+	Timeout  time.Duration     // from when the actors are ready; 0 means 30 s
 	Private  bool              // the process is in a network namespace of its own
 	Progress func(line string) // gets each line before it runs; nil for nobody
 }

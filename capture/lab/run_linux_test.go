@@ -214,6 +214,83 @@ func TestRunEndsAtTheDeadline(t *testing.T) {
 	checkGone(t, rec)
 }
 
+// TestRunTimeoutLeavesOutTheStart gives the run less time than starting two processes takes: it
+// must come to the script all the same.
+func TestRunTimeoutLeavesOutTheStart(t *testing.T) {
+	s := parse(t, "wait 10s\n")
+	_, err := Run(t.Context(), s, Options{Private: kernel.InPrivate(), Timeout: time.Millisecond})
+	if errors.Is(err, os.ErrPermission) {
+		skip(t, err)
+	}
+	if want := "test.close:1: wait 10s: the run was ended after 1ms"; err == nil || err.Error() != want {
+		t.Errorf("Run() = %v, want %s", err, want)
+	}
+}
+
+// TestRunEndsWhenAStateWasMissed does not wait until the deadline for a state that an end has
+// left behind.
+func TestRunEndsWhenAStateWasMissed(t *testing.T) {
+	s := parse(t, opened+"client shutdown WR\nuntil client FIN_WAIT2\nuntil client FIN_WAIT1\n")
+	rec, err := Run(t.Context(), s, Options{Private: kernel.InPrivate(), Timeout: time.Minute})
+	if errors.Is(err, os.ErrPermission) {
+		skip(t, err)
+	}
+	want := "test.close:6: until FIN_WAIT1: client is in FIN_WAIT2: what it waits for does not come any more"
+	if err == nil || err.Error() != want || !errors.Is(err, errMissed) {
+		t.Errorf("Run() = %v, want %s", err, want)
+	}
+	if len(rec.Calls) != 5 {
+		t.Errorf("%d calls recorded, want those of one try, 5", len(rec.Calls))
+	}
+	checkGone(t, rec)
+}
+
+func TestMissed(t *testing.T) {
+	for _, tt := range []struct {
+		now, goal event.TCPState
+		want      bool
+	}{
+		{event.Established, event.Closing, false},
+		{event.FinWait1, event.Closing, false},
+		{event.FinWait2, event.Closing, true},
+		{event.TimeWait, event.Closing, true},
+		{event.Closing, event.Closing, false},
+		{event.FinWait1, event.CloseWait, true},
+		{event.Closed, event.TimeWait, true},
+		{event.TimeWait, event.Closed, false},
+		{event.TimeWait, event.Established, false}, // a new connection may take the port pair
+		{event.Closed, event.Listen, false},
+	} {
+		if got := missed([]event.Sample{{State: tt.goal}, {State: tt.now}}, tt.goal); got != tt.want {
+			t.Errorf("missed(%v, %v) = %v, want %v", tt.now, tt.goal, got, tt.want)
+		}
+	}
+}
+
+func TestTimersDueTogether(t *testing.T) {
+	at := func(retransmits int, left ...time.Duration) (all []event.Sample) {
+		for _, l := range left {
+			all = append(all, event.Sample{Timer: "retransmit", Retransmits: retransmits, Left: int64(l)})
+		}
+		return all
+	}
+	const near, far = 100 * time.Millisecond, 3 * time.Second
+	for _, tt := range []struct {
+		all        []event.Sample
+		due, apart bool
+	}{
+		{at(1, near, near, near), true, false},
+		{at(1, near, near+4e6, near), false, false},
+		{at(6, far, far+32e6, far), false, true},
+		{at(6, far, far, far-4e6), false, false}, // a tick came between the samples
+		{at(6, 1e6, 1e6, 1e6), false, false},     // together, but too soon: the next time
+	} {
+		if due, apart := allDue(tt.all, leastMargin), stayApart(tt.all); due != tt.due || apart != tt.apart {
+			t.Errorf("%v: due %v, apart %v, want %v, %v", tt.all, due, apart, tt.due, tt.apart)
+		}
+	}
+}
+
 func TestRunEndsWhenCancelled(t *testing.T) {
 	s := parse(t, opened+"server recv\nclient close\n")
 	ctx, cancel := context.WithCancel(t.Context())

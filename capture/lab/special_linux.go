@@ -75,7 +75,10 @@ func (d *director) runFilter(ctx context.Context, st *step) error {
 		call.op = op{Verb: "filter", Words: s.op.Words}
 		calls = append(calls, &call)
 	}
-	return d.call(ctx, calls)
+	start := now()
+	err := d.call(ctx, calls)
+	d.slowest = max(d.slowest, time.Duration(now()-start))
+	return err
 }
 
 func (d *director) runSysctl(ctx context.Context, st *step) error {

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +15,17 @@ const (
 	// untilPause is how long until waits between two questions to the kernel.
 	untilPause = 500 * time.Microsecond
 
-	// dueMargin is what must be left on timers that are due together, for the next lines to
-	// be carried out before they fire.
-	dueMargin = 60 * time.Millisecond
+	// What must be left on timers that are due together, for the next line to be carried out
+	// before they fire: as long as three such lines have taken here, within these bounds.
+	leastMargin, mostMargin = 60 * time.Millisecond, 1200 * time.Millisecond
+
+	// mostRetransmits is after how many retransmissions timers that are apart stay so for too
+	// long: the kernel's timers come together as they grow longer and are kept less exactly.
+	mostRetransmits = 6
 )
+
+// errMissed is the error of a run that came too late for what its script waits for.
+var errMissed = errors.New("what it waits for does not come any more")
 
 // runUntil asks the kernel again and again, until it says what the line waits for.
 func (d *director) runUntil(ctx context.Context, st *step) error {
@@ -36,7 +45,8 @@ func (d *director) runUntil(ctx context.Context, st *step) error {
 	}
 	goal, reached := st.state.String(), allIn(st.state)
 	if st.together {
-		goal, reached = dueTogether, allDue
+		margin := min(max(3*d.slowest, leastMargin), mostMargin)
+		goal, reached = dueTogether, func(all []event.Sample) bool { return allDue(all, margin) }
 	}
 	before, start := d.counters(), now()
 	pause := time.NewTicker(untilPause)
@@ -48,6 +58,9 @@ func (d *director) runUntil(ctx context.Context, st *step) error {
 		}
 		if reached(got) {
 			break
+		}
+		if st.together && stayApart(got) || !st.together && missed(got, st.state) {
+			return fmt.Errorf("until %s: %s: %w", goal, describeEnds(names, got), errMissed)
 		}
 		select {
 		case <-pause.C:
@@ -83,11 +96,38 @@ func allIn(state event.TCPState) func([]event.Sample) bool {
 	}
 }
 
+// stage is how far a connection's end has come; from a state there is no way to another of the
+// same stage.
+var stage = map[event.TCPState]int{
+	event.FinWait1: 1, event.CloseWait: 1,
+	event.FinWait2: 2, event.Closing: 2, event.LastAck: 2,
+	event.TimeWait: 3, event.Closed: 4,
+}
+
+// missed reports whether an end can no longer come to the state.
+func missed(all []event.Sample, goal event.TCPState) bool {
+	return stage[goal] > 0 && slices.ContainsFunc(all, func(s event.Sample) bool {
+		return s.State != goal && stage[s.State] >= stage[goal]
+	})
+}
+
+// stayApart reports whether timers have different times left, and will for too long.
+func stayApart(all []event.Sample) bool {
+	first, last, apart := all[0], all[len(all)-1], false
+	for _, s := range all {
+		if s.Timer == "" || s.Retransmits < mostRetransmits {
+			return false
+		}
+		apart = apart || s.Left != first.Left
+	}
+	return apart && first.Left == last.Left
+}
+
 // allDue reports whether all timers have the same time left. The kernel counts that in
 // ticks: as the first sample and the last are of the same end, no tick came between them.
-func allDue(all []event.Sample) bool {
+func allDue(all []event.Sample, margin time.Duration) bool {
 	for _, s := range all {
-		if s.Timer == "" || s.Left != all[0].Left || s.Left < int64(dueMargin) {
+		if s.Timer == "" || s.Left != all[0].Left || s.Left < int64(margin) {
 			return false
 		}
 	}
