@@ -31,6 +31,21 @@ func newScope() *scope {
 	return s
 }
 
+// mostActors bounds the processes of a script, those of fork included: each is a program that
+// the machine runs.
+const mostActors = 64
+
+// room returns an error where a script that adds an actor has too many.
+func (s *scope) room(actor string) error {
+	if s.has(actor) {
+		return fmt.Errorf("there already is an actor %s", actor)
+	}
+	if len(s.sockets) >= mostActors {
+		return fmt.Errorf("%s would be the %dth process: a script has at most %d", actor, mostActors+1, mostActors)
+	}
+	return nil
+}
+
 func (s *scope) add(actor string)      { s.sockets[actor] = make(map[string]bool) }
 func (s *scope) has(actor string) bool { return s.sockets[actor] != nil }
 func (s *scope) names() []string       { return sortedKeys(s.sockets) }
@@ -47,8 +62,8 @@ func (s *scope) alive(name string) error {
 func (s *scope) directive(st *step) error {
 	switch st.directive {
 	case "actor":
-		if s.has(st.other) {
-			return fmt.Errorf("there already is an actor %s", st.other)
+		if err := s.room(st.other); err != nil {
+			return err
 		}
 		s.add(st.other)
 		s.initial = append(s.initial, st.other)
@@ -101,8 +116,8 @@ func (s *scope) call(st *step) error {
 		mine[st.other] = true
 		return nil
 	case "fork":
-		if s.has(st.other) {
-			return fmt.Errorf("there already is an actor %s", st.other)
+		if err := s.room(st.other); err != nil {
+			return err
 		}
 		s.sockets[st.other] = maps.Clone(mine)
 	case "exit":

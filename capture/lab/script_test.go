@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,8 @@ func TestParseNamesWhatIsWrongAndWhere(t *testing.T) {
 		{"outcome alone", "-> EOF", "x.close:1: an outcome without a call"},
 		{"outcome of a directive", "wait 1s -> 0", "x.close:1: wait has no outcome"},
 		{"fork twice", opened + "client fork c\nclient fork c", "x.close:5: there already is an actor c"},
+		{"forks without end", opened + forks(mostActors-1), "x.close:66: c62 would be the 65th process: a script has at most 64"},
+		{"actors without end", actors(mostActors - 1), "x.close:63: a62 would be the 65th process: a script has at most 64"},
 		{"after exit", opened + "client exit\nclient close", "x.close:5: client no longer runs here"},
 		{"after kill", opened + "kill client\nclient close", "x.close:5: client no longer runs here"},
 		{"kill unknown", "kill clent", `x.close:1: unknown actor "clent": did you mean "client"?`},
@@ -73,6 +76,30 @@ func TestParseNamesWhatIsWrongAndWhere(t *testing.T) {
 				t.Errorf("Parse() = %v, want %v…", err, tt.want)
 			}
 		})
+	}
+}
+
+// forks and actors return n lines that each add a process.
+func forks(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "client fork c%d\n", i)
+	}
+	return b.String()
+}
+
+func actors(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "actor a%d\n", i)
+	}
+	return b.String()
+}
+
+// TestParseTakesManyProcesses accepts as many as there may be.
+func TestParseTakesManyProcesses(t *testing.T) {
+	if _, err := Parse("x.close", []byte(opened+forks(mostActors-2))); err != nil {
+		t.Error(err)
 	}
 }
 
