@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -16,8 +18,20 @@ import (
 	"github.com/closecap/closecap/capture/kernel"
 )
 
-// version is set by the linker.
-var version = "0.1.0"
+// linked is the version that make has the linker set.
+var linked string
+
+// version is what this program calls itself, in its output and in what it records.
+var version = cmp.Or(linked, builtVersion(debug.ReadBuildInfo()))
+
+// builtVersion returns the version that the go command noted: `go install` at a version does, and
+// a build in a checkout unless -buildvcs=false.
+func builtVersion(info *debug.BuildInfo, ok bool) string {
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}
 
 // streams are what a command reads and writes.
 type streams struct {

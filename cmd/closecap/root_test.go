@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,5 +41,30 @@ func TestReaderLeft(t *testing.T) {
 		if code := exitCode(err, &msg); code != exitFailed || msg.String() != words {
 			t.Errorf("a broken %s: exit %d and %q, want %d and %q", path, code, msg.String(), exitFailed, words)
 		}
+	}
+}
+
+func TestBuiltVersion(t *testing.T) {
+	for noted, want := range map[string]string{"v1.2.3": "1.2.3", "(devel)": "devel", "": "devel"} {
+		info := &debug.BuildInfo{Main: debug.Module{Version: noted}}
+		if got := builtVersion(info, true); got != want {
+			t.Errorf("builtVersion(%q) = %q, want %q", noted, got, want)
+		}
+	}
+	if got := builtVersion(nil, false); got != "devel" {
+		t.Errorf("builtVersion without build information = %q, want devel", got)
+	}
+}
+
+// TestLinkedVersion builds the program as make does.
+func TestLinkedVersion(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "closecap")
+	build := exec.Command("go", "build", "-buildvcs=false", "-pgo=off", "-tags", "nopcap", "-ldflags", "-X main.linked=1.2.3-4-gabcdef", "-o", bin, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out, err := exec.Command(bin, "--version").Output()
+	if want := "closecap 1.2.3-4-gabcdef\n"; err != nil || string(out) != want {
+		t.Errorf("closecap --version = %q, %v, want %q", out, err, want)
 	}
 }
