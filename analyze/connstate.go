@@ -2,7 +2,7 @@ package analyze
 
 import "strings"
 
-// connState is Zeek's conn_state: the first of COMPAT's rules that matches.
+// connState is Zeek's conn_state: the first of doc/compat.md's rules that matches.
 func (z *zeekFlow) connState(fl *flow) string {
 	oh, rh := &fl.half[z.orig].zeek, &fl.half[z.orig.other()].zeek
 	o, r := oh.state, rh.state

@@ -311,7 +311,7 @@ type LikelyCall struct {
 	Frame uint64 `json:"frame"`
 }
 
-// Compat holds what other tools would say (README, "Reading the table").
+// Compat holds what other tools would say: doc/compat.md.
 type Compat struct {
 	ZeekConnState string `json:"zeek_conn_state"`
 	ZeekHistory   string `json:"zeek_history"`

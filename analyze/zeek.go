@@ -6,8 +6,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// zeekFlow follows a connection as Zeek does (COMPAT: conn_state and history; where that is silent,
-// what Zeek's TCPSessionAdapter does).
+// zeekFlow follows a connection as Zeek does: doc/compat.md says how.
 type zeekFlow struct {
 	orig    end
 	letters []byte
