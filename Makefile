@@ -1,11 +1,17 @@
-# make run    build closecap and run the main job: closecap run shutdown-wr
-# make test   every check and every test
-# make bench  speed and memory beside other tools
-# make build  bin/closecap
+# make run      build closecap and run the main job: closecap run shutdown-wr
+# make test     every check and every test
+# make tools    install what building and testing want: compiler, libpcap, tshark, nginx...
+# make build    bin/closecap
+# make install  program, man pages, completion: PREFIX=/usr/local, DESTDIR; make uninstall
+# make dist     a release in dist/: static tars and Debian packages, for amd64 and arm64
+# make bench    speed and memory beside other tools
+# make man      doc/man from the commands; make schema: doc/schema.json from the types
 
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 SCENARIO ?= shutdown-wr
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION ?= $(shell sh .ci/version)
+PREFIX ?= /usr/local
+BIN ?= bin/closecap
 
 # An account without a home of its own builds inside the checkout.
 ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
@@ -16,24 +22,33 @@ export GOFLAGS := -modcacherw
 endif
 
 TAGS = $(eval TAGS := $$(shell sh .ci/libpcap))$(TAGS)
-BUILD = $(GO) build -buildvcs=false -tags '$(TAGS)' -trimpath
+# The pure-Go capture needs no C compiler, so none is asked.
+BUILD = $(if $(TAGS),CGO_ENABLED=0 )$(GO) build -buildvcs=false -tags '$(TAGS)' -trimpath -ldflags '-X main.linked=$(VERSION)'
 
 .PHONY: build run test bench clean format vet staticcheck vulncheck cross unit
 
-build:
+build: toolchain
 	$(BUILD) -o bin/closecap ./cmd/closecap
+
+.PHONY: toolchain
+toolchain:
+	@sh .ci/toolchain $(GO)
 
 run: build
 	./bin/closecap run $(SCENARIO)
 
-test: tools format vet staticcheck vulncheck cross unit
+test: toolchain missing format vet staticcheck vulncheck cross unit
 
-.PHONY: tools
-tools:
+# What the tests would skip is said, and not installed: that is make tools.
+.PHONY: missing tools
+missing:
 	@sh .ci/tools
 
+tools:
+	@sh .ci/tools install
+
 format:
-	@out=$$(gofmt -l cmd capture analyze pcaps); [ -z "$$out" ] || { echo "not gofmt-clean: $$out"; exit 1; }
+	@out=$$(gofmt -l cmd capture analyze pcaps doc); [ -z "$$out" ] || { echo "not gofmt-clean: $$out"; exit 1; }
 
 vet:
 	$(GO) vet -tags '$(TAGS)' ./...
@@ -48,8 +63,25 @@ cross:
 	@sh .ci/cross $(GO)
 
 unit:
-	$(GO) test -buildvcs=false -pgo=off -race -tags '$(TAGS)' ./...
+	$(GO) run .ci/unread.go $(GO) test -buildvcs=false -pgo=off -race -tags '$(TAGS)' ./...
 	$(GO) test -buildvcs=false -pgo=off -race -tags nopcap ./capture/live/...
+
+# Under sudo nothing is compiled where make build has been.
+.PHONY: install uninstall dist man schema
+install: $(if $(wildcard $(BIN)),,build)
+	@sh .ci/install '$(BIN)' '$(VERSION)' '$(DESTDIR)' '$(PREFIX)'
+
+uninstall:
+	@sh .ci/install --remove '$(DESTDIR)' '$(PREFIX)'
+
+dist: build
+	@MAKE='$(MAKE)' sh .ci/dist $(GO)
+
+man:
+	$(GO) test -buildvcs=false -pgo=off -tags nopcap ./cmd/closecap -run TestManPages -update
+
+schema:
+	$(GO) test -buildvcs=false -pgo=off ./doc -run TestSchema -update
 
 bench: build
 	sh .ci/bench
@@ -62,7 +94,7 @@ pgo:
 	$(GO) tool pprof -proto -output cmd/closecap/default.pgo bin/cpu.pprof
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
 	[ ! -d .cache ] || { chmod -R u+w .cache && rm -rf .cache; }
 
 # The recordings that the program carries, made anew on this machine's kernel.
