@@ -104,3 +104,8 @@ pcaps: build
 		./bin/closecap run "$$name" --private --save "pcaps/$$name.pcapng" --format json > "pcaps/$$name.json" || exit 1; \
 	done
 	./bin/closecap analyze pcaps/close.pcapng --format svg > .github/close.svg
+
+# The BPF programs that the program carries, compiled anew with clang.
+.PHONY: bpf
+bpf:
+	capture/bpf/build

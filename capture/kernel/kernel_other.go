@@ -61,5 +61,8 @@ func MayDrop() bool { return false }
 // DropPrivileges does nothing.
 func DropPrivileges() error { return nil }
 
+// DropCapabilities does nothing.
+func DropCapabilities() error { return nil }
+
 // Release returns the operating system's name.
 func Release() string { return runtime.GOOS }

@@ -24,10 +24,11 @@ import (
 const roleEnv = "CLOSECAP_TEST_ROLE"
 
 var roles = map[string]func() int{
-	"report":  report,
-	"reexec":  reexec,
-	"wait":    waitForSignal,
-	"dropped": dropped,
+	"report":    report,
+	"reexec":    reexec,
+	"wait":      waitForSignal,
+	"dropped":   dropped,
+	"powerless": powerless,
 }
 
 func TestMain(m *testing.M) {

@@ -1,0 +1,29 @@
+// Package bpf says what the Linux kernel itself knows of how TCP connections end: who was in which
+// call when an endpoint changed its state, what lay unread, why an RST was sent. It attaches BPF
+// programs to typed tracepoints (tp_btf) and decodes what they send.
+//
+// It reads no payload, follows no system call, uses no kprobe, and judges nothing: that is package
+// analyze/endings'. The programs (c/closecap.bpf.c) are compiled ahead and embedded; one object
+// serves amd64 and arm64, `make bpf` rebuilds it, and nobody needs clang to use it.
+//
+// A socket's record lives in the socket's own BPF storage instead of in a hash table: it goes
+// with the socket, there is nothing to evict, and finding it costs no hashing.
+package bpf
+
+// Options say which sockets are followed. The zero value follows all.
+type Options struct {
+	Netns  uint32 // inode of the network namespace; 0 for all
+	Port   uint16 // at either end; 0 for all
+	Cgroup uint64 // id of the cgroup that the socket was made in, or one above it; 0 for all
+}
+
+// Losses count what could not be told.
+type Losses struct {
+	RingFull  uint64 // events for which there was no room
+	NoRecord  uint64 // sockets for which the kernel had no memory
+	Recursion uint64 // runs that the kernel skipped because a program was running already
+	Damaged   uint64 // events that could not be decoded
+}
+
+// Total returns how many facts are missing.
+func (l Losses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Damaged }

@@ -1,0 +1,204 @@
+package bpf
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+//go:embed closecap.bpf.o
+var object []byte
+
+// Source is an attached set of programs. It is used by one goroutine.
+type Source struct {
+	programs *ebpf.Collection
+	// links keep the programs attached: one that the garbage collector finds is closed.
+	links   []link.Link
+	holders *link.Iter // nil where the kernel has none
+	ring    *ringbuf.Reader
+	record  ringbuf.Record
+	decoder decoder
+	lacks   []string
+	damaged uint64
+}
+
+// Open loads the programs and attaches them. It needs CAP_BPF and CAP_PERFMON in the initial user
+// namespace; what it opened works on without. Errors are os.ErrPermission and
+// errors.ErrUnsupported, with a hint.
+func Open(opt Options) (*Source, error) {
+	s, err := open(opt)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return s, nil
+}
+
+func open(opt Options) (*Source, error) {
+	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
+	if err != nil {
+		return nil, fmt.Errorf("read programs: %w", err)
+	}
+	if err := checkLayouts(spec.Types); err != nil {
+		return nil, err
+	}
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read kernel types: %w", err)
+	}
+	for name, value := range map[string]any{
+		"only_netns": opt.Netns, "only_port": uint32(opt.Port), "only_cgroup": opt.Cgroup,
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	s := &Source{decoder: decoder{call: callName, errno: errnoName}}
+	s.choose(spec, types)
+	if s.programs, err = ebpf.NewCollection(spec); err != nil {
+		return nil, fmt.Errorf("load programs: %w", err)
+	}
+	if err := s.attach(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// tracepoints are the programs with the fact that is lost where the kernel lacks one's tracepoint.
+var tracepoints = []struct{ program, tracepoint, lost string }{
+	{"set_state", "inet_sock_set_state", ""},
+	{"send_reset", "tcp_send_reset", "who sends RST, and why"},
+	{"receive_reset", "tcp_receive_reset", "when an RST arrives"},
+	{"destroy_sock", "tcp_destroy_sock", "who held a socket that the peer ended"},
+}
+
+const unexplained = "send_reset_unexplained"
+
+// choose leaves in spec what the kernel has, and notes what is lost.
+func (s *Source) choose(spec *ebpf.CollectionSpec, types *btf.Spec) {
+	for _, t := range tracepoints {
+		if t.lost != "" && arguments(types, t.tracepoint) < 0 {
+			delete(spec.Programs, t.program)
+			s.lacks = append(s.lacks, fmt.Sprintf("this kernel has no tracepoint %s: not known is %s", t.tracepoint, t.lost))
+		}
+	}
+	n := arguments(types, "tcp_send_reset")
+	if n < 0 || n >= 3 {
+		delete(spec.Programs, unexplained)
+	}
+	if n >= 0 && n < 3 {
+		delete(spec.Programs, "send_reset")
+		s.lacks = append(s.lacks, "this kernel gives no reason for an RST (6.10 and later do): it is told from the circumstances, and an RST without a socket is not seen")
+	}
+	s.decoder.reasons = reasons(types)
+}
+
+// arguments returns how many arguments a tracepoint has, -1 where there is none.
+func arguments(types *btf.Spec, tracepoint string) int {
+	var def *btf.Typedef
+	if err := types.TypeByName("btf_trace_"+tracepoint, &def); err != nil {
+		return -1
+	}
+	if ptr, ok := def.Type.(*btf.Pointer); ok {
+		if proto, ok := ptr.Target.(*btf.FuncProto); ok {
+			return len(proto.Params) - 1 // the first is the tracepoint's own
+		}
+	}
+	return -1
+}
+
+func (s *Source) attach() error {
+	for name, p := range s.programs.Programs {
+		if name == "holders" {
+			it, err := link.AttachIter(link.IterOptions{Program: p})
+			if err != nil {
+				s.lacks = append(s.lacks, "not known is who holds a socket: "+err.Error())
+				continue
+			}
+			s.holders = it
+			s.links = append(s.links, it)
+			continue
+		}
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("attach %s: %w", name, err)
+		}
+		s.links = append(s.links, l)
+	}
+	var err error
+	if s.ring, err = ringbuf.NewReader(s.programs.Maps["events"]); err != nil {
+		return fmt.Errorf("open ring buffer: %w", err)
+	}
+	return nil
+}
+
+// Poll hands over the events that come within d. It may return earlier.
+func (s *Source) Poll(d time.Duration, each func(event.KernelEvent)) error {
+	s.ring.SetDeadline(time.Now().Add(d))
+	s.decoder.offset = clockOffset()
+	for {
+		err := s.ring.ReadInto(&s.record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read kernel events: %w", err)
+		}
+		k, err := s.decoder.decode(s.record.RawSample)
+		if err != nil {
+			s.damaged++
+			continue
+		}
+		each(k)
+	}
+}
+
+// clockOffset returns CLOCK_REALTIME minus CLOCK_MONOTONIC in nanoseconds.
+func clockOffset() int64 {
+	var mono unix.Timespec
+	// Neither clock can fail.
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono)
+	return time.Now().UnixNano() - mono.Nano()
+}
+
+// Lacks says what this kernel can't tell, a sentence each.
+func (s *Source) Lacks() []string { return s.lacks }
+
+// Losses returns what was lost since Open.
+func (s *Source) Losses() Losses {
+	l := Losses{Damaged: s.damaged}
+	for name, n := range map[string]*uint64{"ring_full": &l.RingFull, "no_record": &l.NoRecord} {
+		// A kernel that refuses this without privileges is older than those that this reads by mmap.
+		_ = s.programs.Variables[name].Get(n)
+	}
+	for _, p := range s.programs.Programs {
+		if stats, err := p.Stats(); err == nil {
+			l.Recursion += stats.RecursionMisses
+		}
+	}
+	return l
+}
+
+// Close detaches the programs; the kernel frees them and their records.
+func (s *Source) Close() error {
+	var errs []error
+	if s.ring != nil {
+		errs = append(errs, s.ring.Close())
+	}
+	for _, l := range s.links {
+		errs = append(errs, l.Close())
+	}
+	s.programs.Close()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,245 @@
+package bpf
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// openSource opens the real thing, and skips only where the system does not allow it.
+func openSource(t testing.TB, opt Options) *Source {
+	t.Helper()
+	s, err := Open(opt)
+	if err != nil {
+		if os.Getenv("CLOSECAP_NO_SKIP") == "" && (errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported)) {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func connection(t testing.TB) (client, server *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); s.Close() })
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}
+
+// await polls until ok accepts an event.
+func await(t testing.TB, s *Source, what string, ok func(event.KernelEvent) bool) event.KernelEvent {
+	t.Helper()
+	var found event.KernelEvent
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		if err := s.Poll(10*time.Millisecond, func(k event.KernelEvent) {
+			if ok(k) {
+				found = k
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if found != (event.KernelEvent{}) {
+			return found
+		}
+	}
+	t.Fatalf("no event came: %s", what)
+	return found
+}
+
+func portOf(c *net.TCPConn) uint16 { return c.LocalAddr().(*net.TCPAddr).AddrPort().Port() }
+
+func ends(port uint16) func(event.KernelEvent) bool {
+	return func(k event.KernelEvent) bool { return k.Endpoint != nil && k.Endpoint.Local.Port() == port }
+}
+
+func TestCloseWithUnreadData(t *testing.T) {
+	s := openSource(t, Options{})
+	client, server := connection(t)
+	if _, err := server.Write([]byte("unread data!")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	before := event.Time(time.Now().UnixNano())
+	client.Close()
+	after := event.Time(time.Now().UnixNano())
+	port := portOf(client)
+	var end *event.Endpoint
+	reset := await(t, s, "the client's RST", func(k event.KernelEvent) bool {
+		if ends(port)(k) {
+			end = k.Endpoint
+		}
+		return k.Reset != nil && k.Reset.Local.Port() == port
+	}).Reset
+	if end == nil {
+		t.Fatal("the RST came without the end of its socket")
+	}
+	if end.Unread != 7 || end.Received != 12 || !end.Born || !end.Connected || end.Last() != event.Established {
+		t.Errorf("client's end = %+v, want 7 of 12 bytes unread", end)
+	}
+	// The clock that the kernel stamps with is read once a poll.
+	const slack = event.Time(5 * time.Millisecond)
+	if end.Stop() < before-slack || end.Stop() > after+slack {
+		t.Errorf("it ended at %v, want from %v to %v", end.Stop(), before, after)
+	}
+	if end.End == nil || !end.End.Owner || end.End.PID != os.Getpid() || end.End.Call != "close" {
+		t.Errorf("ended by %+v, want this process in close", end.End)
+	}
+	if reset.Offender != nil || reset.Socket != end.Socket || reset.Task == nil || !reset.Task.Owner {
+		t.Errorf("reset = %+v, want an active one of socket %d", reset, end.Socket)
+	}
+	if reset.Reason != "TCP_ABORT_ON_CLOSE" && len(s.Lacks()) == 0 {
+		t.Errorf("reason = %q, want TCP_ABORT_ON_CLOSE", reset.Reason)
+	}
+}
+
+// TestLinksStay: a link that only the collector knows is closed, and its events end without an error.
+func TestLinksStay(t *testing.T) {
+	s := openSource(t, Options{})
+	for range 3 {
+		runtime.GC()
+		client, server := connection(t)
+		client.Close()
+		server.Close()
+		await(t, s, "a connection's end after garbage collection", ends(portOf(client)))
+	}
+}
+
+func TestFilters(t *testing.T) {
+	self, err := Netns("self")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		opt  func(port uint16) Options
+		seen bool
+	}{
+		"port":       {func(port uint16) Options { return Options{Port: port} }, true},
+		"other port": {func(uint16) Options { return Options{Port: 1} }, false},
+		"netns":      {func(uint16) Options { return Options{Netns: self} }, true},
+		"no netns":   {func(uint16) Options { return Options{Netns: 1} }, false},
+		"no cgroup":  {func(uint16) Options { return Options{Cgroup: 1 << 60} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := connection(t)
+			port := portOf(client)
+			all, s := openSource(t, Options{}), openSource(t, tt.opt(port))
+			client.Close()
+			server.Close()
+			await(t, all, "the end that nothing filters", ends(port))
+			seen := false
+			if err := s.Poll(0, func(k event.KernelEvent) { seen = seen || ends(port)(k) }); err != nil {
+				t.Fatal(err)
+			}
+			if seen != tt.seen {
+				t.Errorf("seen = %v, want %v", seen, tt.seen)
+			}
+		})
+	}
+}
+
+func TestHolders(t *testing.T) {
+	s := openSource(t, Options{})
+	client, server := connection(t)
+	if err := client.CloseWrite(); err != nil { // a change, so that the socket has a cookie
+		t.Fatal(err)
+	}
+	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("read = %v, want EOF", err)
+	}
+	holders, err := s.Holders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := 0
+	for _, tasks := range holders {
+		for _, h := range tasks {
+			if h.PID == os.Getpid() {
+				own++
+			}
+		}
+	}
+	if own < 2 {
+		t.Errorf("Holders = %v, want this process with both ends", holders)
+	}
+}
+
+func programs(t *testing.T) int {
+	t.Helper()
+	n := 0
+	for id := ebpf.ProgramID(0); ; n++ {
+		var err error
+		if id, err = ebpf.ProgramGetNextID(id); err != nil {
+			return n
+		}
+	}
+}
+
+// TestNothingIsLeft: what Open loads goes with Close. That it goes with kill -9 is the kernel's
+// doing: nothing is pinned.
+func TestNothingIsLeft(t *testing.T) {
+	before := programs(t)
+	s, err := Open(Options{})
+	if err != nil {
+		t.Skip(err)
+	}
+	if programs(t) <= before {
+		t.Errorf("%d programs loaded, want more than %d", programs(t), before)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); programs(t) > before; {
+		if time.Now().After(end) {
+			t.Fatalf("%d programs are left, want %d", programs(t), before)
+		}
+		runtime.Gosched()
+	}
+}
+
+// TestObjectIsRebuilt holds the committed object to its source, where the compiler is the same.
+func TestObjectIsRebuilt(t *testing.T) {
+	out, err := exec.Command("./build", "--check").CombinedOutput()
+	if err != nil {
+		t.Errorf("build --check: %v\n%s", err, out)
+	} else if len(out) > 0 {
+		t.Skipf("%s", out)
+	}
+}
+
+func TestTooOld(t *testing.T) {
+	for release, want := range map[string]bool{
+		"5.14.21": true, "4.19.0": true, "5.15.0-generic": false, "6.1.0": false, "7.0": false, "odd": false,
+	} {
+		if got := tooOld(release); got != want {
+			t.Errorf("tooOld(%q) = %v, want %v", release, got, want)
+		}
+	}
+}

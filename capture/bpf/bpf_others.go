@@ -1,0 +1,49 @@
+//go:build !linux
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/kernel"
+)
+
+// Source is an attached set of programs.
+type Source struct{}
+
+func unsupported(what string) error {
+	return kernel.WithHint(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
+		"only Linux has BPF tracepoints; recordings are analyzed everywhere: closecap analyze FILE")
+}
+
+// Open is not supported here.
+func Open(Options) (*Source, error) { return nil, unsupported("watch the kernel") }
+
+// Poll is not supported here.
+func (s *Source) Poll(time.Duration, func(event.KernelEvent)) error {
+	return unsupported("watch the kernel")
+}
+
+// Lacks returns nothing.
+func (s *Source) Lacks() []string { return nil }
+
+// Losses returns nothing.
+func (s *Source) Losses() Losses { return Losses{} }
+
+// Holders is not supported here.
+func (s *Source) Holders() (map[uint64][]event.Task, error) {
+	return nil, unsupported("find socket holders")
+}
+
+// Close does nothing.
+func (s *Source) Close() error { return nil }
+
+// Netns is not supported here.
+func Netns(string) (uint32, error) { return 0, unsupported("find network namespace") }
+
+// Cgroup is not supported here.
+func Cgroup(string) (uint64, error) { return 0, unsupported("find cgroup") }

@@ -1,0 +1,68 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/kernel"
+)
+
+// oldest is the first kernel that has all that the programs call.
+const oldestMajor, oldestMinor = 5, 15
+
+// explain names the cause of a refusal and what helps.
+func explain(err error) error {
+	wrap := func(cause error, hint string) error {
+		return kernel.WithHint(fmt.Errorf("watch the kernel: %w", cause), hint)
+	}
+	var verifier *ebpf.VerifierError
+	switch {
+	case tooOld(kernel.Release()):
+		return wrap(fmt.Errorf("kernel %s: %w", kernel.Release(), errors.ErrUnsupported),
+			fmt.Sprintf("closecap watch needs Linux %d.%d; closecap trace and analyze work without", oldestMajor, oldestMinor))
+	case errors.Is(err, fs.ErrNotExist) && !exists("/sys/kernel/btf/vmlinux"):
+		return wrap(fmt.Errorf("/sys/kernel/btf/vmlinux is missing: %w", errors.ErrUnsupported),
+			"the kernel must have been built with CONFIG_DEBUG_INFO_BTF, and /sys be mounted")
+	case errors.Is(err, os.ErrPermission) && inUserNamespace():
+		return wrap(os.ErrPermission, "in a user namespace nobody may load BPF programs; run closecap watch outside it")
+	case errors.Is(err, os.ErrPermission) && lockedDown():
+		return wrap(os.ErrPermission, "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown), which forbids BPF to read its memory")
+	case errors.Is(err, os.ErrPermission):
+		return wrap(os.ErrPermission, "use sudo, or setcap cap_bpf,cap_perfmon+ep on the program")
+	case errors.As(err, &verifier):
+		return wrap(fmt.Errorf("the kernel's verifier refuses a program: %w", err), "")
+	}
+	return wrap(err, "")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func tooOld(release string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major < oldestMajor || major == oldestMajor && minor < oldestMinor
+}
+
+// initialUserNS is the inode of the first user namespace (PROC_USER_INIT_INO, linux/proc_ns.h).
+const initialUserNS = 0xEFFFFFFD
+
+func inUserNamespace() bool {
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino != initialUserNS
+}
+
+func lockedDown() bool {
+	b, err := os.ReadFile("/sys/kernel/security/lockdown")
+	return err == nil && strings.Contains(string(b), "[confidentiality]")
+}

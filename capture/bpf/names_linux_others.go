@@ -1,0 +1,5 @@
+//go:build linux && !amd64
+
+package bpf
+
+var archCalls map[int32]string
