@@ -15,7 +15,7 @@ func TestPure(t *testing.T) {
 		"math/bits", "math/rand/v2", "net/netip", "slices", "sort", "strconv", "strings", "time", "unicode",
 		"unicode/utf8",
 	}
-	for _, dir := range []string{".", "event", "prefetch", "seqnum"} {
+	for _, dir := range []string{".", "endings", "event", "prefetch", "seqnum"} {
 		pkg, err := build.ImportDir(dir, 0)
 		if err != nil {
 			t.Fatal(err)

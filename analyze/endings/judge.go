@@ -1,0 +1,313 @@
+package endings
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// timeWait is how long an end stays in TIME_WAIT (TCP_TIMEWAIT_LEN, include/net/tcp.h).
+const timeWait = 60 * time.Second
+
+// verdict is a connection while it is judged.
+type verdict struct {
+	*Connection
+	end  [2]*event.Endpoint // client, server; nil for one that was not seen
+	free [2]*event.Task
+	pair *pair
+}
+
+// The indices of the sides.
+const (
+	client = 0
+	server = 1
+)
+
+func sideOf(i int) analyze.Side {
+	if i == server {
+		return analyze.Server
+	}
+	return analyze.Client
+}
+
+// connection judges p.
+func (p *pair) connection() *Connection {
+	v := &verdict{Connection: &Connection{}, pair: p}
+	v.Segments, v.Warnings = []*analyze.Segment{}, []string{}
+	v.States = analyze.States{Client: []analyze.StateChange{}, Server: []analyze.StateChange{}}
+	v.seat()
+	for i, e := range v.end {
+		if e != nil {
+			v.describe(i, e)
+		}
+	}
+	v.decide()
+	v.waits()
+	return v.Connection
+}
+
+// seat finds out who is the client, and gives every end its side.
+func (v *verdict) seat() {
+	a, b := v.pair.ends[0], v.pair.ends[1]
+	fa, fb := v.pair.free[0], v.pair.free[1]
+	if a == nil {
+		r := v.pair.resets[0]
+		v.Client, v.Server, v.Netns, v.Stray = r.Remote, r.Local, r.Netns, true
+		v.Start, v.End = r.Time, v.pair.last
+		v.Guessed = !isRefusal(r)
+		return
+	}
+	swap := a.Accepted || b != nil && b.Connected
+	if !a.Connected && !a.Accepted && (b == nil || !b.Connected && !b.Accepted) {
+		swap = a.Local.Port() < a.Remote.Port() // older than the watching: servers have the low ports
+		v.Guessed = true
+	}
+	if swap {
+		a, b, fa, fb = b, a, fb, fa
+	}
+	v.end, v.free = [2]*event.Endpoint{a, b}, [2]*event.Task{fa, fb}
+	v.Seen = SeenEnds{Client: a != nil, Server: b != nil}
+	if a != nil {
+		v.Client, v.Server, v.Netns = a.Local, a.Remote, a.Netns
+	} else {
+		v.Client, v.Server, v.Netns = b.Remote, b.Local, b.Netns
+	}
+	v.Connection.End = v.pair.last
+}
+
+// describe takes over what an end says of itself and of its peer.
+func (v *verdict) describe(i int, e *event.Endpoint) {
+	s := sideOf(i)
+	if at := e.Start(); at != 0 && (v.Start == 0 || at < v.Start) {
+		v.Start = at
+	}
+	sent, got := v.Bytes.Of(s), v.Bytes.Of(s.Other())
+	*sent, *got = max(*sent, e.Sent), max(*got, e.Received)
+	*v.Retransmits.Of(s) = uint64(e.Retransmits)
+	*v.States.Of(s) = states(e)
+	t := user(e, v.free[i])
+	if i == client {
+		v.Tasks.Client = t
+	} else {
+		v.Tasks.Server = t
+	}
+}
+
+func (v *verdict) because(format string, args ...any) {
+	v.Why = append(v.Why, fmt.Sprintf(format, args...))
+}
+
+// decide finds the ending. An RST that a live socket obeyed comes first, then a timer's giving up,
+// then the FINs.
+func (v *verdict) decide() {
+	v.Confidence = analyze.InKernel
+	v.firstFin()
+	if r, by := v.decisiveReset(); r != nil {
+		v.endedByReset(r, by)
+		return
+	}
+	for i, e := range v.end {
+		if e != nil && e.ResetIn != 0 && !v.hitByBareFin() {
+			v.endedByUnseenReset(i, e)
+			return
+		}
+	}
+	for i, e := range v.end {
+		if e != nil && e.Errno != "" && e.ResetIn == 0 {
+			v.gaveUp(i, e)
+			return
+		}
+	}
+	v.endedByFins()
+}
+
+// decisiveReset returns the RST that ended a live end, and who sent it: the first of a socket of
+// this connection, else the first of a kernel without one. A socket's RST is told only when what
+// it drew has been told already, so the times alone would mislead.
+func (v *verdict) decisiveReset() (*event.KernelReset, int) {
+	var first *event.KernelReset
+	by := 0
+	for _, r := range v.pair.resets {
+		i := v.sender(r)
+		if bareFin(r) || !v.counts(r, i) {
+			continue
+		}
+		if first == nil || v.own(r) && !v.own(first) || v.own(r) == v.own(first) && r.Time < first.Time {
+			first, by = r, i
+		}
+	}
+	return first, by
+}
+
+func (v *verdict) own(r *event.KernelReset) bool {
+	e := v.end[v.sender(r)]
+	return e != nil && r.Socket == e.Socket
+}
+
+func (v *verdict) sender(r *event.KernelReset) int {
+	if r.Local == v.Client && r.Remote == v.Server {
+		return client
+	}
+	return server
+}
+
+// counts reports whether an RST of side i changed anything: its receiver obeyed it, or where that
+// is not seen, its sender was not done with the connection.
+func (v *verdict) counts(r *event.KernelReset, i int) bool {
+	if receiver := v.end[1-i]; receiver != nil {
+		return receiver.ResetIn != 0
+	}
+	switch {
+	case r.Socket != 0 || v.Stray:
+		return true
+	case r.State == event.TimeWait:
+		return r.Substate == event.FinWait2 && r.Offender != nil && r.Offender.Len > 0
+	}
+	return v.end[i] != nil && handedOver(v.end[i]) && !v.end[i].FinIn && drawsByData(r)
+}
+
+func drawsByData(r *event.KernelReset) bool { return r.Offender != nil && r.Offender.Len > 0 }
+
+// hitByBareFin reports whether the only RSTs answered a FIN.
+func (v *verdict) hitByBareFin() bool {
+	for _, r := range v.pair.resets {
+		if !bareFin(r) {
+			return false
+		}
+	}
+	return len(v.pair.resets) > 0
+}
+
+// firstFin sets who closed first, and with which call.
+func (v *verdict) firstFin() {
+	c, s := v.end[client], v.end[server]
+	switch {
+	case c != nil && s != nil && finAt(c) != 0 && finAt(s) != 0:
+		switch {
+		case entered(c, event.FinWait1) != 0 && entered(s, event.FinWait1) != 0:
+			v.Closer, v.Simultaneous = analyze.Both, true
+		case finAt(c) <= finAt(s):
+			v.Closer = analyze.Client
+		default:
+			v.Closer = analyze.Server
+		}
+	case c != nil && sentFin(c) && !c.FinIn, s != nil && s.FinIn && !sentFin(s):
+		v.Closer = analyze.Client
+	case s != nil && sentFin(s) && !s.FinIn, c != nil && c.FinIn && !sentFin(c):
+		v.Closer = analyze.Server
+	default:
+		for i, e := range v.end {
+			if e == nil || !sentFin(e) {
+				continue
+			}
+			own, both := firstSent(e)
+			v.Closer = sideOf(i)
+			if both {
+				v.Closer, v.Simultaneous = analyze.Both, true
+			} else if !own {
+				v.Closer = v.Closer.Other()
+			}
+		}
+	}
+	for i, e := range v.end {
+		if e != nil && e.Fin != nil && e.Fin.Owner && (v.Closer == sideOf(i) || v.Closer == analyze.Both && v.Tasks.Closer == nil) {
+			v.Tasks.Closer, v.Tasks.By = e.Fin, sideOf(i)
+		}
+	}
+	if v.Simultaneous {
+		v.because("each end sent its FIN before it had the other's")
+	}
+}
+
+// gaveUp: a timer or the network ended it, without a word to the peer.
+func (v *verdict) gaveUp(i int, e *event.Endpoint) {
+	s := sideOf(i)
+	switch e.Last() {
+	case event.SynSent:
+		v.Ending = analyze.Unanswered
+		v.because("the %s's SYN, sent %d times, led to %s", s, e.Retransmits+1, e.Errno)
+	case event.FinWait1, event.Closing, event.LastAck:
+		v.Ending = analyze.FinUnacked
+		v.because("the %s's FIN was never acknowledged: %s after %d retransmissions", s, e.Errno, e.Retransmits)
+	default:
+		v.Ending = analyze.Silent
+		v.because("the %s gave up without a word: %s after %d retransmissions", s, e.Errno, e.Retransmits)
+	}
+	v.lose(i)
+}
+
+// lose counts what side i had sent in vain.
+func (v *verdict) lose(i int) {
+	if e := v.end[i]; e != nil && e.Unacked > 0 {
+		v.Lost = &analyze.Lost{Unacked: uint64(e.Unacked), From: sideOf(i)}
+	}
+}
+
+func (v *verdict) endedByFins() {
+	var fin [2]bool
+	for i, e := range v.end {
+		if e == nil {
+			continue
+		}
+		fin[i] = fin[i] || sentFin(e)
+		fin[1-i] = fin[1-i] || e.FinIn
+		if e.Last() == event.SynSent {
+			v.Ending, v.Closer = analyze.Unanswered, sideOf(i)
+			v.because("the %s closed its socket before its SYN was answered", sideOf(i))
+			v.Tasks.Closer, v.Tasks.By = owner(e.End), sideOf(i)
+			return
+		}
+	}
+	switch {
+	case v.hitByBareFin():
+		v.Ending = analyze.HalfClosed
+		v.because("the %s's FIN came when the kernel of the %s had given up waiting for it, and was answered by RST", v.Closer.Other(), v.Closer)
+	case fin[client] && fin[server]:
+		v.Ending = analyze.Graceful
+		v.because("both ends sent FIN")
+	case !fin[client] && !fin[server]:
+		v.Ending, v.Closer, v.Confidence = analyze.UnknownEnding, analyze.NoSide, analyze.Unknown
+		v.because("the socket is gone, without FIN, RST or error")
+	case v.pair.twin == event.TimeWait:
+		v.Ending = analyze.Graceful
+		v.because("the kernel has the %s in TIME_WAIT, so the %s's FIN came", v.Closer, v.Closer.Other())
+	case v.Seen.Client && v.Seen.Server, v.pair.twin != event.StateUnknown:
+		v.Ending = analyze.HalfClosed
+		v.because("the %s sent FIN, the %s has not", v.Closer, v.Closer.Other())
+	default:
+		v.Ending, v.Confidence = analyze.UnknownEnding, analyze.Unknown
+		v.because("the %s sent FIN and keeps no socket; whether the %s's came no tracepoint tells", v.Closer, v.Closer.Other())
+	}
+}
+
+// waits says which ends went into TIME_WAIT.
+func (v *verdict) waits() {
+	if v.Ending != analyze.Graceful {
+		return
+	}
+	for i, e := range v.end {
+		if e == nil || !handedOver(e) {
+			continue
+		}
+		since := e.Stop()
+		if peer := v.end[1-i]; !e.FinIn && peer != nil {
+			since = finAt(peer) // it reached the end that the kernel keeps without a socket
+		}
+		w := analyze.TimeWait{Holder: sideOf(i), Since: since, Until: since.Add(timeWait), Confidence: analyze.InKernel, Rearmed: []uint64{}}
+		v.TimeWait = append(v.TimeWait, w)
+		if changes := *v.States.Of(sideOf(i)); len(changes) > 0 && !e.FinIn {
+			last := &changes[len(changes)-1]
+			last.State, last.Time = event.TimeWait, since
+		}
+	}
+}
+
+// owner returns t where it was in a call on the socket.
+func owner(t *event.Task) *event.Task {
+	if t == nil || !t.Owner {
+		return nil
+	}
+	return t
+}

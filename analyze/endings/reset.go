@@ -1,0 +1,196 @@
+package endings
+
+import (
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// endedByReset: side by sent r.
+func (v *verdict) endedByReset(r *event.KernelReset, by int) {
+	v.Ending = analyze.WasReset
+	if v.Closer == analyze.NoSide {
+		v.Closer = sideOf(by)
+	}
+	k := &analyze.Reset{By: sideOf(by), Confidence: analyze.InKernel}
+	v.Reset = k
+	k.Cause, k.Confidence = cause(r, v.end[by])
+	if why := explanation(k.Cause, r, v.end[by], k.By); why != "" {
+		k.Why = append(k.Why, why)
+	}
+	if k.Cause == analyze.ConnRefused {
+		v.Ending, v.Closer = analyze.WasRefused, sideOf(by)
+	}
+	// A call aborts, or closes a listener; who runs when a segment or a timer comes is a bystander.
+	if t := r.Task; t != nil && r.Offender == nil && (t.Owner || k.Cause == analyze.ListenerClosed) {
+		v.Tasks.Closer, v.Tasks.By = t, k.By
+	}
+	k.Lost = v.lostTo(by, r, k.Cause)
+	v.lose(by)
+	v.because("the %s sent RST", k.By)
+}
+
+// lostTo counts what the peer of the RST's sender had sent in vain.
+func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause) analyze.Lost {
+	l := analyze.Lost{From: sideOf(1 - by)}
+	if e := v.end[by]; e != nil {
+		l.Unread = uint64(e.Unread)
+	}
+	if e := v.end[1-by]; e != nil {
+		l.Unacked = uint64(e.Unacked)
+	}
+	if cause == analyze.DataAfterClose && r.Offender != nil {
+		l.AfterClose = uint64(r.Offender.Len)
+		l.Unacked -= min(l.AfterClose, l.Unacked)
+	}
+	return l
+}
+
+// cause tells why r was sent, by the kernel's reason and what was going on.
+func cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
+	if isRefusal(r) {
+		return analyze.ConnRefused, analyze.InKernel
+	}
+	switch r.Reason {
+	case "TCP_ABORT_ON_CLOSE":
+		return analyze.UnreadData, analyze.InKernel
+	case "TCP_ABORT_ON_DATA":
+		return analyze.DataAfterClose, analyze.InKernel
+	case "TCP_ABORT_ON_LINGER":
+		return analyze.Linger2, analyze.InKernel
+	case "TCP_KEEPALIVE_TIMEOUT":
+		return analyze.KeepaliveTimeout, analyze.InKernel
+	case "TCP_TIMEWAIT_SOCKET":
+		return lateCause(r), analyze.InKernel
+	case "TCP_STATE", "TCP_DISCONNECT_WITH_DATA":
+		return activeCause(r, e), analyze.InKernel
+	case "NO_SOCKET":
+		return orphanCause(r, e), analyze.InKernel
+	case "":
+		return unexplained(r, e)
+	}
+	return analyze.Aborted, analyze.InKernel
+}
+
+// activeCause: a call aborted the connection (tcp_disconnect, tcp_abort), or a timer.
+func activeCause(r *event.KernelReset, e *event.Endpoint) analyze.ResetCause {
+	switch {
+	case r.Task != nil && r.Task.Owner && r.Task.Call == "connect":
+		return analyze.Disconnect
+	case !r.HadFile && (e == nil || e.Accepted):
+		return analyze.ListenerClosed
+	case e != nil && e.Linger && e.LingerTicks == 0 && r.Task != nil && r.Task.Owner:
+		return analyze.LingerZero
+	case e != nil && e.Last() == event.FinWait2 && e.Linger2 < 0:
+		return analyze.Linger2
+	}
+	return analyze.Aborted
+}
+
+// orphanCause: no socket was there any more.
+func orphanCause(r *event.KernelReset, e *event.Endpoint) analyze.ResetCause {
+	if e != nil && sentFin(e) && e.Errno == "" && drawsByData(r) {
+		return analyze.DataAfterClose
+	}
+	return analyze.NoSocket
+}
+
+// lateCause: TIME_WAIT answered, or FIN_WAIT2 that the kernel keeps without a socket.
+func lateCause(r *event.KernelReset) analyze.ResetCause {
+	if r.Substate == event.FinWait2 && drawsByData(r) {
+		return analyze.DataAfterClose
+	}
+	return analyze.TimeWaitReset
+}
+
+// unexplained tells the cause on a kernel that gives no reason. What tcp_close looks at, in its
+// order, is a fact; the rest follows from what was going on.
+func unexplained(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
+	if r.Offender != nil {
+		switch {
+		case r.State == event.TimeWait:
+			return lateCause(r), analyze.Inferred
+		case e != nil && sentFin(e) && drawsByData(r):
+			return analyze.DataAfterClose, analyze.Inferred
+		case e != nil && sentFin(e) && e.Linger2 < 0:
+			return analyze.Linger2, analyze.Inferred
+		}
+		return analyze.UnknownCause, analyze.Unknown
+	}
+	owned := r.Task != nil && r.Task.Owner
+	switch {
+	case e != nil && e.Unread > 0 && owned && closes(r.Task):
+		return analyze.UnreadData, analyze.InKernel
+	case e != nil && e.Probes > 0 && e.Errno == "ETIMEDOUT" && !owned:
+		return analyze.KeepaliveTimeout, analyze.Inferred
+	case e != nil && sentFin(e) && e.Linger2 < 0:
+		return analyze.Linger2, analyze.Inferred
+	}
+	c := activeCause(r, e)
+	if c == analyze.LingerZero {
+		return c, analyze.InKernel
+	}
+	return c, analyze.Inferred
+}
+
+// closes reports whether the task's call takes a descriptor away.
+func closes(t *event.Task) bool {
+	switch t.Call {
+	case "close", "exit", "kill", "execve", "dup2", "dup3", "close_range":
+		return true
+	}
+	return false
+}
+
+// explanation says in words what the cause stands on.
+func explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, by analyze.Side) string {
+	task := ""
+	if r.Task != nil {
+		task = fmt.Sprintf("%s[%d] %s", r.Task.Comm, r.Task.PID, r.Task.Call)
+	}
+	switch {
+	case c == analyze.UnreadData && e != nil:
+		return fmt.Sprintf("%s left %d bytes unread", task, e.Unread)
+	case c == analyze.LingerZero:
+		return fmt.Sprintf("%s with SO_LINGER at 0 seconds", task)
+	case c == analyze.Disconnect:
+		return fmt.Sprintf("%s to AF_UNSPEC dissolved the connection", task)
+	case c == analyze.ListenerClosed:
+		return fmt.Sprintf("%s of the listener, before anyone accepted", task)
+	case c == analyze.DataAfterClose:
+		return fmt.Sprintf("%d bytes came after the %s had closed both directions", r.Offender.Len, by)
+	case c == analyze.ConnRefused && r.State == event.StateUnknown:
+		return "a SYN came and nobody listens on that port"
+	case c == analyze.NoSocket:
+		return fmt.Sprintf("a segment of %d bytes came and no socket was there any more", r.Offender.Len)
+	case c == analyze.KeepaliveTimeout && e != nil:
+		return "no keep-alive was answered"
+	case r.Reason != "":
+		return "the kernel's reason is " + r.Reason
+	}
+	return ""
+}
+
+// endedByUnseenReset: side i was reset by a peer whose RST no tracepoint showed.
+func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
+	by := sideOf(1 - i)
+	v.Ending = analyze.WasReset
+	if v.Closer == analyze.NoSide {
+		v.Closer = by
+	}
+	v.Reset = &analyze.Reset{By: by, Cause: analyze.UnknownCause, Confidence: analyze.Unknown,
+		Lost: analyze.Lost{From: sideOf(i), Unacked: uint64(e.Unacked)}}
+	switch {
+	case e.Last() == event.SynSent:
+		v.Ending, v.Closer = analyze.WasRefused, by
+		v.Reset.Cause, v.Reset.Confidence = analyze.ConnRefused, analyze.InKernel
+		v.because("RST answered the SYN of the %s", sideOf(i))
+		return
+	case e.FinIn && !sentFin(e) && e.Unacked > 0:
+		v.Reset.Cause, v.Reset.Confidence = analyze.DataAfterClose, analyze.Inferred
+		v.Reset.Lost.AfterClose, v.Reset.Lost.Unacked = v.Reset.Lost.Unacked, 0
+		v.Reset.Why = append(v.Reset.Why, fmt.Sprintf("the %s had sent FIN, and %d bytes were then sent to it", by, e.Unacked))
+	}
+	v.because("the %s received RST", sideOf(i))
+}

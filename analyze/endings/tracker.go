@@ -1,0 +1,273 @@
+package endings
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// Tracker joins events into connections. It is used by one goroutine.
+type Tracker struct {
+	opt     Options
+	id      int
+	waiting map[key][]*pair
+	order   []*pair // as they began
+	bySock  map[uint64]*pair
+	local   map[netip.Addr]bool
+	ended   [2]map[key]event.Time // in this minute and in the one before
+	turned  event.Time
+}
+
+// NewTracker returns a Tracker that has seen nothing.
+func NewTracker(opt Options) *Tracker {
+	if opt.MaxWaiting == 0 {
+		opt.MaxWaiting = defaultMaxWaiting
+	}
+	return &Tracker{
+		opt: opt, waiting: map[key][]*pair{}, bySock: map[uint64]*pair{},
+		local: map[netip.Addr]bool{}, ended: [2]map[key]event.Time{{}, {}},
+	}
+}
+
+// key is a pair of addresses without a direction. Addresses of a loopback are each namespace's own.
+type key struct {
+	low, high netip.AddrPort
+	netns     uint32
+}
+
+func keyOf(netns uint32, a, b netip.AddrPort) key {
+	if !a.Addr().IsLoopback() {
+		netns = 0
+	}
+	if a.Compare(b) > 0 {
+		a, b = b, a
+	}
+	return key{a, b, netns}
+}
+
+// pair is one connection: its ends as far as they are known, and the RSTs that may be its.
+type pair struct {
+	key    key
+	ends   [2]*event.Endpoint
+	resets []*event.KernelReset
+	free   [2]*event.Task // who closed an end that had ended before
+	last   event.Time     // of its latest event
+	asked  event.Time     // when the kernel was asked last
+	twin   event.TCPState // what it said then
+	done   bool
+}
+
+// Add takes the next event.
+func (t *Tracker) Add(k event.KernelEvent) {
+	switch {
+	case k.Endpoint != nil:
+		t.endpoint(k.Endpoint)
+	case k.Reset != nil:
+		t.reset(k.Reset)
+	case k.Release != nil:
+		t.release(k.Release)
+	}
+}
+
+func (t *Tracker) endpoint(e *event.Endpoint) {
+	t.local[e.Local.Addr()] = true
+	k := keyOf(e.Netns, e.Local, e.Remote)
+	p := t.find(k, func(p *pair) bool { return p.takes(e) })
+	if p == nil {
+		p = t.begin(k)
+	}
+	if p.ends[0] == nil {
+		p.ends[0] = e
+	} else {
+		p.ends[1] = e
+	}
+	p.last = max(p.last, e.Stop())
+	if e.Socket != 0 {
+		t.bySock[e.Socket] = p
+	}
+}
+
+// takes reports whether e can be the other end of p, or the first one of a pair of which only an
+// RST is known.
+func (p *pair) takes(e *event.Endpoint) bool {
+	a := p.ends[0]
+	switch {
+	case p.ends[1] != nil:
+		return false
+	case a == nil:
+		return p.resets[0].Time+event.Time(settling) >= e.Start()
+	case a.Local != e.Remote || a.Local == e.Local:
+		return false
+	case a.Accepted && e.Accepted || a.Connected && e.Connected && !simultaneousOpen(a, e):
+		return false
+	}
+	// The lives of the two overlap. One that is older than the watching has no known start.
+	return (a.Start() == 0 || a.Start() <= e.Stop()) && (e.Start() == 0 || e.Start() <= a.Stop()+event.Time(asked))
+}
+
+func simultaneousOpen(a, b *event.Endpoint) bool {
+	return entered(a, event.SynRecv) != 0 && entered(b, event.SynRecv) != 0
+}
+
+func (t *Tracker) reset(r *event.KernelReset) {
+	if p := t.bySock[r.Socket]; r.Socket != 0 && p != nil && !p.done {
+		p.resets = append(p.resets, r)
+		p.last = max(p.last, r.Time)
+		return
+	}
+	k := keyOf(r.Netns, r.Local, r.Remote)
+	if p := t.find(k, func(*pair) bool { return true }); p != nil {
+		p.resets = append(p.resets, r)
+		p.last = max(p.last, r.Time)
+		return
+	}
+	if r.Socket == 0 && !isRefusal(r) && t.hasEnded(k, r.Time) {
+		return // it answers what came too late, and changes nothing
+	}
+	p := t.begin(k)
+	p.resets, p.last = append(p.resets, r), r.Time
+}
+
+func (t *Tracker) release(r *event.Release) {
+	p := t.bySock[r.Socket]
+	if p == nil {
+		return
+	}
+	for i, e := range p.ends {
+		if e != nil && e.Socket == r.Socket {
+			p.free[i] = r.Task
+		}
+	}
+}
+
+func (t *Tracker) hasEnded(k key, now event.Time) bool {
+	for _, m := range t.ended {
+		if at, ok := m[k]; ok && now.Sub(at) < remembered {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the latest pair of k that ok accepts.
+func (t *Tracker) find(k key, ok func(*pair) bool) *pair {
+	for _, p := range slices.Backward(t.waiting[k]) {
+		if !p.done && ok(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (t *Tracker) begin(k key) *pair {
+	p := &pair{key: k}
+	t.waiting[k] = append(t.waiting[k], p)
+	t.order = append(t.order, p)
+	return p
+}
+
+// Ready judges what is over at now, and forgets it.
+func (t *Tracker) Ready(now event.Time) []*Connection {
+	return t.judge(now, func(p *pair) bool { return t.over(p, now) })
+}
+
+// Rest judges all that is left, with what is known.
+func (t *Tracker) Rest(now event.Time) []*Connection {
+	return t.judge(now, func(*pair) bool { return true })
+}
+
+func (t *Tracker) judge(now event.Time, over func(*pair) bool) []*Connection {
+	var out []*Connection
+	kept := t.order[:0]
+	tooMany := len(t.order) - t.opt.MaxWaiting
+	for i, p := range t.order {
+		if !over(p) && i >= tooMany {
+			kept = append(kept, p)
+			continue
+		}
+		t.forget(p)
+		t.id++
+		c := p.connection()
+		c.ID = t.id
+		out = append(out, c)
+	}
+	clear(t.order[len(kept):])
+	t.order = kept
+	if now.Sub(t.turned) > remembered || len(t.ended[0]) > t.opt.MaxWaiting {
+		t.turned = now
+		t.ended[0], t.ended[1] = map[key]event.Time{}, t.ended[0]
+	}
+	return out
+}
+
+func (t *Tracker) forget(p *pair) {
+	p.done = true
+	for _, e := range p.ends {
+		if e != nil && t.bySock[e.Socket] == p {
+			delete(t.bySock, e.Socket)
+		}
+	}
+	rest := slices.DeleteFunc(t.waiting[p.key], func(q *pair) bool { return q == p })
+	if len(rest) == 0 {
+		delete(t.waiting, p.key)
+	} else {
+		t.waiting[p.key] = rest
+	}
+	if p.ends[0] != nil {
+		t.ended[0][p.key] = p.last
+	}
+}
+
+// over reports whether nothing more is to come of p.
+func (t *Tracker) over(p *pair, now event.Time) bool {
+	if now.Sub(p.last) < settling {
+		return false
+	}
+	e := p.ends[0]
+	switch {
+	case e == nil, p.ends[1] != nil, e.Local == e.Remote:
+		return true
+	case e.ResetIn != 0, e.Last() == event.SynSent:
+		return true // who sends an RST has no socket, or told of it before
+	case t.isLocal(e):
+		return t.alone(p, e, now)
+	}
+	return !handedOver(e) || e.FinIn || t.answered(p, e, now)
+}
+
+// alone reports whether no endpoint of this machine is e's peer: its address was translated, or
+// its kernel forgot it.
+func (t *Tracker) alone(p *pair, e *event.Endpoint, now event.Time) bool {
+	before := p.twin
+	switch t.ask(p, now, e.Netns, e.Remote, e.Local) {
+	case event.Closed:
+		return before == event.Closed && p.asked == now // an event may be on its way the first time
+	case event.StateUnknown:
+		return now.Sub(p.last) > asked
+	}
+	return false
+}
+
+// answered reports whether the FIN that e still waits for has come, or will not any more.
+func (t *Tracker) answered(p *pair, e *event.Endpoint, now event.Time) bool {
+	return now.Sub(p.last) > asked || len(p.resets) > 0 ||
+		t.ask(p, now, e.Netns, e.Local, e.Remote) != event.FinWait2
+}
+
+// ask returns what the kernel says of an endpoint, asking ever more seldom.
+func (t *Tracker) ask(p *pair, now event.Time, netns uint32, local, remote netip.AddrPort) event.TCPState {
+	if t.opt.State != nil && now.Sub(p.asked) >= max(asking, now.Sub(p.last)/8) {
+		p.asked = now
+		p.twin = t.opt.State(netns, local, remote)
+	}
+	return p.twin
+}
+
+func (t *Tracker) isLocal(e *event.Endpoint) bool {
+	a := e.Remote.Addr()
+	return a.IsLoopback() || a == e.Local.Addr() || t.local[a] || t.opt.Local != nil && t.opt.Local(a)
+}
+
+// Waiting returns how many connections have ended at one end only.
+func (t *Tracker) Waiting() int { return len(t.order) }

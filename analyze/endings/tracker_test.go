@@ -1,0 +1,248 @@
+package endings
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+var (
+	here  = netip.MustParseAddrPort("10.0.0.1:40000")
+	there = netip.MustParseAddrPort("192.0.2.7:443")
+)
+
+const second = event.Time(time.Second)
+
+// steps builds an endpoint's history, a second apart from the given one on.
+func steps(from event.Time, states ...event.TCPState) []event.Transition {
+	out := make([]event.Transition, len(states))
+	for i, s := range states {
+		out[i] = event.Transition{State: s, Time: from + event.Time(i)*second, Owned: true}
+	}
+	return out
+}
+
+// lone is the client's end of a connection to elsewhere.
+func lone(states ...event.TCPState) *event.Endpoint {
+	return &event.Endpoint{Socket: 1, Local: here, Remote: there, Born: true, Connected: true, HadFile: true,
+		Steps: steps(second, states...)}
+}
+
+func only(t *testing.T, cs []*Connection) *Connection {
+	t.Helper()
+	if len(cs) != 1 {
+		t.Fatalf("%d connections, want 1", len(cs))
+	}
+	return cs[0]
+}
+
+func TestPeerElsewhere(t *testing.T) {
+	closer := &event.Task{PID: 7, TID: 7, Comm: "api", Call: "close", FD: 9, Owner: true}
+	for name, tt := range map[string]struct {
+		end    *event.Endpoint
+		change func(*event.Endpoint)
+		reset  *event.KernelReset
+		ending analyze.Ending
+		closer analyze.Side
+		cause  analyze.ResetCause
+		conf   analyze.Confidence // of the cause, or of the ending without one
+	}{
+		"closed first, FIN came": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
+			change: func(e *event.Endpoint) { e.FinIn = true },
+			ending: analyze.Graceful, closer: analyze.Client, conf: analyze.InKernel,
+		},
+		"closed second": {
+			end:    lone(event.SynSent, event.Established, event.CloseWait, event.LastAck, event.Closed),
+			change: func(e *event.Endpoint) { e.FinIn = true },
+			ending: analyze.Graceful, closer: analyze.Server, conf: analyze.InKernel,
+		},
+		"both at once": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.Closing, event.Closed),
+			change: func(e *event.Endpoint) { e.FinIn = true },
+			ending: analyze.Graceful, closer: analyze.Both, conf: analyze.InKernel,
+		},
+		"refused": {
+			end: lone(event.SynSent, event.Closed),
+			change: func(e *event.Endpoint) {
+				e.ResetIn, e.Errno = e.Stop(), "ECONNREFUSED"
+			},
+			ending: analyze.WasRefused, closer: analyze.Server, cause: analyze.ConnRefused, conf: analyze.InKernel,
+		},
+		"unanswered": {
+			end:    lone(event.SynSent, event.Closed),
+			change: func(e *event.Endpoint) { e.Errno, e.Retransmits = "ETIMEDOUT", 6 },
+			ending: analyze.Unanswered, conf: analyze.InKernel,
+		},
+		"given up before an answer": {
+			end:    lone(event.SynSent, event.Closed),
+			change: func(e *event.Endpoint) { e.End = closer },
+			ending: analyze.Unanswered, closer: analyze.Client, conf: analyze.InKernel,
+		},
+		"FIN unacknowledged": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.Closed),
+			change: func(e *event.Endpoint) { e.Errno = "ETIMEDOUT" },
+			ending: analyze.FinUnacked, closer: analyze.Client, conf: analyze.InKernel,
+		},
+		"reset by the peer": {
+			end:    lone(event.SynSent, event.Established, event.Closed),
+			change: func(e *event.Endpoint) { e.ResetIn, e.Errno = e.Stop(), "ECONNRESET" },
+			ending: analyze.WasReset, closer: analyze.Server, cause: analyze.UnknownCause, conf: analyze.Unknown,
+		},
+		"peer closed, data was sent to it": {
+			end: lone(event.SynSent, event.Established, event.CloseWait, event.Closed),
+			change: func(e *event.Endpoint) {
+				e.FinIn, e.ResetIn, e.Errno, e.Unacked = true, e.Stop(), "EPIPE", 5
+			},
+			ending: analyze.WasReset, closer: analyze.Server, cause: analyze.DataAfterClose, conf: analyze.Inferred,
+		},
+		"killed by an administrator": {
+			end:    lone(event.SynSent, event.Established, event.Closed),
+			reset:  &event.KernelReset{Socket: 1, Reason: "TCP_STATE", HadFile: true, Task: &event.Task{PID: 8, Comm: "ss", Call: "sendmsg", Owner: true}},
+			ending: analyze.WasReset, closer: analyze.Client, cause: analyze.Aborted, conf: analyze.InKernel,
+		},
+		"unread, without a reason": {
+			end:    lone(event.SynSent, event.Established, event.Closed),
+			change: func(e *event.Endpoint) { e.Unread = 6 },
+			reset:  &event.KernelReset{Socket: 1, HadFile: true, Task: closer},
+			ending: analyze.WasReset, closer: analyze.Client, cause: analyze.UnreadData, conf: analyze.InKernel,
+		},
+		"data after close, without a reason": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
+			reset:  &event.KernelReset{Socket: 1, Dead: true, HadFile: true, Offender: &event.Offender{Flags: event.ACK, Len: 5}},
+			ending: analyze.WasReset, closer: analyze.Client, cause: analyze.DataAfterClose, conf: analyze.Inferred,
+		},
+		"TIME_WAIT answers": { // after a graceful end this changes nothing
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
+			change: func(e *event.Endpoint) { e.FinIn = true },
+			reset:  &event.KernelReset{Reason: "TCP_TIMEWAIT_SOCKET", State: event.TimeWait, Substate: event.TimeWait, Offender: &event.Offender{Len: 5}},
+			ending: analyze.Graceful, closer: analyze.Client, conf: analyze.InKernel,
+		},
+		"FIN_WAIT2 without a socket answers data": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
+			reset:  &event.KernelReset{Reason: "TCP_TIMEWAIT_SOCKET", State: event.TimeWait, Substate: event.FinWait2, Offender: &event.Offender{Len: 5}},
+			ending: analyze.WasReset, closer: analyze.Client, cause: analyze.DataAfterClose, conf: analyze.InKernel,
+		},
+		"nothing is known of the peer's FIN": {
+			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
+			ending: analyze.UnknownEnding, closer: analyze.Client, conf: analyze.Unknown,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := NewTracker(Options{})
+			if tt.change != nil {
+				tt.change(tt.end)
+			}
+			tr.Add(event.KernelEvent{Endpoint: tt.end})
+			now := tt.end.Stop()
+			if tt.reset != nil {
+				tt.reset.Local, tt.reset.Remote, tt.reset.Time = here, there, now
+				tr.Add(event.KernelEvent{Reset: tt.reset})
+			}
+			c := only(t, tr.Rest(now))
+			conf := c.Confidence
+			if c.Reset != nil {
+				conf = c.Reset.Confidence
+			}
+			var cause analyze.ResetCause
+			if c.Reset != nil {
+				cause = c.Reset.Cause
+			}
+			if c.Ending != tt.ending || c.Closer != tt.closer || cause != tt.cause || conf != tt.conf {
+				t.Errorf("%s, closer %q, cause %q (%s), want %s, %q, %q (%s)", c.Ending, c.Closer, cause, conf,
+					tt.ending, tt.closer, tt.cause, tt.conf)
+			}
+		})
+	}
+}
+
+// TestAsksForUnseenFin: who keeps no socket in FIN_WAIT2 is asked for until the FIN came.
+func TestAsksForUnseenFin(t *testing.T) {
+	answers := []event.TCPState{event.FinWait2, event.FinWait2, event.TimeWait}
+	asked := 0
+	tr := NewTracker(Options{State: func(_ uint32, local, remote netip.AddrPort) event.TCPState {
+		if local != here || remote != there {
+			t.Errorf("asked for %v to %v, want %v to %v", local, remote, here, there)
+		}
+		asked++
+		return answers[asked-1]
+	}})
+	e := lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed)
+	tr.Add(event.KernelEvent{Endpoint: e})
+	if cs := tr.Ready(e.Stop()); len(cs) != 0 || asked != 0 {
+		t.Fatalf("%d connections, asked %d times before it settled", len(cs), asked)
+	}
+	var got []*Connection
+	for now := e.Stop() + second; len(got) == 0 && now < 20*second; now += second / 20 {
+		got = tr.Ready(now)
+	}
+	c := only(t, got)
+	if c.Ending != analyze.Graceful || c.Confidence != analyze.InKernel || asked != len(answers) {
+		t.Errorf("%s (%s) after %d questions, want graceful (kernel) after %d", c.Ending, c.Confidence, asked, len(answers))
+	}
+	if len(c.TimeWait) != 1 || c.TimeWait[0].Holder != analyze.Client {
+		t.Errorf("TIME_WAIT = %+v, want the client's", c.TimeWait)
+	}
+}
+
+// TestStrayResets: an RST for a connection that is over changes nothing, one that nobody knows is
+// told by itself.
+func TestStrayResets(t *testing.T) {
+	tr := NewTracker(Options{})
+	e := lone(event.SynSent, event.Established, event.CloseWait, event.LastAck, event.Closed)
+	e.FinIn = true
+	tr.Add(event.KernelEvent{Endpoint: e})
+	only(t, tr.Ready(e.Stop()+second))
+	late := &event.KernelReset{Local: here, Remote: there, Time: e.Stop() + 2*second, Reason: "NO_SOCKET", Offender: &event.Offender{Flags: event.ACK}}
+	tr.Add(event.KernelEvent{Reset: late})
+	if cs := tr.Rest(late.Time + second); len(cs) != 0 {
+		t.Errorf("a late RST became %s", cs[0].Ending)
+	}
+	syn := &event.KernelReset{Local: netip.MustParseAddrPort("10.0.0.1:81"), Remote: there, Time: 9 * second, Reason: "NO_SOCKET", Offender: &event.Offender{Flags: event.SYN}}
+	tr.Add(event.KernelEvent{Reset: syn})
+	c := only(t, tr.Ready(10*second))
+	if !c.Stray || c.Ending != analyze.WasRefused || c.Client != there || c.Server != syn.Local {
+		t.Errorf("%s from %v to %v, stray %v, want a refused one from %v", c.Ending, c.Client, c.Server, c.Stray, there)
+	}
+}
+
+// TestBounds: endings that wait for their peer are given up when there are too many.
+func TestBounds(t *testing.T) {
+	tr := NewTracker(Options{MaxWaiting: 10, Local: func(netip.Addr) bool { return true }})
+	n := 0
+	for i := range 100 {
+		e := lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed)
+		e.Socket, e.Local = uint64(i+1), netip.AddrPortFrom(here.Addr(), uint16(i+1))
+		tr.Add(event.KernelEvent{Endpoint: e})
+		n += len(tr.Ready(e.Stop() + second))
+	}
+	if n != 90 || tr.Waiting() != 10 || len(tr.waiting) != 10 || len(tr.bySock) != 10 {
+		t.Errorf("%d given up, %d waiting (%d keys, %d sockets), want 90 and 10", n, tr.Waiting(), len(tr.waiting), len(tr.bySock))
+	}
+	tr.Rest(0)
+	if len(tr.waiting)+len(tr.bySock)+len(tr.order) != 0 {
+		t.Error("something is left after Rest")
+	}
+}
+
+// TestNamespacesApart: two loopbacks may use the same addresses at the same time.
+func TestNamespacesApart(t *testing.T) {
+	tr := NewTracker(Options{})
+	a, b := netip.MustParseAddrPort("127.0.0.1:1000"), netip.MustParseAddrPort("127.0.0.1:80")
+	for netns := range uint32(2) {
+		c := lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed)
+		c.Netns, c.Socket, c.Local, c.Remote, c.FinIn = netns, uint64(netns)*2+1, a, b, true
+		s := &event.Endpoint{Netns: netns, Socket: uint64(netns)*2 + 2, Local: b, Remote: a, Born: true, Accepted: true, FinIn: true,
+			Steps: steps(second, event.Established, event.CloseWait, event.LastAck, event.Closed)}
+		tr.Add(event.KernelEvent{Endpoint: c})
+		tr.Add(event.KernelEvent{Endpoint: s})
+	}
+	for _, c := range tr.Ready(100 * second) {
+		if !c.Seen.Client || !c.Seen.Server || c.Ending != analyze.Graceful || c.Closer != analyze.Client {
+			t.Errorf("%+v, want both ends of one namespace", c)
+		}
+	}
+}
