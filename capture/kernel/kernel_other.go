@@ -58,6 +58,9 @@ func HasNetRaw() bool { return false }
 // MayDrop reports false.
 func MayDrop() bool { return false }
 
+// BecomeCaller does nothing.
+func BecomeCaller() error { return nil }
+
 // DropPrivileges does nothing.
 func DropPrivileges() error { return nil }
 

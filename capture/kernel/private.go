@@ -8,4 +8,8 @@ type PrivateOptions struct {
 	Env            []string // added to this process's environment
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+
+	// Last says that this process does nothing else that needs privileges: it drops them once
+	// the other one runs.
+	Last bool
 }

@@ -89,8 +89,8 @@ func RaiseLoopback() error {
 }
 
 // ReexecPrivate runs this program again in a new user and network namespace and waits for it.
-// There it is root (the user who called, outside; under sudo, the user who called sudo), may
-// capture, and has counters and sysctls of its own. It calls RaiseLoopback first.
+// There it is root (the user who called, outside), may capture, and has counters and sysctls of
+// its own. It calls RaiseLoopback first.
 //
 // The returned status is the program's, 128+N if signal N ended it. If this process is killed,
 // so is that one. Signals are passed on, but those of the terminal, which sends them to both.
@@ -105,7 +105,8 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	if opt.Args == nil {
 		cmd.Args = os.Args
 	}
-	cmd.Env = append(append(os.Environ(), opt.Env...), privateEnv+"="+from)
+	// Root of the private namespace is nobody's by sudo.
+	cmd.Env = append(append(withoutSudo(os.Environ()), opt.Env...), privateEnv+"="+from)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
 	cmd.SysProcAttr = privateAttr()
 
@@ -116,8 +117,12 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	// PR_SET_PDEATHSIG speaks of the thread that started the child, so this one must last.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	// Where user namespaces are restricted, CAP_SYS_ADMIN still makes one.
+	if err := withCapabilities(capSysAdmin, cmd.Start); err != nil {
 		return 1, refused(verb, err)
+	}
+	if opt.Last {
+		err = DropPrivileges()
 	}
 	done := make(chan struct{})
 	forwarded := make(chan struct{})
@@ -125,10 +130,11 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 		defer close(forwarded)
 		forward(cmd.Process, signals, done)
 	}()
-	err = cmd.Wait()
+	waited := cmd.Wait()
 	close(done)
 	<-forwarded
-	return exitStatus(cmd.ProcessState, err)
+	exit, ended := exitStatus(cmd.ProcessState, waited)
+	return exit, errors.Join(err, ended)
 }
 
 // privateAttr maps the inside's root to the user who is to own what it writes. For root itself
@@ -137,9 +143,7 @@ func privateAttr() *syscall.SysProcAttr {
 	uid, gid := os.Geteuid(), os.Getegid()
 	privileged := uid == 0
 	users, groups := 1, 1
-	if u, g, ok := sudoUser(); ok && privileged {
-		uid, gid = u, g
-	} else if privileged {
+	if privileged {
 		users, groups = mapped("/proc/self/uid_map"), mapped("/proc/self/gid_map")
 	}
 	return &syscall.SysProcAttr{

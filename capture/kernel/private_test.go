@@ -29,6 +29,7 @@ var roles = map[string]func() int{
 	"wait":      waitForSignal,
 	"dropped":   dropped,
 	"powerless": powerless,
+	"caller":    showCaller,
 }
 
 func TestMain(m *testing.M) {
@@ -41,6 +42,9 @@ func TestMain(m *testing.M) {
 
 // reexec runs the rest of its arguments' roles in a private namespace.
 func reexec() int {
+	if err := BecomeCaller(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	code, err := ReexecPrivate(PrivateOptions{
 		Env:   []string{roleEnv + "=" + os.Getenv("CLOSECAP_TEST_INNER")},
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

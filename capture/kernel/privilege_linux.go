@@ -1,10 +1,9 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"os/user"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,73 +12,110 @@ import (
 // HasNetRaw reports whether this process may capture in its network namespace. It asks by
 // opening a packet socket, so that whatever would refuse one later has its say.
 func HasNetRaw() bool {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	unix.Close(fd)
-	return true
+	err := WithNetRaw(func() error {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	})
+	return err == nil
 }
 
-// DropPrivileges makes this process, all its threads, the user who called sudo, for good: user,
-// group and supplementary groups, no capability left. It does nothing when the process is not
-// root by sudo or did so before, and in a private namespace, whose root is that user already.
+// BecomeCaller makes this process, all its threads, the user who called sudo, for good: user,
+// group and supplementary groups, HOME and the other variables that name the user. It comes
+// before anything that the user named is opened. What remains are the capabilities to open a
+// capture and to make a private namespace, and they are in effect only while that is done.
 //
-// It does not set no_new_privs: a traced program may rightly call sudo or ping. The process stays
-// undumpable, so the user's other processes cannot take over its open capture.
-func DropPrivileges() error {
-	if !MayDrop() {
-		return nil
+// Of a program that has capabilities of its own (setcap) it puts those aside the same way. For
+// root without sudo, and for an ordinary user, it does nothing. It refuses a caller that sudo
+// cannot have named.
+func BecomeCaller() error {
+	had, err := threadCapabilities()
+	if err != nil {
+		return fmt.Errorf("read capabilities: %w", err)
 	}
-	uid, gid, _ := sudoUser()
+	if os.Geteuid() != 0 {
+		if had.permitted == 0 {
+			return nil
+		}
+		return putAside(had.permitted)
+	}
+	who, err := findCaller()
+	if who == nil || err != nil {
+		return err
+	}
+	if err := errors.Join(who.become(), who.setEnv()); err != nil {
+		return fmt.Errorf("become user %d: %w", who.uid, err)
+	}
+	return putAside(had.permitted & (capNetRaw | capSysAdmin))
+}
+
+// become changes the IDs and keeps the permitted capabilities.
+func (c *caller) become() error {
+	if err := onAllThreads("prctl", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1); err != nil {
+		return err
+	}
 	// Groups first: afterwards it would not be allowed. The syscall package changes every thread.
-	if err := syscall.Setgroups(groupsOf(uid, gid)); err != nil {
-		return fmt.Errorf("drop privileges: %w", os.NewSyscallError("setgroups", err))
+	if err := syscall.Setgroups(c.groups); err != nil {
+		return os.NewSyscallError("setgroups", err)
 	}
-	if err := syscall.Setresgid(gid, gid, gid); err != nil {
-		return fmt.Errorf("drop privileges: %w", os.NewSyscallError("setresgid", err))
+	if err := syscall.Setresgid(c.gid, c.gid, c.gid); err != nil {
+		return os.NewSyscallError("setresgid", err)
 	}
-	if err := syscall.Setresuid(uid, uid, uid); err != nil {
-		return fmt.Errorf("drop privileges: %w", os.NewSyscallError("setresuid", err))
+	return os.NewSyscallError("setresuid", syscall.Setresuid(c.uid, c.uid, c.uid))
+}
+
+// putAside leaves the capabilities permitted, and none in effect.
+//
+// The process becomes dumpable again, which changing IDs ended: a private namespace's maps are
+// written to files that otherwise belong to root. No other process of the user can look into this
+// one as long as it has capabilities that they lack (ptrace(2), access mode checking).
+func putAside(permitted uint64) error {
+	if err := (capabilities{permitted: permitted}).setAll(); err != nil {
+		return fmt.Errorf("put capabilities aside: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("put capabilities aside: %w", os.NewSyscallError("prctl", err))
 	}
 	return nil
 }
 
-// MayDrop reports whether DropPrivileges has somebody to become: afterwards this process can
-// open no capture any more.
+// MayDrop reports whether DropPrivileges takes anything away: afterwards this process can open
+// no capture any more.
 func MayDrop() bool {
-	_, _, ok := sudoUser()
-	return ok && os.Geteuid() == 0 && !InPrivate()
+	had, err := threadCapabilities()
+	return os.Geteuid() != 0 && (err != nil || had.permitted != 0)
 }
 
-// sudoUser returns who called sudo; ok is false when nobody did, or root itself.
-func sudoUser() (uid, gid int, ok bool) {
-	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
-	if err != nil || uid <= 0 {
-		return 0, 0, false
+// DropCapabilities gives up every capability as DropPrivileges does, root's own too: for who needs
+// none of them from here on.
+func DropCapabilities() error { return dropAll() }
+
+// DropPrivileges gives up every capability of this process, on all its threads and for good. Root
+// keeps them: that is root without sudo, or root of a private namespace.
+//
+// It sets no_new_privs: otherwise this program, started again as an actor or a launcher, would get
+// back what its file gives (setcap). A traced program would have it anyway, since who lacks
+// CAP_SYS_ADMIN can install a seccomp filter only with it. So the bounding set needs no change.
+// The process becomes undumpable: the user's other processes cannot take over its open capture.
+func DropPrivileges() error {
+	if !MayDrop() {
+		return nil
 	}
-	gid, err = strconv.Atoi(os.Getenv("SUDO_GID"))
-	if err != nil || gid < 0 {
-		return 0, 0, false
-	}
-	return uid, gid, true
+	return dropAll()
 }
 
-// groupsOf returns the user's supplementary groups, only gid where the system does not know.
-func groupsOf(uid, gid int) []int {
-	groups := []int{gid}
-	u, err := user.LookupId(strconv.Itoa(uid))
+func dropAll() error {
+	err := onAllThreads("prctl", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	if err == nil {
+		err = os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+	}
+	if err == nil {
+		err = capabilities{}.setAll()
+	}
 	if err != nil {
-		return groups
+		return fmt.Errorf("drop privileges: %w", err)
 	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return groups
-	}
-	for _, id := range ids {
-		if g, err := strconv.Atoi(id); err == nil && g != gid {
-			groups = append(groups, g)
-		}
-	}
-	return groups
+	return nil
 }

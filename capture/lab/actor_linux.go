@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // actorEnv marks a process as an actor and holds its name.
@@ -51,6 +53,10 @@ func ActorMain() {
 	name := os.Getenv(actorEnv)
 	if name == "" {
 		return
+	}
+	// What the program's file gives (setcap) is none of an actor's either, whoever started it.
+	if err := kernel.DropPrivileges(); err != nil {
+		os.Exit(3)
 	}
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1) // an actor lives for a moment; a collection would disturb its clock

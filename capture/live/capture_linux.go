@@ -39,15 +39,12 @@ type Capture struct {
 	fresh   bool          // a packet came since the last round was back
 }
 
-// Open opens the interface and starts to buffer what it sees. It needs CAP_NET_RAW, only here;
-// the error wraps os.ErrPermission without.
+// Open opens the interface and starts to buffer what it sees. It needs CAP_NET_RAW, only here and
+// only permitted; the error wraps os.ErrPermission without.
 func Open(opt Options) (*Capture, error) {
 	ifi, err := findInterface(opt.Interface)
 	if err != nil {
 		return nil, err
-	}
-	if err := mayCapture(); err != nil {
-		return nil, fmt.Errorf("open capture on %s: %w", ifi.Name, err)
 	}
 	c := &Capture{
 		name:     ifi.Name,
@@ -63,7 +60,15 @@ func Open(opt Options) (*Capture, error) {
 				"is the loopback up? try: ip link set lo up")
 		}
 	}
-	if c.handle, err = openHandle(ifi, opt, c.marker); err != nil {
+	err = kernel.WithNetRaw(func() error {
+		if err := mayCapture(); err != nil {
+			return err
+		}
+		var err error
+		c.handle, err = openHandle(ifi, opt, c.marker)
+		return err
+	})
+	if err != nil {
 		if c.marker != nil {
 			c.marker.close()
 		}

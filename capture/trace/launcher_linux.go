@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/kernel"
 )
 
 // launcherName is the launcher's argv[0]; no shell starts a program under such a name.
@@ -81,6 +83,10 @@ func launchError(ws unix.WaitStatus) error {
 func launcherMain() {
 	if len(os.Args) != 2 || os.Args[0] != launcherName {
 		return
+	}
+	// What this program's file gives (setcap) is not for the order that anybody can write.
+	if err := kernel.DropPrivileges(); err != nil {
+		os.Exit(int(unix.EPERM))
 	}
 	runtime.LockOSThread()
 	var order launch

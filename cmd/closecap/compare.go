@@ -89,7 +89,7 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if kernel.InPrivate() || hereInstead(err) {
 		c, err = f.here(ctx, scripts)
 	}
-	if err != nil {
+	if err = errors.Join(err, kernel.DropPrivileges()); err != nil {
 		return err
 	}
 	if f.html != "" {

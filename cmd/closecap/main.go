@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/trace"
 )
@@ -18,9 +19,12 @@ func main() {
 	os.Exit(mainExit())
 }
 
-// mainExit gives Ctrl-C and a reader that went away the meaning they have here: both end the
+// mainExit is the program once it is known to be no actor and no launcher. It gives Ctrl-C and a reader that went away the meaning they have here: both end the
 // work in order, the second with exit status 1 and no word about it.
 func mainExit() int {
+	if err := kernel.BecomeCaller(); err != nil {
+		return exitCode(err, os.Stderr)
+	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

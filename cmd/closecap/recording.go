@@ -34,7 +34,7 @@ func (r *recording) keep(rec *event.Recording, res *analyze.Result) error {
 
 // againInPrivate lets this program do the same in a private namespace.
 func againInPrivate(std streams) error {
-	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err})
+	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err, Last: true})
 	if err != nil {
 		return err
 	}

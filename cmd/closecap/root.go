@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -121,8 +122,15 @@ func newRoot(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetVersionTemplate("closecap {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(std), newList(std), newShow(std), newAnalyze(std), newTrace(std),
-		newCompare(std), newExplain(std))
+	capturing := []*cobra.Command{newRun(std), newTrace(std), newCompare(std), newExplain(std)}
+	root.AddCommand(capturing...)
+	root.AddCommand(newList(std), newShow(std), newAnalyze(std))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if slices.Contains(capturing, cmd) {
+			return nil
+		}
+		return kernel.DropPrivileges()
+	}
 	return root
 }
 

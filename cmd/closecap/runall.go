@@ -54,6 +54,9 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 	} else if err := f.allApart(ctx, c, scripts, args, std); err != nil {
 		return err
 	}
+	if err := kernel.DropPrivileges(); err != nil {
+		return err
+	}
 	err = buffered(std.out, func(w io.Writer) error {
 		return report.WriteCatalogue(w, format, c, f.options(std.out))
 	})
