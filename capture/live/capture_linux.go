@@ -64,9 +64,10 @@ func Open(opt Options) (*Capture, error) {
 		if err := mayCapture(); err != nil {
 			return err
 		}
-		var err error
-		c.handle, err = openHandle(ifi, opt, c.marker)
-		return err
+		return keptFromChildren(func() (err error) {
+			c.handle, err = openHandle(ifi, opt, c.marker)
+			return err
+		})
 	})
 	if err != nil {
 		if c.marker != nil {
