@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -32,51 +33,73 @@ func save(path string, rec *event.Recording, res *analyze.Result) error {
 	return nil
 }
 
-// replace writes a new file beside path and puts it in its place when it is complete. What
-// is no regular file, as a pipe or a device, is written as it is.
+// replace writes a new file beside path and puts it in its place when it is complete: until then,
+// and when that fails, what was there stays. What is no regular file, as a pipe or a device, is
+// written as it is.
+//
+// The new file has the mode of the one that it replaces, else what the umask leaves of 0666. It is
+// made, given its mode and renamed in the directory as it was opened, whatever its name comes to
+// mean meanwhile; a symbolic link is replaced, not followed. A file that this user may not write
+// is not replaced either, though the directory would allow it.
 func replace(path string, write func(io.Writer) error) error {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	var was fs.FileInfo
+	switch {
+	case err == nil:
+		if was, err = old.Stat(); err == nil && !was.Mode().IsRegular() {
+			return finish(old, write)
 		}
-		return finish(f, write)
+		old.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return blame(path, err)
 	}
-	err = finish(f, write)
-	if err == nil {
-		err = os.Chmod(f.Name(), permissions(info))
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	dir, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		os.Remove(f.Name())
 		return blame(path, err)
 	}
-	return nil
+	defer dir.Close()
+	return blame(path, replaceIn(dir, filepath.Base(path), was, write))
 }
 
-// blame names the file that was asked for where the error names the one beside it.
+// replaceIn does it in an open directory. was is the file to be replaced, nil for none.
+func replaceIn(dir *os.Root, name string, was fs.FileInfo, write func(io.Writer) error) error {
+	permissions := fs.FileMode(0o666)
+	if was != nil {
+		permissions = 0o600 // until it has the other's
+	}
+	temporary := "." + name + "." + rand.Text()
+	f, err := dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, permissions)
+	if err != nil {
+		return err
+	}
+	if was != nil {
+		err = f.Chmod(modeLike(f, was))
+	}
+	if err = errors.Join(err, finish(f, write)); err == nil {
+		err = dir.Rename(temporary, name)
+	}
+	if err != nil {
+		// What failed is told; a file that is left over says so itself.
+		_ = dir.Remove(temporary)
+	}
+	return err
+}
+
+// blame names the file that was asked for where the error names the one beside it, or the directory.
 func blame(path string, err error) error {
 	if bad := (*fs.PathError)(nil); errors.As(err, &bad) {
+		return &fs.PathError{Op: bad.Op, Path: path, Err: bad.Err}
+	}
+	if bad := (*os.LinkError)(nil); errors.As(err, &bad) {
 		return &fs.PathError{Op: bad.Op, Path: path, Err: bad.Err}
 	}
 	return err
 }
 
-// permissions are those of the file replaced, or of a new one under the usual umask.
-func permissions(info fs.FileInfo) fs.FileMode {
-	if info != nil {
-		return info.Mode().Perm()
-	}
-	return 0o644
-}
-
+// finish writes and closes f.
 func finish(f *os.File, write func(io.Writer) error) error {
 	b := bufio.NewWriter(f)
 	err := write(b)
