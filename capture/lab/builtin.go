@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 //go:embed scripts/*.close
@@ -46,5 +48,5 @@ func Lookup(name string) (*Script, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, unknownWord("scenario", name, names)
+	return nil, suggest.Unknown("scenario", name, names)
 }

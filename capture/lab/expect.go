@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 // An expectation is a line
@@ -91,7 +92,7 @@ func parseExpect(words []string) (event.Expectation, error) {
 	}
 	i := slices.IndexFunc(expectTable, func(g expectGrammar) bool { return g.subject == words[0] })
 	if i < 0 {
-		return e, unknownWord("subject", words[0], subjects())
+		return e, suggest.Unknown("subject", words[0], subjects())
 	}
 	args, err := expectTable[i].args(words[1:])
 	if err != nil {
@@ -123,7 +124,7 @@ func oneKnown(what, word string, known []string) error {
 	if slices.Contains(known, word) {
 		return nil
 	}
-	return unknownWord(what, word, known)
+	return suggest.Unknown(what, word, known)
 }
 
 func noArgs(words []string) ([]string, error) {

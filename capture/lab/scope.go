@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 // scope follows a script line by line and knows which actors and named sockets exist, so
@@ -51,7 +53,7 @@ func (s *scope) has(actor string) bool { return s.sockets[actor] != nil }
 func (s *scope) names() []string       { return sortedKeys(s.sockets) }
 func (s *scope) alive(name string) error {
 	if !s.has(name) {
-		return unknownWord("actor", name, s.names())
+		return suggest.Unknown("actor", name, s.names())
 	}
 	if s.gone[name] {
 		return fmt.Errorf("%s no longer runs here", name)
@@ -86,7 +88,7 @@ func (s *scope) directive(st *step) error {
 		s.drops[target] = st.directive == "drop"
 	case "until":
 		if !s.has(st.actor) {
-			return unknownWord("actor", st.actor, s.names())
+			return suggest.Unknown("actor", st.actor, s.names())
 		}
 		return s.open(st)
 	}

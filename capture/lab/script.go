@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 // Script is a scenario that was read and found to be sound.
@@ -230,7 +232,7 @@ func (p *parser) unknownFirst(word, actor string) error {
 	for _, d := range directiveTable {
 		known = append(known, d.name)
 	}
-	return unknownWord("actor or command", actor, known)
+	return suggest.Unknown("actor or command", actor, known)
 }
 
 func withUsage(err error, usage string) error {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 // op is one system call as it is sent to an actor, with everything that the call needs.
@@ -91,7 +93,7 @@ func findVerb(name string) (*verb, error) {
 		for i, v := range verbTable {
 			names[i] = v.name
 		}
-		return nil, unknownWord("call", name, names)
+		return nil, suggest.Unknown("call", name, names)
 	}
 	return &verbTable[i], nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/explain"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/analyze/suggest"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/pcapfile"
@@ -75,7 +76,7 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 	}
 	topic := explain.Lookup(name)
 	if topic == nil {
-		if near := lab.Nearest(name, explain.Names()); near != "" {
+		if near := suggest.Nearest(name, explain.Names()); near != "" {
 			return misused("unknown topic %q: did you mean %q?", name, near)
 		}
 		return misused("unknown topic %q (closecap explain lists them)", name)

@@ -1,4 +1,6 @@
-package lab
+// Package suggest names the known word that a mistyped one was meant to be. It knows no words
+// itself.
+package suggest
 
 import (
 	"fmt"
@@ -7,8 +9,9 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// unknownWord is the error for a word that no table holds, with the nearest that one does.
-func unknownWord(what, word string, known []string) error {
+// Unknown is the error for a word that is not among the known ones: it names the nearest, or all
+// of them where none is near.
+func Unknown(what, word string, known []string) error {
 	if near := Nearest(word, known); near != "" {
 		return fmt.Errorf("unknown %s %q: did you mean %q?", what, word, near)
 	}
