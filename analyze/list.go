@@ -146,32 +146,6 @@ func (fl *flow) warnings(c *Connection) {
 	}
 }
 
-// topic names the topic of `closecap explain` that tells more about a connection's end.
-func topic(c *Connection) string {
-	switch c.Ending {
-	case Graceful:
-		switch {
-		case c.Simultaneous:
-			return "simultaneous-close"
-		case c.HalfClose != nil && c.HalfClose.Bytes > 0:
-			return "half-close"
-		}
-		return "time-wait"
-	case HalfClosed:
-		return "close-wait"
-	case FinUnacked:
-		return "fin-ordering"
-	case WasReset:
-		if c.Reset != nil && c.Reset.Cause == DataAfterClose {
-			return "lost-bytes"
-		}
-		return "reset"
-	case WasRefused:
-		return "reset"
-	}
-	return ""
-}
-
 // likelyCalls infers what the applications called.
 func (fl *flow) likelyCalls(d *desk) {
 	c, out := &d.connection, slices.Grow(d.likelyCalls[:0], 2)

@@ -83,22 +83,3 @@ func halfCloseNS(c *Connection) int64 {
 	}
 	return c.HalfClose.NS
 }
-
-// EndingNames lists the codes of endings.
-func EndingNames() []string {
-	return names(Graceful, HalfClosed, FinUnacked, WasReset, WasRefused, Unanswered, Open, Silent, UnknownEnding)
-}
-
-// CauseNames lists the codes of reset causes.
-func CauseNames() []string {
-	return names(UnreadData, LingerZero, DataAfterClose, NoSocket, ConnRefused, ListenerClosed, Disconnect,
-		KeepaliveTimeout, TimeWaitReset, Linger2, Aborted, Middlebox, UnknownCause)
-}
-
-func names[T ~string](codes ...T) []string {
-	out := make([]string, len(codes))
-	for i, c := range codes {
-		out[i] = string(c)
-	}
-	return out
-}

@@ -46,7 +46,7 @@ func (v *validator) connection(c *Connection) {
 	v.ids[c.ID] = true
 	v.check(c.FirstFrame <= c.LastFrame, "frames %d to %d", c.FirstFrame, c.LastFrame)
 	v.check(c.Start <= c.End, "it ends %v before it starts %v", c.End, c.Start)
-	v.check(knownEnding(c.Ending), "unknown ending %q", c.Ending)
+	v.check(find(endingCodes, c.Ending) != nil, "unknown ending %q", c.Ending)
 	v.check((c.Ending == UnknownEnding) == (c.Confidence == Unknown), "%s with confidence %s", c.Ending, c.Confidence)
 	v.check(len(c.Why) > 0, "%s without a reason", c.Ending)
 	reset := c.Ending == WasReset || c.Ending == WasRefused
@@ -60,12 +60,6 @@ func (v *validator) connection(c *Connection) {
 	v.states(c, Server)
 	v.parts(c)
 	v.compat(c)
-}
-
-func knownEnding(e Ending) bool {
-	return slices.Contains([]Ending{
-		Graceful, HalfClosed, FinUnacked, WasReset, WasRefused, Unanswered, Open, Silent, UnknownEnding,
-	}, e)
 }
 
 func (v *validator) segments(c *Connection) {

@@ -7,32 +7,16 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// resetCauses says each cause in words that fit after "RST (frame 9): ".
-var resetCauses = map[analyze.ResetCause]string{
-	analyze.UnreadData:       "it closed with received data unread, so its kernel sent RST instead of FIN",
-	analyze.LingerZero:       "it closed with SO_LINGER 0, which aborts instead of sending FIN",
-	analyze.DataAfterClose:   "data came for a socket that its application had already closed",
-	analyze.NoSocket:         "no socket there owned the segment",
-	analyze.ConnRefused:      "nothing listens on that port",
-	analyze.ListenerClosed:   "the listener closed before it had accepted the connection",
-	analyze.Disconnect:       "it disconnected with connect(AF_UNSPEC), which aborts",
-	analyze.KeepaliveTimeout: "its keep-alive probes went unanswered",
-	analyze.TimeWaitReset:    "the segment hit a socket in TIME_WAIT",
-	analyze.Linger2:          "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)",
-	analyze.Aborted:          "it aborted the connection; which call did so is not known",
-	analyze.Middlebox:        "something between the two ends seems to have sent it",
-	analyze.UnknownCause:     "the evidence does not show why",
-}
-
 // resetSentence names the sender, the frame and the cause.
 func resetSentence(c *analyze.Connection) string {
 	reset := c.Reset
 	if reset == nil {
 		return "reset: by an RST that is not in the capture."
 	}
+	code := analyze.CauseCode(reset.Cause)
 	cause := Safe(string(reset.Cause))
-	if words := resetCauses[reset.Cause]; words != "" {
-		cause += ", " + words
+	if code.Words != "" {
+		cause += ", " + code.Words
 	}
 	before := ""
 	if c.Closer != analyze.NoSide && finBefore(c, reset.Frame) {
@@ -41,18 +25,7 @@ func resetSentence(c *analyze.Connection) string {
 			before = "both ends had sent FIN; then "
 		}
 	}
-	return fmt.Sprintf("reset: %s%s RST (frame %d): %s.", before, senderWords(reset), reset.Frame, cause)
-}
-
-// senderWords tells a kernel that answers on its own from an end that aborts.
-func senderWords(reset *analyze.Reset) string {
-	switch reset.Cause {
-	case analyze.DataAfterClose, analyze.NoSocket, analyze.ConnRefused, analyze.TimeWaitReset:
-		return "the " + string(reset.By) + "'s kernel answered with"
-	case analyze.Middlebox:
-		return "in the name of the " + string(reset.By) + " came an"
-	}
-	return "the " + string(reset.By) + " sent"
+	return fmt.Sprintf("reset: %s%s RST (frame %d): %s.", before, fmt.Sprintf(code.Sent, reset.By), reset.Frame, cause)
 }
 
 func finBefore(c *analyze.Connection, frame uint64) bool {

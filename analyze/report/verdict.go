@@ -132,7 +132,7 @@ func refusedSentence(c *analyze.Connection) string {
 	if c.Reset == nil {
 		return "refused: the server answered the SYN with RST."
 	}
-	why := resetCauses[c.Reset.Cause]
+	why := analyze.CauseCode(c.Reset.Cause).Words
 	if c.Reset.Cause == analyze.ConnRefused {
 		why = "nothing listens on " + c.Server.String()
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/suggest"
 )
@@ -49,13 +50,13 @@ type expectGrammar struct {
 
 var expectTable = []expectGrammar{
 	{"ending", "ending CODE", oneOf("ending", endings...)},
-	{"closer", "closer client|server|both|none", oneOf("closer", "client", "server", "both", "none")},
+	{"closer", "closer client|server|both|none", oneOf("closer", closers...)},
 	{"simultaneous", "simultaneous yes|no", oneOf("answer", "yes", "no")},
 	{"half-close", "half-close client|server|none", oneOf("side", "client", "server", "none")},
 	{"reset", "reset CAUSE [by client|server]", resetArgs},
 	{"no-reset", "no-reset", noArgs},
 	{"lost", "lost unacked|unread|after-close N, or lost none", lostArgs},
-	{"time-wait", "time-wait client|server|both|none", oneOf("holder", "client", "server", "both", "none")},
+	{"time-wait", "time-wait client|server|both|none", oneOf("holder", closers...)},
 	{"state", "state client|server STATE", stateArgs(1)},
 	{"passed", "passed client|server STATE STATE…", stateArgs(64)},
 	{"counter", "counter NAME N, or NAME N+", counterArgs},
@@ -66,15 +67,15 @@ var expectTable = []expectGrammar{
 	{"holder", "holder ACTOR|none", anyWord},
 }
 
+// The words of expectations: the codes of package analyze, and the script's own.
 var (
-	endings = []string{"graceful", "half-closed", "fin-unacked", "reset", "refused", "unanswered", "open", "silent", "unknown"}
-	causes  = []string{"unread-data", "linger-zero", "data-after-close", "no-socket", "refused", "listener-closed",
-		"disconnect", "keepalive-timeout", "time-wait", "linger2", "aborted", "middlebox", "unknown"}
+	endings   = analyze.Names(analyze.EndingCodes())
+	causes    = analyze.Names(analyze.CauseCodes())
+	sides     = analyze.Names(analyze.SideCodes())
+	closers   = append(analyze.Names(analyze.CloserCodes()), "none")
+	tcpStates = analyze.Names(analyze.StateCodes())
 	lostKinds = []string{"unacked", "unread", "after-close"}
-	sides     = []string{"client", "server"}
 	itemKinds = []string{"SYN", "SYN-ACK", "DATA", "FIN", "ACK", "RST", "KEEPALIVE", "PROBE", "CHALLENGE", "WINDOW", "ANY"}
-	tcpStates = []string{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSED",
-		"CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"}
 )
 
 // parseExpect reads the words after "expect". At and Text are the caller's.

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"maps"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -69,6 +67,7 @@ any capture does, when strace ran beside it.`,
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
 	fl.DurationVar(&f.timeWait, "time-wait", 0, "how long TIME_WAIT lasts (default 1m0s, as on Linux)")
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
+	f.completeFilters(cmd)
 	return cmd
 }
 
@@ -171,44 +170,4 @@ func (f *analyzeFlags) limits(format report.Format) error {
 		return misused("--summary and --format %s: only table and markdown have a summary", format)
 	}
 	return nil
-}
-
-// selection reads the flags that pick connections.
-func (f *analyzeFlags) selection() error {
-	known := func(flag, value string, names []string) error {
-		if value == "" || slices.Contains(names, value) {
-			return nil
-		}
-		return misused("unknown --%s %q: want one of %s", flag, value, strings.Join(names, ", "))
-	}
-	f.pick.Ending = analyze.Ending(f.ending)
-	f.pick.Cause = analyze.ResetCause(f.cause)
-	f.pick.Closer = analyze.Side(f.closer)
-	err := errors.Join(
-		known("ending", f.ending, analyze.EndingNames()),
-		known("cause", f.cause, analyze.CauseNames()),
-		known("closer", f.closer, []string{"client", "server", "both"}),
-		known("sort", f.sort, analyze.OrderNames()),
-	)
-	if err != nil {
-		return err
-	}
-	if f.host == "" {
-		return nil
-	}
-	if f.pick.Host, err = parsePrefix(f.host); err != nil {
-		return misused("--host %s: want an address or a network like 10.0.0.0/8", f.host)
-	}
-	return nil
-}
-
-func parsePrefix(s string) (netip.Prefix, error) {
-	if strings.Contains(s, "/") {
-		return netip.ParsePrefix(s)
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	return a.Unmap().Prefix(a.Unmap().BitLen())
 }
