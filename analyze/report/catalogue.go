@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,34 +12,41 @@ import (
 )
 
 // WriteCatalogue writes what came of many scenarios: a row for each, and under them what was
-// not as expected. NDJSON and CSV have one scenario a line.
+// not as expected. NDJSON and CSV have one scenario a line. format is one of CatalogueFormats.
 func WriteCatalogue(w io.Writer, format Format, c *analyze.Catalogue, opt Options) error {
-	switch format {
-	case JSON:
-		return writeJSON(w, "  ", c)
-	case NDJSON:
-		for i := range c.Scenarios {
-			if err := writeJSON(w, "", &c.Scenarios[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	case CSV:
-		return writeCatalogueCSV(w, c)
+	write := formOf(format).catalogue
+	if write == nil {
+		return fmt.Errorf("write catalogue: %w as %s", errors.ErrUnsupported, format)
 	}
-	p := &printer{w: w, format: format, opt: opt}
-	if err := p.title(catalogueTitle(c)); err != nil {
-		return err
-	}
-	if err := p.table(len(catalogueLayouts), func(i int) *grid { return catalogueGrid(c, catalogueLayouts[i]) }); err != nil {
-		return err
-	}
-	for _, l := range catalogueFooter(c) {
-		if err := p.print(l); err != nil {
+	return write(w, c, opt)
+}
+
+func writeCatalogueJSON(w io.Writer, c *analyze.Catalogue, _ Options) error {
+	return writeJSON(w, "  ", c)
+}
+
+func writeCatalogueNDJSON(w io.Writer, c *analyze.Catalogue, _ Options) error {
+	for i := range c.Scenarios {
+		if err := writeJSON(w, "", &c.Scenarios[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// catalogueIn returns what writes a catalogue's table in a format of printer's.
+func catalogueIn(format Format) func(io.Writer, *analyze.Catalogue, Options) error {
+	return func(w io.Writer, c *analyze.Catalogue, opt Options) error {
+		p := &printer{w: w, format: format, opt: opt}
+		if err := p.title(catalogueTitle(c)); err != nil {
+			return err
+		}
+		err := p.table(len(catalogueLayouts), func(i int) *grid { return catalogueGrid(c, catalogueLayouts[i]) })
+		if err != nil {
+			return err
+		}
+		return p.lines(catalogueFooter(c))
+	}
 }
 
 func catalogueTitle(c *analyze.Catalogue) string {

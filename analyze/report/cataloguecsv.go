@@ -36,7 +36,7 @@ func holders(o *analyze.Outline) []string {
 	return all
 }
 
-func writeCatalogueCSV(w io.Writer, c *analyze.Catalogue) error {
+func writeCatalogueCSV(w io.Writer, c *analyze.Catalogue, _ Options) error {
 	var b []byte
 	for i, f := range catalogueFields {
 		if i > 0 {

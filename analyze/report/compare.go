@@ -1,6 +1,8 @@
 package report
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -8,29 +10,36 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// WriteComparison writes c as a table, as Markdown, as JSON or as a page. JSON always holds every run;
-// the others show them under the answers when runs is set.
+// WriteComparison writes c as a table, as Markdown, as JSON or as a page: format is one of
+// ComparisonFormats. JSON always holds every run; the table and Markdown show them under the
+// answers when runs is set.
 func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs bool, opt Options) error {
-	switch format {
-	case JSON:
-		return writeJSON(w, "  ", c)
-	case HTML:
-		return writeComparisonHTML(w, c)
+	write := formOf(format).comparison
+	if write == nil {
+		return fmt.Errorf("write comparison: %w as %s", errors.ErrUnsupported, format)
 	}
-	p := &printer{w: w, format: format, opt: opt}
-	if err := p.title(comparisonTitle(c)); err != nil {
-		return err
+	return write(w, c, runs, opt)
+}
+
+func writeComparisonJSON(w io.Writer, c *analyze.Comparison, _ bool, _ Options) error {
+	return writeJSON(w, "  ", c)
+}
+
+// comparisonIn returns what writes a comparison's table in a format of printer's.
+func comparisonIn(format Format) func(io.Writer, *analyze.Comparison, bool, Options) error {
+	return func(w io.Writer, c *analyze.Comparison, runs bool, opt Options) error {
+		p := &printer{w: w, format: format, opt: opt}
+		if err := p.title(comparisonTitle(c)); err != nil {
+			return err
+		}
+		if err := p.answers(c); err != nil {
+			return err
+		}
+		if err := p.comparisonFooter(c, runs); err != nil || !runs {
+			return err
+		}
+		return p.runs(c)
 	}
-	if err := p.answers(c); err != nil {
-		return err
-	}
-	if err := p.comparisonFooter(c, runs); err != nil {
-		return err
-	}
-	if !runs {
-		return nil
-	}
-	return p.runs(c)
 }
 
 func comparisonTitle(c *analyze.Comparison) string {

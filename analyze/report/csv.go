@@ -93,6 +93,10 @@ func ofLost(f func(analyze.Lost) uint64) func(*analyze.Connection) string {
 	}
 }
 
+func newCSVBody(s *Stream) body {
+	return &linesBody{Stream: s, heading: csvHeading(), line: appendCSV}
+}
+
 func csvHeading() string {
 	names := make([]string, len(csvColumns))
 	for i, c := range csvColumns {

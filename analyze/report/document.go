@@ -9,38 +9,68 @@ import (
 	"unicode"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/report/encode"
 )
 
-// writeDocument writes r as one JSON document. Lists that are empty are [], never null.
+// writeDocument writes r, the body's copy, as one JSON document. Lists that are empty are [], never
+// null.
 func writeDocument(w io.Writer, r *analyze.Result) error {
-	whole := *r
-	if whole.Connections == nil {
-		whole.Connections = []*analyze.Connection{}
+	if r.Connections == nil {
+		r.Connections = []*analyze.Connection{}
 	}
-	if whole.Warnings == nil {
-		whole.Warnings = []string{}
+	if r.Warnings == nil {
+		r.Warnings = []string{}
 	}
-	return writeJSON(w, "  ", &whole)
+	return writeJSON(w, "  ", r)
 }
 
-// document is a JSON document of so many connections that they are written as they come, one a
-// line, before the rest.
-type document struct {
-	w       io.Writer
-	encoder encoder
+// documentBody writes one JSON document. Of so many connections that they are not kept, they are
+// written as they come, one a line, before the rest.
+type documentBody struct {
+	*Stream
+	kept    []*analyze.Connection
+	begun   bool // the connections are written as they come
+	encoder encode.Encoder
 	line    []byte
-	n       int
 }
 
-func (d *document) connection(c *analyze.Connection) error {
+func newDocumentBody(s *Stream) body { return &documentBody{Stream: s} }
+
+func (d *documentBody) connection(c *analyze.Connection) error {
+	if d.begun {
+		return d.write(c)
+	}
+	d.kept = append(d.kept, c)
+	if d.n < fittedConnections {
+		return nil
+	}
+	for _, c := range d.kept {
+		if err := d.write(c); err != nil {
+			return err
+		}
+	}
+	d.kept = nil
+	return nil
+}
+
+func (d *documentBody) finish(r *analyze.Result) error {
+	if d.begun {
+		return d.end(r)
+	}
+	r.Connections = d.kept
+	return writeDocument(d.w, r)
+}
+
+// write adds a connection to the document, which the first one begins.
+func (d *documentBody) write(c *analyze.Connection) error {
 	d.line = d.line[:0]
-	if d.n == 0 {
+	if !d.begun {
 		d.line = append(d.line, "{\n  \"schema\": "+strconv.Itoa(analyze.Schema)+",\n  \"connections\": ["...)
 	} else {
 		d.line = append(d.line, ',')
 	}
-	d.n++
-	d.line = d.encoder.connection(append(d.line, "\n    "...), c)
+	d.begun = true
+	d.line = d.encoder.Connection(append(d.line, "\n    "...), c)
 	if _, err := d.w.Write(d.line); err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
@@ -48,16 +78,15 @@ func (d *document) connection(c *analyze.Connection) error {
 }
 
 // end writes all of r but its schema and its connections.
-func (d *document) end(r *analyze.Result) error {
-	whole := *r
-	if whole.Warnings == nil {
-		whole.Warnings = []string{}
+func (d *documentBody) end(r *analyze.Result) error {
+	if r.Warnings == nil {
+		r.Warnings = []string{}
 	}
 	rest := struct {
 		*analyze.Result
 		Schema      *int `json:"schema,omitempty"`
 		Connections *int `json:"connections,omitempty"`
-	}{Result: &whole}
+	}{Result: r}
 	var text bytes.Buffer
 	if err := writeJSON(&text, "  ", rest); err != nil {
 		return err

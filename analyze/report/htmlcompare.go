@@ -10,7 +10,7 @@ import (
 )
 
 // writeComparisonHTML writes c as a page: the answers, and the scenarios beside each other.
-func writeComparisonHTML(w io.Writer, c *analyze.Comparison) error {
+func writeComparisonHTML(w io.Writer, c *analyze.Comparison, _ bool, _ Options) error {
 	var names []string
 	for _, s := range c.Scenarios {
 		names = append(names, Safe(s.Name))

@@ -26,6 +26,12 @@ type ladder struct {
 	arrow  int    // columns between the lifelines
 }
 
+func newLadderBody(s *Stream) body {
+	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(r)
+	}}
+}
+
 // ladders draws every connection of r.
 func (p *printer) ladders(r *analyze.Result) error {
 	return p.each(r, func(c *analyze.Connection) error {

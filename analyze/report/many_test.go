@@ -163,8 +163,8 @@ func TestDocumentGrows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(s.kept) != 0 {
-		t.Errorf("%d connections are kept, want none", len(s.kept))
+	if len(s.body.(*documentBody).kept) != 0 {
+		t.Errorf("%d connections are kept, want none", len(s.body.(*documentBody).kept))
 	}
 	rest := *r
 	rest.Connections = nil

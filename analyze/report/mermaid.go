@@ -8,6 +8,16 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
+func newMermaidBody(s *Stream) body {
+	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+		if len(r.Connections) > 0 {
+			return writeMermaid(s.w, r)
+		}
+		_, err := fmt.Fprintf(s.w, "sequenceDiagram\n    %%%% %s\n", s.print.nothing())
+		return err
+	}}
+}
+
 // writeMermaid writes each connection of r as a Mermaid sequence diagram: what is to stand in
 // a fenced block of a document. Several are separate diagrams with a comment between them.
 func writeMermaid(w io.Writer, r *analyze.Result) error {

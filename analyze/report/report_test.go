@@ -8,26 +8,6 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-func TestParseFormat(t *testing.T) {
-	for _, f := range Formats() {
-		if got, err := ParseFormat(string(f)); got != f || err != nil {
-			t.Errorf("ParseFormat(%s) = %v, %v, want itself", f, got, err)
-		}
-	}
-	for name, want := range map[string]string{
-		"jsn":   "did you mean json?",
-		"JSON":  "did you mean json?",
-		"tabel": "did you mean table?",
-		"md":    "did you mean markdown?",
-		"photo": "known are table, json, ndjson, csv, markdown",
-		"":      "known are table, json, ndjson, csv, markdown",
-	} {
-		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("ParseFormat(%q) = %v, want %q", name, err, want)
-		}
-	}
-}
-
 func TestEverySegmentStandsInOneRow(t *testing.T) {
 	for _, r := range []*analyze.Result{halfClosed(), sentAfterClose(), lostFin(), several(), withoutCalls(transfer())} {
 		seen := map[uint64]int{}

@@ -20,65 +20,29 @@ const (
 	usualLine = 8 << 10
 )
 
-// Stream writes connections as they are finished. NDJSON and CSV leave at once. A table keeps
-// the first ones, until it knows how wide they are and whether there are few enough to show
-// each segment.
+// Stream writes connections as they are finished. What leaves at once, and what is kept until
+// the end is known, is up to the format.
 type Stream struct {
-	w        *bufio.Writer
-	print    printer
-	format   Format
-	opt      Options
-	kept     []*analyze.Connection
-	n        int
-	list     *list     // nil until the list has begun
-	document *document // nil until there are too many connections to keep
-	summary  *summary
-	encoder  encoder
+	w      *bufio.Writer
+	print  printer
+	format Format
+	opt    Options
+	n      int // connections so far
+	body   body
 }
 
 // NewStream returns a stream to w. Nothing is written before the first connection.
 func NewStream(w io.Writer, format Format, opt Options) *Stream {
 	buffered := bufio.NewWriterSize(w, 1<<16)
-	return &Stream{w: buffered, print: printer{w: buffered, format: format, opt: opt}, format: format, opt: opt, summary: newSummary()}
+	s := &Stream{w: buffered, print: printer{w: buffered, format: format, opt: opt}, format: format, opt: opt}
+	s.body = formOf(format).connections(s)
+	return s
 }
 
 // Connection adds a finished connection. The stream may keep c until Finish.
 func (s *Stream) Connection(c *analyze.Connection) error {
 	s.n++
-	switch s.format {
-	case NDJSON:
-		return s.put(append(s.encoder.connection(s.room(), c), '\n'))
-	case CSV:
-		if s.n == 1 {
-			if err := s.put([]byte(csvHeading())); err != nil {
-				return err
-			}
-		}
-		return s.put(appendCSV(s.room(), c))
-	}
-	s.summary.add(c)
-	if s.format.draws() || s.format == HTML {
-		if s.n <= keptConnections || s.format == HTML && s.n <= maxPage {
-			s.kept = append(s.kept, c)
-		}
-		return nil
-	}
-	switch {
-	case s.list != nil:
-		return s.list.row(c)
-	case s.document != nil:
-		return s.document.connection(c)
-	case s.opt.Summary && s.format != JSON && s.n > keptConnections:
-		return nil
-	}
-	s.kept = append(s.kept, c)
-	switch {
-	case s.n < fittedConnections:
-		return nil
-	case s.format == JSON:
-		return s.startDocument()
-	}
-	return s.startList(true)
+	return s.body.connection(c)
 }
 
 // Skip counts a finished connection that was not picked, so that the report can say that
@@ -113,68 +77,14 @@ func (s *Stream) put(b []byte) error {
 	return nil
 }
 
-// startList begins the list with the connections kept so far.
-func (s *Stream) startList(more bool) error {
-	s.list = &list{}
-	first := s.kept
-	s.kept = nil
-	return s.list.start(&s.print, first, more)
-}
-
-// startDocument begins the JSON document with the connections kept so far.
-func (s *Stream) startDocument() error {
-	s.document = &document{w: s.w}
-	for _, c := range s.kept {
-		if err := s.document.connection(c); err != nil {
-			return err
-		}
-	}
-	s.kept = nil
-	return nil
-}
-
 // Finish ends the report with what is known only at the end: everything of r but its
 // connections. It does not close the writer.
 func (s *Stream) Finish(r *analyze.Result) error {
-	if err := s.finish(r); err != nil {
+	view := *r
+	if err := s.body.finish(&view); err != nil {
 		return err
 	}
 	return s.Flush()
-}
-
-func (s *Stream) finish(r *analyze.Result) error {
-	view := *r
-	view.Connections = s.kept
-	switch {
-	case s.format == NDJSON:
-		return nil
-	case s.format == CSV:
-		if s.n == 0 {
-			return s.put([]byte(csvHeading()))
-		}
-		return nil
-	case s.document != nil:
-		return s.document.end(&view)
-	case s.format == JSON:
-		return writeDocument(s.w, &view)
-	case s.format == HTML:
-		return writeHTML(s.w, &view, s.n)
-	case s.format == SVG:
-		return writeSVG(s.w, &view)
-	case s.format == Mermaid:
-		if len(view.Connections) == 0 {
-			_, err := fmt.Fprintf(s.w, "sequenceDiagram\n    %%%% %s\n", s.print.nothing())
-			return err
-		}
-		return writeMermaid(s.w, &view)
-	case s.format == Ladder:
-		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(&view)
-	case len(r.Calls) > 0 && s.n <= keptConnections && !s.opt.Summary:
-		return inOrder(s.print.header, s.print.calls, s.print.verdicts, s.print.footer)(&view)
-	case s.n <= detailedConnections && !s.opt.Summary:
-		return inOrder(s.print.wireHeader, s.print.connections, s.print.footer)(&view)
-	}
-	return s.finishList(&view)
 }
 
 // inOrder runs the steps up to the first error.
@@ -188,24 +98,6 @@ func inOrder(steps ...func(*analyze.Result) error) func(*analyze.Result) error {
 		return nil
 	}
 }
-
-func (s *Stream) finishList(r *analyze.Result) error {
-	if !s.opt.Summary {
-		if s.list == nil {
-			if err := s.startList(false); err != nil {
-				return err
-			}
-		}
-		if err := s.list.end(); err != nil {
-			return err
-		}
-	}
-	head := *r
-	head.Connections = nil
-	return inOrder(s.print.header, s.summaryTables, s.print.hiddenCalls, s.print.footer)(&head)
-}
-
-func (s *Stream) summaryTables(*analyze.Result) error { return s.print.summary(s.summary) }
 
 // hiddenCalls says that calls were recorded which this view does not show.
 func (p *printer) hiddenCalls(r *analyze.Result) error {

@@ -57,6 +57,12 @@ type drawing struct {
 	even, scaled int // heights
 }
 
+func newSVGBody(s *Stream) body {
+	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+		return writeSVG(s.w, r)
+	}}
+}
+
 // writeSVG writes a picture of every connection of r, one below the other, that stands alone.
 func writeSVG(w io.Writer, r *analyze.Result) error {
 	var body strings.Builder

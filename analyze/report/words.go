@@ -67,11 +67,14 @@ func frames(list []uint64) string {
 }
 
 // and joins words: "a", "a and b", "a, b and c".
-func and(words []string) string {
+func and(words []string) string { return joined(words, " and ") }
+
+// joined joins words with commas, the last of several with last.
+func joined(words []string, last string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+	return strings.Join(words[:len(words)-1], ", ") + last + words[len(words)-1]
 }
 
 // arrow points from the client, on the left, to the server, on the right.

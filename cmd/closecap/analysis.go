@@ -57,7 +57,7 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	if err := show.finish(res); err != nil {
 		return readErr, err
 	}
-	if format == report.NDJSON || format == report.CSV {
+	if format.ConnectionsOnly() {
 		for _, w := range report.Warnings(res) {
 			fmt.Fprintf(std.err, "closecap: warning: %s\n", report.Safe(w))
 		}
@@ -234,7 +234,7 @@ type shower struct {
 
 // keepsNone reports whether each connection is done with as soon as it was shown.
 func (s *shower) keepsNone(format report.Format) bool {
-	return s.order == "" && s.page.stream == nil && (format == report.NDJSON || format == report.CSV)
+	return s.order == "" && s.page.stream == nil && format.ConnectionsOnly()
 }
 
 func (s *shower) connection(c *analyze.Connection) {

@@ -166,8 +166,8 @@ func (f *analyzeFlags) limits(format report.Format) error {
 		return misused("--time-wait %v: want %s", f.timeWait, wantMore["time-wait"])
 	case f.maxConnections < 0:
 		return misused("--max-connections %d: want %s", f.maxConnections, wantMore["max-connections"])
-	case f.summary && format != report.Table && format != report.Markdown:
-		return misused("--summary and --format %s: only table and markdown have a summary", format)
+	case f.summary && !slices.Contains(report.SummaryFormats(), format):
+		return misused("--summary and --format %s: only %s have a summary", format, report.And(report.SummaryFormats()))
 	}
 	return nil
 }

@@ -56,11 +56,8 @@ Without names: ` + strings.Join(compareDefault, ", ") + ".",
 	}
 	f.flags(cmd.Flags())
 	f.pageFlag(cmd.Flags())
-	cmd.Flags().Lookup("format").Usage = "table, json or markdown"
-	// The only error is a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
-		[]string{string(report.Table), string(report.JSON), string(report.Markdown)},
-		cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().Lookup("format").Usage = report.Or(report.ComparisonFormats())
+	completeFormats(cmd, report.ComparisonFormats())
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
 	cmd.Flags().BoolVar(&f.runs, "runs", false, "show every run under the comparison")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a run after this long")
@@ -72,8 +69,8 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
-	if !slices.Contains([]report.Format{report.Table, report.JSON, report.Markdown}, format) {
-		return misused("compare --format %s: want table, json or markdown", format)
+	if known := report.ComparisonFormats(); !slices.Contains(known, format) {
+		return misused("compare --format %s: want %s", format, report.Or(known))
 	}
 	if len(args) == 0 {
 		args = compareDefault

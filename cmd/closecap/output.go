@@ -25,7 +25,7 @@ type output struct {
 
 // flags adds the flags that every showing command has.
 func (o *output) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.format, "format", "table", "table, ladder, svg, mermaid, html, json, ndjson, csv or markdown")
+	f.StringVar(&o.format, "format", "table", report.Or(report.Formats()))
 	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }
@@ -36,20 +36,20 @@ func (o *output) allFlags(cmd *cobra.Command) {
 	o.flags(f)
 	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
 	o.pageFlag(f)
-	completeFormats(cmd)
+	completeFormats(cmd, report.Formats())
 }
 
 func (o *output) pageFlag(f *pflag.FlagSet) {
 	f.StringVar(&o.html, "html", "", "also write a page for the browser to this file: table, pictures, everything in it")
 }
 
-func completeFormats(cmd *cobra.Command) {
-	names := make([]string, 0, len(report.Formats()))
-	for _, f := range report.Formats() {
-		names = append(names, string(f))
+// completeFormats completes --format with what cmd can write.
+func completeFormats(cmd *cobra.Command, formats []report.Format) {
+	words := make([]cobra.Completion, len(formats))
+	for i, f := range formats {
+		words[i] = cobra.CompletionWithDesc(string(f), f.About())
 	}
-	// The only error is a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "format", words)
 }
 
 // check returns the format, or says what is wrong with the flags.

@@ -89,7 +89,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	}
 	var failed error
 	for i, s := range scripts {
-		if i > 0 && (format == report.Table || format == report.Ladder) {
+		if i > 0 && format.ForTerminal() {
 			fmt.Fprintln(std.out)
 		}
 		err := f.one(ctx, s, format, std)

@@ -26,13 +26,10 @@ import (
 // waiting for the kernel's timers.
 const perCPU = 4
 
-// catalogueFormats are the forms that a table of scenarios can take.
-var catalogueFormats = []report.Format{report.Table, report.JSON, report.NDJSON, report.CSV, report.Markdown}
-
 // runAll runs many scenarios, those that args name or all, and shows one row for each.
 func (f *runFlags) runAll(ctx context.Context, args []string, format report.Format, std streams) error {
-	if !slices.Contains(catalogueFormats, format) {
-		return misused("run --all --format %s: want table, json, ndjson, csv or markdown", format)
+	if known := report.CatalogueFormats(); !slices.Contains(known, format) {
+		return misused("run --all --format %s: want %s", format, report.Or(known))
 	}
 	for flag, used := range map[string]bool{"--save": f.save != "", "--html": f.html != "", "--port": f.port != 0} {
 		if used {

@@ -1,4 +1,4 @@
-package report
+package encode
 
 import (
 	"bytes"
@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"reflect"
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
+
+const start = 1_753_000_000_000_000_000
 
 // reference is what encoding/json makes of v.
 func reference(t *testing.T, v any) string {
@@ -25,6 +28,20 @@ func reference(t *testing.T, v any) string {
 	return b.String()
 }
 
+// analyzed is a connection as the analysis leaves it.
+func analyzed(t *testing.T) *analyze.Connection {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/close.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r analyze.Result
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r.Connections[0]
+}
+
 // fill sets everything below v to values that are not zero and differ from each other.
 func fill(v reflect.Value, n *int) {
 	*n++
@@ -33,7 +50,7 @@ func fill(v reflect.Value, n *int) {
 		v.Set(reflect.ValueOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(*n >> 8), byte(*n)}), uint16(*n))))
 		return
 	case event.Time:
-		v.SetInt(int64(start) + int64(*n)*86_399_000_000_007)
+		v.SetInt(start + int64(*n)*86_399_000_000_007)
 		return
 	case event.TCPState:
 		v.SetUint(uint64(*n%12 + 1))
@@ -69,31 +86,30 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// A field that analyze.Connection gains must also be written by encoder: this test fails until
+// A field that analyze.Connection gains must also be written by Encoder: this test fails until
 // it is.
 func TestEncoderEqualsEncodingJSON(t *testing.T) {
 	var full analyze.Connection
 	n := 0
 	fill(reflect.ValueOf(&full).Elem(), &n)
-	v6 := connection(2)
-	v6.Client = netip.MustParseAddrPort("[2001:db8::1]:443")
-	v6.Server = netip.MustParseAddrPort("[fe80::1%eth0]:80")
-	v6.Segments = []*analyze.Segment{nil}
-	early := connection(3)
-	early.Start, early.End = -1, 1
+	v6 := &analyze.Connection{
+		Client:   netip.MustParseAddrPort("[2001:db8::1]:443"),
+		Server:   netip.MustParseAddrPort("[fe80::1%eth0]:80"),
+		Segments: []*analyze.Segment{nil},
+	}
+	early := &analyze.Connection{Start: -1, End: 1}
 	for name, c := range map[string]*analyze.Connection{
 		"every field set": &full,
 		"no field set":    {},
 		"empty slices":    {Segments: []*analyze.Segment{}, Warnings: []string{}, TimeWait: []analyze.TimeWait{{}}, Reset: &analyze.Reset{}, HalfClose: &analyze.HalfClose{}},
 		"IPv6":            v6,
 		"before 1970":     early,
-		"shutdown-wr":     halfClosed().Connections[0],
-		"close":           sentAfterClose().Connections[0],
+		"as analyzed":     analyzed(t),
 	} {
-		var e encoder
+		var e Encoder
 		want := reference(t, c)
-		if got := string(e.connection(nil, c)) + "\n"; got != want {
-			t.Errorf("%s: connection() =\n%s\nwant\n%s", name, got, want)
+		if got := string(e.Connection(nil, c)) + "\n"; got != want {
+			t.Errorf("%s: Connection() =\n%s\nwant\n%s", name, got, want)
 		}
 	}
 }
@@ -109,57 +125,24 @@ func FuzzEncoderString(f *testing.F) {
 	})
 }
 
-func TestDocumentRoundTrip(t *testing.T) {
-	r := sentAfterClose()
-	var got analyze.Result
-	text := render(t, JSON, r, Options{})
-	if err := json.Unmarshal([]byte(text), &got); err != nil {
-		t.Fatal(err)
-	}
-	if again := reference(t, &got); again != reference(t, r) {
-		t.Errorf("reading the document back and writing it gives\n%s\nwant\n%s", again, reference(t, r))
-	}
-	checkGolden(t, "close.json", text)
-}
-
-func TestNDJSONIsOneConnectionALine(t *testing.T) {
-	r := result("", halfClosed().Connections[0], sentAfterClose().Connections[0])
-	want := reference(t, r.Connections[0]) + reference(t, r.Connections[1])
-	if got := render(t, NDJSON, r, Options{}); got != want {
-		t.Errorf("NDJSON =\n%s\nwant\n%s", got, want)
-	}
-}
-
-func BenchmarkNDJSON(b *testing.B) {
-	c := halfClosed().Connections[0]
-	s := NewStream(io.Discard, NDJSON, Options{})
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Connection(c); err != nil {
-			b.Fatal(err)
+func BenchmarkConnection(b *testing.B) {
+	var c analyze.Connection
+	n := 0
+	fill(reflect.ValueOf(&c).Elem(), &n)
+	b.Run("encode", func(b *testing.B) {
+		var e Encoder
+		var text []byte
+		for b.Loop() {
+			text = e.Connection(text[:0], &c)
 		}
-	}
-	b.SetBytes(int64(len(s.encoder.connection(nil, c))))
-}
-
-func BenchmarkList(b *testing.B) {
-	s := NewStream(io.Discard, Table, Options{Width: 160, Box: true})
-	c := halfClosed().Connections[0]
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Connection(c); err != nil {
-			b.Fatal(err)
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		e := json.NewEncoder(io.Discard)
+		e.SetEscapeHTML(false)
+		for b.Loop() {
+			if err := e.Encode(&c); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
-}
-
-func BenchmarkCSV(b *testing.B) {
-	s := NewStream(io.Discard, CSV, Options{})
-	c := halfClosed().Connections[0]
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Connection(c); err != nil {
-			b.Fatal(err)
-		}
-	}
+	})
 }

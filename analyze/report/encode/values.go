@@ -1,4 +1,4 @@
-package report
+package encode
 
 import (
 	"encoding/binary"
