@@ -18,7 +18,7 @@ const farApart = 4096
 // noteLosses marks the segments that seem not to have arrived: the sender sent them again and
 // nothing had acknowledged them, or it sent again what they had acknowledged. Where segments
 // are missing from the list, or an end from the capture, nothing is claimed.
-func (c *Connection) noteLosses() {
+func noteLosses(c *Connection) {
 	oneSided := c.Packets.Client == 0 || c.Packets.Server == 0
 	if c.Omitted > 0 || oneSided && c.Ending != Unanswered {
 		return
@@ -29,27 +29,27 @@ func (c *Connection) noteLosses() {
 		if s.Retransmits != 0 {
 			first = s.Retransmits
 			if last, ok := newest[first]; ok && i-last <= farApart {
-				c.noteLoss(last, i)
+				noteLoss(c, last, i)
 			}
 		}
 		newest[first] = i
 	}
 	switch c.Ending {
 	case Unanswered, Silent, FinUnacked:
-		c.noteUnanswered(newest)
+		noteUnanswered(c, newest)
 	}
 }
 
 // noteLoss decides what was lost when one segment repeats another: the other, or what
 // acknowledged it.
-func (c *Connection) noteLoss(last, again int) {
+func noteLoss(c *Connection, last, again int) {
 	s, repeat := c.Segments[last], c.Segments[again]
 	if s.Ignored != "" || repeat.Ignored != "" {
 		return
 	}
-	answered, trip := false, c.roundTrip()
+	answered, trip := false, roundTrip(c)
 	for _, a := range c.Segments[last:again] {
-		if !a.answersTo(s) {
+		if !answersTo(a, s) {
 			continue
 		}
 		answered = true
@@ -63,7 +63,7 @@ func (c *Connection) noteLoss(last, again int) {
 }
 
 // noteUnanswered marks the last copies of what was repeated and never acknowledged.
-func (c *Connection) noteUnanswered(newest map[uint64]int) {
+func noteUnanswered(c *Connection, newest map[uint64]int) {
 	for i := len(c.Segments) - 1; i >= 0; i-- {
 		s := c.Segments[i]
 		if s.Retransmits == 0 || s.Ignored != "" || newest[s.Retransmits] != i {
@@ -74,7 +74,7 @@ func (c *Connection) noteUnanswered(newest map[uint64]int) {
 		}
 		answered := false
 		for _, a := range c.Segments[i:] {
-			answered = answered || a.answersTo(s)
+			answered = answered || answersTo(a, s)
 		}
 		if !answered {
 			s.Lost = "never acknowledged, like what it repeats"
@@ -83,7 +83,7 @@ func (c *Connection) noteUnanswered(newest map[uint64]int) {
 }
 
 // answersTo reports whether a, of the other end, acknowledges all of s or refuses it.
-func (a *Segment) answersTo(s *Segment) bool {
+func answersTo(a, s *Segment) bool {
 	if a.From == s.From || a.Ignored != "" {
 		return false
 	}
@@ -98,7 +98,7 @@ func (a *Segment) answersTo(s *Segment) bool {
 }
 
 // roundTrip is how long the handshake took, 0 when it is not in the capture.
-func (c *Connection) roundTrip() time.Duration {
+func roundTrip(c *Connection) time.Duration {
 	if len(c.Segments) < 3 || c.Segments[0].Kind != KindSyn || c.Segments[1].Kind != KindSynAck {
 		return 0
 	}

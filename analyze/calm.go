@@ -4,25 +4,23 @@ import "github.com/closecap/closecap/analyze/event"
 
 // isCalm reports whether fl is in the middle of its life with nothing unusual about it, so
 // that goOn may follow what is usual there: data in order, and acknowledgements of it.
-func (fl *flow) isCalm(f *Follower) bool {
+func (fl *flow) isCalm() bool {
 	c, s := &fl.half[client], &fl.half[server]
 	return c.state == event.Established && s.state == event.Established &&
-		!f.opt.AllSegments && c.isCalm() && s.isCalm() &&
+		!fl.opt.AllSegments && c.isCalm() && s.isCalm() &&
 		(fl.handshake || fl.midstream && !c.synSent && !s.synSent) &&
-		fl.warn&warnClock == 0 && fl.rst.frame == 0 && fl.lastRst == nil && fl.doubt == nil &&
-		fl.pending == nil && fl.zeek.ended == 0
+		fl.warn&warnClock == 0 && fl.rst.frame == 0 && fl.lastRst == nil && fl.doubt == nil && fl.pending == nil
 }
 
 func (h *half) isCalm() bool {
 	return h.sent && h.finEnd == 0 && h.holes == 0 && h.provoked == 0 &&
-		h.tries == 0 && h.keepalives == 0 &&
-		h.zeek.state != zeekInactive && h.zeek.cut.to == 0
+		h.tries == 0 && h.keepalives == 0
 }
 
 // goOn follows a segment of a calm flow as follow does, in a fraction of the time: in-order
 // data and plain acknowledgements, which are most of any capture. It reports false, and has
 // done nothing, when s is something else.
-func (f *Follower) goOn(fl *flow, e end, s *event.Segment) bool {
+func (fl *flow) goOn(e end, s *event.Segment) bool {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	ahead := s.Ack.Diff(p.nxtAbs)
 	if s.Flags&^event.PSH != event.ACK || s.Has&unusual != 0 || s.Time < fl.last ||
@@ -39,7 +37,6 @@ func (f *Follower) goOn(fl *flow, e end, s *event.Segment) bool {
 	h.remember(&w)
 
 	fl.last, fl.lastFrame = s.Time, s.Frame
-	fl.noteUsual(e, s)
 	fl.omitted++
 	h.packets++
 	h.fingerprint(s)
@@ -52,21 +49,8 @@ func (f *Follower) goOn(fl *flow, e end, s *event.Segment) bool {
 		h.bytes += uint64(n)
 		h.dataFrame, h.datEnd, h.dataLen = s.Frame, h.nxt+n, s.Len
 		h.advance(h.nxt+n, s.End())
-		h.zeek.last = uint32(h.nxtAbs)
 	}
 	return true
-}
-
-// noteUsual keeps what other tools would say of a segment that goOn takes.
-func (fl *flow) noteUsual(e end, s *event.Segment) {
-	h := &fl.half[e]
-	if s.Len == 0 {
-		fl.shark |= sharkAck
-		fl.zeek.once(e, 'a', h, zeekOnceA)
-		return
-	}
-	fl.shark |= sharkData
-	fl.zeek.once(e, 'd', h, zeekOnceD)
 }
 
 // unusual is what a segment must not be for goOn.

@@ -3,8 +3,8 @@ package analyze
 import "strings"
 
 // connState is Zeek's conn_state: the first of doc/compat.md's rules that matches.
-func (z *zeekFlow) connState(fl *flow) string {
-	oh, rh := &fl.half[z.orig].zeek, &fl.half[z.orig.other()].zeek
+func (z *zeekFlow) connState() string {
+	oh, rh := &z.ends[z.orig], &z.ends[z.orig.other()]
 	o, r := oh.state, rh.state
 	oInactive, rInactive := o <= zeekPartial, r <= zeekPartial
 	switch {

@@ -37,7 +37,7 @@ const (
 // that stand in them: clear makes one empty.
 type flow struct {
 	facts
-	letterRoom [16]byte
+	tools      tools
 	changeRoom [10]change
 	recordRoom [8]record
 }
@@ -46,12 +46,13 @@ type flow struct {
 func (fl *flow) clear() {
 	fl.facts = facts{
 		records: fl.recordRoom[:0], changes: fl.changeRoom[:0], rearms: fl.rearms[:0],
-		zeek: zeekFlow{letters: fl.letterRoom[:0]},
 	}
+	fl.tools.clear()
 }
 
 // facts is all that is known of a connection.
 type facts struct {
+	opt        *Options
 	id         int
 	place      place
 	addr       [2]netip.AddrPort
@@ -66,7 +67,6 @@ type facts struct {
 	simulOpen  bool
 	closer     end
 	hasCloser  bool
-	shark      uint8
 	warn       warning
 
 	start      event.Time
@@ -88,8 +88,6 @@ type facts struct {
 	pending *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt   *event.Segment // a FIN that acknowledges more than was seen of its receiver
 	other   *event.Segment // a SYN,ACK with another ISN than the first, while neither was taken
-
-	zeek zeekFlow
 }
 
 // half is what one end sent, and what its peer said of that. Sequence numbers are relative
@@ -117,7 +115,6 @@ type half struct {
 	keepalives uint16 // of these, keep-alives
 	ttl        uint8
 	ipidMoves  uint8
-	letters    uint8 // those of Zeek's that appear once
 	ttlVaries  bool
 	hasTS      bool
 	sent       bool
@@ -154,7 +151,6 @@ type half struct {
 	finSeen      bool
 	before       [2]sighting // those before the newest
 	burst        *burst      // those before that; nil until a segment was captured twice
-	zeek         zeekHalf
 }
 
 // rel returns the position of a header's sequence number in h's stream.

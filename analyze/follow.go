@@ -5,6 +5,16 @@ import (
 	"slices"
 )
 
+// begin makes fl the connection that s begins, numbered id; swapped says that the source of s is
+// the higher endpoint.
+func (fl *flow) begin(opt *Options, id int, swapped bool, s *event.Segment) {
+	fl.opt, fl.id = opt, id
+	fl.start, fl.firstFrame = s.Time, s.Frame
+	fl.filtered = true
+	fl.orient(swapped, s)
+	fl.sameHost = opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+}
+
 // orient decides who is the client: the sender of the SYN, the receiver of a SYN,ACK, else
 // a guess by port.
 func (fl *flow) orient(swapped bool, s *event.Segment) {
@@ -25,12 +35,12 @@ func (fl *flow) orient(swapped bool, s *event.Segment) {
 		fl.addr[client], fl.addr[server] = s.Dst, s.Src
 		fl.loIsClient = swapped
 	}
-	fl.zeek.begin(fl, s)
 }
 
-// follow brings the flow up to date with a segment that its end e sent.
-func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
-	h, p := &fl.half[e], &fl.half[e.other()]
+// follow brings the flow up to date with a segment that its end e sent and that stands at seq and
+// ack, as number says.
+func (fl *flow) follow(e end, s *event.Segment, seq, ack int64) {
+	h := &fl.half[e]
 	fl.lastFrame = s.Frame
 	if s.Time < fl.last {
 		fl.warn |= warnClock
@@ -42,43 +52,48 @@ func (fl *flow) follow(f *Follower, e end, s *event.Segment) {
 	if s.Has&event.Fragmented != 0 {
 		fl.warn |= warnFragments
 	}
-	fl.number(h, p, s)
 	var r record
 	r.frame, r.time, r.from = s.Frame, s.Time, e
 	r.flags, r.length, r.window = s.Flags, s.Len, s.Window
-	if h.based {
-		r.seq = h.rel(s.Seq)
-	}
-	if s.Flags&event.ACK != 0 && p.based {
-		r.ack = p.rel(s.Ack)
-	}
-	fl.shark |= sharkBits(fl, s)
-	fl.zeek.segment(fl, e, s, &r)
+	r.seq, r.ack = seq, ack
 	w := sight(s)
 	if twin := h.seenBefore(s, &w); twin != 0 {
 		fl.twins++
 		fl.warn |= warnDuplicates
 		r.kind, r.ignored, r.ref = plainKind(s), sameFrame, twin
-		fl.keep(f, &r)
+		fl.keep(&r)
 		return
 	}
 	h.packets++
 	h.finSeen = h.finSeen || s.Flags&event.FIN != 0
 	if s.Flags&event.RST != 0 {
 		r.kind = kRst
-		fl.reset(f, e, s, &r)
+		fl.reset(e, s, &r)
 	} else {
-		fl.ordinary(f, e, s, &r)
+		fl.ordinary(e, s, &r)
 	}
 	h.fingerprint(s)
 	h.sent = h.sent || s.Flags&event.RST == 0
 	h.remember(&w)
-	fl.keep(f, &r)
-	fl.calm = fl.isCalm(f)
+	fl.keep(&r)
 }
 
-// number fixes the numbering of both directions as soon as a segment allows it.
-func (fl *flow) number(h, p *half, s *event.Segment) {
+// number returns where a segment of e stands in e's stream and what it acknowledges of the other,
+// 0 what is not known. Both numberings are fixed as soon as a segment allows it.
+func (fl *flow) number(e end, s *event.Segment) (seq, ack int64) {
+	h, p := &fl.half[e], &fl.half[e.other()]
+	fl.fixNumbering(h, p, s)
+	if h.based {
+		seq = h.rel(s.Seq)
+	}
+	if s.Flags&event.ACK != 0 && p.based {
+		ack = p.rel(s.Ack)
+	}
+	return seq, ack
+}
+
+// fixNumbering fixes the numbering of both directions as soon as a segment allows it.
+func (fl *flow) fixNumbering(h, p *half, s *event.Segment) {
 	if s.Flags&event.RST != 0 {
 		return
 	}
@@ -104,11 +119,11 @@ func (fl *flow) number(h, p *half, s *event.Segment) {
 }
 
 // ordinary follows a segment without RST.
-func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) ordinary(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	r.kind = fl.classify(e, s, r)
 	if fl.doubt != nil && fl.addr[e] != fl.doubt.Src {
-		fl.settleDoubt(f, e, r)
+		fl.settleDoubt(e, r)
 	}
 	if r.ignored = fl.impossible(e, s, r); r.ignored != acted {
 		return
@@ -132,18 +147,18 @@ func (fl *flow) ordinary(f *Follower, e end, s *event.Segment, r *record) {
 	if fl.lastRst != nil && (e == fl.lastRst.by || s.Time.Sub(fl.lastRst.time) > fl.settle()) {
 		fl.lastRst = nil
 	}
-	fl.rearmed(f, e, s)
+	fl.rearmed(e, s)
 	if s.Flags&event.SYN != 0 {
-		if fl.syn(f, e, s, r); r.ignored != acted {
+		if fl.syn(e, s, r); r.ignored != acted {
 			return
 		}
 	}
 	if s.Flags&event.ACK != 0 {
-		fl.acknowledge(f, e, s, r)
+		fl.acknowledge(e, s, r)
 	}
 	fl.sequence(e, s, r)
 	if s.Flags&event.FIN != 0 {
-		fl.fin(f, e, s, r)
+		fl.fin(e, s, r)
 	}
 	p.tries, p.keepalives = 0, 0
 	h.lastAck = r.ack
@@ -210,7 +225,7 @@ func plainKind(s *event.Segment) kind {
 }
 
 // acknowledge takes in what e's segment says it has received.
-func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) acknowledge(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if s.Flags&event.SYN == 0 && s.Len == 0 && s.Flags&event.FIN == 0 {
 		fl.filtered = false
@@ -232,7 +247,7 @@ func (fl *flow) acknowledge(f *Follower, e end, s *event.Segment, r *record) {
 			r.answers = p.dataFrame
 		}
 	}
-	fl.ackMoves(f, e, s, r)
+	fl.ackMoves(e, s, r)
 }
 
 // newlyAcked returns the newest frame of end e that lies wholly in (from, to].
@@ -352,8 +367,8 @@ func (fl *flow) firstOf(frame uint64) uint64 {
 }
 
 // keep lists the segment when the result is to show it.
-func (fl *flow) keep(f *Follower, r *record) {
-	if !f.opt.AllSegments {
+func (fl *flow) keep(r *record) {
+	if !fl.opt.AllSegments {
 		shown := r.flags&(event.SYN|event.FIN|event.RST) != 0 || !fl.handshake && !fl.midstream ||
 			fl.half[client].finEnd != 0 || fl.half[server].finEnd != 0 || fl.rst.frame != 0
 		if fl.handshakeNow(r) {

@@ -74,7 +74,7 @@ type Follower struct {
 	opt     Options
 	done    func(*Connection)
 	over    func(Over) // instead of done, when not nil
-	desk    *desk      // where every Connection is written; nil gives each its own
+	judge   Judge
 	roster  roster
 	table   table
 	backlog backlog
@@ -203,8 +203,10 @@ func (f *Follower) catchUp(p place) {
 		}
 		last = s.Time
 		e := fl.sender(t.swapped)
-		if !fl.calm || !f.goOn(fl, e, s) {
-			fl.follow(f, e, s)
+		if fl.calm && fl.goOn(e, s) {
+			fl.tools.usual(e, s)
+		} else {
+			fl.take(e, s)
 		}
 	}
 	f.backlog.clear(h)
@@ -216,7 +218,7 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 	f.catchUp(p)
 	fl := f.roster.flows[p]
 	e := fl.sender(a.swapped)
-	switch f.renewal(fl, e, s) {
+	switch fl.renewal(e, s) {
 	case renewNow:
 		f.renew(fl, s)
 		return
@@ -232,9 +234,27 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 			return
 		}
 	}
-	fl.follow(f, e, s)
+	fl.take(e, s)
 	f.settle(fl, s.Time)
 	f.makeRoom()
+}
+
+// renew ends fl in favour of the connection that s begins.
+func (f *Follower) renew(fl *flow, s *event.Segment) {
+	held := fl.reuse(s)
+	f.finish(fl.place)
+	if held != nil && held != s {
+		f.reroute(held)
+	}
+	f.reroute(s)
+}
+
+// take follows a segment that was not the usual one of a steady connection.
+func (fl *flow) take(e end, s *event.Segment) {
+	seq, ack := fl.number(e, s)
+	fl.tools.segment(fl, e, s, seq, ack)
+	fl.follow(e, s, seq, ack)
+	fl.calm = fl.isCalm() && fl.tools.steady()
 }
 
 // reroute finds the connection that s is for and routes s.
@@ -265,11 +285,9 @@ func (f *Follower) meet(p place, s *event.Segment, swapped bool) *flow {
 	f.roster.flows[p] = fl
 	h := &f.roster.heads[p]
 	h.marks |= met
-	fl.place, fl.id = p, int(h.id)
-	fl.start, fl.firstFrame = s.Time, s.Frame
-	fl.filtered = true
-	fl.orient(swapped, s)
-	fl.sameHost = f.opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+	fl.place = p
+	fl.begin(&f.opt, int(h.id), swapped, s)
+	fl.tools.begin(fl, s)
 	return fl
 }
 

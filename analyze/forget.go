@@ -3,7 +3,6 @@ package analyze
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -19,9 +18,9 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 		if fl.rst.frame != 0 {
 			to = aborted
 		}
-		f.refresh(fl)
+		f.roster.expiry[fl.place] = fl.expiry()
 		h.marks |= atOnce
-	case !fl.handshake && !fl.midstream:
+	case fl.isEmbryo():
 		to = embryos
 	}
 	if fl.pending != nil {
@@ -31,20 +30,6 @@ func (f *Follower) settle(fl *flow, last event.Time) {
 		return
 	}
 	f.roster.move(to, fl.place, last)
-}
-
-// refresh sets when a closed flow may be forgotten.
-func (f *Follower) refresh(fl *flow) {
-	expiry := fl.last.Add(afterReset)
-	if fl.rst.frame == 0 {
-		expiry = fl.last.Add(f.opt.TimeWait)
-	}
-	for e := range fl.tw {
-		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
-			expiry = max(expiry, w.until.Add(time.Second))
-		}
-	}
-	f.roster.expiry[fl.place] = expiry
 }
 
 // expire follows what has waited long enough, and hands out the connections of which nothing
@@ -142,7 +127,7 @@ func (f *Follower) evict() {
 // giveUp finishes the connection at p before its time.
 func (f *Follower) giveUp(p place) {
 	f.catchUp(p)
-	f.roster.flows[p].warn |= warnEvicted
+	f.roster.flows[p].giveUp()
 	f.stats.Evicted++
 	f.finish(p)
 }
@@ -156,12 +141,11 @@ func (f *Follower) finish(p place) {
 	}
 	f.table.remove(f.roster.heads, p)
 	f.roster.dismiss(p)
-	held := fl.pending
-	fl.pending = nil
+	held := fl.takeHeld()
 	if f.over != nil {
 		f.over(Over{fl, f.now})
 	} else {
-		f.done(f.judge(fl))
+		f.done(f.judge.connection(fl, f.now))
 		f.release(fl)
 	}
 	if held != nil {

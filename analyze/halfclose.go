@@ -1,7 +1,7 @@
 package analyze
 
 // halfClose measures in h the time in which only one end had closed; nil when there was none.
-func (fl *flow) halfClose(h *HalfClose, ending Ending) *HalfClose {
+func (fl judged) halfClose(h *HalfClose, ending Ending) *HalfClose {
 	if !fl.hasCloser || fl.simul {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (fl *flow) halfClose(h *HalfClose, ending Ending) *HalfClose {
 
 // lost counts what a connection without a reset left undelivered, nil when nothing is known
 // to be.
-func (fl *flow) lost() *Lost {
+func (fl judged) lost() *Lost {
 	e := client
 	unacked, missing := fl.lostBy(client)
 	if u, m := fl.lostBy(server); u+m > unacked+missing {
@@ -36,7 +36,7 @@ func (fl *flow) lost() *Lost {
 
 // lostOwn counts what e, which sent the RST, had under way itself: an RST is the last word, and
 // nothing is repeated after it. nil means nothing.
-func (fl *flow) lostOwn(e end) *Lost {
+func (fl judged) lostOwn(e end) *Lost {
 	if unacked, _ := fl.lostBy(e); unacked > 0 {
 		return &Lost{Unacked: unacked, From: e.side()}
 	}
@@ -44,7 +44,7 @@ func (fl *flow) lostOwn(e end) *Lost {
 }
 
 // lostBy counts the bytes that e sent in vain, and those that were not captured.
-func (fl *flow) lostBy(e end) (unacked, missing uint64) {
+func (fl judged) lostBy(e end) (unacked, missing uint64) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if !h.sent {
 		return 0, 0

@@ -14,10 +14,6 @@ const (
 	silentTries = 2
 	// patience is how long an answer may take before its absence means something.
 	patience = time.Second
-	// resend is when a FIN that stays unacknowledged is sent again at the latest.
-	resend = 3 * time.Second
-	// ackDelay is the longest an ACK of a FIN is held back on one host.
-	ackDelay = 250 * time.Millisecond
 )
 
 // verdict is the ending with what supports it.
@@ -60,27 +56,46 @@ func (r *reasons) list(out []string, memory *texts) []string {
 	return out
 }
 
-// judge turns what was followed of fl into a Connection.
-func (f *Follower) judge(fl *flow) *Connection {
-	if s := fl.doubt; s != nil {
-		fl.doubt = nil
-		e := client
-		if s.Src == fl.addr[server] {
-			e = server
-		}
-		fl.believe(f, e, s)
+// judged is a connection that is being judged, at a time.
+type judged struct {
+	*flow
+	now event.Time
+}
+
+// judge turns what was followed of connections into Connections. The zero value gives each
+// Connection memory of its own.
+type judge struct {
+	scratch *scratch // where every Connection is written, when not nil
+}
+
+// newJudge returns a judge whose Connections are valid only until the next one.
+func newJudge() judge {
+	s := newScratch()
+	s.texts = new(texts)
+	return judge{s}
+}
+
+// keep returns b as a string that is valid for longer than the Connections.
+func (j *judge) keep(b []byte) string {
+	if j.scratch == nil {
+		return string(b)
 	}
-	fl.believeReset(f)
-	fl.settleStates(f)
-	d := f.desk
+	return j.scratch.texts.keep(b)
+}
+
+// connection says what became of fl, as it is known now.
+func (j *judge) connection(fl *flow, now event.Time) *Connection {
+	fl.conclude(now)
+	d := j.scratch
 	if d == nil {
-		d = newDesk()
+		d = newScratch()
 	}
+	jd := judged{fl, now}
 	v := &d.verdict
 	*v = verdict{why: reasons{v.why.text[:0], v.why.ends[:0]}}
-	fl.ending(f, v)
+	jd.ending(v)
 	if v.ending == Graceful {
-		fl.settleGraceful(f)
+		fl.completeClose(now)
 	}
 	if fl.warn&warnEvicted != 0 && v.confidence == Observed {
 		v.confidence = Inferred
@@ -95,43 +110,43 @@ func (f *Follower) judge(fl *flow) *Connection {
 		Retransmits: PerSide{uint64(fl.half[client].retransmits), uint64(fl.half[server].retransmits)},
 		Ending:      v.ending, Closer: v.closer, Simultaneous: fl.simul,
 		Confidence: v.confidence, Why: d.why,
-		Omitted: fl.omitted, Compat: fl.compat(d.texts), Warnings: []string{},
+		Omitted: fl.omitted, Warnings: []string{},
 	}
-	c.HalfClose = fl.halfClose(&d.halfClose, v.ending)
+	c.HalfClose = jd.halfClose(&d.halfClose, v.ending)
 	if v.ending == WasReset || v.ending == WasRefused {
-		c.Reset = fl.judgeReset()
-		c.Lost = fl.lostOwn(fl.rst.by)
+		c.Reset = jd.judgeReset()
+		c.Lost = jd.lostOwn(fl.rst.by)
 	} else {
-		c.Lost = fl.lost()
+		c.Lost = jd.lost()
 	}
-	fl.ledger(d)
-	fl.listStates(d)
-	fl.listSegments(d)
-	c.noteLosses()
-	fl.likelyCalls(d)
-	fl.warnings(c)
+	jd.ledger(d)
+	jd.listStates(d)
+	jd.listSegments(d)
+	noteLosses(c)
+	jd.likelyCalls(d)
+	jd.warnings(c)
 	c.Explains = topic(c)
 	return c
 }
 
 // ending decides how the flow ended.
-func (fl *flow) ending(f *Follower, v *verdict) {
+func (fl judged) ending(v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
 	switch {
 	case fl.rst.frame != 0 && !fl.rst.bothFins:
 		fl.endedByReset(v)
 	case c.finEnd != 0 && s.finEnd != 0:
-		fl.endedByFins(f, v)
+		fl.endedByFins(v)
 	case c.finEnd != 0:
-		fl.endedByOneFin(f, client, v)
+		fl.endedByOneFin(client, v)
 	case s.finEnd != 0:
-		fl.endedByOneFin(f, server, v)
+		fl.endedByOneFin(server, v)
 	default:
-		fl.endedWithout(f, v)
+		fl.endedWithout(v)
 	}
 }
 
-func (fl *flow) endedByReset(v *verdict) {
+func (fl judged) endedByReset(v *verdict) {
 	rst := &fl.rst
 	v.ending, v.closer, v.confidence = WasReset, rst.by.side(), Observed
 	switch {
@@ -163,7 +178,7 @@ func (fl *flow) endedByReset(v *verdict) {
 	}
 }
 
-func (fl *flow) endedByFins(f *Follower, v *verdict) {
+func (fl judged) endedByFins(v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
 	v.ending, v.closer, v.confidence = Graceful, fl.closer.side(), Observed
 	if fl.simul {
@@ -176,7 +191,7 @@ func (fl *flow) endedByFins(f *Follower, v *verdict) {
 		if h.finAckFrame != 0 {
 			continue
 		}
-		waited := f.now.Sub(h.finTime)
+		waited := fl.now.Sub(h.finTime)
 		switch {
 		case fl.filtered:
 			v.confidence = Inferred
@@ -206,7 +221,7 @@ func (fl *flow) endedByFins(f *Follower, v *verdict) {
 	}
 }
 
-func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
+func (fl judged) endedByOneFin(e end, v *verdict) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	v.ending, v.closer, v.confidence = HalfClosed, e.side(), Observed
 	v.sent(h.finFrame, "FIN", e.side())
@@ -220,7 +235,7 @@ func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
 		return
 	}
 	switch {
-	case h.finAckFrame != 0 && fl.quiet(f, e.other()):
+	case h.finAckFrame != 0 && fl.quiet(e.other()):
 		v.ending = Silent
 		v.because("the %s sent again %s without an answer", e.other().side(), times(uint32(p.tries)))
 	case h.finAckFrame != 0:
@@ -242,7 +257,7 @@ func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
 		v.because("the capture holds no pure ACK, so whether it arrived cannot be seen")
 	default:
 		v.ending = FinUnacked
-		if waited := f.now.Sub(h.finTime); waited < patience {
+		if waited := fl.now.Sub(h.finTime); waited < patience {
 			v.confidence = Inferred
 			v.because("%s %v after it", fl.theEnd(), waited)
 		}
@@ -250,7 +265,7 @@ func (fl *flow) endedByOneFin(f *Follower, e end, v *verdict) {
 }
 
 // theEnd says what kept more of fl from being seen.
-func (fl *flow) theEnd() string {
+func (fl judged) theEnd() string {
 	if fl.warn&warnEvicted != 0 {
 		return "it was given up"
 	}
@@ -259,21 +274,21 @@ func (fl *flow) theEnd() string {
 
 // finInferred reports whether the FIN of e, which was not captured, follows from its peer
 // acknowledging exactly one number more than was seen, and nothing after that.
-func (fl *flow) finInferred(e end) bool {
+func (fl judged) finInferred(e end) bool {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	return h.ackStep == 1 && h.ackStepFrame != 0 && h.una > h.nxt && p.finEnd != 0
 }
 
-func (fl *flow) endedWithout(f *Follower, v *verdict) {
+func (fl judged) endedWithout(v *verdict) {
 	c, s := &fl.half[client], &fl.half[server]
 	v.ending, v.confidence = Open, Observed
 	switch {
 	case c.synSent && !s.sent && !fl.handshake && c.bytes == 0 && c.una == 0 && c.nxt <= 1:
 		v.ending = Unanswered
 		v.because("frame %d: SYN, sent %s, without an answer", c.synFrame, times(1+c.retransmits))
-		if f.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
+		if fl.now.Sub(fl.synAt) < patience && c.retransmits == 0 {
 			v.confidence = Inferred
-			v.because("%s %v after it", fl.theEnd(), f.now.Sub(fl.synAt))
+			v.because("%s %v after it", fl.theEnd(), fl.now.Sub(fl.synAt))
 		}
 	case s.synSent && !fl.handshake && c.packets > 0 && c.nxt <= 1 && s.una < 1:
 		v.ending = Unanswered
@@ -281,7 +296,7 @@ func (fl *flow) endedWithout(f *Follower, v *verdict) {
 	case c.packets == 0 && s.packets == 0, fl.onlyAcks():
 		v.ending, v.confidence = UnknownEnding, Unknown
 		v.because("of one end only ACKs without data were captured, of the other nothing")
-	case fl.quiet(f, client) || fl.quiet(f, server):
+	case fl.quiet(client) || fl.quiet(server):
 		e := client
 		if s.tries > c.tries {
 			e = server
@@ -301,7 +316,7 @@ func (fl *flow) endedWithout(f *Follower, v *verdict) {
 }
 
 // noEnd says what there is instead of an end: nothing, or one that its receiver ignored.
-func (fl *flow) noEnd() string {
+func (fl judged) noEnd() string {
 	for i := range fl.records {
 		if r := &fl.records[i]; r.flags&(event.FIN|event.RST) != 0 && r.ignored != acted && r.ignored != sameFrame {
 			return fmt.Sprintf("frame %d changed nothing, and no other FIN or RST was captured", r.frame)
@@ -311,61 +326,15 @@ func (fl *flow) noEnd() string {
 }
 
 // quiet reports whether e tried in vain, and for long enough, to be heard.
-func (fl *flow) quiet(f *Follower, e end) bool {
-	return fl.half[e].tries >= silentTries && f.now.Sub(fl.half[e.other()].lastTime) >= patience/2
+func (fl judged) quiet(e end) bool {
+	return fl.half[e].tries >= silentTries && fl.now.Sub(fl.half[e.other()].lastTime) >= patience/2
 }
 
 // onlyAcks reports whether just one end was seen, and only with pure ACKs or resets.
-func (fl *flow) onlyAcks() bool {
+func (fl judged) onlyAcks() bool {
 	c, s := &fl.half[client], &fl.half[server]
 	return fl.midstream && c.bytes+s.bytes == 0 && (c.packets == 0 || s.packets == 0) &&
 		!c.synSent && !s.synSent
-}
-
-// settleStates withdraws what never was confirmed, and lets TIME_WAIT run out.
-func (fl *flow) settleStates(f *Follower) {
-	for e := range fl.half {
-		h, p := &fl.half[e], &fl.half[end(e).other()]
-		if h.gotFin == presumed && p.finAckFrame == 0 && f.now.Sub(p.finTime) > ackDelay && fl.rst.frame == 0 {
-			fl.withdrawFin(f, end(e))
-		}
-		w := &fl.tw[e]
-		if w.since != 0 && w.ended == running && f.now > w.until {
-			w.ended = expired
-		}
-	}
-}
-
-// settleGraceful lets the states end as a graceful close does where the last segments of it
-// were not captured.
-func (fl *flow) settleGraceful(f *Follower) {
-	if fl.rst.frame != 0 || fl.tw[client].since != 0 || fl.tw[server].since != 0 {
-		return
-	}
-	a, b := &fl.half[fl.closer], &fl.half[fl.closer.other()]
-	frame, at := b.finFrame, b.finTime
-	if frame == 0 {
-		if b.ackStepFrame <= a.finFrame {
-			return
-		}
-		frame, at = b.ackStepFrame, a.lastTime
-	}
-	for _, ch := range fl.changes {
-		if ch.time > at {
-			frame, at = ch.frame, ch.time
-		}
-	}
-	s := &event.Segment{Frame: frame, Time: at}
-	switch a.state {
-	case event.FinWait1, event.FinWait2, event.Closing:
-		fl.enter(f, fl.closer, event.TimeWait, s, false)
-	}
-	if b.state == event.LastAck {
-		fl.enter(f, fl.closer.other(), event.Closed, s, false)
-	}
-	if w := &fl.tw[fl.closer]; f.now > w.until {
-		w.ended = expired
-	}
 }
 
 // times writes how often something happened.

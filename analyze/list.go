@@ -8,7 +8,7 @@ import (
 )
 
 // ledger lists the stays in TIME_WAIT.
-func (fl *flow) ledger(d *desk) {
+func (fl judged) ledger(d *scratch) {
 	d.timeWait = d.timeWait[:0]
 	for e := range fl.tw {
 		w := &fl.tw[e]
@@ -33,7 +33,7 @@ func (fl *flow) ledger(d *desk) {
 }
 
 // listStates copies the state changes to d.
-func (fl *flow) listStates(d *desk) {
+func (fl judged) listStates(d *scratch) {
 	slab := slices.Grow(d.changes[:0], len(fl.changes))
 	list := func(e end) []StateChange {
 		from := len(slab)
@@ -64,7 +64,7 @@ var flagTexts = func() (texts [256]string) {
 }()
 
 // listSegments copies the kept segments to d.
-func (fl *flow) listSegments(d *desk) {
+func (fl judged) listSegments(d *scratch) {
 	n := len(fl.records)
 	slab, listed := slices.Grow(d.segments[:0], n)[:n], slices.Grow(d.listed[:0], n)[:n]
 	for i := range fl.records {
@@ -119,7 +119,7 @@ func (g ignored) text(ref uint64) string {
 }
 
 // warnings says what makes the verdict doubtful.
-func (fl *flow) warnings(c *Connection) {
+func (fl judged) warnings(c *Connection) {
 	add := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
 	if fl.warn&warnClock != 0 {
 		add("timestamps run backwards: durations are doubtful")
@@ -147,7 +147,7 @@ func (fl *flow) warnings(c *Connection) {
 }
 
 // likelyCalls infers what the applications called.
-func (fl *flow) likelyCalls(d *desk) {
+func (fl judged) likelyCalls(d *scratch) {
 	c, out := &d.connection, slices.Grow(d.likelyCalls[:0], 2)
 	add := func(e end, call, why string, frame uint64) {
 		out = append(out, LikelyCall{Side: e.side(), Call: call, Why: why, Frame: frame})

@@ -88,7 +88,7 @@ func (fl *flow) touch() uint64 {
 	for e := range fl.half {
 		h := &fl.half[e]
 		sum += uint64(h.nxt) + uint64(h.lastTime) + uint64(h.finEnd) + uint64(h.finTime) + uint64(h.ackStep) +
-			uint64(h.before[0].sum) + uint64(h.zeek.gaps)
+			uint64(h.before[0].sum) + uint64(fl.tools.zeek.ends[e].gaps)
 	}
 	for i := range fl.records {
 		sum += fl.records[i].frame

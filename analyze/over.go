@@ -1,8 +1,6 @@
 package analyze
 
 import (
-	"strings"
-
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -20,22 +18,15 @@ func (f *Follower) HandOver(over func(Over)) { f.over = over }
 // TakeBack lets f use the memory of o again.
 func (f *Follower) TakeBack(o Over) { f.release(o.fl) }
 
-// Judge turns what a Follower hands over into Connections.
+// Judge turns what a Follower hands over into Connections. The zero value gives each Connection
+// memory of its own.
 type Judge struct {
-	f       Follower
+	judge   judge
 	touched uint64
 }
 
-// NewJudge returns a Judge for a Follower with the same options. With reuse, a Connection is
-// valid only until the next one.
-func NewJudge(opt Options, reuse bool) *Judge {
-	j := &Judge{f: *NewFollower(opt, nil)}
-	if reuse {
-		j.f.desk = newDesk()
-		j.f.desk.texts = new(texts)
-	}
-	return j
-}
+// NewJudge returns a Judge whose Connections are valid only until the next one.
+func NewJudge() *Judge { return &Judge{judge: newJudge()} }
 
 // Connections judges a lot and hands each Connection to show.
 func (j *Judge) Connections(lot []Over, show func(*Connection)) {
@@ -43,45 +34,12 @@ func (j *Judge) Connections(lot []Over, show func(*Connection)) {
 		j.touched += lot[i].fl.touch()
 	}
 	for _, o := range lot {
-		j.f.now = o.now
-		show(j.f.judge(o.fl))
+		show(j.connection(o.fl, o.now))
 	}
 }
 
-// desk is the memory of one Connection.
-type desk struct {
-	connection  Connection
-	changes     []StateChange
-	segments    []Segment
-	listed      []*Segment
-	timeWait    []TimeWait
-	likelyCalls []LikelyCall
-	halfClose   HalfClose
-	why         []string
-	verdict     verdict
-	texts       *texts // nil gives each text memory of its own
-}
-
-func newDesk() *desk {
-	return &desk{changes: []StateChange{}, listed: []*Segment{}, likelyCalls: []LikelyCall{}}
-}
-
-// texts makes strings that share memory, some hundred to an allocation. It suits those that soon
-// go together: one of them keeps all.
-type texts struct{ all strings.Builder }
-
-const textsSize = 16 << 10
-
-// keep returns b as a string. A nil t gives it memory of its own.
-func (t *texts) keep(b []byte) string {
-	if t == nil {
-		return string(b)
-	}
-	if t.all.Cap()-t.all.Len() < len(b) {
-		t.all.Reset()
-		t.all.Grow(max(textsSize, len(b)))
-	}
-	at := t.all.Len()
-	t.all.Write(b)
-	return t.all.String()[at:]
+func (j *Judge) connection(fl *flow, now event.Time) *Connection {
+	c := j.judge.connection(fl, now)
+	c.Compat = fl.tools.compat(fl, j.judge.keep(fl.tools.zeek.letters))
+	return c
 }

@@ -16,10 +16,10 @@ const (
 
 // renewal judges a segment before the flow sees it. Only a SYN with another ISN begins a
 // connection; a late ACK, RST or keep-alive never does.
-func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
+func (fl *flow) renewal(e end, s *event.Segment) renewal {
 	h, p := &fl.half[e], &fl.half[e.other()]
-	if fl.pending != nil && f.pendingTaken(fl, s) {
-		fl.closeForgotten(f, s)
+	if fl.pending != nil && fl.pendingTaken(s) {
+		fl.closeForgotten(s)
 		return renewPending
 	}
 	if s.Flags&(event.SYN|event.ACK|event.RST|event.FIN) != event.SYN {
@@ -56,13 +56,13 @@ func (f *Follower) renewal(fl *flow, e end, s *event.Segment) renewal {
 
 // closeForgotten closes the ends of a connection whose 4-tuple answers a new SYN: a kernel that
 // still knew the old connection would not.
-func (fl *flow) closeForgotten(f *Follower, s *event.Segment) {
+func (fl *flow) closeForgotten(s *event.Segment) {
 	if s.Flags&(event.SYN|event.RST) == 0 || s.Src != fl.pending.Dst {
 		return
 	}
 	for _, e := range [...]end{client, server} {
 		if st := fl.half[e].state; st != event.StateUnknown && st != event.TimeWait {
-			fl.enter(f, e, event.Closed, &event.Segment{Time: s.Time}, false)
+			fl.enter(e, event.Closed, &event.Segment{Time: s.Time}, false)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (h *half) answersSyn() bool {
 
 // pendingTaken reports whether s shows that the SYN held back began a connection: it was
 // answered, or came again after the old connection was gone.
-func (f *Follower) pendingTaken(fl *flow, s *event.Segment) bool {
+func (fl *flow) pendingTaken(s *event.Segment) bool {
 	syn := fl.pending
 	switch {
 	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
@@ -100,8 +100,9 @@ func (f *Follower) pendingTaken(fl *flow, s *event.Segment) bool {
 	return false
 }
 
-// renew ends fl in favour of the connection that s begins.
-func (f *Follower) renew(fl *flow, s *event.Segment) {
+// reuse ends what still runs of fl's TIME_WAIT by the SYN s of the next connection, and returns the
+// SYN that was held back.
+func (fl *flow) reuse(s *event.Segment) (held *event.Segment) {
 	for e := range fl.tw {
 		w := &fl.tw[e]
 		if w.since == 0 || w.ended != running {
@@ -113,11 +114,12 @@ func (f *Follower) renew(fl *flow, s *event.Segment) {
 			w.ended, w.endFrame = reused, s.Frame
 		}
 	}
+	return fl.takeHeld()
+}
+
+// takeHeld returns the SYN that was held back, nil when there is none, and holds it no longer.
+func (fl *flow) takeHeld() *event.Segment {
 	held := fl.pending
 	fl.pending = nil
-	f.finish(fl.place)
-	if held != nil && held != s {
-		f.reroute(held)
-	}
-	f.reroute(s)
+	return held
 }

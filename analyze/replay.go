@@ -41,7 +41,7 @@ var (
 
 // replay lists e's closing states anew from the facts that still hold, after one of them
 // turned out to be none. A reset connection stays as it is.
-func (fl *flow) replay(f *Follower, e end) {
+func (fl *flow) replay(e end) {
 	if fl.rst.frame != 0 {
 		return
 	}
@@ -70,7 +70,7 @@ func (fl *flow) replay(f *Follower, e end) {
 	slices.SortStableFunc(facts, func(a, b fact) int { return cmp.Compare(a.frame, b.frame) })
 	for _, x := range facts {
 		if next := x.next[h.state]; next != event.StateUnknown {
-			fl.enter(f, e, next, &event.Segment{Frame: x.frame, Time: x.time}, x.seen)
+			fl.enter(e, next, &event.Segment{Frame: x.frame, Time: x.time}, x.seen)
 		}
 	}
 	fl.keepRearms(e, waited)

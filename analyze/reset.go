@@ -57,7 +57,7 @@ const (
 )
 
 // reset follows an RST that e sent.
-func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) reset(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	class := classOf(s, r)
 	trigger := fl.offender(e, r, class)
@@ -79,9 +79,9 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	if p.state == event.TimeWait {
 		fl.killed(e.other(), s)
-		fl.enter(f, e.other(), event.Closed, s, false)
+		fl.enter(e.other(), event.Closed, s, false)
 		if h.state != event.TimeWait && h.state != event.Closed {
-			fl.enter(f, e, event.Closed, s, true)
+			fl.enter(e, event.Closed, s, true)
 		}
 		return
 	}
@@ -89,7 +89,7 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 		fl.killed(e, s)
 	}
 	if fl.rst.missed != 0 && fl.rst.by == e && (fl.rst.class != nobodyReset || fl.rst.trigger != 0) {
-		fl.enter(f, e.other(), event.Closed, s, false)
+		fl.enter(e.other(), event.Closed, s, false)
 		fl.rst.missed = 0
 		return
 	}
@@ -99,24 +99,24 @@ func (fl *flow) reset(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	fl.rst = fl.resetFacts(e, s, r, class, trigger)
 	fl.rst.presumed = h.based && h.sent && r.seq > h.nxt
-	fl.closeBoth(f, e, s)
+	fl.closeBoth(e, s)
 }
 
 // closeBoth ends both ends by e's RST.
-func (fl *flow) closeBoth(f *Follower, e end, s *event.Segment) {
+func (fl *flow) closeBoth(e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
 	if h.state != event.StateUnknown && (h.state != event.SynSent || fl.rst.seq <= h.nxt) {
-		fl.enter(f, e, event.Closed, s, true)
+		fl.enter(e, event.Closed, s, true)
 	}
 	if p.state != event.StateUnknown {
-		fl.enter(f, e.other(), event.Closed, s, false)
+		fl.enter(e.other(), event.Closed, s, false)
 	}
 }
 
 // believeReset takes an RST that lay beyond what was captured for the end after all: nothing
 // followed it, so the capture missed what its sender had sent before.
-func (fl *flow) believeReset(f *Follower) {
+func (fl *flow) believeReset() {
 	if fl.lastRst == nil || fl.rst.frame != 0 {
 		return
 	}
@@ -125,7 +125,7 @@ func (fl *flow) believeReset(f *Follower) {
 	if q := fl.find(fl.rst.frame); q != nil {
 		q.ignored = acted
 	}
-	fl.closeBoth(f, fl.rst.by, &event.Segment{Frame: fl.rst.frame, Time: fl.rst.time})
+	fl.closeBoth(fl.rst.by, &event.Segment{Frame: fl.rst.frame, Time: fl.rst.time})
 }
 
 // resetFacts returns what is known of an RST that e sent.

@@ -5,7 +5,7 @@ import (
 )
 
 // judgeReset says who reset the connection and why, as far as packets tell.
-func (fl *flow) judgeReset() *Reset {
+func (fl judged) judgeReset() *Reset {
 	rst := &fl.rst
 	r := &Reset{By: rst.by.side(), Frame: rst.frame, Trigger: rst.trigger, Confidence: Inferred}
 	because := func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) }
@@ -53,7 +53,7 @@ func (fl *flow) judgeReset() *Reset {
 }
 
 // explainBreaks names what does not fit the supposed sender.
-func (fl *flow) explainBreaks(because func(string, ...any)) {
+func (fl judged) explainBreaks(because func(string, ...any)) {
 	rst := &fl.rst
 	if rst.breaks&breakTTL != 0 {
 		because("its TTL differs from that of all the %s's segments before (%d)", rst.by.side(), fl.half[rst.by].ttl)

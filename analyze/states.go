@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"slices"
+	"time"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -24,7 +25,7 @@ var follows = [...]uint16{
 }
 
 // enter moves an end to a state if that may follow the present one. seen says that the end's own segment shows it.
-func (fl *flow) enter(f *Follower, e end, st event.TCPState, s *event.Segment, seen bool) {
+func (fl *flow) enter(e end, st event.TCPState, s *event.Segment, seen bool) {
 	h := &fl.half[e]
 	if follows[h.state]&(1<<st) == 0 {
 		return
@@ -32,7 +33,7 @@ func (fl *flow) enter(f *Follower, e end, st event.TCPState, s *event.Segment, s
 	h.state = st
 	fl.note(e, st, s, seen)
 	if st == event.TimeWait {
-		fl.tw[e] = waiting{since: s.Time, until: s.Time.Add(f.opt.TimeWait), seen: seen}
+		fl.tw[e] = waiting{since: s.Time, until: s.Time.Add(fl.opt.TimeWait), seen: seen}
 	}
 }
 
@@ -88,7 +89,7 @@ func (fl *flow) establish(e end, s *event.Segment) {
 }
 
 // syn follows a SYN or SYN,ACK that e sent.
-func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) syn(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.synSent {
 		if s.Flags&event.ACK != 0 && h.state == event.SynRecv {
@@ -100,7 +101,7 @@ func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
 				return
 			}
 			fl.simulOpen = true
-			fl.enter(f, e, event.SynRecv, s, true)
+			fl.enter(e, event.SynRecv, s, true)
 			return
 		}
 		if s.Flags&event.ACK != 0 && h.state == event.Established {
@@ -114,14 +115,14 @@ func (fl *flow) syn(f *Follower, e end, s *event.Segment, r *record) {
 		h.wscale = s.Options.WScale
 	}
 	if s.Flags&event.ACK != 0 {
-		fl.enter(f, e, event.SynRecv, s, true)
+		fl.enter(e, event.SynRecv, s, true)
 		if r.answers == 0 && p.synFrame != 0 {
 			r.answers = p.synFrame
 		}
 		return
 	}
 	fl.synAt = s.Time
-	fl.enter(f, e, event.SynSent, s, true)
+	fl.enter(e, event.SynSent, s, true)
 }
 
 // establishedBy returns the frame of an end's entry into ESTABLISHED.
@@ -133,19 +134,19 @@ func (fl *flow) establishedBy(e end) uint64 {
 }
 
 // ackMoves follows what e's acknowledgement says of both ends' states.
-func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) ackMoves(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	syn := s.Flags&event.SYN != 0
 	switch {
 	case syn && p.state == event.SynSent && fl.sameHost && r.ack >= 1:
-		fl.enter(f, e.other(), event.Established, s, false)
+		fl.enter(e.other(), event.Established, s, false)
 	case !syn && h.state == event.SynSent && (p.synSent || !p.sent) && r.ack >= 1:
-		fl.enter(f, e, event.Established, s, true)
+		fl.enter(e, event.Established, s, true)
 	case !syn && h.state == event.SynRecv && fl.simulOpen:
-		fl.enter(f, e, event.Established, s, true)
+		fl.enter(e, event.Established, s, true)
 	}
 	if p.state == event.SynRecv && fl.takes(e.other(), r) {
-		fl.enter(f, e.other(), event.Established, s, false)
+		fl.enter(e.other(), event.Established, s, false)
 		if !syn && !fl.handshake {
 			fl.rtt = int64(s.Time.Sub(fl.synAt))
 		}
@@ -157,17 +158,17 @@ func (fl *flow) ackMoves(f *Follower, e end, s *event.Segment, r *record) {
 		return
 	}
 	if r.ack >= p.finEnd {
-		fl.gotFin(f, e, s, true)
-		fl.finAcked(f, e.other(), s)
+		fl.gotFin(e, s, true)
+		fl.finAcked(e.other(), s)
 	} else if h.gotFin == presumed {
-		fl.withdrawFin(f, e)
+		fl.withdrawFin(e)
 	}
 }
 
 // withdrawFin takes back that e has received its peer's FIN.
-func (fl *flow) withdrawFin(f *Follower, e end) {
+func (fl *flow) withdrawFin(e end) {
 	fl.half[e].gotFin = unproved
-	fl.replay(f, e)
+	fl.replay(e)
 }
 
 func b2i(b bool) int64 {
@@ -178,7 +179,7 @@ func b2i(b bool) int64 {
 }
 
 // gotFin moves e, which received its peer's FIN. seen says that e's own ACK proves it.
-func (fl *flow) gotFin(f *Follower, e end, s *event.Segment, seen bool) {
+func (fl *flow) gotFin(e end, s *event.Segment, seen bool) {
 	h := &fl.half[e]
 	had := h.gotFin
 	h.gotFin = presumed
@@ -191,16 +192,16 @@ func (fl *flow) gotFin(f *Follower, e end, s *event.Segment, seen bool) {
 	h.gotFinFrame, h.gotFinTime, h.gotFinSeen = s.Frame, s.Time, seen
 	switch h.state {
 	case event.Established, event.SynRecv, event.SynSent, event.StateUnknown:
-		fl.enter(f, e, event.CloseWait, s, seen)
+		fl.enter(e, event.CloseWait, s, seen)
 	case event.FinWait1:
-		fl.enter(f, e, event.Closing, s, seen)
+		fl.enter(e, event.Closing, s, seen)
 	case event.FinWait2:
-		fl.enter(f, e, event.TimeWait, s, seen)
+		fl.enter(e, event.TimeWait, s, seen)
 	}
 }
 
 // finAcked moves e, whose FIN its peer's segment s covers.
-func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
+func (fl *flow) finAcked(e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.finAckFrame != 0 {
 		h.finAckAgain, h.finAckAgainTime = s.Frame, s.Time
@@ -209,27 +210,27 @@ func (fl *flow) finAcked(f *Follower, e end, s *event.Segment) {
 	h.finAckFrame, h.finAckTime = s.Frame, s.Time
 	if h.state == event.FinWait1 && p.finEnd != 0 && h.gotFin == unproved && !p.finLost {
 		// The peer's FIN left before this ACK of ours, so it came first.
-		fl.gotFin(f, e, s, false)
+		fl.gotFin(e, s, false)
 	}
 	switch h.state {
 	case event.FinWait1:
-		fl.enter(f, e, event.FinWait2, s, false)
+		fl.enter(e, event.FinWait2, s, false)
 	case event.Closing:
-		fl.enter(f, e, event.TimeWait, s, false)
+		fl.enter(e, event.TimeWait, s, false)
 	case event.LastAck:
-		fl.enter(f, e, event.Closed, s, false)
+		fl.enter(e, event.Closed, s, false)
 	}
 }
 
 // fin follows a FIN that e sent.
-func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) fin(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.finEnd != 0 {
 		if r.end() != h.finEnd {
 			r.ignored, r.ref = secondFin, h.finFrame
 			return
 		}
-		fl.finAgain(f, e, s, r)
+		fl.finAgain(e, s, r)
 		return
 	}
 	h.finEnd, h.finFrame, h.finTime = r.end(), s.Frame, s.Time
@@ -240,16 +241,16 @@ func (fl *flow) fin(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	switch h.state {
 	case event.CloseWait:
-		fl.enter(f, e, event.LastAck, s, true)
+		fl.enter(e, event.LastAck, s, true)
 	case event.TimeWait, event.Closed, event.Closing, event.LastAck:
 	default:
-		fl.enter(f, e, event.FinWait1, s, true)
+		fl.enter(e, event.FinWait1, s, true)
 	}
 	if fl.simul && h.gotFin == proved {
 		h.gotFinFrame, h.gotFinTime = s.Frame, s.Time
-		fl.replay(f, e)
+		fl.replay(e)
 	}
-	fl.presumeFin(f, e, s)
+	fl.presumeFin(e, s)
 }
 
 // overtaken reports whether h's FIN was sent before the segment with which h acknowledged its
@@ -260,19 +261,19 @@ func (fl *flow) overtaken(h *half, r *record) bool {
 }
 
 // presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
-func (fl *flow) presumeFin(f *Follower, e end, s *event.Segment) {
+func (fl *flow) presumeFin(e end, s *event.Segment) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if !fl.sameHost || h.finLost || h.holes > 0 || p.gotFin != unproved {
 		return
 	}
 	switch p.state {
 	case event.Established, event.FinWait1, event.FinWait2:
-		fl.gotFin(f, e.other(), s, false)
+		fl.gotFin(e.other(), s, false)
 	}
 }
 
 // finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
-func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
+func (fl *flow) finAgain(e end, s *event.Segment, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	if h.finFrame < s.Frame {
 		r.repeats = h.finFrame
@@ -282,7 +283,7 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 	}
 	h.finLost = true
 	if p.gotFin == presumed {
-		fl.withdrawFin(f, e.other())
+		fl.withdrawFin(e.other())
 	}
 	if h.finAckFrame != 0 && !fl.crossed(h.finAckTime, s.Time) {
 		h.finAckFrame, h.finAckTime = h.finAckAgain, h.finAckAgainTime
@@ -290,27 +291,47 @@ func (fl *flow) finAgain(f *Follower, e end, s *event.Segment, r *record) {
 		if h.finAckFrame != 0 && !fl.crossed(h.finAckTime, s.Time) {
 			h.finAckFrame = 0
 		}
-		fl.replay(f, e)
+		fl.replay(e)
 	}
 	if h.finAckFrame == 0 && s.Flags&event.ACK != 0 && p.finEnd != 0 && r.ack >= p.finEnd && h.gotFin == unproved {
-		fl.gotFin(f, e, s, true)
+		fl.gotFin(e, s, true)
 	}
 }
 
 // rearmed notes a segment that starts its receiver's TIME_WAIT anew. Linux does so for every
 // segment with an ACK but an RST (tcp_timewait_state_process).
-func (fl *flow) rearmed(f *Follower, e end, s *event.Segment) {
+func (fl *flow) rearmed(e end, s *event.Segment) {
 	w := &fl.tw[e.other()]
 	if fl.half[e.other()].state != event.TimeWait || s.Flags&event.ACK == 0 || s.Time > w.until {
 		return
 	}
 	fl.rearms = append(fl.rearms, rearm{frame: s.Frame, of: e.other()})
-	w.until = s.Time.Add(f.opt.TimeWait)
+	w.until = s.Time.Add(fl.opt.TimeWait)
 }
 
 // isClosed reports whether both ends have said that they are done.
 func (fl *flow) isClosed() bool {
 	return fl.rst.frame != 0 || fl.half[client].finEnd != 0 && fl.half[server].finEnd != 0
+}
+
+// isEmbryo reports whether it is not known that the connection was ever established.
+func (fl *flow) isEmbryo() bool { return !fl.handshake && !fl.midstream }
+
+// giveUp notes that the connection is forgotten before its time.
+func (fl *flow) giveUp() { fl.warn |= warnEvicted }
+
+// expiry is when a closed connection may be forgotten.
+func (fl *flow) expiry() event.Time {
+	expiry := fl.last.Add(afterReset)
+	if fl.rst.frame == 0 {
+		expiry = fl.last.Add(fl.opt.TimeWait)
+	}
+	for e := range fl.tw {
+		if w := &fl.tw[e]; w.since != 0 && w.ended != killed {
+			expiry = max(expiry, w.until.Add(time.Second))
+		}
+	}
+	return expiry
 }
 
 // awaitsAck reports whether a FIN of a connection with two of them may yet be acknowledged.
@@ -364,14 +385,14 @@ func (fl *flow) doubts(e end, s *event.Segment, r *record) ignored {
 
 // settleDoubt decides about the FIN in doubt by a segment of its receiver e: had e sent what
 // the FIN acknowledges, it goes on after that.
-func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
+func (fl *flow) settleDoubt(e end, r *record) {
 	h, p := &fl.half[e], &fl.half[e.other()]
 	s := fl.doubt
 	if at := p.rel(s.End()); at <= p.nxt {
 		if r.flags&event.ACK != 0 && r.ack >= at && r.ack <= p.nxt {
 			fl.doubt = nil
 			if r.ack == at {
-				fl.believe(f, e.other(), s)
+				fl.believe(e.other(), s)
 			}
 		}
 		return
@@ -380,21 +401,21 @@ func (fl *flow) settleDoubt(f *Follower, e end, r *record) {
 	if r.ack < p.rel(s.End()) && (r.seq < h.rel(s.Ack) || r.ack == 1 && fl.beyondWindow(e, p.rel(s.Seq))) {
 		return
 	}
-	fl.believe(f, e.other(), s)
+	fl.believe(e.other(), s)
 }
 
 // believe follows a FIN that had been in doubt.
-func (fl *flow) believe(f *Follower, e end, s *event.Segment) {
+func (fl *flow) believe(e end, s *event.Segment) {
 	q := fl.find(s.Frame)
 	if q == nil {
 		q = &record{frame: s.Frame, time: s.Time, from: e, flags: s.Flags, length: s.Len, kind: kFin,
 			seq: fl.half[e].rel(s.Seq), ack: fl.half[e.other()].rel(s.Ack)}
 	}
 	q.ignored = acted
-	fl.acknowledge(f, e, s, q)
+	fl.acknowledge(e, s, q)
 	if q.answers > q.frame {
 		q.answers = 0 // what settled the doubt came after it
 	}
 	fl.sequence(e, s, q)
-	fl.fin(f, e, s, q)
+	fl.fin(e, s, q)
 }

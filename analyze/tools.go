@@ -6,6 +6,47 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
+// tools follows a connection as other tools do.
+type tools struct {
+	zeek       zeekFlow
+	shark      uint8 // bits of Wireshark's tcp.completeness
+	letterRoom [16]byte
+}
+
+// clear forgets what is known of the connection.
+func (t *tools) clear() {
+	t.zeek = zeekFlow{letters: t.letterRoom[:0]}
+	t.shark = 0
+}
+
+// begin takes the first segment of fl.
+func (t *tools) begin(fl *flow, s *event.Segment) { t.zeek.begin(fl, s) }
+
+// segment takes a segment that stands at seq and ack in the streams of fl, before fl follows it.
+func (t *tools) segment(fl *flow, e end, s *event.Segment, seq, ack int64) {
+	t.shark |= sharkBits(fl, s)
+	t.zeek.segment(fl, e, s, seq, ack)
+}
+
+// steady reports whether usual may take the next segment, when nothing about the connection is
+// unusual otherwise.
+func (t *tools) steady() bool {
+	c, s := &t.zeek.ends[client], &t.zeek.ends[server]
+	return t.zeek.ended == 0 && c.state != zeekInactive && s.state != zeekInactive && c.cut.to == 0 && s.cut.to == 0
+}
+
+// usual takes a segment of a steady connection: data in order, or an acknowledgement.
+func (t *tools) usual(e end, s *event.Segment) {
+	if s.Len == 0 {
+		t.shark |= sharkAck
+		t.zeek.once(e, 'a', zeekOnceA)
+		return
+	}
+	t.shark |= sharkData
+	t.zeek.once(e, 'd', zeekOnceD)
+	t.zeek.ends[e].last = uint32(s.End())
+}
+
 // The bits of Wireshark's tcp.completeness.
 const (
 	sharkSyn = 1 << iota
@@ -50,9 +91,9 @@ func sharkBits(fl *flow, s *event.Segment) uint8 {
 }
 
 // tcptrace returns tcptrace's class of a connection.
-func tcptrace(fl *flow) string {
+func (t *tools) tcptrace(fl *flow) string {
 	syns, fins, oneWay := 0, 0, false
-	rsts := fl.shark&sharkRst != 0 // also what came after Zeek had let go
+	rsts := t.shark&sharkRst != 0 // also what came after Zeek had let go
 	for e := range fl.half {
 		h := &fl.half[e]
 		oneWay = oneWay || h.packets == 0
@@ -62,7 +103,8 @@ func tcptrace(fl *flow) string {
 		if h.finSeen {
 			fins++
 		}
-		rsts = rsts || h.zeek.has[zeekRst] || h.letters&zeekOnceI != 0
+		zh := &t.zeek.ends[e]
+		rsts = rsts || zh.has[zeekRst] || zh.once&zeekOnceI != 0
 	}
 	switch {
 	case rsts:
@@ -75,12 +117,12 @@ func tcptrace(fl *flow) string {
 	return fmt.Sprintf("incomplete (%d SYN, %d FIN)", syns, fins)
 }
 
-// compat fills what other tools would say.
-func (fl *flow) compat(memory *texts) Compat {
+// compat says what other tools would say of fl, with Zeek's history as a string.
+func (t *tools) compat(fl *flow, history string) Compat {
 	return Compat{
-		ZeekConnState: fl.zeek.connState(fl),
-		ZeekHistory:   memory.keep(fl.zeek.letters),
-		Completeness:  int(fl.shark),
-		Tcptrace:      tcptrace(fl),
+		ZeekConnState: t.zeek.connState(),
+		ZeekHistory:   history,
+		Completeness:  int(t.shark),
+		Tcptrace:      t.tcptrace(fl),
 	}
 }

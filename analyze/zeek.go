@@ -8,6 +8,7 @@ import (
 
 // zeekFlow follows a connection as Zeek does: doc/compat.md says how.
 type zeekFlow struct {
+	ends    [2]zeekHalf
 	orig    end
 	letters []byte
 	ended   event.Time // when Zeek had seen it closed; 0 while open
@@ -15,6 +16,7 @@ type zeekFlow struct {
 
 // zeekHalf is one end as Zeek sees it.
 type zeekHalf struct {
+	once          uint8     // the letters that appear once
 	state, before zeekState // before is what it was until the last change
 	start, last   uint32    // sequence numbers: of its SYN, and the one after the highest it used
 	fin           uint32    // that after its FIN
@@ -69,7 +71,6 @@ func zeekServerPort(p uint16) bool {
 // begin chooses the originator: the sender of the first packet, unless that is no SYN and comes
 // from a server's port.
 func (z *zeekFlow) begin(fl *flow, s *event.Segment) {
-	z.letters = z.letters[:0]
 	z.orig = client
 	if s.Src != fl.addr[client] {
 		z.orig = server
@@ -89,18 +90,18 @@ func (z *zeekFlow) flip() {
 }
 
 // segment takes in a segment before the flow's own numbers move.
-func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, r *record) {
+func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, seq, ack int64) {
 	if z.ended != 0 && s.Time-z.ended >= zeekLinger || s.Has&event.OptionsTruncated != 0 {
 		return // forgotten, or no header to Zeek
 	}
 	h, p := &fl.half[e], &fl.half[e.other()]
-	zh, zp := &h.zeek, &p.zeek
+	zh, zp := &z.ends[e], &z.ends[e.other()]
 	if s.Has&event.BadChecksum != 0 {
 		z.counted(e, 'c', &zh.badSums)
 	}
 	reversed := zh.state == zeekInactive && zp.state == zeekSynAckSent && zh.start == uint32(s.Seq)
 	next := zh.number(s)
-	z.history(h, e, s)
+	z.history(zh, e, s)
 	if s.Window == 0 && s.Flags&event.RST == 0 && zp.state != zeekClosed && zh.state != zeekReset {
 		z.counted(e, 'w', &zh.zero)
 	}
@@ -110,20 +111,20 @@ func (z *zeekFlow) segment(fl *flow, e end, s *event.Segment, r *record) {
 	if zh.advance(s, next) {
 		z.counted(e, 't', &zh.again)
 	} else if s.Has&event.Truncated != 0 && s.Flags&event.RST == 0 {
-		zh.miss(s, r)
+		zh.miss(s, seq)
 	}
 	z.move(e, zh, zp, s, reversed)
 	if s.Flags&event.FIN != 0 {
 		zh.fins, zh.fin = true, next
 	}
 	if s.Flags&event.ACK != 0 && p.based {
-		z.reveal(e, zh, p, s, r.ack)
+		z.reveal(e, p, s, ack)
 	}
 	if s.Flags&(event.FIN|event.RST) != 0 {
-		zh.closeAt = r.seq
+		zh.closeAt = seq
 	}
-	z.end(h, p, s)
-	z.end(p, h, s)
+	z.end(zh, zp, h, p, s)
+	z.end(zp, zh, p, h, s)
 }
 
 // acknowledge notes what the peer's segment s says it has of an end.
@@ -148,9 +149,8 @@ func (zh *zeekHalf) sentNothing() bool {
 // end lets an end's close come into effect once nothing before it is missing, and all that its
 // peer sent is acknowledged. From then on Zeek keeps the connection for some seconds, unless the
 // peer is still to close.
-func (z *zeekFlow) end(h, p *half, s *event.Segment) {
-	zh, zp := &h.zeek, &p.zeek
-	if zh.state < zeekClosed || zh.did || zh.closeAt > h.delivered() ||
+func (z *zeekFlow) end(zh, zp *zeekHalf, h, p *half, s *event.Segment) {
+	if zh.state < zeekClosed || zh.did || zh.closeAt > zh.delivered(h) ||
 		zh.state != zeekReset && p.payload(p.nxt) > max(p.una, zp.acked, 1) {
 		return
 	}
@@ -161,13 +161,13 @@ func (z *zeekFlow) end(h, p *half, s *event.Segment) {
 }
 
 // delivered returns up to where Zeek has, or has given up, the payload of an end.
-func (h *half) delivered() int64 {
+func (zh *zeekHalf) delivered(h *half) int64 {
 	for _, g := range h.gaps {
-		if g.to > h.zeek.acked {
-			return max(g.from, h.zeek.acked)
+		if g.to > zh.acked {
+			return max(g.from, zh.acked)
 		}
 	}
-	return max(h.nxt, h.zeek.acked)
+	return max(h.nxt, zh.acked)
 }
 
 // base fixes where the numbers of an end begin, and the one after the highest it used.
@@ -288,8 +288,8 @@ func (zh *zeekHalf) clean() bool {
 }
 
 // reveal logs the gaps in the stream of p that an acknowledgement by e up to ack shows.
-func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack int64) {
-	zp := &p.zeek
+func (z *zeekFlow) reveal(e end, p *half, s *event.Segment, ack int64) {
+	zh, zp := &z.ends[e], &z.ends[e.other()]
 	if beyond := int32(uint32(s.Ack) - zp.fin); zp.fins && beyond >= 0 {
 		ack -= int64(beyond) + 1 // a FIN is no data
 	}
@@ -316,11 +316,11 @@ func (z *zeekFlow) reveal(e end, zh *zeekHalf, p *half, s *event.Segment, ack in
 }
 
 // miss notes payload of which the capture holds only a part.
-func (zh *zeekHalf) miss(s *event.Segment, r *record) {
+func (zh *zeekHalf) miss(s *event.Segment, seq int64) {
 	if zh.cut == (span{}) {
-		zh.cut.from = r.seq
+		zh.cut.from = seq
 	}
-	zh.cut.from, zh.cut.to = min(zh.cut.from, r.seq), max(zh.cut.to, r.seq+int64(s.Len))
+	zh.cut.from, zh.cut.to = min(zh.cut.from, seq), max(zh.cut.to, seq+int64(s.Len))
 }
 
 // The letters that appear once a direction, as bits.
@@ -332,8 +332,7 @@ const (
 )
 
 // history logs the letter of a segment's flags.
-func (z *zeekFlow) history(h *half, e end, s *event.Segment) {
-	zh := &h.zeek
+func (z *zeekFlow) history(zh *zeekHalf, e end, s *event.Segment) {
 	at := uint32(s.Seq) - zh.start
 	switch flags := s.Flags & (event.SYN | event.FIN | event.RST); {
 	case flags == event.SYN && s.Flags&event.ACK == 0:
@@ -345,13 +344,13 @@ func (z *zeekFlow) history(h *half, e end, s *event.Segment) {
 	case flags == event.RST:
 		z.changed(e, 'r', zh, zeekRst, at)
 	case flags&(event.FIN|event.RST) == event.FIN|event.RST:
-		z.once(e, 'i', h, zeekOnceI)
+		z.once(e, 'i', zeekOnceI)
 	case flags != 0:
-		z.once(e, 'q', h, zeekOnceQ)
+		z.once(e, 'q', zeekOnceQ)
 	case s.Len > 0:
-		z.once(e, 'd', h, zeekOnceD)
+		z.once(e, 'd', zeekOnceD)
 	case s.Flags&event.ACK != 0:
-		z.once(e, 'a', h, zeekOnceA)
+		z.once(e, 'a', zeekOnceA)
 	}
 }
 
@@ -362,9 +361,9 @@ func (z *zeekFlow) log(e end, letter byte) {
 	z.letters = append(z.letters, letter)
 }
 
-func (z *zeekFlow) once(e end, letter byte, h *half, bit uint8) {
-	if h.letters&bit == 0 {
-		h.letters |= bit
+func (z *zeekFlow) once(e end, letter byte, bit uint8) {
+	if zh := &z.ends[e]; zh.once&bit == 0 {
+		zh.once |= bit
 		z.log(e, letter)
 	}
 }

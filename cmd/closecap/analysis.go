@@ -106,7 +106,11 @@ func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keeps
 		defer debug.SetGCPercent(debug.SetGCPercent(whileGrowing))
 	}
 	follower := analyze.NewFollower(a.follow(), nil)
-	judges := startJudging(follower, analyze.NewJudge(a.follow(), keepsNone), show)
+	judge := new(analyze.Judge)
+	if keepsNone {
+		judge = analyze.NewJudge()
+	}
+	judges := startJudging(follower, judge, show)
 	defer judges.wait()
 	n := 0
 	for b := first; b != nil && !judges.failed(); b = in.batch() {

@@ -1,0 +1,41 @@
+package analyze
+
+import "strings"
+
+// scratch is the memory of one Connection.
+type scratch struct {
+	connection  Connection
+	changes     []StateChange
+	segments    []Segment
+	listed      []*Segment
+	timeWait    []TimeWait
+	likelyCalls []LikelyCall
+	halfClose   HalfClose
+	why         []string
+	verdict     verdict
+	texts       *texts // nil gives each text memory of its own
+}
+
+func newScratch() *scratch {
+	return &scratch{changes: []StateChange{}, listed: []*Segment{}, likelyCalls: []LikelyCall{}}
+}
+
+// texts makes strings that share memory, some hundred to an allocation. It suits those that soon
+// go together: one of them keeps all.
+type texts struct{ all strings.Builder }
+
+const textsSize = 16 << 10
+
+// keep returns b as a string. A nil t gives it memory of its own.
+func (t *texts) keep(b []byte) string {
+	if t == nil {
+		return string(b)
+	}
+	if t.all.Cap()-t.all.Len() < len(b) {
+		t.all.Reset()
+		t.all.Grow(max(textsSize, len(b)))
+	}
+	at := t.all.Len()
+	t.all.Write(b)
+	return t.all.String()[at:]
+}
