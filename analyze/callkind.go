@@ -7,43 +7,23 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// callKind is what a call means to a stream.
-type callKind uint8
-
 const (
-	noKind callKind = iota // not looked up yet
-	otherCall
-	sendCall
-	recvCall
-	connectCall
-	acceptCall
-	listenCall
-	shutdownCall
-	closeCall // close and what closes by implication
+	sendCall     = event.SendCall
+	recvCall     = event.RecvCall
+	connectCall  = event.ConnectCall
+	acceptCall   = event.AcceptCall
+	shutdownCall = event.ShutdownCall
+	closeCall    = event.CloseCall
 )
 
-var callKinds = map[string]callKind{
-	"send": sendCall, "sendto": sendCall, "sendmsg": sendCall, "sendmmsg": sendCall,
-	"write": sendCall, "writev": sendCall, "sendfile": sendCall,
-	"recv": recvCall, "recvfrom": recvCall, "recvmsg": recvCall, "recvmmsg": recvCall,
-	"read": recvCall, "readv": recvCall,
-	"connect": connectCall,
-	"accept":  acceptCall, "accept4": acceptCall,
-	"listen":   listenCall,
-	"shutdown": shutdownCall,
-	"close":    closeCall, "exit": closeCall, "kill": closeCall, "exec": closeCall,
-	"close_range": closeCall, "dup2": closeCall, "dup3": closeCall,
-}
+type callKind = event.CallKind
 
 // kindOf looks the kind up, unless link has.
 func kindOf(c *Call) callKind {
-	if c.kind != noKind {
+	if c.kind != event.OtherCall {
 		return c.kind
 	}
-	if kind, known := callKinds[c.Name]; known {
-		return kind
-	}
-	return otherCall
+	return c.Kind()
 }
 
 // isListening reports whether the call was made on a bound socket that never had a peer.
@@ -74,10 +54,5 @@ func shutsOnlyReading(c *Call) bool {
 
 // mayReset reports whether the call can abort its own connection.
 func mayReset(c *Call) bool {
-	return kindOf(c) == closeCall && len(c.Holders) == 0 || isDisconnect(c)
-}
-
-// isDisconnect reports connect(AF_UNSPEC), which dissolves the association (connect(2)).
-func isDisconnect(c *Call) bool {
-	return kindOf(c) == connectCall && strings.Contains(c.Args, "AF_UNSPEC")
+	return kindOf(c) == closeCall && len(c.Holders) == 0 || c.IsDisconnect()
 }

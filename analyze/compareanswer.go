@@ -72,7 +72,7 @@ func (ev *evidence) thisReceives() Answer {
 // emptyRecv tells of a recv that says EOF only because nothing has come.
 func (ev *evidence) emptyRecv() string {
 	if q := ev.runs["quiet"]; q != nil {
-		if c := first(q.own(recvCall)); c != nil && isEOF(c) {
+		if c := first(q.own(recvCall)); c != nil && c.IsEOF() {
 			return "; recv says EOF while nothing has"
 		}
 	}

@@ -146,7 +146,7 @@ func upTo(calls []*Call, last func(*Call) bool) []*Call {
 }
 
 // isLast reports whether a recv says that nothing more will come.
-func isLast(c *Call) bool { return isEOF(c) || c.Errno != "" && c.Errno != "EAGAIN" }
+func isLast(c *Call) bool { return c.IsEOF() || c.Errno != "" && c.Errno != "EAGAIN" }
 
 func first(calls []*Call) *Call {
 	if len(calls) == 0 {

@@ -103,7 +103,7 @@ func actorOf(word string) string {
 func ClosingCall(res *Result) *Call {
 	var found *Call
 	for _, c := range res.Calls {
-		closes := kindOf(c) == closeCall || kindOf(c) == shutdownCall || isDisconnect(c)
+		closes := kindOf(c) == closeCall || kindOf(c) == shutdownCall || c.IsDisconnect()
 		if !closes || c.Errno != "" || c.Connection == 0 && len(c.Caused) == 0 {
 			continue
 		}

@@ -49,7 +49,7 @@ func Outcome(c *Call) string {
 		return "not returned"
 	case c.Errno != "":
 		return c.Errno
-	case isEOF(c):
+	case c.IsEOF():
 		return "EOF"
 	case tellsText(c) && c.Text != "":
 		return strconv.Quote(c.Text)
@@ -62,10 +62,8 @@ func tellsText(c *Call) bool {
 	return kindOf(c) == recvCall || c.Name == "poll" || c.Name == "getsockopt"
 }
 
-func isEOF(c *Call) bool { return kindOf(c) == recvCall && c.Ret == 0 && c.Errno == "" && c.End != 0 }
-
 func meets(c *Call, want string) bool {
-	return Outcome(c) == want || c.Errno == "" && c.End != 0 && !isEOF(c) && strconv.FormatInt(c.Ret, 10) == want
+	return Outcome(c) == want || c.Errno == "" && c.End != 0 && !c.IsEOF() && strconv.FormatInt(c.Ret, 10) == want
 }
 
 // subjects say of each subject what was seen, in the words of the expectation, and whether

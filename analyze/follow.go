@@ -1,8 +1,9 @@
 package analyze
 
 import (
-	"github.com/closecap/closecap/analyze/event"
 	"slices"
+
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // begin makes fl the connection that s begins, numbered id; swapped says that the source of s is

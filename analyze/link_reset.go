@@ -28,7 +28,7 @@ func (l *linker) reset(lc *linked) {
 func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
 	r.Call = c.ID
 	switch {
-	case isDisconnect(c):
+	case c.IsDisconnect():
 		r.settle(Disconnect, c.sure(), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case isListening(c):
 		r.settle(ListenerClosed, c.sure(), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))

@@ -86,7 +86,7 @@ func (lc *linked) insert(side Side, ch StateChange) {
 	})
 	from := ch.State
 	rest := slices.DeleteFunc(slices.Clone((*all)[at:]), func(c StateChange) bool {
-		possible := follows[from]&(1<<c.State) != 0
+		possible := from.MayBecome(c.State)
 		if possible {
 			from = c.State
 		}

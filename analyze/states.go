@@ -7,27 +7,10 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// follows holds for each state the set of those that may come next (RFC 9293 3.3.2, and what
-// lost segments hide of it).
-var follows = [...]uint16{
-	event.StateUnknown: 1<<event.SynSent | 1<<event.SynRecv | 1<<event.Established |
-		1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.LastAck | 1<<event.Closed,
-	event.SynSent:     1<<event.SynRecv | 1<<event.Established | 1<<event.FinWait1 | 1<<event.Closed,
-	event.SynRecv:     1<<event.Established | 1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.Closed,
-	event.Established: 1<<event.FinWait1 | 1<<event.CloseWait | 1<<event.Closed,
-	event.FinWait1:    1<<event.FinWait2 | 1<<event.Closing | 1<<event.TimeWait | 1<<event.Closed,
-	event.FinWait2:    1<<event.TimeWait | 1<<event.Closed,
-	event.Closing:     1<<event.TimeWait | 1<<event.Closed,
-	event.CloseWait:   1<<event.LastAck | 1<<event.Closed,
-	event.LastAck:     1 << event.Closed,
-	event.TimeWait:    1 << event.Closed,
-	event.NewSynRecv:  0,
-}
-
 // enter moves an end to a state if that may follow the present one. seen says that the end's own segment shows it.
 func (fl *flow) enter(e end, st event.TCPState, s *event.Segment, seen bool) {
 	h := &fl.half[e]
-	if follows[h.state]&(1<<st) == 0 {
+	if !h.state.MayBecome(st) {
 		return
 	}
 	h.state = st

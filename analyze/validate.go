@@ -96,7 +96,7 @@ func (v *validator) states(c *Connection, side Side) {
 	from := event.StateUnknown
 	var at event.Time
 	for _, ch := range *c.States.Of(side) {
-		v.check(follows[from]&(1<<ch.State) != 0, "%s: %v to %v in frame %d", side, from, ch.State, ch.Frame)
+		v.check(from.MayBecome(ch.State), "%s: %v to %v in frame %d", side, from, ch.State, ch.Frame)
 		v.check(ch.Frame == 0 || ch.Frame >= c.FirstFrame && ch.Frame <= c.LastFrame, "%s: %v shown by frame %d", side, ch.State, ch.Frame)
 		v.check(ch.Time >= at, "%s: %v before the state it follows", side, ch.State)
 		from, at = ch.State, ch.Time

@@ -56,3 +56,26 @@ func (s *TCPState) UnmarshalText(b []byte) error {
 	*s = v
 	return nil
 }
+
+// nextStates holds for each state the set of those that may come next (RFC 9293 3.3.2, and what
+// lost segments hide of it).
+var nextStates = [...]uint16{
+	StateUnknown: 1<<SynSent | 1<<SynRecv | 1<<Established |
+		1<<FinWait1 | 1<<CloseWait | 1<<LastAck | 1<<Closed,
+	SynSent:     1<<SynRecv | 1<<Established | 1<<FinWait1 | 1<<Closed,
+	SynRecv:     1<<Established | 1<<FinWait1 | 1<<CloseWait | 1<<Closed,
+	Established: 1<<FinWait1 | 1<<CloseWait | 1<<Closed,
+	FinWait1:    1<<FinWait2 | 1<<Closing | 1<<TimeWait | 1<<Closed,
+	FinWait2:    1<<TimeWait | 1<<Closed,
+	Closing:     1<<TimeWait | 1<<Closed,
+	CloseWait:   1<<LastAck | 1<<Closed,
+	LastAck:     1 << Closed,
+	TimeWait:    1 << Closed,
+	NewSynRecv:  0,
+}
+
+// MayBecome reports whether an end may go from s to next without a state between that a capture
+// would show.
+func (s TCPState) MayBecome(next TCPState) bool {
+	return int(s) < len(nextStates) && nextStates[s]&(1<<next) != 0
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 const shownText = 24 // characters of a call's text that a table shows
@@ -29,7 +30,7 @@ func callLine(c *analyze.Call) line {
 // callName writes a call without its actor: "send(\"Hello\")".
 func callName(c *analyze.Call) string {
 	args := Safe(shownArgs(c))
-	if sends(c.Name) && c.Text != "" && !strings.Contains(args, `"`) {
+	if c.Kind() == event.SendCall && c.Text != "" && !strings.Contains(args, `"`) {
 		args = quoted(c.Text, shownText)
 	}
 	switch c.Name {
@@ -48,29 +49,13 @@ func shownArgs(c *analyze.Call) string {
 	switch {
 	case c.Name == "connect" && c.Connection != 0 && c.Args == c.Remote.String():
 		return ""
-	case receives(c.Name):
+	case c.Kind() == event.RecvCall:
 		size, flags, _ := strings.Cut(c.Args, ", ")
 		if strings.HasSuffix(size, " bytes") && size != fmt.Sprintf("%d bytes", c.Ret) {
 			return flags
 		}
 	}
 	return c.Args
-}
-
-func sends(name string) bool {
-	switch name {
-	case "send", "write", "sendto", "sendmsg", "writev", "sendmmsg", "sendfile", "splice":
-		return true
-	}
-	return false
-}
-
-func receives(name string) bool {
-	switch name {
-	case "recv", "read", "recvfrom", "recvmsg", "readv", "recvmmsg":
-		return true
-	}
-	return false
 }
 
 // resultLine writes what a call returned and which frames made it return.
@@ -100,11 +85,11 @@ func resultWords(c *analyze.Call) string {
 		return "-1 " + Safe(c.Errno)
 	case c.Name == "exit" || c.Name == "kill":
 		return ""
-	case receives(c.Name) && c.Ret == 0:
+	case c.Kind() == event.RecvCall && c.Ret == 0:
 		return "EOF"
-	case receives(c.Name) && c.Text != "":
+	case c.Kind() == event.RecvCall && c.Text != "":
 		return quoted(c.Text, shownText) + " " + together(count(uint64(max(c.Ret, 0)), "byte"))
-	case receives(c.Name):
+	case c.Kind() == event.RecvCall:
 		return count(uint64(max(c.Ret, 0)), "byte")
 	case strings.HasPrefix(c.Name, "accept") && c.Accepted != 0:
 		return fmt.Sprintf("fd %d", c.Accepted)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // foldCallsFrom is how many uneventful segments in a row are folded where calls stand between
@@ -50,7 +51,7 @@ func (d *diagram) fold(rows []diagramRow) []diagramRow {
 // quiet reports whether a row says nothing about how the connection ends.
 func quiet(row *diagramRow, shown map[uint64]bool) bool {
 	if c := row.call; c != nil {
-		return (sends(c.Name) || receives(c.Name)) && c.Ret > 0 && c.Errno == "" && c.Note == "" && row.part == wholeCall
+		return (c.Kind() == event.SendCall || c.Kind() == event.RecvCall) && c.Ret > 0 && c.Errno == "" && c.Note == "" && row.part == wholeCall
 	}
 	s := row.segments[0]
 	return uneventful(s) && s.Lost == "" && !shown[s.Frame]

@@ -74,7 +74,7 @@ func stepWords(c *analyze.Call) string {
 // callOutcome writes what a call returned and which frames made it return: " = EOF (by 12)".
 func callOutcome(c *analyze.Call) string {
 	words := resultWords(c)
-	if receives(c.Name) && c.Ret > 0 {
+	if c.Kind() == event.RecvCall && c.Ret > 0 {
 		words = fmt.Sprint(c.Ret)
 	}
 	if words == "" {

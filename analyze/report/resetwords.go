@@ -56,7 +56,7 @@ func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
 // answeredSentence tells of a call that succeeded, or failed, and drew the RST.
 func answeredSentence(reset *analyze.Reset, drew *analyze.Call) string {
 	rst := fmt.Sprintf("frame %d (RST)", reset.Frame)
-	if !sends(drew.Name) || drew.Ret <= 0 {
+	if drew.Kind() != event.SendCall || drew.Ret <= 0 {
 		return fmt.Sprintf("%s drew it: %s answers frame %d.", callWords(drew), rst, reset.Trigger)
 	}
 	s := fmt.Sprintf("%s returned %d, but %s answered it", callWords(drew), drew.Ret, rst)
@@ -79,9 +79,9 @@ func aftermath(c *analyze.Connection, calls []*analyze.Call) []string {
 		switch {
 		case call.Errno == "EPIPE" || call.Errno == "ECONNRESET" || call.Errno == "ECONNREFUSED":
 			lines = append(lines, fmt.Sprintf("%s got %s.", callWords(call), call.Errno))
-		case receives(call.Name) && call.Errno == "" && call.Ret == 0:
+		case call.Kind() == event.RecvCall && call.Errno == "" && call.Ret == 0:
 			lines = append(lines, fmt.Sprintf("%s still returned EOF%s.", callWords(call), finWords(c, call)))
-		case receives(call.Name) && call.Ret > 0:
+		case call.Kind() == event.RecvCall && call.Ret > 0:
 			lines = append(lines, fmt.Sprintf("%s still returned %s that had come before the RST.",
 				callWords(call), count(uint64(call.Ret), "byte")))
 		}
