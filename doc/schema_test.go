@@ -24,6 +24,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -32,7 +33,7 @@ var update = flag.Bool("update", false, "rewrite schema.json")
 const module = "github.com/closecap/closecap/"
 
 // written are the types of whole documents and lines.
-var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[analyze.Comparison]()}
+var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison]()}
 
 // field is one of a JSON object.
 type field struct {

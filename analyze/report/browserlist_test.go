@@ -11,7 +11,9 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 )
 
 // attack holds what a peer or a program may put into names and payloads.
@@ -151,7 +153,7 @@ func checkOpening(t *testing.T, b *tab) {
 func scenariosBesideEachOther(t *testing.T, browser context.Context) {
 	c := comparisonFixture()
 	c.Scenarios[0].Runs[0].Result = sentAfterClose()
-	c.Scenarios[1].Runs[0].Name, c.Scenarios[1].Runs[0].Result = analyze.ScenarioRun, halfClosed()
+	c.Scenarios[1].Runs[0].Name, c.Scenarios[1].Runs[0].Result = compare.ScenarioRun, halfClosed()
 	c.Scenarios[2].Name, c.Questions[0].Answers[2].Text, c.Warnings = attack, attack, []string{attack}
 	var text bytes.Buffer
 	if err := WriteComparison(&text, HTML, c, false, Options{}); err != nil {

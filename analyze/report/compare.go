@@ -7,13 +7,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 )
 
 // WriteComparison writes c as a table, as Markdown, as JSON or as a page: format is one of
 // ComparisonFormats. JSON always holds every run; the table and Markdown show them under the
 // answers when runs is set.
-func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs bool, opt Options) error {
+func WriteComparison(w io.Writer, format Format, c *compare.Comparison, runs bool, opt Options) error {
 	write := formOf(format).comparison
 	if write == nil {
 		return fmt.Errorf("write comparison: %w as %s", errors.ErrUnsupported, format)
@@ -21,13 +21,13 @@ func WriteComparison(w io.Writer, format Format, c *analyze.Comparison, runs boo
 	return write(w, c, runs, opt)
 }
 
-func writeComparisonJSON(w io.Writer, c *analyze.Comparison, _ bool, _ Options) error {
+func writeComparisonJSON(w io.Writer, c *compare.Comparison, _ bool, _ Options) error {
 	return writeJSON(w, "  ", c)
 }
 
 // comparisonIn returns what writes a comparison's table in a format of printer's.
-func comparisonIn(format Format) func(io.Writer, *analyze.Comparison, bool, Options) error {
-	return func(w io.Writer, c *analyze.Comparison, runs bool, opt Options) error {
+func comparisonIn(format Format) func(io.Writer, *compare.Comparison, bool, Options) error {
+	return func(w io.Writer, c *compare.Comparison, runs bool, opt Options) error {
 		p := &printer{w: w, format: format, opt: opt}
 		if err := p.title(comparisonTitle(c)); err != nil {
 			return err
@@ -42,7 +42,7 @@ func comparisonIn(format Format) func(io.Writer, *analyze.Comparison, bool, Opti
 	}
 }
 
-func comparisonTitle(c *analyze.Comparison) string {
+func comparisonTitle(c *compare.Comparison) string {
 	return eachTitle(count(uint64(len(c.Scenarios)), "scenario")+" compared", c.Kernel)
 }
 
@@ -50,7 +50,7 @@ func comparisonTitle(c *analyze.Comparison) string {
 const leastAnswer = 18
 
 // answers draws one column a scenario where that fits, else one block a question.
-func (p *printer) answers(c *analyze.Comparison) error {
+func (p *printer) answers(c *compare.Comparison) error {
 	g := comparisonGrid(c)
 	if p.format == Markdown {
 		return g.writeMarkdown(p.w)
@@ -63,7 +63,7 @@ func (p *printer) answers(c *analyze.Comparison) error {
 	return p.answerBlocks(c)
 }
 
-func comparisonGrid(c *analyze.Comparison) *grid {
+func comparisonGrid(c *compare.Comparison) *grid {
 	g := &grid{columns: []column{{title: "question", min: leastAnswer}}}
 	closing := []cell{text("the call in question")}
 	for _, s := range c.Scenarios {
@@ -81,7 +81,7 @@ func comparisonGrid(c *analyze.Comparison) *grid {
 	return g
 }
 
-func answerCell(a analyze.Answer) cell {
+func answerCell(a compare.Answer) cell {
 	c := cell{{text: Safe(a.Text), style: answerStyle(a), hang: 1}}
 	if from := placeWords(a.From); from != "" {
 		c = append(c, line{text: from, style: dim, hang: 1})
@@ -89,9 +89,9 @@ func answerCell(a analyze.Answer) cell {
 	return c
 }
 
-func answerStyle(a analyze.Answer) style {
+func answerStyle(a compare.Answer) style {
 	switch {
-	case a.Basis != analyze.Measured:
+	case a.Basis != compare.Measured:
 		return dim
 	case a.Value == "yes":
 		return bold
@@ -100,7 +100,7 @@ func answerStyle(a analyze.Answer) style {
 }
 
 // placeWords writes where an answer comes from: "#10, 11" in the scenario itself, "send#14".
-func placeWords(from []analyze.Place) string {
+func placeWords(from []compare.Ref) string {
 	var b strings.Builder
 	last := ""
 	for i, p := range from {
@@ -111,7 +111,7 @@ func placeWords(from []analyze.Place) string {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			if p.Run != analyze.ScenarioRun {
+			if p.Run != compare.ScenarioRun {
 				b.WriteString(Safe(p.Run))
 			}
 			b.WriteString("#")
@@ -122,7 +122,7 @@ func placeWords(from []analyze.Place) string {
 	return b.String()
 }
 
-func closingWords(s analyze.Subject) string {
+func closingWords(s compare.Subject) string {
 	if s.Closing == "" {
 		return "no closing call was seen"
 	}
@@ -130,7 +130,7 @@ func closingWords(s analyze.Subject) string {
 }
 
 // answerBlocks writes a block a question, a line a scenario.
-func (p *printer) answerBlocks(c *analyze.Comparison) error {
+func (p *printer) answerBlocks(c *compare.Comparison) error {
 	name := 0
 	for _, s := range c.Scenarios {
 		name = max(name, textWidth(Safe(s.Name)))
@@ -170,12 +170,12 @@ func (p *printer) questionTitle(s string) error {
 }
 
 // comparisonFooter says how to read where an answer comes from.
-func (p *printer) comparisonFooter(c *analyze.Comparison, runs bool) error {
+func (p *printer) comparisonFooter(c *compare.Comparison, runs bool) error {
 	about := map[string]string{}
 	var order []string
 	for _, s := range c.Scenarios {
 		for _, r := range s.Runs {
-			if r.Name != analyze.ScenarioRun && about[r.Name] == "" {
+			if r.Name != compare.ScenarioRun && about[r.Name] == "" {
 				about[r.Name] = r.About
 				order = append(order, r.Name)
 			}
@@ -197,7 +197,7 @@ func (p *printer) comparisonFooter(c *analyze.Comparison, runs bool) error {
 }
 
 // runs shows each run's calls.
-func (p *printer) runs(c *analyze.Comparison) error {
+func (p *printer) runs(c *compare.Comparison) error {
 	for _, s := range c.Scenarios {
 		for _, r := range s.Runs {
 			if err := p.blank(); err != nil {

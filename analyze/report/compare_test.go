@@ -10,35 +10,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 )
 
 // comparisonFixture compares a short answer with a long one, one not measured, and a
 // scenario whose name and answer are hostile.
-func comparisonFixture() *analyze.Comparison {
-	measured := func(scenario, value, text string, from ...analyze.Place) analyze.Answer {
-		return analyze.Answer{Scenario: scenario, Value: value, Text: text, Basis: analyze.Measured, From: from}
+func comparisonFixture() *compare.Comparison {
+	measured := func(scenario, value, text string, from ...compare.Ref) compare.Answer {
+		return compare.Answer{Scenario: scenario, Value: value, Text: text, Basis: compare.Measured, From: from}
 	}
 	evil := "evil\x1b[31m"
-	run := func(name string) analyze.Run {
-		return analyze.Run{Name: name, About: "the peer does " + name}
+	run := func(name string) compare.Run {
+		return compare.Run{Name: name, About: "the peer does " + name}
 	}
-	return &analyze.Comparison{
+	return &compare.Comparison{
 		Schema: 1, Tool: "closecap", Kernel: &analyze.Kernel{Release: "6.18", Netns: "private"},
-		Scenarios: []analyze.Subject{
-			{Name: "close", Closing: "client close()", Runs: []analyze.Run{run(analyze.ScenarioRun), run("send")}},
-			{Name: "shutdown-wr", Closing: "client shutdown(SHUT_WR)", Runs: []analyze.Run{run("send"), run("quiet")}},
-			{Name: evil, Runs: []analyze.Run{{Name: analyze.ScenarioRun, Failed: "no end\nafter 1s"}}},
+		Scenarios: []compare.Subject{
+			{Name: "close", Closing: "client close()", Runs: []compare.Run{run(compare.ScenarioRun), run("send")}},
+			{Name: "shutdown-wr", Closing: "client shutdown(SHUT_WR)", Runs: []compare.Run{run("send"), run("quiet")}},
+			{Name: evil, Runs: []compare.Run{{Name: compare.ScenarioRun, Failed: "no end\nafter 1s"}}},
 		},
-		Questions: []analyze.Question{
-			{ID: "sent", Text: "what did the call send?", Answers: []analyze.Answer{
-				measured("close", "fin", "FIN", analyze.Place{Run: "scenario", Row: 10}, analyze.Place{Run: "scenario", Row: 11}),
-				measured("shutdown-wr", "fin", "FIN", analyze.Place{Run: "scenario", Row: 7}),
-				{Scenario: evil, Text: "not measured here", Basis: analyze.NotMeasured},
+		Questions: []compare.Question{
+			{ID: "sent", Text: "what did the call send?", Answers: []compare.Answer{
+				measured("close", "fin", "FIN", compare.Ref{Run: "scenario", Row: 10}, compare.Ref{Run: "scenario", Row: 11}),
+				measured("shutdown-wr", "fin", "FIN", compare.Ref{Run: "scenario", Row: 7}),
+				{Scenario: evil, Text: "not measured here", Basis: compare.NotMeasured},
 			}},
-			{ID: "lost-peer", Text: "is what the peer sends lost, and who is told?", Answers: []analyze.Answer{
+			{ID: "lost-peer", Text: "is what the peer sends lost, and who is told?", Answers: []compare.Answer{
 				measured("close", "yes", "lost: 5 bytes, and that send had said success; the next send says EPIPE",
-					analyze.Place{Run: "send", Row: 12}, analyze.Place{Run: "send", Row: 14}, analyze.Place{Run: "quiet", Row: 3}),
-				measured("shutdown-wr", "no", "nothing is lost", analyze.Place{Run: "send", Row: 13}),
+					compare.Ref{Run: "send", Row: 12}, compare.Ref{Run: "send", Row: 14}, compare.Ref{Run: "quiet", Row: 3}),
+				measured("shutdown-wr", "no", "nothing is lost", compare.Ref{Run: "send", Row: 13}),
 				measured(evil, "no", "\x1b]0;title\x07"),
 			}},
 		},
@@ -77,7 +78,7 @@ func TestComparisonJSON(t *testing.T) {
 	if err := WriteComparison(&b, JSON, comparisonFixture(), true, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	got := new(analyze.Comparison)
+	got := new(compare.Comparison)
 	if err := json.Unmarshal(b.Bytes(), got); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/suggest"
 )
 
@@ -22,7 +23,7 @@ type form struct {
 
 	connections func(*Stream) body
 	catalogue   func(io.Writer, *analyze.Catalogue, Options) error        // nil: not in this format
-	comparison  func(io.Writer, *analyze.Comparison, bool, Options) error // nil: not in this format
+	comparison  func(io.Writer, *compare.Comparison, bool, Options) error // nil: not in this format
 }
 
 // body writes connections in one format.

@@ -6,11 +6,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 )
 
 // writeComparisonHTML writes c as a page: the answers, and the scenarios beside each other.
-func writeComparisonHTML(w io.Writer, c *analyze.Comparison, _ bool, _ Options) error {
+func writeComparisonHTML(w io.Writer, c *compare.Comparison, _ bool, _ Options) error {
 	var names []string
 	for _, s := range c.Scenarios {
 		names = append(names, Safe(s.Name))
@@ -23,7 +23,7 @@ func writeComparisonHTML(w io.Writer, c *analyze.Comparison, _ bool, _ Options) 
 	p.Answers = template.HTML(b.String())
 	for i, s := range c.Scenarios {
 		for _, run := range s.Runs {
-			if run.Name != analyze.ScenarioRun || run.Result == nil {
+			if run.Name != compare.ScenarioRun || run.Result == nil {
 				continue
 			}
 			for _, conn := range run.Result.Connections {
@@ -40,7 +40,7 @@ func writeComparisonHTML(w io.Writer, c *analyze.Comparison, _ bool, _ Options) 
 }
 
 // writeAnswers writes a column for each scenario and a row for each question.
-func writeAnswers(b *strings.Builder, c *analyze.Comparison) {
+func writeAnswers(b *strings.Builder, c *compare.Comparison) {
 	g := comparisonGrid(c)
 	titles := make([]string, len(g.columns))
 	for i, column := range g.columns {

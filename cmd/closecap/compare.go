@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
@@ -79,7 +80,7 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
-	var c *analyze.Comparison
+	var c *compare.Comparison
 	if !kernel.InPrivate() {
 		c, err = f.apart(args, std)
 	}
@@ -107,8 +108,8 @@ const atOnce = 6
 
 // apart compares each scenario in a private namespace of its own, several at a time: there
 // nothing else is on the loopback, and the kernel's counters count only the run.
-func (f *compareFlags) apart(args []string, std streams) (*analyze.Comparison, error) {
-	parts := make([]*analyze.Comparison, len(args))
+func (f *compareFlags) apart(args []string, std streams) (*compare.Comparison, error) {
+	parts := make([]*compare.Comparison, len(args))
 	errs := make([]error, len(args))
 	free := make(chan struct{}, atOnce)
 	var group sync.WaitGroup
@@ -137,7 +138,7 @@ func hereInstead(err error) bool {
 }
 
 // elsewhere lets this program compare one scenario in a private namespace.
-func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, error) {
+func (f *compareFlags) elsewhere(arg string, std streams) (*compare.Comparison, error) {
 	var out bytes.Buffer
 	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{
 		Args: []string{"compare", "--format", string(report.JSON), "--timeout", f.timeout.String(),
@@ -150,7 +151,7 @@ func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, 
 	if code != exitDone {
 		return nil, exitError(code)
 	}
-	c := new(analyze.Comparison)
+	c := new(compare.Comparison)
 	if err := json.Unmarshal(out.Bytes(), c); err != nil {
 		return nil, fmt.Errorf("compare %s: read its answers: %w", arg, err)
 	}
@@ -158,11 +159,11 @@ func (f *compareFlags) elsewhere(arg string, std streams) (*analyze.Comparison, 
 }
 
 // here compares the scenarios in the namespace that this process is in, one after the other.
-func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*analyze.Comparison, error) {
+func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*compare.Comparison, error) {
 	if err := kernel.RaiseLoopback(); err != nil {
 		return nil, err
 	}
-	var candidates []analyze.Candidate
+	var candidates []compare.Candidate
 	for _, s := range scripts {
 		c, err := f.candidate(ctx, s)
 		if err != nil {
@@ -170,13 +171,13 @@ func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*analyz
 		}
 		candidates = append(candidates, c)
 	}
-	return analyze.Compare(candidates), nil
+	return compare.Scenarios(candidates), nil
 }
 
 // candidate runs the scenario and its variations.
-func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Candidate, error) {
-	c := analyze.Candidate{Subject: analyze.Subject{Name: s.Name, Title: s.Title}, Advice: adviceOf(s)}
-	base, err := f.one(ctx, s, analyze.ScenarioRun, "the scenario as it is written")
+func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (compare.Candidate, error) {
+	c := compare.Candidate{Subject: compare.Subject{Name: s.Name, Title: s.Title}, Advice: adviceOf(s)}
+	base, err := f.one(ctx, s, compare.ScenarioRun, "the scenario as it is written")
 	c.Runs = append(c.Runs, base)
 	if err != nil {
 		return c, err
@@ -189,10 +190,10 @@ func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (analyze.Ca
 	if ends.This == "" || ends.Peer == "" {
 		return c, nil // nobody ever held the other end: there is no one to ask
 	}
-	for _, p := range analyze.Probes(ends) {
+	for _, p := range compare.Probes(ends) {
 		v, err := s.Variation(s.Name+"+"+p.Name, closing.At, p.Before, p.After)
 		if err != nil {
-			c.Runs = append(c.Runs, analyze.Run{Name: p.Name, About: p.About, Failed: err.Error()})
+			c.Runs = append(c.Runs, compare.Run{Name: p.Name, About: p.About, Failed: err.Error()})
 			continue
 		}
 		r, err := f.one(ctx, v, p.Name, p.About)
@@ -213,8 +214,8 @@ func adviceOf(s *lab.Script) string {
 }
 
 // endsOf finds the words by which the script calls the ends of the connection in question.
-func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.Ends {
-	e := analyze.Ends{
+func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) compare.Ends {
+	e := compare.Ends{
 		This: s.Target(closing.At, closing.Actor),
 		Gone: closing.Name == "exit" || closing.Name == "kill",
 	}
@@ -239,8 +240,8 @@ func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) analyze.E
 }
 
 // one runs a script. A run that did not come to its end still says what it saw.
-func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about string) (analyze.Run, error) {
-	r := analyze.Run{Name: name, About: about, Script: string(s.Source)}
+func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about string) (compare.Run, error) {
+	r := compare.Run{Name: name, About: about, Script: string(s.Source)}
 	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
 	if rec == nil || len(rec.Calls) == 0 {
 		return r, errors.Join(err, ctx.Err())

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/capture/lab"
 )
 
@@ -42,11 +42,11 @@ func TestCompare(t *testing.T) {
 	for account, attr := range accounts {
 		for _, family := range []string{"", "--ipv6"} {
 			t.Run(account+family, func(t *testing.T) {
-				c := compare(t, bin, attr, strings.Fields(family)...)
+				c := compareWith(t, bin, attr, strings.Fields(family)...)
 				for _, q := range c.Questions {
 					want := compared[q.ID]
 					for i, a := range q.Answers {
-						if a.Basis == analyze.Measured && len(a.From) == 0 {
+						if a.Basis == compare.Measured && len(a.From) == 0 {
 							t.Errorf("%s, %s: %q comes from nowhere", q.ID, a.Scenario, a.Text)
 						}
 						if want != nil && a.Value != want[i] {
@@ -65,7 +65,7 @@ func TestCompareAll(t *testing.T) {
 	for _, s := range lab.Builtin() {
 		names = append(names, s.Name)
 	}
-	c := compare(t, build(t), nil, names...)
+	c := compareWith(t, build(t), nil, names...)
 	if len(c.Scenarios) != len(names) {
 		t.Errorf("compared %d scenarios, want %d", len(c.Scenarios), len(names))
 	}
@@ -74,7 +74,7 @@ func TestCompareAll(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, bin string, attr *syscall.SysProcAttr, args ...string) *analyze.Comparison {
+func compareWith(t *testing.T, bin string, attr *syscall.SysProcAttr, args ...string) *compare.Comparison {
 	t.Helper()
 	cmd := exec.Command(bin, append([]string{"compare", "--format", "json"}, args...)...)
 	cmd.SysProcAttr = attr
@@ -85,7 +85,7 @@ func compare(t *testing.T, bin string, attr *syscall.SysProcAttr, args ...string
 		skipForbidden(t, msg.String())
 		t.Fatalf("closecap compare %q: %v\n%s", args, err, msg.String())
 	}
-	c := new(analyze.Comparison)
+	c := new(compare.Comparison)
 	if err := json.Unmarshal(out.Bytes(), c); err != nil {
 		t.Fatalf("closecap compare %q: %v", args, err)
 	}

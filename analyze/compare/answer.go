@@ -1,30 +1,33 @@
-package analyze
+package compare
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 func (ev *evidence) sent() Answer {
 	return ev.ask(ScenarioRun, func(a *after) Answer {
-		from := []Place{a.at(a.closing)}
+		from := []Ref{a.at(a.closing)}
 		var kinds []string
 		for _, s := range a.causedBy(a.closing, a.closing.Side) {
-			if s.Ignored == "" && (s.Kind == KindFin || s.Kind == KindRst) {
+			if s.Ignored == "" && (s.Kind == analyze.KindFin || s.Kind == analyze.KindRst) {
 				kinds = append(kinds, strings.ToUpper(string(s.Kind)))
 				from = append(from, a.frame(s.Frame))
 			}
 		}
 		if len(kinds) == 0 {
-			return measured("nothing", because("nothing", a.closing.Explain), from...)
+			return measured("nothing", withExplanation("nothing", a.closing.Explain), from...)
 		}
 		return measured(strings.ToLower(kinds[0]), strings.Join(kinds, ", "), from...)
 	})
 }
 
-// because appends what a call's own explanation adds to an answer.
-func because(text, explain string) string {
+// withExplanation appends what a call's own explanation adds to an answer.
+func withExplanation(text, explain string) string {
 	for _, known := range []string{"nothing on the wire: ", "no FIN: "} {
 		explain = strings.TrimPrefix(explain, known)
 	}
@@ -34,8 +37,8 @@ func because(text, explain string) string {
 	return text + ": " + explain
 }
 
-// gone answers what an end can still do whose process ended by the closing call.
-func (ev *evidence) gone() (Answer, bool) {
+// processGone answers what an end can still do whose process ended by the closing call.
+func (ev *evidence) processGone() (Answer, bool) {
 	base := ev.runs[ScenarioRun]
 	if base == nil || !endsProcess(base.closing) {
 		return Answer{}, false
@@ -43,24 +46,24 @@ func (ev *evidence) gone() (Answer, bool) {
 	return measured("no", "no: the process is gone", base.at(base.closing)), true
 }
 
-func endsProcess(c *Call) bool { return c.Name == "exit" || c.Name == "kill" }
+func endsProcess(c *analyze.Call) bool { return c.Name == "exit" || c.Name == "kill" }
 
 func (ev *evidence) thisReceives() Answer {
-	if a, ok := ev.gone(); ok {
+	if a, ok := ev.processGone(); ok {
 		return a
 	}
 	return ev.ask("send", func(a *after) Answer {
-		sent, recv := first(a.peer(sendCall)), first(a.own(recvCall))
-		if got := arrived(sent, a.own(recvCall)); got != nil {
+		sent, recv := first(a.peer(event.SendCall)), first(a.own(event.RecvCall))
+		if got := arrived(sent, a.own(event.RecvCall)); got != nil {
 			return measured("yes", "yes: "+bytesWord(got.Ret)+" that came after it"+ev.emptyRecv(), a.at(got))
 		}
 		if recv == nil {
 			return notMeasured()
 		}
-		from := []Place{a.at(recv)}
-		text := "no: recv says " + Outcome(recv)
+		from := []Ref{a.at(recv)}
+		text := "no: recv says " + analyze.Outcome(recv)
 		if sent != nil {
-			if rst := a.reset(sent, a.closing.Side); rst != nil {
+			if rst := a.answeringReset(sent, a.closing.Side); rst != nil {
 				text += ", and RST answers what comes"
 				from = append(from, a.frame(rst.Frame))
 			}
@@ -72,7 +75,7 @@ func (ev *evidence) thisReceives() Answer {
 // emptyRecv tells of a recv that says EOF only because nothing has come.
 func (ev *evidence) emptyRecv() string {
 	if q := ev.runs["quiet"]; q != nil {
-		if c := first(q.own(recvCall)); c != nil && c.IsEOF() {
+		if c := first(q.own(event.RecvCall)); c != nil && c.IsEOF() {
 			return "; recv says EOF while nothing has"
 		}
 	}
@@ -80,18 +83,18 @@ func (ev *evidence) emptyRecv() string {
 }
 
 func (ev *evidence) thisSends() Answer {
-	if a, ok := ev.gone(); ok {
+	if a, ok := ev.processGone(); ok {
 		return a
 	}
 	return ev.ask("quiet", func(a *after) Answer {
-		c := first(a.own(sendCall))
+		c := first(a.own(event.SendCall))
 		if c == nil {
 			return notMeasured()
 		}
 		if c.Errno != "" {
 			return measured("no", "no: "+c.Errno, a.at(c))
 		}
-		if got := arrived(c, a.peer(recvCall)); got != nil {
+		if got := arrived(c, a.peer(event.RecvCall)); got != nil {
 			return measured("yes", "yes: the peer gets it", a.at(c), a.at(got))
 		}
 		return measured("no", "send succeeds, and the peer gets nothing", a.at(c))
@@ -99,15 +102,15 @@ func (ev *evidence) thisSends() Answer {
 }
 
 func (ev *evidence) descriptor() Answer {
-	if a, ok := ev.gone(); ok {
+	if a, ok := ev.processGone(); ok {
 		return a
 	}
 	return ev.ask("quiet", func(a *after) Answer {
-		calls := append(a.own(recvCall), a.own(sendCall)...)
+		calls := append(a.own(event.RecvCall), a.own(event.SendCall)...)
 		if len(calls) == 0 {
 			return notMeasured()
 		}
-		bad := slices.ContainsFunc(calls, func(c *Call) bool { return c.Errno == "EBADF" })
+		bad := slices.ContainsFunc(calls, func(c *analyze.Call) bool { return c.Errno == "EBADF" })
 		if bad {
 			return measured("no", "no: EBADF", a.places(calls)...)
 		}
@@ -117,20 +120,20 @@ func (ev *evidence) descriptor() Answer {
 
 func (ev *evidence) peerSends() Answer {
 	return ev.ask("send", func(a *after) Answer {
-		c := first(a.peer(sendCall))
+		c := first(a.peer(event.SendCall))
 		if c == nil {
 			return notMeasured()
 		}
 		if c.Errno != "" {
 			return measured("no", "no: "+c.Errno, a.at(c))
 		}
-		if rst := a.reset(c, a.closing.Side); rst != nil {
+		if rst := a.answeringReset(c, a.closing.Side); rst != nil {
 			return measured("no", "no: send succeeds, and RST answers it", a.at(c), a.frame(rst.Frame))
 		}
-		if got := arrived(c, a.own(recvCall)); got != nil {
+		if got := arrived(c, a.own(event.RecvCall)); got != nil {
 			return measured("yes", "yes: this end gets it", a.at(c), a.at(got))
 		}
-		if got := arrived(c, a.othersOf(recvCall)); got != nil {
+		if got := arrived(c, a.othersOf(event.RecvCall)); got != nil {
 			return measured("yes", "yes: "+got.Actor+" gets it", a.at(c), a.at(got))
 		}
 		return measured("unread", "send succeeds; nobody reads it", a.at(c))
@@ -138,25 +141,25 @@ func (ev *evidence) peerSends() Answer {
 }
 
 func (ev *evidence) peerSend() Answer {
-	return ev.ask("send", func(a *after) Answer { return a.outcomes(a.peer(sendCall)) })
+	return ev.ask("send", func(a *after) Answer { return a.outcomes(a.peer(event.SendCall)) })
 }
 
 func (ev *evidence) peerRecv() Answer {
 	return ev.ask("quiet", func(a *after) Answer {
-		calls := a.peer(recvCall)
-		own := first(a.own(sendCall))
+		calls := a.peer(event.RecvCall)
+		own := first(a.own(event.SendCall))
 		for i, c := range calls { // what this end sends later is another question
 			if own != nil && c.Start > own.Start {
 				calls = calls[:i]
 				break
 			}
 		}
-		return a.outcomes(upTo(calls, func(c *Call) bool { return isLast(c) || c.Errno == "EAGAIN" }))
+		return a.outcomes(upTo(calls, func(c *analyze.Call) bool { return isLast(c) || c.Errno == "EAGAIN" }))
 	})
 }
 
 // outcomes tells what calls returned one after the other.
-func (a *after) outcomes(calls []*Call) Answer {
+func (a *after) outcomes(calls []*analyze.Call) Answer {
 	if len(calls) == 0 {
 		return notMeasured()
 	}
@@ -164,17 +167,17 @@ func (a *after) outcomes(calls []*Call) Answer {
 	for _, c := range calls {
 		said = append(said, outcomeWords(c))
 	}
-	return measured(Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
+	return measured(analyze.Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
 }
 
-func outcomeWords(c *Call) string {
+func outcomeWords(c *analyze.Call) string {
 	switch {
 	case c.Errno == "EAGAIN":
 		return "nothing yet (EAGAIN)"
-	case kindOf(c) == recvCall && c.Ret > 0, kindOf(c) == sendCall && c.Errno == "":
+	case c.Kind() == event.RecvCall && c.Ret > 0, c.Kind() == event.SendCall && c.Errno == "":
 		return bytesWord(c.Ret)
 	}
-	return Outcome(c)
+	return analyze.Outcome(c)
 }
 
 func bytesWord(n int64) string {
@@ -186,7 +189,7 @@ func bytesWord(n int64) string {
 
 func (ev *evidence) peerPoll() Answer {
 	return ev.ask("quiet", func(a *after) Answer {
-		polls := a.pick(func(c *Call) bool {
+		polls := a.pick(func(c *analyze.Call) bool {
 			return c.Name == "poll" && c.Side == a.closing.Side.Other()
 		})
 		if len(polls) == 0 {

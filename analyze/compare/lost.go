@@ -1,9 +1,12 @@
-package analyze
+package compare
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // lostOwn compares what this end had sent before the call with what the peer could read.
@@ -13,21 +16,21 @@ func (ev *evidence) lostOwn() Answer {
 		if load == nil || load.Bytes == nil || load.Errno != "" {
 			return notMeasured()
 		}
-		reads := upTo(a.peer(recvCall), isLast)
+		reads := upTo(a.peer(event.RecvCall), isLast)
 		var got uint64
 		for _, c := range reads {
 			if c.Bytes != nil {
 				got = c.Bytes[1]
 			}
 		}
-		from := []Place{a.at(load)}
+		from := []Ref{a.at(load)}
 		if len(reads) > 0 {
 			from = append(from, a.at(reads[len(reads)-1]))
 		}
 		if got >= load.Bytes[1] {
 			return measured("yes", fmt.Sprintf("yes: all %d bytes of the send right before it", load.Ret), from...)
 		}
-		if a.conn == nil || a.conn.Ending != WasReset {
+		if a.conn == nil || a.conn.Ending != analyze.WasReset {
 			text := fmt.Sprintf("%d of %d bytes had arrived when the run ended", got, load.Bytes[1])
 			return measured("unread", text, from...)
 		}
@@ -38,20 +41,20 @@ func (ev *evidence) lostOwn() Answer {
 }
 
 // load is the big send right before the closing call.
-func (a *after) load() *Call {
-	var last *Call
+func (a *after) load() *analyze.Call {
+	var last *analyze.Call
 	for _, c := range a.res.Calls {
 		if c == a.closing {
 			break
 		}
-		if c.Connection == a.closing.Connection && c.Side == a.closing.Side && kindOf(c) == sendCall {
+		if c.Connection == a.closing.Connection && c.Side == a.closing.Side && c.Kind() == event.SendCall {
 			last = c
 		}
 	}
 	return last
 }
 
-func whoIsTold(reads []*Call) string {
+func whoIsTold(reads []*analyze.Call) string {
 	if n := len(reads); n > 0 && reads[n-1].Errno != "" && reads[n-1].Errno != "EAGAIN" {
 		return "; only the peer is told: " + reads[n-1].Errno
 	}
@@ -61,7 +64,7 @@ func whoIsTold(reads []*Call) string {
 // lostPeer tells what became of the bytes that the peer sent after the call.
 func (ev *evidence) lostPeer() Answer {
 	return ev.ask("send", func(a *after) Answer {
-		sends := a.peer(sendCall)
+		sends := a.peer(event.SendCall)
 		if len(sends) == 0 || a.conn == nil {
 			return notMeasured()
 		}
@@ -78,8 +81,8 @@ func (ev *evidence) lostPeer() Answer {
 			return measured("no", "nothing is lost", a.at(sent))
 		}
 		text := fmt.Sprintf("lost: %s, and that send had said success", bytesWord(int64(n)))
-		from := []Place{a.at(sent), a.frame(a.conn.Reset.Frame)}
-		later := a.pick(func(c *Call) bool {
+		from := []Ref{a.at(sent), a.frame(a.conn.Reset.Frame)}
+		later := a.pick(func(c *analyze.Call) bool {
 			tells := c.Errno == "EPIPE" || c.Errno == "ECONNRESET"
 			return tells && c.Start > sent.Start && c.Side == sent.Side
 		})
@@ -94,18 +97,18 @@ func (ev *evidence) lostPeer() Answer {
 // others tells what the call means for another process that holds the same socket.
 func (ev *evidence) others() Answer {
 	return ev.ask("fork", func(a *after) Answer {
-		sent, recvs := first(a.othersOf(sendCall)), a.othersOf(recvCall)
+		sent, recvs := first(a.othersOf(event.SendCall)), a.othersOf(event.RecvCall)
 		if sent == nil {
 			return notMeasured()
 		}
-		from := []Place{a.at(a.closing), a.at(sent)}
+		from := []Ref{a.at(a.closing), a.at(sent)}
 		var hit []string
 		if sent.Errno != "" {
 			hit = append(hit, "its send says "+sent.Errno)
 		}
 		if i := slices.IndexFunc(recvs, isLast); i >= 0 {
 			c := recvs[i]
-			hit = append(hit, "its recv says "+Outcome(c))
+			hit = append(hit, "its recv says "+analyze.Outcome(c))
 			from = append(from, a.at(c))
 		}
 		if len(hit) > 0 {
@@ -138,7 +141,7 @@ func (ev *evidence) timeWait() Answer {
 		switch {
 		case len(holders) > 1:
 			return measured("both", "both", end)
-		case len(holders) == 0 && a.conn.Ending == WasReset:
+		case len(holders) == 0 && a.conn.Ending == analyze.WasReset:
 			return measured("nobody", "nobody: RST", end)
 		case len(holders) == 0:
 			return measured("nobody", "nobody when the run ended: "+string(a.conn.Ending), end)
@@ -151,7 +154,7 @@ func (ev *evidence) timeWait() Answer {
 
 // ended reports whether both directions of the connection came to their end.
 func (a *after) ended() bool {
-	return a != nil && a.conn != nil && (a.conn.Ending == Graceful || a.conn.Ending == WasReset)
+	return a != nil && a.conn != nil && (a.conn.Ending == analyze.Graceful || a.conn.Ending == analyze.WasReset)
 }
 
 // laterClose says that the FIN was not the closing call's.

@@ -1,16 +1,25 @@
-package analyze
+// Package compare asks the same questions of several scenarios, what each way to close a
+// connection does to both ends, and answers them out of what runs of the scenarios showed.
+//
+// It runs nothing: it says which variations of a scenario to run (Probes), in the words of a
+// script, and reads the Results.
+package compare
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/closecap/closecap/analyze"
+)
 
 // Comparison holds the same questions answered for several scenarios. Every answer but the
 // advice is measured; one that no run exercised says so.
 type Comparison struct {
-	Schema    int        `json:"schema"`
-	Tool      string     `json:"tool"`
-	Kernel    *Kernel    `json:"kernel,omitempty"`
-	Scenarios []Subject  `json:"scenarios"`
-	Questions []Question `json:"questions"`
-	Warnings  []string   `json:"warnings"`
+	Schema    int             `json:"schema"`
+	Tool      string          `json:"tool"`
+	Kernel    *analyze.Kernel `json:"kernel,omitempty"`
+	Scenarios []Subject       `json:"scenarios"`
+	Questions []Question      `json:"questions"`
+	Warnings  []string        `json:"warnings"`
 }
 
 // Subject is a scenario that is compared.
@@ -23,11 +32,11 @@ type Subject struct {
 
 // Run is what one script showed.
 type Run struct {
-	Name   string  `json:"name"` // "scenario", or a probe's
-	About  string  `json:"about"`
-	Script string  `json:"script"`
-	Failed string  `json:"failed,omitempty"` // why it did not come to its end
-	Result *Result `json:"result"`
+	Name   string          `json:"name"` // "scenario", or a probe's
+	About  string          `json:"about"`
+	Script string          `json:"script"`
+	Failed string          `json:"failed,omitempty"` // why it did not come to its end
+	Result *analyze.Result `json:"result"`
 }
 
 // ScenarioRun is the name of the run of the scenario as it is written.
@@ -52,15 +61,15 @@ const (
 
 // Answer is what one scenario says to a question.
 type Answer struct {
-	Scenario string  `json:"scenario"`
-	Value    string  `json:"value,omitempty"` // yes, no, or another code of the question's own
-	Text     string  `json:"text"`
-	Basis    Basis   `json:"basis"`
-	From     []Place `json:"from,omitempty"`
+	Scenario string `json:"scenario"`
+	Value    string `json:"value,omitempty"` // yes, no, or another code of the question's own
+	Text     string `json:"text"`
+	Basis    Basis  `json:"basis"`
+	From     []Ref  `json:"from,omitempty"`
 }
 
-// Place is a row of a run: a call, or a frame.
-type Place struct {
+// Ref names a row of a run: a call, or a frame.
+type Ref struct {
 	Run string `json:"run"`
 	Row int    `json:"row"`
 }
@@ -93,9 +102,9 @@ type Candidate struct {
 	Advice string // the script's own, when to use its way
 }
 
-// Compare answers the questions for each candidate out of its runs.
-func Compare(candidates []Candidate) *Comparison {
-	c := &Comparison{Schema: Schema, Scenarios: []Subject{}, Warnings: []string{}}
+// Scenarios answers the questions for each candidate out of its runs.
+func Scenarios(candidates []Candidate) *Comparison {
+	c := &Comparison{Schema: analyze.Schema, Scenarios: []Subject{}, Warnings: []string{}}
 	for _, q := range questionTable {
 		c.Questions = append(c.Questions, Question{ID: q.id, Text: q.text})
 	}

@@ -1,8 +1,11 @@
-package analyze
+package compare
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // evidence is what the runs of one scenario showed, by the run's name.
@@ -13,10 +16,10 @@ type evidence struct {
 // after is a run with its closing call and what came after that.
 type after struct {
 	name    string
-	res     *Result
-	closing *Call
-	conn    *Connection // nil when the closing call had none
-	calls   []*Call     // on the connection, after the closing call
+	res     *analyze.Result
+	closing *analyze.Call
+	conn    *analyze.Connection // nil when the closing call had none
+	calls   []*analyze.Call     // on the connection, after the closing call
 }
 
 func gather(cand Candidate) *evidence {
@@ -25,7 +28,7 @@ func gather(cand Candidate) *evidence {
 		if r.Result == nil {
 			continue
 		}
-		k := ClosingCall(r.Result)
+		k := analyze.ClosingCall(r.Result)
 		if k == nil {
 			continue
 		}
@@ -57,14 +60,14 @@ func (ev *evidence) ask(run string, answer func(*after) Answer) Answer {
 
 func notMeasured() Answer { return Answer{Basis: NotMeasured, Text: "not measured here"} }
 
-func measured(value, text string, from ...Place) Answer {
+func measured(value, text string, from ...Ref) Answer {
 	return Answer{Value: value, Text: text, Basis: Measured, From: from}
 }
 
-func (a *after) at(c *Call) Place          { return Place{Run: a.name, Row: c.ID} }
-func (a *after) frame(number uint64) Place { return Place{Run: a.name, Row: int(number)} }
-func (a *after) places(calls []*Call) []Place {
-	var out []Place
+func (a *after) at(c *analyze.Call) Ref  { return Ref{Run: a.name, Row: c.ID} }
+func (a *after) frame(number uint64) Ref { return Ref{Run: a.name, Row: int(number)} }
+func (a *after) places(calls []*analyze.Call) []Ref {
+	var out []Ref
 	for _, c := range calls {
 		out = append(out, a.at(c))
 	}
@@ -72,26 +75,26 @@ func (a *after) places(calls []*Call) []Place {
 }
 
 // own returns the calls of that kind on the very descriptor that the closing call had.
-func (a *after) own(kind callKind) []*Call {
-	return a.pick(func(c *Call) bool {
-		return kindOf(c) == kind && c.PID == a.closing.PID && c.FD == a.closing.FD
+func (a *after) own(kind event.CallKind) []*analyze.Call {
+	return a.pick(func(c *analyze.Call) bool {
+		return c.Kind() == kind && c.PID == a.closing.PID && c.FD == a.closing.FD
 	})
 }
 
 // others returns the calls of that kind which other processes made on the same socket.
-func (a *after) othersOf(kind callKind) []*Call {
-	return a.pick(func(c *Call) bool {
-		return kindOf(c) == kind && c.Side == a.closing.Side && c.PID != a.closing.PID
+func (a *after) othersOf(kind event.CallKind) []*analyze.Call {
+	return a.pick(func(c *analyze.Call) bool {
+		return c.Kind() == kind && c.Side == a.closing.Side && c.PID != a.closing.PID
 	})
 }
 
 // peer returns the other end's calls of that kind.
-func (a *after) peer(kind callKind) []*Call {
-	return a.pick(func(c *Call) bool { return kindOf(c) == kind && c.Side == a.closing.Side.Other() })
+func (a *after) peer(kind event.CallKind) []*analyze.Call {
+	return a.pick(func(c *analyze.Call) bool { return c.Kind() == kind && c.Side == a.closing.Side.Other() })
 }
 
-func (a *after) pick(ok func(*Call) bool) []*Call {
-	return slices.Collect(func(yield func(*Call) bool) {
+func (a *after) pick(ok func(*analyze.Call) bool) []*analyze.Call {
+	return slices.Collect(func(yield func(*analyze.Call) bool) {
 		for _, c := range a.calls {
 			if ok(c) && !yield(c) {
 				return
@@ -101,8 +104,8 @@ func (a *after) pick(ok func(*Call) bool) []*Call {
 }
 
 // causedBy returns the segments that side sent because of c, in order.
-func (a *after) causedBy(c *Call, side Side) []*Segment {
-	var out []*Segment
+func (a *after) causedBy(c *analyze.Call, side analyze.Side) []*analyze.Segment {
+	var out []*analyze.Segment
 	for _, conn := range a.res.Connections {
 		for _, s := range conn.Segments {
 			if s.From == side && slices.Contains(c.Caused, s.Frame) {
@@ -110,14 +113,14 @@ func (a *after) causedBy(c *Call, side Side) []*Segment {
 			}
 		}
 	}
-	slices.SortFunc(out, func(s, t *Segment) int { return cmp.Compare(s.Frame, t.Frame) })
+	slices.SortFunc(out, func(s, t *analyze.Segment) int { return cmp.Compare(s.Frame, t.Frame) })
 	return out
 }
 
-// reset returns the RST that answered what c sent, nil when none did.
-func (a *after) reset(c *Call, side Side) *Segment {
+// answeringReset returns the RST that answered what c sent, nil when none did.
+func (a *after) answeringReset(c *analyze.Call, side analyze.Side) *analyze.Segment {
 	for _, s := range a.causedBy(c, side) {
-		if s.Kind == KindRst {
+		if s.Kind == analyze.KindRst {
 			return s
 		}
 	}
@@ -125,7 +128,7 @@ func (a *after) reset(c *Call, side Side) *Segment {
 }
 
 // arrived returns the first of readers that got bytes which c sent.
-func arrived(c *Call, readers []*Call) *Call {
+func arrived(c *analyze.Call, readers []*analyze.Call) *analyze.Call {
 	if c == nil || c.Bytes == nil {
 		return nil
 	}
@@ -138,7 +141,7 @@ func arrived(c *Call, readers []*Call) *Call {
 }
 
 // upTo cuts calls after the first that last accepts.
-func upTo(calls []*Call, last func(*Call) bool) []*Call {
+func upTo(calls []*analyze.Call, last func(*analyze.Call) bool) []*analyze.Call {
 	if i := slices.IndexFunc(calls, last); i >= 0 {
 		return calls[:i+1]
 	}
@@ -146,9 +149,9 @@ func upTo(calls []*Call, last func(*Call) bool) []*Call {
 }
 
 // isLast reports whether a recv says that nothing more will come.
-func isLast(c *Call) bool { return c.IsEOF() || c.Errno != "" && c.Errno != "EAGAIN" }
+func isLast(c *analyze.Call) bool { return c.IsEOF() || c.Errno != "" && c.Errno != "EAGAIN" }
 
-func first(calls []*Call) *Call {
+func first(calls []*analyze.Call) *analyze.Call {
 	if len(calls) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 // Probe is a variation of a scenario: the same lines up to the closing call, then others that
 // ask what that call left possible. A scenario's own lines answer few questions, and its
@@ -95,33 +95,4 @@ func cutTarget(word string) (actor, socket string) {
 func actorOf(word string) string {
 	actor, _ := cutTarget(word)
 	return actor
-}
-
-// ClosingCall returns the first call of a run that closed, shut down or abandoned an end of a
-// connection, the one that a comparison asks about; nil when there is none. Of calls that a
-// script makes at the same time it is the client's.
-func ClosingCall(res *Result) *Call {
-	var found *Call
-	for _, c := range res.Calls {
-		closes := kindOf(c) == closeCall || kindOf(c) == shutdownCall || c.IsDisconnect()
-		if !closes || c.Errno != "" || c.Connection == 0 && len(c.Caused) == 0 {
-			continue
-		}
-		if found == nil || found.At != "" && c.At == found.At && c.Side == Client && found.Side == Server {
-			found = c
-		}
-	}
-	return found
-}
-
-// Opening returns the call that gave side of the connection its descriptor, nil when none
-// was recorded.
-func Opening(res *Result, connection int, side Side) *Call {
-	for _, c := range res.Calls {
-		opens := kindOf(c) == connectCall || kindOf(c) == acceptCall
-		if opens && c.Errno == "" && c.Connection == connection && c.Side == side {
-			return c
-		}
-	}
-	return nil
 }
