@@ -9,9 +9,9 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// check evaluates the recording's expectations: the outcomes that calls were to have, then
+// Check evaluates the recording's expectations: the outcomes that calls were to have, then
 // the expect lines. The grammar is capture/lab's.
-func check(res *Result, rec *event.Recording) {
+func Check(res *Result, rec *event.Recording) {
 	for _, c := range res.Calls {
 		if c.Want == "" {
 			continue

@@ -17,8 +17,8 @@ type linker struct {
 	syns    map[[2]uint16][]*synOf
 }
 
-// link fills in everything about res that needs calls.
-func link(res *Result, calls []event.Call) {
+// Link fills in everything about res that needs calls.
+func Link(res *Result, calls []event.Call) {
 	l := &linker{
 		res:   res,
 		conns: make([]*linked, len(res.Connections)),

@@ -110,8 +110,8 @@ func (lc *linked) timeWait() {
 	}
 }
 
-// taint says of every verdict that packets are missing.
-func taint(res *Result, dropped uint64) {
+// Taint says of every verdict that packets are missing.
+func Taint(res *Result, dropped uint64) {
 	why := fmt.Sprintf("the capture lost %d packets: what they held is not known", dropped)
 	res.Warnings = append(res.Warnings, why)
 	for _, c := range res.Connections {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -43,7 +44,7 @@ func TestKernelsWord(t *testing.T) {
 		t.Run(want.what, func(t *testing.T) {
 			for _, all := range []bool{false, true} {
 				var res analyze.Result
-				f := analyze.NewFollower(analyze.Options{AllSegments: all}, func(c *analyze.Connection) {
+				f := flows.NewFollower(analyze.Options{AllSegments: all}, func(c *analyze.Connection) {
 					res.Connections = append(res.Connections, c)
 				})
 				f.Segments(captures[want.port])

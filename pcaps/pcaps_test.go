@@ -12,6 +12,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/pcapfile"
@@ -32,7 +33,7 @@ func TestExpectedAnalysis(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res := analyze.Join(read(t, name), analyze.Options{})
+			res := join.Join(read(t, name), analyze.Options{})
 			var got bytes.Buffer
 			if err := report.Write(&got, report.JSON, res, report.Options{}); err != nil {
 				t.Fatal(err)
@@ -86,12 +87,12 @@ func TestWithoutCalls(t *testing.T) {
 	for _, name := range pcaps.Names() {
 		t.Run(name, func(t *testing.T) {
 			rec := read(t, name)
-			full := analyze.Join(rec, analyze.Options{})
+			full := join.Join(rec, analyze.Options{})
 			for _, sameHost := range []bool{true, false} {
 				bare := *rec
 				bare.Calls, bare.Expectations = nil, nil
 				bare.Run.SameHost = sameHost
-				wire := analyze.Join(&bare, analyze.Options{})
+				wire := join.Join(&bare, analyze.Options{})
 				if len(wire.Connections) != len(full.Connections) {
 					t.Fatalf("%d connections, with calls %d", len(wire.Connections), len(full.Connections))
 				}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/decode"
 	"github.com/closecap/closecap/capture/pcapfile"
@@ -79,7 +81,7 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 	if rec.Run.Source == "" { // a recording whose end, where that stands, is missing
 		rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = "closecap "+version, a.source, linkTypes(in.reader)
 	}
-	res := analyze.Join(rec, a.follow())
+	res := join.Join(rec, a.follow())
 	res.Capture.Packets = a.counts.Packets
 	a.unread(res)
 	for _, c := range res.Connections {
@@ -105,10 +107,10 @@ func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keeps
 	if keepsNone {
 		defer debug.SetGCPercent(debug.SetGCPercent(whileGrowing))
 	}
-	follower := analyze.NewFollower(a.follow(), nil)
-	judge := new(analyze.Judge)
+	follower := flows.NewFollower(a.follow(), nil)
+	judge := new(flows.Judge)
 	if keepsNone {
-		judge = analyze.NewJudge()
+		judge = flows.NewJudge()
 	}
 	judges := startJudging(follower, judge, show)
 	defer judges.wait()
@@ -177,7 +179,7 @@ func collect(rec *event.Recording, b *pcapfile.Batch) {
 }
 
 // result describes a capture without calls; its connections have been handed out.
-func (a *analysis) result(r *pcapfile.Reader, f *analyze.Follower) *analyze.Result {
+func (a *analysis) result(r *pcapfile.Reader, f *flows.Follower) *analyze.Result {
 	st := f.Stats()
 	res := &analyze.Result{
 		Schema: analyze.Schema,

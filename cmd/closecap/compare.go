@@ -16,6 +16,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/compare"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
@@ -247,7 +248,7 @@ func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about strin
 		return r, errors.Join(err, ctx.Err())
 	}
 	rec.Run.Tool = "closecap " + version
-	r.Result = analyze.Join(rec, analyze.Options{})
+	r.Result = join.Join(rec, analyze.Options{})
 	if err != nil {
 		r.Failed = err.Error()
 	}

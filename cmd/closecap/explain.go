@@ -13,6 +13,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/analyze/suggest"
 	"github.com/closecap/closecap/capture/kernel"
@@ -150,7 +151,7 @@ func recorded(name string) (*analyze.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return analyze.Join(rec, analyze.Options{}), nil
+	return join.Join(rec, analyze.Options{}), nil
 }
 
 const runTimeout = 30 * time.Second
@@ -165,7 +166,7 @@ func runNow(ctx context.Context, name string) (*analyze.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return analyze.Join(rec, analyze.Options{}), nil
+	return join.Join(rec, analyze.Options{}), nil
 }
 
 const scriptsTopic = "scripts"

@@ -3,16 +3,16 @@ package main
 import (
 	"sync/atomic"
 
-	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/flows"
 )
 
 // judging judges and shows, in a goroutine of its own, what a Follower hands over: with the
 // reader's and the follower's that makes three, none of which is most of the work.
 type judging struct {
-	follower *analyze.Follower
+	follower *flows.Follower
 	over     chan lot
-	done     chan []analyze.Over // judged, for the follower to use again
-	next     []analyze.Over
+	done     chan []flows.Finished // judged, for the follower to use again
+	next     []flows.Finished
 	broken   atomic.Bool // showing failed
 	finished chan struct{}
 	closed   bool
@@ -20,7 +20,7 @@ type judging struct {
 
 // lot is some connections to be judged. With flush, what was shown is to be seen at once.
 type lot struct {
-	over  []analyze.Over
+	over  []flows.Finished
 	flush bool
 }
 
@@ -31,21 +31,21 @@ const (
 	lots    = 16
 )
 
-func startJudging(f *analyze.Follower, j *analyze.Judge, show *shower) *judging {
+func startJudging(f *flows.Follower, j *flows.Judge, show *shower) *judging {
 	w := &judging{
 		follower: f, finished: make(chan struct{}),
-		over: make(chan lot, lots), done: make(chan []analyze.Over, lots),
-		next: make([]analyze.Over, 0, lotSize),
+		over: make(chan lot, lots), done: make(chan []flows.Finished, lots),
+		next: make([]flows.Finished, 0, lotSize),
 	}
 	for range lots - 1 {
-		w.done <- make([]analyze.Over, 0, lotSize)
+		w.done <- make([]flows.Finished, 0, lotSize)
 	}
 	f.HandOver(w.add)
 	go w.run(j, show)
 	return w
 }
 
-func (w *judging) run(j *analyze.Judge, show *shower) {
+func (w *judging) run(j *flows.Judge, show *shower) {
 	defer close(w.finished)
 	for lot := range w.over {
 		if show.err == nil {
@@ -62,7 +62,7 @@ func (w *judging) run(j *analyze.Judge, show *shower) {
 }
 
 // add takes the next connection from the follower.
-func (w *judging) add(o analyze.Over) {
+func (w *judging) add(o flows.Finished) {
 	w.next = append(w.next, o)
 	if len(w.next) == lotSize {
 		w.send(false)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 )
 
@@ -62,7 +63,7 @@ func (r *rows) show(rec *event.Recording) *analyze.Result {
 		rec.Calls[i].ID += int(r.frames)
 	}
 	r.frames += uint64(len(rec.Segments) + len(rec.Calls))
-	res := analyze.Join(rec, r.follow)
+	res := join.Join(rec, r.follow)
 	for _, c := range res.Connections {
 		r.shown++
 		c.ID = r.shown

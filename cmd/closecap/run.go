@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
@@ -151,7 +152,7 @@ func (f *runFlags) one(ctx context.Context, s *lab.Script, format report.Format,
 		return runErr
 	}
 	rec.Run.Tool = "closecap " + version
-	res := analyze.Join(rec, analyze.Options{})
+	res := join.Join(rec, analyze.Options{})
 
 	shown := buffered(std.out, func(w io.Writer) error {
 		return report.Write(w, format, res, f.options(std.out))

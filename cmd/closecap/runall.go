@@ -17,6 +17,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
@@ -175,7 +176,7 @@ func (f *runFlags) allHere(ctx context.Context, c *analyze.Catalogue, scripts []
 func (f *runFlags) outline(ctx context.Context, c *analyze.Catalogue, s *lab.Script, o *analyze.Outline) {
 	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
 	if rec != nil && len(rec.Calls) > 0 {
-		res := analyze.Join(rec, analyze.Options{})
+		res := join.Join(rec, analyze.Options{})
 		o.Fill(res)
 		c.Kernel = res.Kernel
 	}

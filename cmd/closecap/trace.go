@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/live"
@@ -179,7 +180,7 @@ func (f *traceFlags) show(s *session, format report.Format, std streams) error {
 		res = s.rows.show(rec)
 		write = func(w io.Writer) error { return s.rows.finish(w, s.total(res)) }
 	} else {
-		res = analyze.Join(rec, analyze.Options{})
+		res = join.Join(rec, analyze.Options{})
 		write = func(w io.Writer) error { return report.Write(w, format, res, f.shown(std)) }
 	}
 	var err error

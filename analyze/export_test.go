@@ -1,4 +1,0 @@
-package analyze
-
-// TopicOf is the topic that explains a connection's ending.
-var TopicOf = topic

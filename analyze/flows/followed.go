@@ -1,0 +1,30 @@
+package flows
+
+import (
+	"github.com/closecap/closecap/analyze/compat"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// followed is a connection of which a Follower has followed segments.
+type followed struct {
+	tcp.Flow
+	tools  compat.Tools
+	place  place
+	steady bool // goOn may follow the next segment
+}
+
+// follow follows a segment that is not the usual one of a steady connection.
+func (fl *followed) follow(e tcp.End, s *event.Segment) {
+	seq, ack := fl.Number(e, s)
+	fl.tools.Segment(&fl.Flow, e, s, seq, ack)
+	fl.Flow.Follow(e, s, seq, ack)
+	fl.steady = fl.IsSteady() && fl.tools.Steady()
+}
+
+func b2i(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

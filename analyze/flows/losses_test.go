@@ -1,0 +1,43 @@
+package flows
+
+import (
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/closecap/closecap/analyze/internal/story"
+)
+
+func TestLostSegments(t *testing.T) {
+	for name, want := range map[string]map[uint64]string{
+		"half-close-with-reply": {},
+		"one-sided":             {},
+		"keep-alive-answered":   {},
+		"fin-lost-once":         {4: "not acknowledged before frame 5 repeats it"},
+		"last-ack-lost":         {6: "it acknowledged frame 5, yet frame 7 repeats that"},
+		"unanswered":            {1: "not acknowledged before frame 2 repeats it", 2: "not acknowledged before frame 3 repeats it", 3: "not acknowledged before frame 4 repeats it", 4: "never acknowledged, like what it repeats"},
+		"fin-unacked":           {4: "not acknowledged before frame 5 repeats it", 5: "not acknowledged before frame 6 repeats it", 6: "not acknowledged before frame 7 repeats it", 7: "not acknowledged before frame 8 repeats it", 8: "never acknowledged, like what it repeats"},
+		"retransmitted-data":    {4: "not acknowledged before frame 5 repeats it"},
+		"silent":                {6: "not acknowledged before frame 7 repeats it", 7: "not acknowledged before frame 8 repeats it", 8: "not acknowledged before frame 9 repeats it", 9: "not acknowledged before frame 10 repeats it", 10: "never acknowledged, like what it repeats"},
+	} {
+		data, err := os.ReadFile("testdata/stories/" + name + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ar := txtar.Parse(data)
+		got := map[uint64]string{}
+		opt := storyOptions(t, string(ar.Comment))
+		for _, c := range followAll(opt, story.Parse(t, string(ar.Files[0].Data))) {
+			for _, s := range c.Segments {
+				if s.Lost != "" {
+					got[s.Frame] = s.Lost
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: lost (-want +got):\n%s", name, diff)
+		}
+	}
+}

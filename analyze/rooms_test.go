@@ -1,0 +1,100 @@
+package analyze
+
+import (
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "github.com/closecap/closecap/analyze"
+
+// rooms are the packages here in order: each imports only those before it.
+var rooms = []string{
+	"seqnum", "event", ".", "tcp", "verdict", "compat", "flows/prefetch", "flows", "join", "compare",
+	"explain", "report",
+}
+
+// TestRooms proves the order of the packages, and that all but report are pure: they read no
+// file, no network and no clock.
+func TestRooms(t *testing.T) {
+	allowed := []string{
+		"bytes", "cmp", "embed", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
+		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
+		"unicode", "unicode/utf8",
+	}
+	for at, room := range rooms {
+		pkg, err := build.ImportDir(room, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range pkg.Imports {
+			own := path == root || strings.HasPrefix(path, root+"/")
+			switch name, _ := filepath.Rel(root, path); {
+			case own && !slices.Contains(rooms[:at], name):
+				t.Errorf("%s imports %s, which does not stand before it", room, name)
+			case !own && room != "report" && !slices.Contains(allowed, path):
+				t.Errorf("%s imports %q", room, path)
+			}
+		}
+	}
+	for _, dir := range packages(t) {
+		if !slices.Contains(rooms, dir) && !strings.HasPrefix(dir, "internal") {
+			t.Errorf("%s is not among the rooms", dir)
+		}
+	}
+}
+
+// packages are the directories below this one that hold Go files.
+func packages(t *testing.T) (dirs []string) {
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		if dir := filepath.Dir(path); err == nil && strings.HasSuffix(path, ".go") && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+		return err
+	})
+	if err != nil || len(dirs) < len(rooms) {
+		t.Fatalf("%d packages, want %d: %v", len(dirs), len(rooms), err)
+	}
+	return dirs
+}
+
+// What a file and a function may take, in lines.
+const (
+	maxFile     = 400
+	maxFunction = 60
+)
+
+// TestSizes holds files and functions to what can be read at once; a test may be a long table.
+func TestSizes(t *testing.T) {
+	for _, dir := range packages(t) {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := set.Position(f.FileEnd).Line; n > maxFile+1 {
+				t.Errorf("%s has %d lines", file, n)
+			}
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if n := set.Position(d.End()).Line - set.Position(d.Pos()).Line + 1; ok && n > maxFunction {
+					t.Errorf("%s: %s has %d lines", file, fn.Name.Name, n)
+				}
+			}
+		}
+	}
+}

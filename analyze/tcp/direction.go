@@ -1,0 +1,91 @@
+package tcp
+
+import (
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
+)
+
+// Direction is what one end sent, and what its peer said of that. Sequence numbers are relative
+// to the initial one and do not wrap.
+type Direction struct {
+	Nxt     int64 // end of what was sent
+	Una     int64 // end of what the peer acknowledged
+	lastAck int64
+	Bytes   uint64
+
+	dataFrame uint64 // newest segment that takes sequence space or asks for an answer
+	datEnd    int64
+	LastTime  event.Time
+	lastSight uint64 // frame of the newest segment, at lastTime
+
+	nxtAbs     seqnum.Value // header value at nxt
+	dataLen    uint32
+	lastSum    uint32 // of the newest segment, as sighting's
+	lastAt     uint32
+	Packets    uint32
+	tsVal      uint32
+	window     uint16
+	ipid       uint16
+	Tries      uint16 // retransmissions and keep-alives since the peer was last heard
+	keepalives uint16 // of these, keep-alives
+	TTL        uint8
+	ipidMoves  uint8
+	ttlVaries  bool
+	hasTS      bool
+	Sent       bool
+	Based      bool
+	State      event.TCPState
+
+	Gaps   []Span // what was not captured in order, and not since
+	Holes  int64  // Bytes in gaps
+	low    int64  // where what was captured begins
+	FinEnd int64  // position after the FIN; 0 without one
+
+	SynFrame, FinFrame uint64
+	FinAckFrame        uint64
+	finAckTime         event.Time
+	finAckAgain        uint64 // newest segment that acknowledges the FIN too
+	finAckAgainTime    event.Time
+	FinTime            event.Time
+	gotFinFrame        uint64
+	gotFinTime         event.Time
+	BytesAtPeerFin     uint64
+	BytesAckedAfterFin uint64
+
+	AckStep      int64 // how far the newest acknowledgement of this half moved past nxt
+	AckStepFrame uint64
+	provoked     uint64 // frame of this end that its peer must answer with a challenge ACK
+	Retransmits  uint32
+	wscale       uint8
+	SynSent      bool
+	cookie       bool // its SYN brought a Fast Open cookie
+	synAckSent   bool
+	gotFin       proof
+	gotFinSeen   bool // e's own segment showed it when it was first known
+	FinLost      bool // the FIN came again: its first transmission proves nothing
+	FinSeen      bool
+	before       [2]sighting // those before the newest
+	burst        *burst      // those before that; nil until a segment was captured twice
+}
+
+// rel returns the position of a header's sequence number in h's stream.
+func (d *Direction) rel(v seqnum.Value) int64 { return d.Nxt + int64(v.Diff(d.nxtAbs)) }
+
+// dataSeq returns where the newest segment that takes sequence space begins.
+func (d *Direction) dataSeq() int64 { return d.datEnd - int64(d.dataLen) }
+
+// Payload returns pos, or where h's data ends if that is before: a FIN is no data.
+func (d *Direction) Payload(pos int64) int64 {
+	if d.FinEnd != 0 {
+		return min(pos, d.FinEnd-1)
+	}
+	return pos
+}
+
+// base fixes h's numbering: v stands at position at.
+func (d *Direction) base(v seqnum.Value, at int64) {
+	d.Based, d.nxtAbs, d.Nxt, d.Una, d.low = true, v, at, at, at
+}
+
+// advance moves the end of what was sent to pos, which v is in headers.
+func (d *Direction) advance(pos int64, v seqnum.Value) { d.Nxt, d.nxtAbs = pos, v }

@@ -1,0 +1,123 @@
+package tcp
+
+import "github.com/closecap/closecap/analyze/event"
+
+// gotFin moves e, which received its peer's FIN. seen says that e's own ACK proves it.
+func (fl *Flow) gotFin(e End, s *event.Segment, seen bool) {
+	d := &fl.Dir[e]
+	had := d.gotFin
+	d.gotFin = presumed
+	if seen {
+		d.gotFin = proved
+	}
+	if had != unproved {
+		return
+	}
+	d.gotFinFrame, d.gotFinTime, d.gotFinSeen = s.Frame, s.Time, seen
+	switch d.State {
+	case event.Established, event.SynRecv, event.SynSent, event.StateUnknown:
+		fl.enter(e, event.CloseWait, s, seen)
+	case event.FinWait1:
+		fl.enter(e, event.Closing, s, seen)
+	case event.FinWait2:
+		fl.enter(e, event.TimeWait, s, seen)
+	}
+}
+
+// finAcked moves e, whose FIN its peer's segment s covers.
+func (fl *Flow) finAcked(e End, s *event.Segment) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if d.FinAckFrame != 0 {
+		d.finAckAgain, d.finAckAgainTime = s.Frame, s.Time
+		return
+	}
+	d.FinAckFrame, d.finAckTime = s.Frame, s.Time
+	if d.State == event.FinWait1 && p.FinEnd != 0 && d.gotFin == unproved && !p.FinLost {
+		// The peer's FIN left before this ACK of ours, so it came first.
+		fl.gotFin(e, s, false)
+	}
+	switch d.State {
+	case event.FinWait1:
+		fl.enter(e, event.FinWait2, s, false)
+	case event.Closing:
+		fl.enter(e, event.TimeWait, s, false)
+	case event.LastAck:
+		fl.enter(e, event.Closed, s, false)
+	}
+}
+
+// fin follows a FIN that e sent.
+func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if d.FinEnd != 0 {
+		if r.end() != d.FinEnd {
+			r.Ignored, r.Ref = secondFin, d.FinFrame
+			return
+		}
+		fl.finAgain(e, s, r)
+		return
+	}
+	d.FinEnd, d.FinFrame, d.FinTime = r.end(), s.Frame, s.Time
+	if !fl.HasCloser {
+		fl.Closer, fl.HasCloser = e, true
+	} else if p.FinEnd != 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
+		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)
+	}
+	switch d.State {
+	case event.CloseWait:
+		fl.enter(e, event.LastAck, s, true)
+	case event.TimeWait, event.Closed, event.Closing, event.LastAck:
+	default:
+		fl.enter(e, event.FinWait1, s, true)
+	}
+	if fl.Simultaneous && d.gotFin == proved {
+		d.gotFinFrame, d.gotFinTime = s.Frame, s.Time
+		fl.replay(e)
+	}
+	fl.presumeFin(e, s)
+}
+
+// overtaken reports whether h's FIN was sent before the segment with which h acknowledged its
+// peer's, and came after it.
+func (fl *Flow) overtaken(d *Direction, r *Record) bool {
+	q := fl.find(d.gotFinFrame)
+	return q != nil && q.Seq >= r.end()
+}
+
+// presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
+func (fl *Flow) presumeFin(e End, s *event.Segment) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if !fl.sameHost || d.FinLost || d.Holes > 0 || p.gotFin != unproved {
+		return
+	}
+	switch p.State {
+	case event.Established, event.FinWait1, event.FinWait2:
+		fl.gotFin(e.Other(), s, false)
+	}
+}
+
+// finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
+func (fl *Flow) finAgain(e End, s *event.Segment, r *Record) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if d.FinFrame < s.Frame {
+		r.Repeats = d.FinFrame
+	}
+	if d.FinAckFrame != 0 && s.Flags&event.ACK != 0 && r.Ack > d.lastAck {
+		return // the BSDs put their FIN into the ACK of the peer's: that is no sign of loss
+	}
+	d.FinLost = true
+	if p.gotFin == presumed {
+		fl.withdrawFin(e.Other())
+	}
+	if d.FinAckFrame != 0 && !fl.crossed(d.finAckTime, s.Time) {
+		d.FinAckFrame, d.finAckTime = d.finAckAgain, d.finAckAgainTime
+		d.finAckAgain = 0
+		if d.FinAckFrame != 0 && !fl.crossed(d.finAckTime, s.Time) {
+			d.FinAckFrame = 0
+		}
+		fl.replay(e)
+	}
+	if d.FinAckFrame == 0 && s.Flags&event.ACK != 0 && p.FinEnd != 0 && r.Ack >= p.FinEnd && d.gotFin == unproved {
+		fl.gotFin(e, s, true)
+	}
+}

@@ -1,0 +1,52 @@
+package tcp
+
+import "github.com/closecap/closecap/analyze/event"
+
+// pathBreak is how an RST differs from what its supposed sender sent before.
+type pathBreak uint8
+
+const (
+	BreakTTL pathBreak = 1 << iota
+	BreakIPID
+	BreakTimestamp
+)
+
+// enoughMoves is how often an end's IP IDs must have counted up for them to be a counter.
+const enoughMoves = 3
+
+// fingerprint remembers how an end's packets look.
+func (d *Direction) fingerprint(s *event.Segment) {
+	if s.Flags&event.RST != 0 {
+		return
+	}
+	if d.TTL != 0 && d.TTL != s.TTL {
+		d.ttlVaries = true
+	}
+	if d.Sent && s.IPID != d.ipid && s.IPID-d.ipid < 256 {
+		d.ipidMoves = min(d.ipidMoves+1, enoughMoves)
+	}
+	d.TTL, d.ipid, d.window = s.TTL, s.IPID, s.Window
+	if s.Has&event.HasTimestamps != 0 {
+		if !d.hasTS || int32(s.Options.TSVal-d.tsVal) > 0 {
+			d.hasTS, d.tsVal = true, s.Options.TSVal
+		}
+	}
+}
+
+// breaks compares an RST with what h sent before. Missing timestamps, a zero IP ID and a
+// zero window prove nothing: Linux itself resets so when nobody owns the segment.
+func (d *Direction) breaks(s *event.Segment) pathBreak {
+	var b pathBreak
+	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL {
+		b |= BreakTTL
+	}
+	if s.Has&event.HasIPID != 0 && s.IPID != 0 && d.ipidMoves == enoughMoves && s.IPID-d.ipid > 4096 {
+		b |= BreakIPID
+	}
+	if s.Has&event.HasTimestamps != 0 && d.hasTS {
+		if d := int32(s.Options.TSVal - d.tsVal); d < 0 {
+			b |= BreakTimestamp
+		}
+	}
+	return b
+}

@@ -1,0 +1,137 @@
+package tcp
+
+import (
+	"net/netip"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// End indexes the two ends of a flow.
+type End uint8
+
+const (
+	Client End = 0
+	Server End = 1
+)
+
+func (e End) Other() End { return e ^ 1 }
+
+func (e End) Side() analyze.Side {
+	if e == Client {
+		return analyze.Client
+	}
+	return analyze.Server
+}
+
+// proof says how it is known that an end received its peer's FIN.
+type proof uint8
+
+const (
+	unproved proof = iota
+	presumed       // stamped on the host where the receiver lives
+	proved         // the receiver acknowledged it
+)
+
+// Flow is a connection while its segments are followed. Flows are used again, with the lists
+// that stand in them: clear makes one empty.
+type Flow struct {
+	Facts
+	changeRoom [10]Change
+	recordRoom [8]Record
+}
+
+// Clear forgets what is known of the connection that fl was.
+func (fl *Flow) Clear() {
+	fl.Facts = Facts{
+		Records: fl.recordRoom[:0], Changes: fl.changeRoom[:0], Rearms: fl.Rearms[:0],
+	}
+}
+
+// Release lets go of the lists that had outgrown their rooms.
+func (fl *Flow) Release() { fl.Records, fl.Changes, fl.held = nil, nil, nil }
+
+// Facts is all that is known of a connection.
+type Facts struct {
+	opt              *analyze.Options
+	ID               int
+	Addr             [2]netip.AddrPort
+	loIsClient       bool
+	Guessed          bool
+	Midstream        bool // began without a SYN
+	Handshake        bool // the handshake's last ACK was seen
+	Filtered         bool // no pure ACK was captured
+	sameHost         bool // both ends live on the capturing host
+	Simultaneous     bool
+	simultaneousOpen bool
+	Closer           End
+	HasCloser        bool
+	Warnings         Warning
+
+	Start      event.Time
+	FirstFrame uint64
+	Last       event.Time
+	LastFrame  uint64
+	SynAt      event.Time
+	rtt        int64 // SYN to handshake ACK, ns; 0 when not seen
+
+	Dir        [2]Direction
+	Reset      Reset
+	lastRST    *Reset // an RST beyond what was captured, while nothing follows it
+	Waits      [2]Wait
+	Records    []Record
+	Omitted    uint64 // segments that records leave out
+	Changes    []Change
+	Rearms     []Rearm
+	Duplicates uint32         // duplicates of the capture
+	held       *event.Segment // a SYN that its receiver may refuse to take for a new connection
+	doubt      *event.Segment // a FIN that acknowledges more than was seen of its receiver
+	secondISN  *event.Segment // a SYN,ACK with another ISN than the first, while neither was taken
+}
+
+// Change is an end's entry into a state.
+type Change struct {
+	Frame uint64
+	Time  event.Time
+	Of    End
+	State event.TCPState
+	Seen  bool // shown by what the end itself sent
+}
+
+// Rearm is a segment that started a TIME_WAIT anew.
+type Rearm struct {
+	Frame uint64
+	Of    End
+}
+
+// Wait is one end's TIME_WAIT.
+type Wait struct {
+	Since, Until event.Time
+	EndFrame     uint64
+	Ended        WaitEnd
+	Seen         bool
+}
+
+type WaitEnd uint8
+
+const (
+	running WaitEnd = iota
+	expired
+	reused
+	killed
+)
+
+func (e WaitEnd) String() string { return [...]string{"", "expiry", "reuse", "rst"}[e] }
+
+// Warning is a set of doubts about a flow's evidence.
+type Warning uint16
+
+const (
+	WarnClock Warning = 1 << iota
+	WarnTruncated
+	warnMissing
+	WarnDuplicates
+	WarnEvicted
+	warnOneSided
+	WarnFragments
+)

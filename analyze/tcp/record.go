@@ -1,0 +1,84 @@
+package tcp
+
+import (
+	"slices"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// Record is a segment that the result will list.
+type Record struct {
+	Frame, Repeats, Answers uint64
+	Time                    event.Time
+	Seq, Ack                int64
+	Length                  uint32
+	Window                  uint16
+	Flags                   event.Flags
+	From                    End
+	Kind                    Kind
+	Ignored                 Ignored
+	Again                   bool   // it repeats what is not listed
+	Ref                     uint64 // Frame that the reason names
+}
+
+// set copies o field by field: to copy it as a whole stalls the core until the small writes that
+// made it have settled.
+func (r *Record) set(o *Record) {
+	r.Frame, r.Repeats, r.Answers, r.Time = o.Frame, o.Repeats, o.Answers, o.Time
+	r.Seq, r.Ack, r.Length, r.Window = o.Seq, o.Ack, o.Length, o.Window
+	r.Flags, r.From, r.Kind = o.Flags, o.From, o.Kind
+	r.Ignored, r.Again, r.Ref = o.Ignored, o.Again, o.Ref
+}
+
+// End returns the position after r.
+func (r *Record) end() int64 {
+	n := r.Seq + int64(r.Length)
+	if r.Flags&event.SYN != 0 {
+		n++
+	}
+	if r.Flags&event.FIN != 0 {
+		n++
+	}
+	return n
+}
+
+// keep lists the segment when the result is to show it.
+func (fl *Flow) keep(r *Record) {
+	if !fl.opt.AllSegments {
+		shown := r.Flags&(event.SYN|event.FIN|event.RST) != 0 || !fl.Handshake && !fl.Midstream ||
+			fl.Dir[Client].FinEnd != 0 || fl.Dir[Server].FinEnd != 0 || fl.Reset.Frame != 0
+		if fl.handshakeNow(r) {
+			shown = true
+		}
+		if !shown || len(fl.Records) >= maxRecords {
+			fl.Omitted++
+			return
+		}
+	}
+	n := len(fl.Records)
+	fl.Records = slices.Grow(fl.Records, 1)[:n+1]
+	fl.Records[n].set(r)
+}
+
+// maxRecords bounds what is listed of a connection when not every segment is.
+const maxRecords = 48
+
+// lookBack bounds how many listed segments are searched for the one that another answers or
+// Repeats, so that no capture makes the search the cost.
+const lookBack = 4096
+
+// handshakeNow reports whether r is the handshake's last ACK.
+func (fl *Flow) handshakeNow(r *Record) bool {
+	return fl.Handshake && r.From == Client && r.Seq == 1 && r.Ack == 1 && r.Length == 0 &&
+		fl.Dir[Client].Nxt == 1 && fl.Dir[Server].Nxt == 1
+}
+
+// find returns the listed record of a frame.
+func (fl *Flow) find(frame uint64) *Record {
+	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
+		if fl.Records[i].Frame == frame {
+			return &fl.Records[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// describeReset is what is known of the RST that ended a flow.
+type Reset struct {
+	Frame, Trigger uint64
+	Time           event.Time
+	seq            int64
+	window         uint16
+	By             End
+	Class          resetClass
+	Answered       Kind  // what the trigger was
+	AnsweredLen    int64 // its payload
+	Refused        bool
+	AfterOwnFin    bool
+	afterPeerFin   bool
+	BothFins       bool
+	Keepalives     uint16 // unanswered, sent before it by its sender
+	Breaks         pathBreak
+	Talks          uint64 // Frame with which its supposed sender goes on
+	Missed         uint64 // Frame with which its receiver goes on
+	ReceivedData   bool   // its sender had been sent payload
+	Presumed       bool   // it lay beyond what was captured
+}
+
+// resetClass tells resets by how they look (tcp_v4_send_reset and tcp_send_active_reset).
+type resetClass uint8
+
+const (
+	LiveReset   resetClass = iota // R. in its sender's own sequence space
+	NobodyReset                   // R with the offender's acknowledgement as its number
+	synReset                      // R. with sequence number 0, acknowledging a SYN
+)
+
+// followReset follows an RST that e sent.
+func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	class := classOf(s, r)
+	trigger := fl.offender(e, r, class)
+	if trigger != nil {
+		r.Answers = trigger.Frame
+	}
+	if fl.refusesAck(e, s, r) {
+		return
+	}
+	if r.Ignored = fl.refuses(e, s, r); r.Ignored != Acted {
+		if r.Ignored == insideWindow {
+			d.provoked = s.Frame
+		}
+		if fl.Reset.Frame == 0 && d.Based && r.Seq > d.Nxt && (r.Ignored == insideWindow || !p.SynSent || class == LiveReset) {
+			facts := fl.describeReset(e, s, r, class, trigger)
+			fl.lastRST = &facts
+		}
+		return
+	}
+	if p.State == event.TimeWait {
+		fl.killed(e.Other(), s)
+		fl.enter(e.Other(), event.Closed, s, false)
+		if d.State != event.TimeWait && d.State != event.Closed {
+			fl.enter(e, event.Closed, s, true)
+		}
+		return
+	}
+	if d.State == event.TimeWait {
+		fl.killed(e, s)
+	}
+	if fl.Reset.Missed != 0 && fl.Reset.By == e && (fl.Reset.Class != NobodyReset || fl.Reset.Trigger != 0) {
+		fl.enter(e.Other(), event.Closed, s, false)
+		fl.Reset.Missed = 0
+		return
+	}
+	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
+		r.Ignored = alreadyClosed
+		return
+	}
+	fl.Reset = fl.describeReset(e, s, r, class, trigger)
+	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
+	fl.closeBoth(e, s)
+}
+
+// closeBoth ends both ends by e's RST.
+func (fl *Flow) closeBoth(e End, s *event.Segment) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
+	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.seq <= d.Nxt) {
+		fl.enter(e, event.Closed, s, true)
+	}
+	if p.State != event.StateUnknown {
+		fl.enter(e.Other(), event.Closed, s, false)
+	}
+}
+
+// believeReset takes an RST that lay beyond what was captured for the end after all: nothing
+// followed it, so the capture missed what its sender had sent before.
+func (fl *Flow) believeReset() {
+	if fl.lastRST == nil || fl.Reset.Frame != 0 {
+		return
+	}
+	fl.Reset = *fl.lastRST
+	fl.Reset.Presumed = true
+	if q := fl.find(fl.Reset.Frame); q != nil {
+		q.Ignored = Acted
+	}
+	fl.closeBoth(fl.Reset.By, &event.Segment{Frame: fl.Reset.Frame, Time: fl.Reset.Time})
+}
+
+// describeReset returns what is known of an RST that e sent.
+func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) Reset {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	facts := Reset{
+		Frame: s.Frame, Time: s.Time, seq: r.Seq, window: s.Window, By: e, Class: class,
+		Refused:     p.State == event.SynSent && !d.SynSent,
+		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
+		BothFins:   d.FinAckFrame != 0 && p.FinAckFrame != 0,
+		Keepalives: d.keepalives, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
+	}
+	if trigger != nil {
+		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
+		facts.AnsweredLen = int64(trigger.Length)
+	}
+	return facts
+}
+
+// classOf tells an RST's class by its looks.
+func classOf(s *event.Segment, r *Record) resetClass {
+	switch {
+	case s.Flags&event.ACK == 0:
+		return NobodyReset
+	case s.Seq == 0 && r.Seq != 0, s.Seq == 0 && s.Window == 0:
+		return synReset
+	}
+	return LiveReset
+}
+
+// refuses says why the receiver of e's RST does not act on it (RFC 9293 3.10.7.3 and
+// 3.10.7.4, RFC 5961 3.2).
+func (fl *Flow) refuses(e End, s *event.Segment, r *Record) Ignored {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	switch {
+	case p.State == event.SynSent && !d.SynSent:
+		if s.Flags&event.ACK == 0 || r.Ack < 1 || r.Ack > p.Nxt {
+			return wrongSynAck
+		}
+		return Acted
+	case !d.Based:
+		return Acted
+	case p.State == event.TimeWait:
+		if r.Seq != max(d.FinEnd, d.Una) {
+			return outsideWindow
+		}
+		return Acted
+	case r.Seq >= d.Una && r.Seq <= d.Nxt, r.Seq == d.Una:
+		return Acted
+	case d.FinEnd != 0 && r.Seq == d.FinEnd-1 && d.Una == d.FinEnd && p.endsOnReset():
+		return Acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)
+	case fl.Filtered && d.Bytes+p.Bytes == 0 && r.Seq > d.Nxt:
+		return Acted // data and ACKs were not captured
+	case !d.Sent || fl.Midstream && d.Packets <= 1:
+		return Acted
+	case r.Seq > d.Nxt && r.Seq < d.Una+p.offers():
+		return insideWindow
+	}
+	return outsideWindow
+}
+
+// endsOnReset reports whether h's state is one in which Linux takes an RST that is numbered
+// like the FIN before it.
+func (d *Direction) endsOnReset() bool {
+	return d.State == event.CloseWait || d.State == event.LastAck || d.State == event.Closing
+}
+
+// offers returns the size of h's receive window; a SYN's is not scaled (RFC 7323 2.2).
+func (d *Direction) offers() int64 {
+	if d.Packets <= 1 && d.SynSent {
+		return int64(d.window)
+	}
+	return int64(d.window) << d.wscale
+}
+
+// offender returns the newest segment that e's RST may answer, nil when it answers none.
+func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	switch class {
+	case LiveReset:
+		return nil
+	case synReset:
+		if p.SynFrame != 0 && r.Ack == p.Nxt {
+			return &Record{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
+		}
+	}
+	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
+		q := &fl.Records[i]
+		if q.From == e || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
+			continue
+		}
+		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.end() > p.Una || q.end() == q.Seq) {
+			return q
+		}
+		if d.FinEnd != 0 && q.Ack == d.FinEnd && r.Seq == d.FinEnd-1 {
+			continue // it was sent before e's FIN came in
+		}
+		break
+	}
+	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una {
+		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen}
+	}
+	return nil
+}
+
+// newestSyn returns the frame of the SYN that e sent last.
+func (fl *Flow) newestSyn(e End) uint64 {
+	for i := len(fl.Records) - 1; i >= 0; i-- {
+		if q := &fl.Records[i]; q.From == e && q.Flags&event.SYN != 0 && q.Ignored == Acted {
+			return q.Frame
+		}
+	}
+	return fl.Dir[e].SynFrame
+}
+
+// killed ends an end's TIME_WAIT by an RST (RFC 1337).
+func (fl *Flow) killed(e End, s *event.Segment) {
+	if w := &fl.Waits[e]; w.Ended == running {
+		w.Ended, w.EndFrame = killed, s.Frame
+	}
+}
+
+// resetGrace is how long after an RST its receiver's segments may still have been on their way.
+func (fl *Flow) resetGrace() time.Duration {
+	if fl.sameHost {
+		return time.Millisecond
+	}
+	return max(200*time.Millisecond, 2*time.Duration(fl.rtt))
+}
+
+// talkAfterReset judges a segment without RST that comes after the RST. Its receiver going
+// on means that the RST did not reach it; its sender going on, that it did not send it.
+func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
+	rst := &fl.Reset
+	switch {
+	case rst.Refused && rst.Missed != 0 && r.Kind == KindSynAck:
+		fl.Reset = Reset{} // the SYN came again, as that of Windows does, and was taken
+		return
+	case e != rst.By && r.Kind == KindAck && rst.seq > fl.Dir[rst.By].Nxt && r.Ack < rst.seq:
+		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST.
+		rst.Missed, rst.Talks = s.Frame, s.Frame
+		if q := fl.find(rst.Frame); q != nil {
+			q.Ignored = insideWindow
+		}
+		fl.withdrawClosed(e, rst.Frame)
+	case e == rst.By:
+		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > time.Millisecond && r.Seq >= rst.seq &&
+			!fl.Dir[e].sentBefore(s) {
+			rst.Talks = s.Frame
+		}
+	case rst.Missed == 0 && s.Time.Sub(rst.Time) > fl.resetGrace():
+		rst.Missed = s.Frame
+		if q := fl.find(rst.Frame); q != nil {
+			q.Ignored, q.Ref = receiverGoesOn, s.Frame
+		}
+		fl.withdrawClosed(e, rst.Frame)
+	}
+	if rst.Talks != 0 && rst.Missed != 0 {
+		fl.withdrawClosed(rst.By, rst.Frame)
+		fl.Reset = Reset{}
+	}
+}
+
+// sentBefore reports whether s left h before others that were captured before it, by its timestamp.
+func (d *Direction) sentBefore(s *event.Segment) bool {
+	return d.hasTS && s.Has&event.HasTimestamps != 0 && int32(s.Options.TSVal-d.tsVal) < 0
+}
+
+// withdrawClosed takes back that an end was closed by the RST of a frame.
+func (fl *Flow) withdrawClosed(e End, frame uint64) {
+	i := fl.newest(e)
+	if i >= 0 && fl.Changes[i].Frame == frame && fl.Changes[i].State == event.Closed {
+		fl.Changes[i].Seen = false
+		fl.withdraw(e, frame)
+	}
+}

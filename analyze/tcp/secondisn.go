@@ -1,0 +1,35 @@
+package tcp
+
+import "github.com/closecap/closecap/analyze/event"
+
+// refuseISN takes a SYN with another ISN than its sender's first. The handshake has room for
+// one: a client that took the first answers the other with an ACK of what it has. Servers that
+// share an address, or keep no state for a SYN, answer one SYN twice.
+func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Record) {
+	r.Ignored, r.Ref = anotherISN, d.SynFrame
+	if s.Flags&event.ACK != 0 && !fl.Handshake && fl.Reset.Frame == 0 {
+		held := *s
+		fl.secondISN = &held
+	}
+}
+
+// chooseISN lets h begin with the other SYN,ACK when it is the one that its peer's segment s
+// acknowledges.
+func (fl *Flow) chooseISN(d *Direction, s *event.Segment) {
+	o := fl.secondISN
+	if s.Src == o.Src || s.Flags&event.ACK == 0 {
+		return
+	}
+	fl.secondISN = nil
+	if s.Ack != o.Seq.Add(1) || fl.Handshake || fl.Reset.Frame != 0 {
+		return
+	}
+	d.base(s.Ack, 1)
+	if q := fl.find(d.SynFrame); q != nil {
+		q.Ignored, q.Ref = anotherISN, o.Frame
+	}
+	if q := fl.find(o.Frame); q != nil {
+		q.Seq, q.Ignored = 0, Acted
+	}
+	d.SynFrame = o.Frame
+}

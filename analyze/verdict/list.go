@@ -1,0 +1,182 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// ledger lists the stays in TIME_WAIT.
+func (fl judged) ledger(sc *scratch) {
+	sc.timeWait = sc.timeWait[:0]
+	for e := range fl.Waits {
+		w := &fl.Waits[e]
+		if w.Since == 0 {
+			continue
+		}
+		t := analyze.TimeWait{
+			Holder: tcp.End(e).Side(), Since: w.Since, Until: w.Until, Confidence: analyze.Inferred,
+			Rearmed: []uint64{}, EndedBy: w.Ended.String(), EndFrame: w.EndFrame,
+		}
+		if w.Seen {
+			t.Confidence = analyze.Observed
+		}
+		for _, r := range fl.Rearms {
+			if r.Of == tcp.End(e) {
+				t.Rearmed = append(t.Rearmed, r.Frame)
+			}
+		}
+		sc.timeWait = append(sc.timeWait, t)
+	}
+	sc.connection.TimeWait = sc.timeWait
+}
+
+// listStates copies the state changes to d.
+func (fl judged) listStates(sc *scratch) {
+	slab := slices.Grow(sc.changes[:0], len(fl.Changes))
+	list := func(e tcp.End) []analyze.StateChange {
+		from := len(slab)
+		for i := range fl.Changes {
+			ch := &fl.Changes[i]
+			if ch.Of != e {
+				continue
+			}
+			slab = slab[:len(slab)+1]
+			st := &slab[len(slab)-1]
+			st.State, st.Frame, st.Time, st.Confidence = ch.State, ch.Frame, ch.Time, analyze.Inferred
+			if ch.Seen {
+				st.Confidence = analyze.Observed
+			}
+		}
+		return slab[from:len(slab):len(slab)]
+	}
+	sc.connection.States = analyze.States{Client: list(tcp.Client), Server: list(tcp.Server)}
+	sc.changes = slab
+}
+
+// flagTexts are the texts of all flags, made once.
+var flagTexts = func() (texts [256]string) {
+	for i := range texts {
+		texts[i] = event.Flags(i).String()
+	}
+	return texts
+}()
+
+// listSegments copies the kept segments to d.
+func (fl judged) listSegments(sc *scratch) {
+	n := len(fl.Records)
+	slab, listed := slices.Grow(sc.segments[:0], n)[:n], slices.Grow(sc.listed[:0], n)[:n]
+	for i := range fl.Records {
+		r := &fl.Records[i]
+		s := &slab[i]
+		*s = analyze.Segment{}
+		s.Frame, s.Time, s.From, s.Kind = r.Frame, r.Time, r.From.Side(), r.Kind.Code()
+		s.Flags, s.FlagText = r.Flags, flagTexts[r.Flags]
+		s.Seq, s.Ack, s.Len, s.Window = r.Seq, r.Ack, r.Length, r.Window
+		s.Retransmits, s.Answers = r.Repeats, r.Answers
+		s.Root.Kind = analyze.RootUnknown
+		if r.Ignored != 0 {
+			s.Ignored = r.Ignored.Text(r.Ref)
+		}
+		if r.Again {
+			s.Notes = []string{"sent again: what it repeats is not listed"}
+		}
+		listed[i] = s
+	}
+	sc.segments, sc.listed, sc.connection.Segments = slab, listed, listed
+}
+
+// warnings says what makes the verdict doubtful.
+func (fl judged) warnings(c *analyze.Connection) {
+	add := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
+	if fl.Warnings&tcp.WarnClock != 0 {
+		add("timestamps run backwards: durations are doubtful")
+	}
+	if fl.Warnings&tcp.WarnTruncated != 0 {
+		add("the capture cut segments: their options may be missing")
+	}
+	if fl.Warnings&tcp.WarnFragments != 0 {
+		add("IP fragments: lengths are those of first fragments")
+	}
+	if fl.Warnings&tcp.WarnDuplicates != 0 {
+		add("%s captured twice, counted once", analyze.Count(uint64(fl.Duplicates), "segment"))
+	}
+	if fl.Warnings&tcp.WarnEvicted != 0 {
+		add("given up to bound memory: what came later is not in this verdict")
+	}
+	if c.Packets.Client == 0 || c.Packets.Server == 0 {
+		if c.Ending != analyze.Unanswered {
+			add("only one direction was captured")
+		}
+	}
+	if n := fl.Dir[tcp.Client].Holes + fl.Dir[tcp.Server].Holes; n > 0 {
+		add("the capture lacks %s", analyze.Count(uint64(n), "byte"))
+	}
+}
+
+// topic names the topic of `closecap explain` that tells more about a connection's end.
+func topic(c *analyze.Connection) string {
+	switch c.Ending {
+	case analyze.Graceful:
+		switch {
+		case c.Simultaneous:
+			return "simultaneous-close"
+		case c.HalfClose != nil && c.HalfClose.Bytes > 0:
+			return "half-close"
+		}
+		return "time-wait"
+	case analyze.HalfClosed:
+		return "close-wait"
+	case analyze.FinUnacked:
+		return "fin-ordering"
+	case analyze.WasReset:
+		if c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose {
+			return "lost-bytes"
+		}
+		return "reset"
+	case analyze.WasRefused:
+		return "reset"
+	}
+	return ""
+}
+
+// likelyCalls infers what the applications called.
+func (fl judged) likelyCalls(sc *scratch) {
+	c, out := &sc.connection, slices.Grow(sc.likelyCalls[:0], 2)
+	add := func(e tcp.End, call, why string, frame uint64) {
+		out = append(out, analyze.LikelyCall{Side: e.Side(), Call: call, Why: why, Frame: frame})
+	}
+	for _, e := range [...]tcp.End{fl.Closer, fl.Closer.Other()} {
+		d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+		if d.FinFrame == 0 {
+			continue
+		}
+		answered := fl.Reset.Frame != 0 && fl.Reset.By == e && c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose
+		switch {
+		case answered:
+			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST (shutdown(SHUT_RDWR) looks alike)", d.FinFrame)
+		case c.Reset != nil && c.Reset.Cause == analyze.Linger2 && fl.Reset.By == e:
+			add(e, "close() with TCP_LINGER2 below 0", "its kernel answered the ACK of its FIN with RST", d.FinFrame)
+		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
+			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
+		case p.FinEnd != 0 && p.FinFrame < d.FinFrame && !fl.Simultaneous:
+			add(e, "close()", "its FIN follows the peer's", d.FinFrame)
+		default:
+			add(e, "close() or shutdown(SHUT_WR)", "nothing came after its FIN that would tell them apart", d.FinFrame)
+		}
+	}
+	if c.Reset != nil && c.Reset.Cause == analyze.Aborted {
+		call := "close() with SO_LINGER 0"
+		if fl.Reset.ReceivedData {
+			call = "close() with data unread, or with SO_LINGER 0"
+		}
+		if fl.Reset.By == tcp.Server && fl.Dir[tcp.Server].Bytes == 0 {
+			call += ", or close() of the listener before accept()"
+		}
+		add(fl.Reset.By, call, "a live socket sent RST instead of FIN", fl.Reset.Frame)
+	}
+	sc.likelyCalls, c.LikelyCalls = out, out
+}
