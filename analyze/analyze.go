@@ -1,6 +1,9 @@
-// Package analyze says what captured segments and recorded calls mean: which call caused
-// which segment, what states both ends went through, how the connection ended and why.
+// Package analyze holds the words in which closecap says what captured segments and recorded
+// calls mean: Result, Connection, the codes, what picks and orders connections, and what holds for
+// every Result.
 //
-// It is pure: no file, no socket, no clock, no goroutine. It reads events and returns
-// values; reading captures is package capture's, showing results package report's.
+// The packages below it come to that: tcp follows one connection, verdict judges it, compat says
+// what other tools would, flows follows many, join adds the calls, compare asks the same of several
+// scenarios, explain and report are for people. All but report are pure: no file, no socket, no
+// clock, no goroutine.
 package analyze

@@ -1,3 +1,5 @@
+// Package compat says what Zeek, Wireshark and tcptrace would say of a connection: it follows its
+// segments beside tcp, as those tools do, where they see them otherwise.
 package compat
 
 import (
@@ -30,7 +32,7 @@ func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int6
 	t.zeek.segment(fl, e, s, seq, ack)
 }
 
-// Steady reports whether usual may take the next segment, when nothing about the connection is
+// Steady reports whether Usual may take the next segment, when nothing about the connection is
 // unusual otherwise.
 func (t *Tools) Steady() bool {
 	c, s := &t.zeek.ends[tcp.Client], &t.zeek.ends[tcp.Server]

@@ -70,7 +70,7 @@ func zeekServerPort(p uint16) bool {
 }
 
 // begin chooses the originator: the sender of the first packet, unless that is no SYN and comes
-// From a server's port.
+// from a server's port.
 func (z *zeekConn) begin(fl *tcp.Flow, s *event.Segment) {
 	z.orig = tcp.Client
 	if s.Src != fl.Addr[tcp.Client] {
@@ -147,7 +147,7 @@ func (zh *zeekEnd) sentNothing() bool {
 	return size <= 1 || size == 2 && zh.fins // of the SYN and the FIN
 }
 
-// End lets an end's close come into effect once nothing before it is missing, and all that its
+// end lets an end's close come into effect once nothing before it is missing, and all that its
 // peer sent is acknowledged. From then on Zeek keeps the connection for some seconds, unless the
 // peer is still to close.
 func (z *zeekConn) end(zh, zp *zeekEnd, d, p *tcp.Direction, s *event.Segment) {

@@ -25,8 +25,8 @@ type entry struct {
 	swapped             bool // it came from the higher endpoint
 }
 
-// pack keeps s. The fields are written one by one, as unpack does: a struct that is put
-// together elsewhere and then copied stalls the core until its small writes have settled.
+// pack keeps s. The fields are written one by one, as unpack does: that
+// avoids a store-to-load stall, in which a wide load waits for the narrow stores before it.
 func (t *entry) pack(s *event.Segment, swapped bool) {
 	o := &s.Options
 	t.frame, t.time, t.seq, t.ack, t.len, t.iface = s.Frame, s.Time, s.Seq, s.Ack, s.Len, s.Interface

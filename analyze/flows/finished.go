@@ -12,10 +12,10 @@ type Finished struct {
 	now event.Time // when it was over
 }
 
-// HandOver makes f give its connections to over, before anything of them comes to be judged,
+// HandOver makes f hand its connections on before anything of them comes to be judged,
 // instead of judging them itself. A Judge does that, in another goroutine if need be; TakeBack
 // returns what it is done with.
-func (f *Follower) HandOver(over func(Finished)) { f.handOver = over }
+func (f *Follower) HandOver(to func(Finished)) { f.handOver = to }
 
 // TakeBack lets f use the memory of o again.
 func (f *Follower) TakeBack(o Finished) { f.release(o.fl) }

@@ -11,7 +11,7 @@ type followed struct {
 	tcp.Flow
 	tools  compat.Tools
 	place  place
-	steady bool // goOn may follow the next segment
+	steady bool // FastPath may follow the next segment
 }
 
 // follow follows a segment that is not the usual one of a steady connection.

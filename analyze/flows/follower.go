@@ -1,3 +1,8 @@
+// Package flows follows many connections at a time, in bounded memory: which connection a segment
+// belongs to, what waits to be followed, when a connection is over and when it is forgotten.
+//
+// What a connection's segments mean is tcp's, compat's and verdict's to say. All that is done for
+// the processor's caches stands here.
 package flows
 
 import (

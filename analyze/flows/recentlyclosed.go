@@ -6,8 +6,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// recentlyClosed remembers the 4-tuples of connections that ended and were forgotten, by hash: of those
-// that share a set, the newest. The hash has no seed: what is forgotten must not differ from
+// recentlyClosed remembers the 4-tuples of connections that ended and were forgotten, by hash: of
+// those that share a set, the newest. The hash has no seed: what is forgotten must not differ from
 // run to run. The zero value remembers nothing yet.
 type recentlyClosed []closedSet
 

@@ -8,17 +8,17 @@ import (
 // Direction is what one end sent, and what its peer said of that. Sequence numbers are relative
 // to the initial one and do not wrap.
 type Direction struct {
-	Nxt     int64 // end of what was sent
-	Una     int64 // end of what the peer acknowledged
+	Nxt     int64 // SND.NXT: end of what was sent
+	Una     int64 // SND.UNA: end of what the peer acknowledged
 	lastAck int64
 	Bytes   uint64
 
 	dataFrame uint64 // newest segment that takes sequence space or asks for an answer
 	datEnd    int64
 	LastTime  event.Time
-	lastSight uint64 // frame of the newest segment, at lastTime
+	lastSight uint64 // frame of the newest segment, at LastTime
 
-	nxtAbs     seqnum.Value // header value at nxt
+	nxtAbs     seqnum.Value // header value at Nxt
 	dataLen    uint32
 	lastSum    uint32 // of the newest segment, as sighting's
 	lastAt     uint32
@@ -37,7 +37,7 @@ type Direction struct {
 	State      event.TCPState
 
 	Gaps   []Span // what was not captured in order, and not since
-	Holes  int64  // Bytes in gaps
+	Holes  int64  // bytes in gaps
 	low    int64  // where what was captured begins
 	FinEnd int64  // position after the FIN; 0 without one
 
@@ -52,7 +52,7 @@ type Direction struct {
 	BytesAtPeerFin     uint64
 	BytesAckedAfterFin uint64
 
-	AckStep      int64 // how far the newest acknowledgement of this half moved past nxt
+	AckStep      int64 // how far the newest acknowledgement of it moved past Nxt
 	AckStepFrame uint64
 	provoked     uint64 // frame of this end that its peer must answer with a challenge ACK
 	Retransmits  uint32
@@ -68,13 +68,13 @@ type Direction struct {
 	burst        *burst      // those before that; nil until a segment was captured twice
 }
 
-// rel returns the position of a header's sequence number in h's stream.
+// rel returns the position of a header's sequence number in d's stream.
 func (d *Direction) rel(v seqnum.Value) int64 { return d.Nxt + int64(v.Diff(d.nxtAbs)) }
 
 // dataSeq returns where the newest segment that takes sequence space begins.
 func (d *Direction) dataSeq() int64 { return d.datEnd - int64(d.dataLen) }
 
-// Payload returns pos, or where h's data ends if that is before: a FIN is no data.
+// Payload returns pos, or where d's data ends if that is before: a FIN is no data.
 func (d *Direction) Payload(pos int64) int64 {
 	if d.FinEnd != 0 {
 		return min(pos, d.FinEnd-1)
@@ -82,7 +82,7 @@ func (d *Direction) Payload(pos int64) int64 {
 	return pos
 }
 
-// base fixes h's numbering: v stands at position at.
+// base fixes d's numbering: v stands at position at.
 func (d *Direction) base(v seqnum.Value, at int64) {
 	d.Based, d.nxtAbs, d.Nxt, d.Una, d.low = true, v, at, at, at
 }

@@ -35,7 +35,7 @@ func (q *sighting) isDuplicate(w *sighting, s *event.Segment) bool {
 		s.Len > 0 || s.Flags&(event.SYN|event.FIN) != 0
 }
 
-// newest returns h's newest sighting; its frame is 0 when there is none.
+// newest returns d's newest sighting; its frame is 0 when there is none.
 func (d *Direction) newest() sighting {
 	return sighting{frame: d.lastSight, time: d.LastTime, sum: d.lastSum, at: d.lastAt}
 }
@@ -63,13 +63,13 @@ func (d *Direction) duplicateOf(s *event.Segment, w *sighting) uint64 {
 	return 0
 }
 
-// burst holds sightings from before those of half, in no order.
+// burst holds sightings from before those of a Direction, in no order.
 type burst struct {
 	seen [64]sighting
 	next uint8
 }
 
-// noteDuplicate notes that h's packets are captured twice, so that a whole burst of them is remembered
+// noteDuplicate notes that d's packets are captured twice, so that a whole burst of them is remembered
 // from now on: a router hands on several at a time.
 func (d *Direction) noteDuplicate(frame uint64) uint64 {
 	if d.burst == nil {
@@ -78,7 +78,7 @@ func (d *Direction) noteDuplicate(frame uint64) uint64 {
 	return frame
 }
 
-// remember takes in a segment that was no twin.
+// remember takes in a segment that was no duplicate.
 func (d *Direction) remember(w *sighting) {
 	if w.time-d.LastTime <= sameFrameWithin {
 		if b := d.burst; b != nil {

@@ -2,8 +2,8 @@ package tcp
 
 import "github.com/closecap/closecap/analyze/event"
 
-// isSteady reports whether fl is in the middle of its life with nothing unusual about it, so
-// that goOn may follow what is usual there: data in order, and acknowledgements of it.
+// IsSteady reports whether fl is in the middle of its life with nothing unusual about it, so
+// that FastPath may follow what is usual there: data in order, and acknowledgements of it.
 func (fl *Flow) IsSteady() bool {
 	c, s := &fl.Dir[Client], &fl.Dir[Server]
 	return c.State == event.Established && s.State == event.Established &&
@@ -17,7 +17,7 @@ func (d *Direction) isSteady() bool {
 		d.Tries == 0 && d.keepalives == 0
 }
 
-// FastPath follows a segment of a calm flow as follow does, in a fraction of the time: in-order
+// FastPath follows a segment of a steady flow as Follow does, in a fraction of the time: in-order
 // data and plain acknowledgements, which are most of any capture. It reports false, and has
 // done nothing, when s is something else.
 func (fl *Flow) FastPath(e End, s *event.Segment) bool {
@@ -53,5 +53,5 @@ func (fl *Flow) FastPath(e End, s *event.Segment) bool {
 	return true
 }
 
-// unusual is what a segment must not be for goOn.
+// unusual is what a segment must not be for FastPath.
 const unusual = event.Truncated | event.OptionsTruncated | event.Fragmented | event.BadChecksum

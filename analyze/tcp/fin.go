@@ -77,7 +77,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 	fl.presumeFin(e, s)
 }
 
-// overtaken reports whether h's FIN was sent before the segment with which h acknowledged its
+// overtaken reports whether d's FIN was sent before the segment with which d acknowledged its
 // peer's, and came after it.
 func (fl *Flow) overtaken(d *Direction, r *Record) bool {
 	q := fl.find(d.gotFinFrame)

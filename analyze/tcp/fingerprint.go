@@ -33,7 +33,7 @@ func (d *Direction) fingerprint(s *event.Segment) {
 	}
 }
 
-// breaks compares an RST with what h sent before. Missing timestamps, a zero IP ID and a
+// breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
 // zero window prove nothing: Linux itself resets so when nobody owns the segment.
 func (d *Direction) breaks(s *event.Segment) pathBreak {
 	var b pathBreak

@@ -1,3 +1,8 @@
+// Package tcp follows one TCP connection by its segments: what each end sent, what it has provably
+// received, which states it went through, and what the capture may lack.
+//
+// It knows nothing of other connections, nor of what is said of this one in the end: a Flow takes
+// its options and the time, and its facts are there to be read.
 package tcp
 
 import (
@@ -10,13 +15,16 @@ import (
 // End indexes the two ends of a flow.
 type End uint8
 
+// The ends. Without a SYN, which is which is a guess.
 const (
 	Client End = 0
 	Server End = 1
 )
 
+// Other returns the opposite end.
 func (e End) Other() End { return e ^ 1 }
 
+// Side returns the word for e.
 func (e End) Side() analyze.Side {
 	if e == Client {
 		return analyze.Client
@@ -34,7 +42,7 @@ const (
 )
 
 // Flow is a connection while its segments are followed. Flows are used again, with the lists
-// that stand in them: clear makes one empty.
+// that stand in them: Clear makes one empty.
 type Flow struct {
 	Facts
 	changeRoom [10]Change
@@ -83,7 +91,7 @@ type Facts struct {
 	Omitted    uint64 // segments that records leave out
 	Changes    []Change
 	Rearms     []Rearm
-	Duplicates uint32         // duplicates of the capture
+	Duplicates uint32         // packets that were captured once more
 	held       *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt      *event.Segment // a FIN that acknowledges more than was seen of its receiver
 	secondISN  *event.Segment // a SYN,ACK with another ISN than the first, while neither was taken
@@ -112,6 +120,7 @@ type Wait struct {
 	Seen         bool
 }
 
+// WaitEnd is what ended a TIME_WAIT; the zero value says that nothing has yet.
 type WaitEnd uint8
 
 const (
@@ -121,17 +130,17 @@ const (
 	killed
 )
 
+// String returns the code of e.
 func (e WaitEnd) String() string { return [...]string{"", "expiry", "reuse", "rst"}[e] }
 
-// Warning is a set of doubts about a flow's evidence.
+// Warning is a set of doubts about a connection's evidence.
 type Warning uint16
 
+// The doubts.
 const (
 	WarnClock Warning = 1 << iota
 	WarnTruncated
-	warnMissing
 	WarnDuplicates
 	WarnEvicted
-	warnOneSided
 	WarnFragments
 )

@@ -66,10 +66,10 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	r.Flags, r.Length, r.Window = s.Flags, s.Len, s.Window
 	r.Seq, r.Ack = seq, ack
 	w := sight(s)
-	if twin := d.duplicateOf(s, &w); twin != 0 {
+	if first := d.duplicateOf(s, &w); first != 0 {
 		fl.Duplicates++
 		fl.Warnings |= WarnDuplicates
-		r.Kind, r.Ignored, r.Ref = plainKind(s), SameFrame, twin
+		r.Kind, r.Ignored, r.Ref = plainKind(s), SameFrame, first
 		fl.keep(&r)
 		return
 	}
@@ -180,7 +180,7 @@ func (fl *Flow) ordinary(e End, s *event.Segment, r *Record) {
 	}
 }
 
-// opensFast reports whether nothing came of h but a SYN with a Fast Open cookie, or with data
+// opensFast reports whether nothing came of d but a SYN with a Fast Open cookie, or with data
 // that its peer took: that peer sends before the handshake is done (RFC 7413 4.2.2).
 func (d *Direction) opensFast() bool {
 	return d.SynSent && d.lastAck == 0 && (d.cookie || min(d.Nxt, d.Una) > 1)

@@ -2,10 +2,10 @@ package tcp
 
 import "slices"
 
-// Span is the range [from, to) of a half's stream.
+// Span is the range [from, to) of a direction's stream.
 type Span struct{ From, To int64 }
 
-// maxGaps bounds how many gaps of a half are told apart; what was skipped longest ago then
+// maxGaps bounds how many gaps of a direction are told apart; what was skipped longest ago then
 // counts as missing, whatever comes.
 const maxGaps = 64
 
@@ -49,7 +49,7 @@ func (d *Direction) fill(from, to int64) int64 {
 	return n
 }
 
-// had reports whether p had acknowledged [from, to) of h's stream already.
+// had reports whether p had acknowledged [from, to) of d's stream already.
 func (d *Direction) had(p *Direction, from, to int64) bool {
 	if from < 1 { // Una begins at the first segment captured
 		return p.Sent && p.lastAck >= to

@@ -5,7 +5,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// Kind is Kind in one byte.
+// Kind is an analyze.Kind in one byte.
 type Kind uint8
 
 const (
@@ -55,7 +55,7 @@ func (fl *Flow) classify(e End, s *event.Segment, r *Record) Kind {
 	return KindAck
 }
 
-// drawsAck reports whether the newest segment of p still asks for an answer by h.
+// drawsAck reports whether the newest segment of p still asks for an answer by d.
 func (fl *Flow) drawsAck(p, d *Direction) bool { return p.dataFrame != 0 && p.LastTime > d.LastTime }
 
 // plainKind is the kind that the flags and the length alone give.

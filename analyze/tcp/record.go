@@ -18,11 +18,11 @@ type Record struct {
 	Kind                    Kind
 	Ignored                 Ignored
 	Again                   bool   // it repeats what is not listed
-	Ref                     uint64 // Frame that the reason names
+	Ref                     uint64 // frame that the reason names
 }
 
-// set copies o field by field: to copy it as a whole stalls the core until the small writes that
-// made it have settled.
+// set copies o field by field, which avoids a store-to-load stall: a wide load waits for the
+// narrow stores that made o.
 func (r *Record) set(o *Record) {
 	r.Frame, r.Repeats, r.Answers, r.Time = o.Frame, o.Repeats, o.Answers, o.Time
 	r.Seq, r.Ack, r.Length, r.Window = o.Seq, o.Ack, o.Length, o.Window
@@ -30,7 +30,7 @@ func (r *Record) set(o *Record) {
 	r.Ignored, r.Again, r.Ref = o.Ignored, o.Again, o.Ref
 }
 
-// End returns the position after r.
+// end returns the position after r.
 func (r *Record) end() int64 {
 	n := r.Seq + int64(r.Length)
 	if r.Flags&event.SYN != 0 {
@@ -64,7 +64,7 @@ func (fl *Flow) keep(r *Record) {
 const maxRecords = 48
 
 // lookBack bounds how many listed segments are searched for the one that another answers or
-// Repeats, so that no capture makes the search the cost.
+// repeats, so that no capture makes the search the cost.
 const lookBack = 4096
 
 // handshakeNow reports whether r is the handshake's last ACK.

@@ -22,8 +22,8 @@ type Reset struct {
 	BothFins       bool
 	Keepalives     uint16 // unanswered, sent before it by its sender
 	Breaks         pathBreak
-	Talks          uint64 // Frame with which its supposed sender goes on
-	Missed         uint64 // Frame with which its receiver goes on
+	Talks          uint64 // frame with which its supposed sender goes on
+	Missed         uint64 // frame with which its receiver goes on
 	ReceivedData   bool   // its sender had been sent payload
 	Presumed       bool   // it lay beyond what was captured
 }
@@ -168,13 +168,13 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Record) Ignored {
 	return outsideWindow
 }
 
-// endsOnReset reports whether h's state is one in which Linux takes an RST that is numbered
+// endsOnReset reports whether d's state is one in which Linux takes an RST that is numbered
 // like the FIN before it.
 func (d *Direction) endsOnReset() bool {
 	return d.State == event.CloseWait || d.State == event.LastAck || d.State == event.Closing
 }
 
-// offers returns the size of h's receive window; a SYN's is not scaled (RFC 7323 2.2).
+// offers returns the size of d's receive window; a SYN's is not scaled (RFC 7323 2.2).
 func (d *Direction) offers() int64 {
 	if d.Packets <= 1 && d.SynSent {
 		return int64(d.window)
@@ -270,7 +270,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 	}
 }
 
-// sentBefore reports whether s left h before others that were captured before it, by its timestamp.
+// sentBefore reports whether s left d before others that were captured before it, by its timestamp.
 func (d *Direction) sentBefore(s *event.Segment) bool {
 	return d.hasTS && s.Has&event.HasTimestamps != 0 && int32(s.Options.TSVal-d.tsVal) < 0
 }

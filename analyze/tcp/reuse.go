@@ -7,6 +7,7 @@ import (
 // Reuse is what a segment on a known 4-tuple means for the flow that stands there.
 type Reuse uint8
 
+// What it may mean.
 const (
 	NoReuse     Reuse = iota // it belongs to the flow
 	ReuseNow                 // it begins the next connection
@@ -73,7 +74,7 @@ func (fl *Flow) startsOver(e End) bool {
 	return fl.Reset.Frame != 0 && fl.Reset.Missed == 0 && (fl.Reset.By == e || fl.Handshake || fl.Dir[e].synAckSent)
 }
 
-// answersSyn reports whether h is in a closing or opening state in which its kernel answers a
+// answersSyn reports whether d is in a closing or opening state in which its kernel answers a
 // new SYN with a challenge ACK.
 func (d *Direction) answersSyn() bool {
 	switch d.State {
@@ -100,8 +101,8 @@ func (fl *Flow) heldTaken(s *event.Segment) bool {
 	return false
 }
 
-// EndForReuse ends what still runs of fl's TIME_WAIT by the SYN s of the next connection, and returns the
-// SYN that was held back.
+// EndForReuse ends what still runs of TIME_WAIT by the SYN s of the next connection on the 4-tuple,
+// and returns the SYN that was held back.
 func (fl *Flow) EndForReuse(s *event.Segment) (held *event.Segment) {
 	for e := range fl.Waits {
 		w := &fl.Waits[e]

@@ -13,7 +13,7 @@ func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Record) {
 	}
 }
 
-// chooseISN lets h begin with the other SYN,ACK when it is the one that its peer's segment s
+// chooseISN lets d begin with the other SYN,ACK when it is the one that its peer's segment s
 // acknowledges.
 func (fl *Flow) chooseISN(d *Direction, s *event.Segment) {
 	o := fl.secondISN

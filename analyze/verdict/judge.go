@@ -1,3 +1,7 @@
+// Package verdict says what became of a connection: how it ended, who ended it, why it was reset
+// and what was lost, each with the frames that show it.
+//
+// It goes by what tcp knows of the one connection; calls and the kernel's word are join's.
 package verdict
 
 import (
@@ -28,7 +32,7 @@ type verdict struct {
 
 func (v *verdict) because(format string, args ...any) { v.why.add(format, args...) }
 
-// Sent gives as a reason that a frame is a FIN or RST of an end.
+// sent gives as a reason that a frame is a FIN or RST of an end.
 func (v *verdict) sent(frame uint64, what string, by analyze.Side) {
 	b := append(v.why.text, "frame "...)
 	b = append(strconv.AppendUint(b, frame, 10), ": "...)
@@ -45,7 +49,7 @@ type reasons struct {
 
 func (r *reasons) add(format string, args ...any) { r.end(fmt.Appendf(r.text, format, args...)) }
 
-// End takes over text, to which one reason was added.
+// end takes over text, to which one reason was added.
 func (r *reasons) end(text []byte) { r.text, r.ends = text, append(r.ends, len(text)) }
 
 // list appends the reasons to out.

@@ -1,4 +1,4 @@
-// Package prefetch asks for cache lines before they are needed: a processor fetches many at a
+// Package prefetch is software prefetch, of many cache lines at once: a processor fetches many at a
 // time, but a program that reads them one after the other waits for each.
 package prefetch
 
