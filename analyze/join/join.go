@@ -1,3 +1,5 @@
+// Package join brings application calls, packets and kernel states together: which call caused
+// which segment, which segments made a call return, and whether what was expected came out.
 package join
 
 import (

@@ -1,4 +1,4 @@
-package verdict
+package verdict_test
 
 import (
 	"slices"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze/verdict"
 )
 
 // TestTopicsExist judges every ending, with every cause and shape, by the topic named for it.
@@ -19,7 +20,7 @@ func TestTopicsExist(t *testing.T) {
 			} {
 				c.Ending = analyze.Ending(ending)
 				c.Reset = &analyze.Reset{Cause: analyze.ResetCause(cause)}
-				if topic := topic(c); topic != "" {
+				if topic := verdict.TopicOf(c); topic != "" {
 					named++
 					if explain.Lookup(topic) == nil {
 						t.Errorf("%s, %s: topic %q does not exist", ending, cause, topic)
