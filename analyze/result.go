@@ -91,9 +91,8 @@ type Call struct {
 	Explain    string          `json:"explain,omitempty"` // why it caused nothing, or returned what it did
 	States     map[Side]string `json:"states,omitempty"`  // the kernel's states right after it
 
-	kind    callKind
-	row     int  // place in Result.Calls
-	guessed bool // its connection is told by time or descriptor, not by its socket
+	Row     int  `json:"-"` // place in Result.Calls
+	Guessed bool `json:"-"` // its connection is told by time or descriptor, not by its socket
 }
 
 // Connection is one incarnation of a 4-tuple.

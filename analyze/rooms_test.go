@@ -16,8 +16,8 @@ const root = "github.com/closecap/closecap/analyze"
 
 // rooms are the packages here in order: each imports only those before it.
 var rooms = []string{
-	"seqnum", "event", ".", "tcp", "verdict", "compat", "flows/prefetch", "flows", "join", "compare",
-	"explain", "report",
+	"seqnum", "event", ".", "suggest", "tcp", "verdict", "compat", "flows/prefetch", "flows", "endings",
+	"join", "compare", "explain", "report/encode", "report",
 }
 
 // TestRooms proves the order of the packages, and that all but report are pure: they read no
@@ -26,7 +26,7 @@ func TestRooms(t *testing.T) {
 	allowed := []string{
 		"bytes", "cmp", "embed", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
 		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
-		"unicode", "unicode/utf8",
+		"unicode", "unicode/utf8", "github.com/agnivade/levenshtein",
 	}
 	for at, room := range rooms {
 		pkg, err := build.ImportDir(room, 0)

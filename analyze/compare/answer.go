@@ -1,5 +1,7 @@
 package compare
 
+import "github.com/closecap/closecap/analyze/join"
+
 import (
 	"fmt"
 	"slices"
@@ -61,7 +63,7 @@ func (ev *evidence) thisReceives() Answer {
 			return notMeasured()
 		}
 		from := []Ref{a.at(recv)}
-		text := "no: recv says " + analyze.Outcome(recv)
+		text := "no: recv says " + join.Outcome(recv)
 		if sent != nil {
 			if rst := a.answeringReset(sent, a.closing.Side); rst != nil {
 				text += ", and RST answers what comes"
@@ -167,7 +169,7 @@ func (a *after) outcomes(calls []*analyze.Call) Answer {
 	for _, c := range calls {
 		said = append(said, outcomeWords(c))
 	}
-	return measured(analyze.Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
+	return measured(join.Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
 }
 
 func outcomeWords(c *analyze.Call) string {
@@ -177,7 +179,7 @@ func outcomeWords(c *analyze.Call) string {
 	case c.Kind() == event.RecvCall && c.Ret > 0, c.Kind() == event.SendCall && c.Errno == "":
 		return bytesWord(c.Ret)
 	}
-	return analyze.Outcome(c)
+	return join.Outcome(c)
 }
 
 func bytesWord(n int64) string {

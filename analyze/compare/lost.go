@@ -1,5 +1,7 @@
 package compare
 
+import "github.com/closecap/closecap/analyze/join"
+
 import (
 	"fmt"
 	"slices"
@@ -108,7 +110,7 @@ func (ev *evidence) others() Answer {
 		}
 		if i := slices.IndexFunc(recvs, isLast); i >= 0 {
 			c := recvs[i]
-			hit = append(hit, "its recv says "+analyze.Outcome(c))
+			hit = append(hit, "its recv says "+join.Outcome(c))
 			from = append(from, a.at(c))
 		}
 		if len(hit) > 0 {

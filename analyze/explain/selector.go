@@ -1,5 +1,7 @@
 package explain
 
+import "github.com/closecap/closecap/analyze/join"
+
 import (
 	"fmt"
 	"slices"
@@ -51,7 +53,7 @@ func parseSelector(line string) (Selector, error) {
 func (s Selector) find(res *analyze.Result) *analyze.Call {
 	n := 0
 	for _, c := range res.Calls {
-		if c.Actor != s.Actor || c.Name != s.Call || s.Outcome != "" && analyze.Outcome(c) != s.Outcome {
+		if c.Actor != s.Actor || c.Name != s.Call || s.Outcome != "" && join.Outcome(c) != s.Outcome {
 			continue
 		}
 		if n++; n == s.Nth {
@@ -91,7 +93,7 @@ func telling(res *analyze.Result) []*analyze.Call {
 	var out []*analyze.Call
 	closing := analyze.ClosingCall(res)
 	for _, c := range res.Calls {
-		outcome := analyze.Outcome(c)
+		outcome := join.Outcome(c)
 		fails := c.Errno != "" && c.Errno != "EAGAIN" || outcome == "not returned"
 		if (c == closing || fails || outcome == "EOF") && len(out) < mostRows {
 			out = append(out, c)

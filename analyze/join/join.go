@@ -51,11 +51,11 @@ func Join(rec *event.Recording, opt analyze.Options) *analyze.Result {
 	}
 
 	if len(rec.Calls) > 0 {
-		analyze.Link(res, rec.Calls)
+		Link(res, rec.Calls)
 	}
 	if rec.Run.Dropped > 0 {
-		analyze.Taint(res, rec.Run.Dropped)
+		Taint(res, rec.Run.Dropped)
 	}
-	analyze.Check(res, rec)
+	Check(res, rec)
 	return res
 }

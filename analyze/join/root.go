@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -20,11 +22,11 @@ func (l *linker) roots() {
 	for _, c := range l.conns {
 		for i, s := range c.Segments {
 			s.Root = l.root(c, i)
-			if s.Root.Kind == RootUnknown && len(c.callsOf(anyCalls, s.From).calls) == 0 {
+			if s.Root.Kind == analyze.RootUnknown && len(c.callsOf(anyCalls, s.From).calls) == 0 {
 				s.Root = c.unrecorded(s.From)
 			}
 			switch {
-			case s.Root.Kind == RootUnknown:
+			case s.Root.Kind == analyze.RootUnknown:
 				l.res.Capture.Unattributed++
 			case len(s.Root.Calls) > 0:
 				for _, id := range s.Root.Calls {
@@ -41,66 +43,66 @@ func (l *linker) roots() {
 }
 
 // unrecorded is the root of what a side sent that has no calls.
-func (lc *linked) unrecorded(side Side) Root {
-	if side == Client && lc.rival {
-		return Root{Kind: RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
+func (lc *linked) unrecorded(side analyze.Side) analyze.Root {
+	if side == analyze.Client && lc.rival {
+		return analyze.Root{Kind: analyze.RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
 	}
-	return Root{Kind: RootRemote, Confidence: Observed}
+	return analyze.Root{Kind: analyze.RootRemote, Confidence: analyze.Observed}
 }
 
-func (l *linker) cause(id int, s *Segment) {
+func (l *linker) cause(id int, s *analyze.Segment) {
 	if c := l.calls[id]; c != nil {
 		c.Caused = append(c.Caused, s.Frame)
 	}
 }
 
 // root finds why the segment at place i was sent.
-func (l *linker) root(c *linked, i int) Root {
+func (l *linker) root(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
-	if s.Retransmits != 0 && s.Kind != KindRst {
+	if s.Retransmits != 0 && s.Kind != analyze.KindRst {
 		return l.repeatRoot(c, i)
 	}
 	switch s.Kind {
-	case KindSyn:
+	case analyze.KindSyn:
 		return synRoot(c, s)
-	case KindData:
+	case analyze.KindData:
 		return dataRoot(c, i)
-	case KindFin:
+	case analyze.KindFin:
 		return withData(c, s, finRoot(c, i))
-	case KindRst:
+	case analyze.KindRst:
 		return l.rstRoot(c, i)
-	case KindKeepalive:
-		return Root{Kind: RootTimer, Timer: "keepalive", Confidence: Inferred}
-	case KindWindowProbe:
-		return Root{Kind: RootTimer, Timer: "probe", Confidence: Inferred}
+	case analyze.KindKeepalive:
+		return analyze.Root{Kind: analyze.RootTimer, Timer: "keepalive", Confidence: analyze.Inferred}
+	case analyze.KindWindowProbe:
+		return analyze.Root{Kind: analyze.RootTimer, Timer: "probe", Confidence: analyze.Inferred}
 	}
 	return l.ackRoot(c, i)
 }
 
 // repeatRoot: a timer repeats a segment, unless an answer that had just come asked for it.
-func (l *linker) repeatRoot(c *linked, i int) Root {
+func (l *linker) repeatRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
-	if a := c.segment(s.Answers, i); a != nil && s.Kind == KindSynAck && soonAfter(s, a) {
-		return l.answer(a, Inferred)
+	if a := c.segment(s.Answers, i); a != nil && s.Kind == analyze.KindSynAck && soonAfter(s, a) {
+		return l.answer(a, analyze.Inferred)
 	}
-	if d := c.lastFrom(s.From.Other(), i); d != nil && d.Kind == KindAck && soonAfter(s, d) {
-		return Root{Kind: RootAnswer, Frame: d.Frame, Timer: "retransmit", Confidence: Inferred,
+	if d := c.lastFrom(s.From.Other(), i); d != nil && d.Kind == analyze.KindAck && soonAfter(s, d) {
+		return analyze.Root{Kind: analyze.RootAnswer, Frame: d.Frame, Timer: "retransmit", Confidence: analyze.Inferred,
 			Why: fmt.Sprintf("repeats frame %d because frame %d shows it missing", s.Retransmits, d.Frame)}
 	}
-	return Root{Kind: RootTimer, Timer: "retransmit", Frame: s.Retransmits, Confidence: Observed}
+	return analyze.Root{Kind: analyze.RootTimer, Timer: "retransmit", Frame: s.Retransmits, Confidence: analyze.Observed}
 }
 
-func soonAfter(s, before *Segment) bool { return s.Time.Sub(before.Time) < softirqGap }
+func soonAfter(s, before *analyze.Segment) bool { return s.Time.Sub(before.Time) < softirqGap }
 
-func synRoot(c *linked, s *Segment) Root {
+func synRoot(c *linked, s *analyze.Segment) analyze.Root {
 	if k := c.callsOf(connects, s.From).lastAt(s.Time, nil); k != nil {
 		return callRoot(k, "")
 	}
-	return Root{Kind: RootUnknown, Why: "no recorded connect() encloses it"}
+	return analyze.Root{Kind: analyze.RootUnknown, Why: "no recorded connect() encloses it"}
 }
 
 // dataRoot goes by byte ranges: time only picks among the calls that one segment serves.
-func dataRoot(c *linked, i int) Root {
+func dataRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
 	served := c.served(s)
 	if len(served) == 0 {
@@ -108,9 +110,9 @@ func dataRoot(c *linked, i int) Root {
 		if k := c.callsOf(openSends, s.From).lastAt(s.Time, nil); k != nil {
 			return callRoot(k, "")
 		}
-		return Root{Kind: RootUnknown, Why: "no recorded send covers its bytes"}
+		return analyze.Root{Kind: analyze.RootUnknown, Why: "no recorded send covers its bytes"}
 	}
-	var left *Call
+	var left *analyze.Call
 	for _, k := range served {
 		if within(k, s.Time) {
 			left = k
@@ -131,13 +133,13 @@ func dataRoot(c *linked, i int) Root {
 }
 
 // served returns the sends of which s carries bytes.
-func (lc *linked) served(s *Segment) []*Call {
+func (lc *linked) served(s *analyze.Segment) []*analyze.Call {
 	if s.Len == 0 || s.Seq < 1 {
 		return nil
 	}
 	calls := lc.callsOf(rangedSends, s.From).calls // their ranges lie end to end
 	begin := uint64(s.Seq - 1)                     // the SYN took number 0
-	from, _ := slices.BinarySearchFunc(calls, begin+1, func(c *Call, at uint64) int { return cmp.Compare(c.Bytes[1], at) })
+	from, _ := slices.BinarySearchFunc(calls, begin+1, func(c *analyze.Call, at uint64) int { return cmp.Compare(c.Bytes[1], at) })
 	to := from
 	for to < len(calls) && calls[to].Bytes[0] < begin+uint64(s.Len) {
 		to++
@@ -146,7 +148,7 @@ func (lc *linked) served(s *Segment) []*Call {
 }
 
 // withData adds the sends whose last bytes ride on a FIN.
-func withData(c *linked, s *Segment, r Root) Root {
+func withData(c *linked, s *analyze.Segment, r analyze.Root) analyze.Root {
 	for _, k := range c.served(s) {
 		if len(r.Calls) == 0 && r.Call != 0 {
 			r.Calls = []int{r.Call}
@@ -167,11 +169,11 @@ func waited(c *linked, i int) (why string, frame uint64) {
 
 // finRoot: the first call that ended the write side. A descriptor that a blocked call still
 // used keeps the socket open past close(); then the FIN leaves when that call returns.
-func finRoot(c *linked, i int) Root {
+func finRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
 	enders := c.callsOf(writeEnders, s.From)
 	if enders.begun(s.Time) == 0 {
-		return Root{Kind: RootUnknown, Why: "no recorded call ended this side's stream before it"}
+		return analyze.Root{Kind: analyze.RootUnknown, Why: "no recorded call ended this side's stream before it"}
 	}
 	first, left := enders.calls[0], enders.firstAt(s.Time)
 	switch {
@@ -181,17 +183,17 @@ func finRoot(c *linked, i int) Root {
 			lateFin(c, i, first, &r)
 		}
 		return r
-	case first.kind == closeCall:
+	case kindOf(first) == closeCall:
 		return callRoot(left, fmt.Sprintf("the last reference; #%d was not", first.ID))
 	}
 	return callRoot(first, "")
 }
 
 // lateFin explains a FIN that left after its call had returned.
-func lateFin(c *linked, i int, first *Call, r *Root) {
-	holder := c.callsOf(anyCalls, first.Side).lastAt(first.End, func(k *Call) bool {
+func lateFin(c *linked, i int, first *analyze.Call, r *analyze.Root) {
+	holder := c.callsOf(anyCalls, first.Side).lastAt(first.End, func(k *analyze.Call) bool {
 		return k.Start < first.Start && !endsWriting(k) && k.PID == first.PID && k.TID != first.TID &&
-			k.lastMoment() > first.End
+			lastMoment(k) > first.End
 	})
 	if holder != nil {
 		r.Calls = []int{first.ID, holder.ID}
@@ -202,7 +204,7 @@ func lateFin(c *linked, i int, first *Call, r *Root) {
 }
 
 // rstRoot: the sender's own abort, or its kernel's answer to a segment.
-func (l *linker) rstRoot(c *linked, i int) Root {
+func (l *linker) rstRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
 	if k := c.callsOf(resetters, s.From).lastAt(s.Time, nil); k != nil {
 		return callRoot(k, "")
@@ -211,16 +213,16 @@ func (l *linker) rstRoot(c *linked, i int) Root {
 		return callRoot(k, "the listener took its un-accepted connections with it")
 	}
 	if a := c.segment(s.Answers, i); a != nil && soonAfter(s, a) {
-		return l.answer(a, Observed)
+		return l.answer(a, analyze.Observed)
 	}
-	if a := c.lastFrom(s.From, i); a != nil && a.Kind == KindKeepalive {
-		return Root{Kind: RootTimer, Timer: "keepalive", Confidence: Inferred}
+	if a := c.lastFrom(s.From, i); a != nil && a.Kind == analyze.KindKeepalive {
+		return analyze.Root{Kind: analyze.RootTimer, Timer: "keepalive", Confidence: analyze.Inferred}
 	}
-	return Root{Kind: RootUnknown, Why: "no call of its sender encloses it and it answers nothing in sight"}
+	return analyze.Root{Kind: analyze.RootUnknown, Why: "no call of its sender encloses it and it answers nothing in sight"}
 }
 
 // listenerClose returns the close of the listening socket that the segment left in.
-func (l *linker) listenerClose(c *linked, s *Segment) *Call {
+func (l *linker) listenerClose(c *linked, s *analyze.Segment) *analyze.Call {
 	if closes := l.listens[c.portOf(s.From)]; closes != nil {
 		return closes.firstAt(s.Time)
 	}
@@ -231,42 +233,42 @@ func (l *linker) listenerClose(c *linked, s *Segment) *Call {
 // or when its delayed-ACK timer fires. Before the first data that timer has no minimum and
 // fires at the next tick (tcp_send_delayed_ack in net/ipv4/tcp_output.c with ato 0), so on one
 // host it is told by the sending call's end and not by a delay.
-func (l *linker) ackRoot(c *linked, i int) Root {
+func (l *linker) ackRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
 	a := c.segment(s.Answers, i)
 	own := c.callsOf(acknowledgers, s.From).lastAt(s.Time, nil)
 	switch {
 	case a != nil && l.duringCall(s, a):
-		return l.answer(a, Observed)
+		return l.answer(a, analyze.Observed)
 	case own != nil && (a == nil || a.Time < own.Start):
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
 		return l.staleAck(c, s)
 	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
-		return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
+		return analyze.Root{Kind: analyze.RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: analyze.Inferred}
 	case soonAfter(s, a):
-		return l.answer(a, Inferred)
+		return l.answer(a, analyze.Inferred)
 	}
-	return Root{Kind: RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: Inferred}
+	return analyze.Root{Kind: analyze.RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: analyze.Inferred}
 }
 
 // duringCall reports whether s left while the call behind a, which it acknowledges, still ran.
 // Of a call that blocked that says little: meanwhile the delayed-ACK timer may have fired.
-func (l *linker) duringCall(s, a *Segment) bool {
+func (l *linker) duringCall(s, a *analyze.Segment) bool {
 	c := l.calls[a.Root.Call]
 	return c != nil && within(c, s.Time) && (!c.Blocked || soonAfter(s, a))
 }
 
 // staleAck: an end in TIME_WAIT answers the SYN of another connection between the same two
 // ports with the last ACK of its own (RFC 1337).
-func (l *linker) staleAck(c *linked, s *Segment) Root {
+func (l *linker) staleAck(c *linked, s *analyze.Segment) analyze.Root {
 	if syn := l.synBefore(c, s); syn != nil {
 		next := syn.of
 		r := l.root(next, syn.place)
-		return Root{Kind: RootAnswer, Call: r.Call, Frame: next.Segments[syn.place].Frame, Confidence: Inferred,
+		return analyze.Root{Kind: analyze.RootAnswer, Call: r.Call, Frame: next.Segments[syn.place].Frame, Confidence: analyze.Inferred,
 			Why: fmt.Sprintf("repeats its last ACK in answer to the SYN of connection %d", next.ID)}
 	}
-	return Root{Kind: RootUnknown, Why: "it acknowledges nothing in sight"}
+	return analyze.Root{Kind: analyze.RootUnknown, Why: "it acknowledges nothing in sight"}
 }
 
 // synOf is a SYN with its place in its connection.
@@ -278,7 +280,7 @@ type synOf struct {
 
 // synBefore returns the SYN of another connection between the ports of c that came right before
 // s: of several connections that of the first, of its SYNs the last.
-func (l *linker) synBefore(c *linked, s *Segment) *synOf {
+func (l *linker) synBefore(c *linked, s *analyze.Segment) *synOf {
 	if l.syns == nil {
 		l.indexSyns()
 	}
@@ -305,7 +307,7 @@ func (l *linker) indexSyns() {
 	for _, lc := range l.conns {
 		key := [2]uint16{lc.Client.Port(), lc.Server.Port()}
 		for i, s := range lc.Segments {
-			if s.Kind == KindSyn {
+			if s.Kind == analyze.KindSyn {
 				l.syns[key] = append(l.syns[key], &synOf{lc, i, s.Time})
 			}
 		}
@@ -315,8 +317,8 @@ func (l *linker) indexSyns() {
 	}
 }
 
-func (lc *linked) portOf(s Side) uint16 {
-	if s == Server {
+func (lc *linked) portOf(s analyze.Side) uint16 {
+	if s == analyze.Server {
 		return lc.Server.Port()
 	}
 	return lc.Client.Port()
@@ -324,18 +326,18 @@ func (lc *linked) portOf(s Side) uint16 {
 
 // acknowledges reports whether the call itself may send an ACK: one that made room by
 // reading (tcp_cleanup_rbuf), or asked for it.
-func acknowledges(c *Call) bool {
+func acknowledges(c *analyze.Call) bool {
 	return kindOf(c) == recvCall && c.Ret > 0 || c.End == 0 || strings.Contains(c.Args, "TCP_QUICKACK")
 }
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
-func (l *linker) answer(a *Segment, conf Confidence) Root {
-	if c := l.calls[a.Root.Call]; c != nil && c.guessed {
-		conf = Inferred
+func (l *linker) answer(a *analyze.Segment, conf analyze.Confidence) analyze.Root {
+	if c := l.calls[a.Root.Call]; c != nil && c.Guessed {
+		conf = analyze.Inferred
 	}
-	return Root{Kind: RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}
+	return analyze.Root{Kind: analyze.RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}
 }
 
-func callRoot(c *Call, why string) Root {
-	return Root{Kind: RootCall, Call: c.ID, Confidence: c.sure(), Why: why}
+func callRoot(c *analyze.Call, why string) analyze.Root {
+	return analyze.Root{Kind: analyze.RootCall, Call: c.ID, Confidence: sure(c), Why: why}
 }

@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"fmt"
@@ -17,7 +19,7 @@ func (l *linker) reset(lc *linked) {
 	if s == nil {
 		return
 	}
-	if s.Root.Kind == RootCall {
+	if s.Root.Kind == analyze.RootCall {
 		l.activeReset(lc, r, l.calls[s.Root.Call])
 	} else {
 		l.passiveReset(lc, r, s)
@@ -25,23 +27,23 @@ func (l *linker) reset(lc *linked) {
 }
 
 // activeReset: the RST left inside a call of its own side.
-func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
+func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	r.Call = c.ID
 	switch {
 	case c.IsDisconnect():
-		r.settle(Disconnect, c.sure(), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
+		settle(r, analyze.Disconnect, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case isListening(c):
-		r.settle(ListenerClosed, c.sure(), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+		settle(r, analyze.ListenerClosed, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
 		if sent := *lc.Bytes.Of(r.By.Other()); sent > r.Lost.Unacked {
 			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, r.By.Other()
 		}
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
-		r.settle(UnreadData, c.sure(), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
+		settle(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
 	case lc.lingersZero(c) != nil:
-		r.settle(LingerZero, c.sure(), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
+		settle(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case lc.lingers2(c) != nil:
-		r.settle(Linger2, c.sure(), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
+		settle(r, analyze.Linger2, sure(c), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
 	case c.RecvQ < 0:
 		r.Why = append(r.Why, fmt.Sprintf("it left inside #%d %s()", c.ID, c.Name))
 		return
@@ -50,22 +52,22 @@ func (l *linker) activeReset(lc *linked, r *Reset, c *Call) {
 }
 
 // passiveReset: the kernel answered a segment.
-func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
+func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) {
 	if s.Root.Frame != 0 {
 		r.Trigger = s.Root.Frame
 	}
 	r.Call = s.Root.Call
 	trigger := l.calls[r.Call]
-	gaveUp := lc.lastCallOf(r.By, s, func(c *Call) bool { return c.Errno == "ETIMEDOUT" })
+	gaveUp := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" })
 	if s.Root.Timer == "keepalive" {
-		r.settle(KeepaliveTimeout, Inferred, "it came from the keep-alive timer: no answer had reached its socket")
+		settle(r, analyze.KeepaliveTimeout, analyze.Inferred, "it came from the keep-alive timer: no answer had reached its socket")
 		if gaveUp != nil {
 			l.confirm(r, gaveUp)
 		}
 		return
 	}
-	over := lc.lastCallOf(r.By, s, func(c *Call) bool { return kindOf(c) == closeCall && len(c.Holders) == 0 })
-	shut := lc.lastCallOf(r.By, s, func(c *Call) bool {
+	over := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return kindOf(c) == closeCall && len(c.Holders) == 0 })
+	shut := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool {
 		return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
 	})
 	data := lc.segment(r.Trigger, len(lc.Segments)-1)
@@ -74,12 +76,12 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 	}
 	switch {
 	case gaveUp != nil && gaveUp.End < s.Time:
-		r.settle(NoSocket, gaveUp.sure(), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+		settle(r, analyze.NoSocket, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
 		return
 	case over != nil:
-		r.settle(DataAfterClose, over.sure(), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
+		settle(r, analyze.DataAfterClose, sure(over), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
 	case shut != nil:
-		r.settle(DataAfterClose, shut.sure(), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
+		settle(r, analyze.DataAfterClose, sure(shut), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
 	default:
 		return
 	}
@@ -89,7 +91,7 @@ func (l *linker) passiveReset(lc *linked, r *Reset, s *Segment) {
 }
 
 // settle replaces what the wire suggested.
-func (r *Reset) settle(cause ResetCause, conf Confidence, why string) {
+func settle(r *analyze.Reset, cause analyze.ResetCause, conf analyze.Confidence, why string) {
 	r.Cause, r.Confidence = cause, conf
 	if !slices.Contains(r.Why, why) {
 		r.Why = append(r.Why, why)
@@ -98,25 +100,25 @@ func (r *Reset) settle(cause ResetCause, conf Confidence, why string) {
 
 // abortCounters are the TcpExt counters that tell of a cause (net/ipv4/tcp.c,
 // tcp_input.c, tcp_timer.c). Where two causes share a counter, the calls tell them apart.
-var abortCounters = map[ResetCause]string{
-	UnreadData:       "TCPAbortOnClose",
-	LingerZero:       "TCPAbortOnData",
-	DataAfterClose:   "TCPAbortOnData",
-	Linger2:          "TCPAbortOnLinger",
-	KeepaliveTimeout: "TCPAbortOnTimeout",
+var abortCounters = map[analyze.ResetCause]string{
+	analyze.UnreadData:       "TCPAbortOnClose",
+	analyze.LingerZero:       "TCPAbortOnData",
+	analyze.DataAfterClose:   "TCPAbortOnData",
+	analyze.Linger2:          "TCPAbortOnLinger",
+	analyze.KeepaliveTimeout: "TCPAbortOnTimeout",
 }
 
-func (l *linker) confirm(r *Reset, c *Call) {
+func (l *linker) confirm(r *analyze.Reset, c *analyze.Call) {
 	name := abortCounters[r.Cause]
-	if name == "" || c.Counters[name] == 0 || c.guessed {
+	if name == "" || c.Counters[name] == 0 || c.Guessed {
 		return
 	}
-	r.Confidence = InKernel
+	r.Confidence = analyze.InKernel
 	r.Why = append(r.Why, fmt.Sprintf("the kernel counted %s +%d over #%d", name, c.Counters[name], c.ID))
 }
 
 // lingersZero returns the SO_LINGER 0 that still held when c closed the socket.
-func (lc *linked) lingersZero(c *Call) *Call {
+func (lc *linked) lingersZero(c *analyze.Call) *analyze.Call {
 	set := lc.option(c, "SO_LINGER")
 	if set == nil || !strings.Contains(strings.ReplaceAll(set.Args, " ", ""), "onoff=1,l_linger=0") &&
 		!strings.Contains(set.Args, "on, 0 s") {
@@ -125,7 +127,7 @@ func (lc *linked) lingersZero(c *Call) *Call {
 	return set
 }
 
-func (lc *linked) lingers2(c *Call) *Call {
+func (lc *linked) lingers2(c *analyze.Call) *analyze.Call {
 	set := lc.option(c, "TCP_LINGER2")
 	if set == nil || !strings.Contains(set.Args, "-") {
 		return nil
@@ -134,8 +136,8 @@ func (lc *linked) lingers2(c *Call) *Call {
 }
 
 // option returns the last successful setsockopt of the named option by c's side before c.
-func (lc *linked) option(c *Call, name string) *Call {
-	var last *Call
+func (lc *linked) option(c *analyze.Call, name string) *analyze.Call {
+	var last *analyze.Call
 	for _, k := range lc.calls {
 		if k == c {
 			break
@@ -148,8 +150,8 @@ func (lc *linked) option(c *Call, name string) *Call {
 }
 
 // lastCallOf returns the last call of side that had begun before s and that ok accepts.
-func (lc *linked) lastCallOf(side Side, s *Segment, ok func(*Call) bool) *Call {
-	var last *Call
+func (lc *linked) lastCallOf(side analyze.Side, s *analyze.Segment, ok func(*analyze.Call) bool) *analyze.Call {
+	var last *analyze.Call
 	for _, k := range lc.calls {
 		if k.Side == side && k.Start <= s.Time && ok(k) {
 			last = k

@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"slices"
@@ -18,24 +20,18 @@ const (
 
 type callKind = event.CallKind
 
-// kindOf looks the kind up, unless link has.
-func kindOf(c *Call) callKind {
-	if c.kind != event.OtherCall {
-		return c.kind
-	}
-	return c.Kind()
-}
+func kindOf(c *analyze.Call) callKind { return c.Kind() }
 
 // isListening reports whether the call was made on a bound socket that never had a peer.
-func isListening(c *Call) bool {
+func isListening(c *analyze.Call) bool {
 	return c.Connection == 0 && c.Local.IsValid()
 }
 
-func succeeded(c *Call) bool { return c.Errno == "" && c.End != 0 }
+func succeeded(c *analyze.Call) bool { return c.Errno == "" && c.End != 0 }
 
 // endsWriting reports whether the call ends its side's stream: a shutdown of the write
 // side, or a close that left no other descriptor. A call in progress may still hold the socket.
-func endsWriting(c *Call) bool {
+func endsWriting(c *analyze.Call) bool {
 	switch kindOf(c) {
 	case shutdownCall:
 		return c.Errno == "" && !shutsOnlyReading(c)
@@ -48,11 +44,11 @@ func endsWriting(c *Call) bool {
 // isDescriptor reports whether the holder is more than a thread inside a call.
 func isDescriptor(h event.Holder) bool { return h.FD >= 0 }
 
-func shutsOnlyReading(c *Call) bool {
+func shutsOnlyReading(c *analyze.Call) bool {
 	return kindOf(c) == shutdownCall && !strings.Contains(c.Args, "WR")
 }
 
 // mayReset reports whether the call can abort its own connection.
-func mayReset(c *Call) bool {
+func mayReset(c *analyze.Call) bool {
 	return kindOf(c) == closeCall && len(c.Holders) == 0 || c.IsDisconnect()
 }

@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"fmt"
@@ -11,20 +13,20 @@ import (
 // explain says of each call why it put nothing on the wire, or why it returned what no
 // segment explains. A call that speaks for itself gets no words.
 func (l *linker) explain() {
-	closed := map[holderKey]*Call{} // the last call that closed a descriptor
+	closed := map[holderKey]*analyze.Call{} // the last call that closed a descriptor
 	for _, c := range l.res.Calls {
 		if c.Errno == "EBADF" {
-			c.Explain = whyBadFD(c, closed[c.holderKey()])
+			c.Explain = whyBadFD(c, closed[keyOf(c)])
 		} else {
 			c.Explain = why(l.byID[c.Connection], c)
 		}
-		if c.kind == closeCall && c.Errno == "" {
-			closed[c.holderKey()] = c
+		if kindOf(c) == closeCall && c.Errno == "" {
+			closed[keyOf(c)] = c
 		}
 	}
 }
 
-func why(lc *linked, c *Call) string {
+func why(lc *linked, c *analyze.Call) string {
 	if lc == nil {
 		return whyAlone(c)
 	}
@@ -48,7 +50,7 @@ func why(lc *linked, c *Call) string {
 	return ""
 }
 
-func whyBadFD(c, closed *Call) string {
+func whyBadFD(c, closed *analyze.Call) string {
 	if closed == nil {
 		return "the descriptor is not open in this process"
 	}
@@ -56,7 +58,7 @@ func whyBadFD(c, closed *Call) string {
 }
 
 // whyAlone speaks of calls on sockets without a peer.
-func whyAlone(c *Call) string {
+func whyAlone(c *analyze.Call) string {
 	switch {
 	case kindOf(c) == closeCall && len(c.Holders) > 0:
 		return stillHeld(c)
@@ -66,7 +68,7 @@ func whyAlone(c *Call) string {
 	return ""
 }
 
-func stillHeld(c *Call) string {
+func stillHeld(c *analyze.Call) string {
 	var who []string
 	for _, h := range c.Holders {
 		who = append(who, fmt.Sprintf("%s still holds this socket as fd %d", holderName(h), h.FD))
@@ -86,7 +88,7 @@ func holderName(h event.Holder) string {
 	return h.Actor + ", pid " + pid
 }
 
-func (lc *linked) whyClose(c *Call) string {
+func (lc *linked) whyClose(c *analyze.Call) string {
 	if len(c.Caused) > 0 || c.Errno != "" {
 		return ""
 	}
@@ -105,13 +107,13 @@ func (lc *linked) whyClose(c *Call) string {
 	if fin := lc.segmentsOf(finSegments, c.Side).firstFrom(c.End); fin != nil {
 		return fmt.Sprintf("the FIN waited: it is frame %d", fin.Frame)
 	}
-	if k := lc.callsOf(anyCalls, c.Side).lastAt(c.Start, func(k *Call) bool { return k.TID != c.TID }); k != nil {
+	if k := lc.callsOf(anyCalls, c.Side).lastAt(c.Start, func(k *analyze.Call) bool { return k.TID != c.TID }); k != nil {
 		return fmt.Sprintf("no FIN: #%d %s() still uses the socket", k.ID, k.Name)
 	}
 	return ""
 }
 
-func (lc *linked) whyShutdown(c *Call) string {
+func (lc *linked) whyShutdown(c *analyze.Call) string {
 	switch {
 	case c.Errno == "ENOTCONN":
 		if r := lc.rstBefore(c); r != nil {
@@ -129,7 +131,7 @@ func (lc *linked) whyShutdown(c *Call) string {
 	return ""
 }
 
-func (lc *linked) whyRecv(c *Call) string {
+func (lc *linked) whyRecv(c *analyze.Call) string {
 	if c.Errno != "" || c.Ret != 0 || len(c.ReturnedBy) > 0 {
 		return ""
 	}
@@ -142,7 +144,7 @@ func (lc *linked) whyRecv(c *Call) string {
 	return ""
 }
 
-func (lc *linked) whySend(c *Call) string {
+func (lc *linked) whySend(c *analyze.Call) string {
 	if k := lc.writeShut(c); k != nil && c.Errno == "EPIPE" {
 		return fmt.Sprintf("its own #%d had shut the writing side", k.ID)
 	}

@@ -1,4 +1,4 @@
-package analyze
+package join
 
 import (
 	"math/rand/v2"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/seqnum"
 )
@@ -19,17 +20,17 @@ func TestIndexFindsWhatASearchFinds(t *testing.T) {
 		list, late, bytes := newCallList(calls), newSegmentList(segments), newByteIndex(segments)
 		for range 100 {
 			at := event.Time(r.IntN(220) - 10)
-			odd := func(c *Call) bool { return c.TID%2 == 1 }
-			agree(t, "lastAt", list.lastAt(at, nil), last(calls, func(c *Call) bool { return within(c, at) }))
-			agree(t, "lastAt odd", list.lastAt(at, odd), last(calls, func(c *Call) bool { return within(c, at) && odd(c) }))
-			agree(t, "firstAt", list.firstAt(at), first(pick(calls, func(c *Call) bool { return within(c, at) })))
-			early := func(s *Segment) bool { return s.Time <= at }
+			odd := func(c *analyze.Call) bool { return c.TID%2 == 1 }
+			agree(t, "lastAt", list.lastAt(at, nil), last(calls, func(c *analyze.Call) bool { return within(c, at) }))
+			agree(t, "lastAt odd", list.lastAt(at, odd), last(calls, func(c *analyze.Call) bool { return within(c, at) && odd(c) }))
+			agree(t, "firstAt", list.firstAt(at), first(pick(calls, func(c *analyze.Call) bool { return within(c, at) })))
+			early := func(s *analyze.Segment) bool { return s.Time <= at }
 			agree(t, "lastUpTo", late.lastUpTo(at, nil), last(segments, early))
 			agree(t, "firstUpTo", late.firstUpTo(at), last(reversed(segments), early))
-			agree(t, "firstFrom", late.firstFrom(at), last(reversed(segments), func(s *Segment) bool { return s.Time >= at }))
+			agree(t, "firstFrom", late.firstFrom(at), last(reversed(segments), func(s *analyze.Segment) bool { return s.Time >= at }))
 			from := uint64(r.IntN(150))
 			to := from + uint64(r.IntN(40))
-			meets := pick(segments, func(s *Segment) bool { return uint64(s.Seq-1) < to && from < uint64(s.Seq-1)+uint64(s.Len) })
+			meets := pick(segments, func(s *analyze.Segment) bool { return uint64(s.Seq-1) < to && from < uint64(s.Seq-1)+uint64(s.Len) })
 			if got := bytes.meets(from, to); !slices.Equal(got, meets) {
 				t.Fatalf("seed %d: meets(%d, %d) = %d segments, want %d", seed, from, to, len(got), len(meets))
 			}
@@ -62,11 +63,11 @@ func reversed[T any](list []T) []T {
 }
 
 // randomCalls overlap in all ways; some never return.
-func randomCalls(r *rand.Rand) []*Call {
-	var calls []*Call
+func randomCalls(r *rand.Rand) []*analyze.Call {
+	var calls []*analyze.Call
 	at := event.Time(1)
 	for range r.IntN(150) {
-		c := &Call{Call: event.Call{TID: r.IntN(4), Start: at, End: at + event.Time(r.IntN(1+r.IntN(100)))}}
+		c := &analyze.Call{Call: event.Call{TID: r.IntN(4), Start: at, End: at + event.Time(r.IntN(1+r.IntN(100)))}}
 		if r.IntN(20) == 0 {
 			c.End = 0
 		}
@@ -77,10 +78,10 @@ func randomCalls(r *rand.Rand) []*Call {
 }
 
 // randomSegments are not in the order of their times, nor of their bytes.
-func randomSegments(r *rand.Rand) []*Segment {
-	var segments []*Segment
+func randomSegments(r *rand.Rand) []*analyze.Segment {
+	var segments []*analyze.Segment
 	for i := range r.IntN(150) {
-		segments = append(segments, &Segment{Time: event.Time(i + r.IntN(60)), Seq: int64(1 + i + r.IntN(20)), Len: uint32(1 + r.IntN(1+r.IntN(60)))})
+		segments = append(segments, &analyze.Segment{Time: event.Time(i + r.IntN(60)), Seq: int64(1 + i + r.IntN(20)), Len: uint32(1 + r.IntN(1+r.IntN(60)))})
 	}
 	return segments
 }
@@ -109,7 +110,7 @@ func TestJoinCost(t *testing.T) {
 
 func joinTime(rec *event.Recording) time.Duration {
 	begin := time.Now()
-	Join(rec, Options{})
+	Join(rec, analyze.Options{})
 	return time.Since(begin)
 }
 
@@ -141,4 +142,11 @@ func exchange(connections, callsEach int) *event.Recording {
 		}
 	}
 	return rec
+}
+
+func first[T any](list []*T) *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
 }

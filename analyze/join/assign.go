@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -18,7 +20,7 @@ type holderKey struct{ pid, fd int }
 // connection listens.
 func (l *linker) assign() {
 	ends := newEnds(l.conns)
-	bySocket := map[uint64]*Call{}
+	bySocket := map[uint64]*analyze.Call{}
 	for _, c := range l.res.Calls {
 		ends.place(c)
 		if c.Connection == 0 {
@@ -30,17 +32,17 @@ func (l *linker) assign() {
 	}
 	l.guess()
 	for _, c := range l.res.Calls {
-		if k := bySocket[c.Socket]; k != nil && (c.Connection == 0 || c.guessed) { // made before it was connected
+		if k := bySocket[c.Socket]; k != nil && (c.Connection == 0 || c.Guessed) { // made before it was connected
 			adopt(c, k)
-			c.guessed = false
+			c.Guessed = false
 		}
 	}
 
-	listening := map[uint16][]*Call{}
+	listening := map[uint16][]*analyze.Call{}
 	for _, c := range l.res.Calls {
 		if lc := l.byID[c.Connection]; lc != nil {
 			lc.calls = append(lc.calls, c)
-		} else if c.Local.IsValid() && c.kind == closeCall {
+		} else if c.Local.IsValid() && kindOf(c) == closeCall {
 			listening[c.Local.Port()] = append(listening[c.Local.Port()], c)
 		}
 	}
@@ -53,52 +55,52 @@ func (l *linker) assign() {
 // guess places the calls that no address and no identity places.
 func (l *linker) guess() {
 	newDials(l.conns, l.res.Calls).place(l.res.Calls)
-	bySocket := map[uint64]*Call{}
-	byFD := map[holderKey]*Call{}
+	bySocket := map[uint64]*analyze.Call{}
+	byFD := map[holderKey]*analyze.Call{}
 	for _, c := range l.res.Calls {
 		switch {
 		case c.Connection != 0:
 		case c.Socket != 0:
-			c.guess(bySocket[c.Socket])
+			guess(c, bySocket[c.Socket])
 		case !c.Local.IsValid():
-			c.guess(byFD[c.holderKey()])
+			guess(c, byFD[keyOf(c)])
 		}
 		if c.Connection == 0 {
 			continue
 		}
-		key := c.holderKey()
+		key := keyOf(c)
 		if c.Accepted > 0 {
 			key.fd = c.Accepted
 		}
 		byFD[key] = c
-		if c.guessed && c.Socket != 0 {
+		if c.Guessed && c.Socket != 0 {
 			bySocket[c.Socket] = c
 		}
 	}
 	for _, c := range l.res.Calls {
 		if c.Connection == 0 {
-			c.guess(bySocket[c.Socket])
+			guess(c, bySocket[c.Socket])
 		}
 	}
 }
 
-func (c *Call) guess(from *Call) {
+func guess(c, from *analyze.Call) {
 	adopt(c, from)
-	c.guessed = from != nil
+	c.Guessed = from != nil
 }
 
-func adopt(c, from *Call) {
+func adopt(c, from *analyze.Call) {
 	if from != nil {
 		c.Connection, c.Side = from.Connection, from.Side
 	}
 }
 
 // sure is how a claim is known that follows from the call.
-func (c *Call) sure() Confidence {
-	if c.guessed {
-		return Inferred
+func sure(c *analyze.Call) analyze.Confidence {
+	if c.Guessed {
+		return analyze.Inferred
 	}
-	return Observed
+	return analyze.Observed
 }
 
 // ends finds connections by both their addresses.
@@ -131,17 +133,17 @@ func newEnds(conns []*linked) ends {
 
 // place finds c's connection by addresses: the latest incarnation that had begun when the
 // call ended.
-func (e ends) place(c *Call) {
+func (e ends) place(c *analyze.Call) {
 	if !c.Remote.IsValid() {
 		return
 	}
-	at := e[[2]netip.AddrPort{c.Local, c.Remote}].begun(c.lastMoment())
-	as := e[[2]netip.AddrPort{c.Remote, c.Local}].begun(c.lastMoment())
+	at := e[[2]netip.AddrPort{c.Local, c.Remote}].begun(lastMoment(c))
+	as := e[[2]netip.AddrPort{c.Remote, c.Local}].begun(lastMoment(c))
 	switch {
 	case at != nil && (as == nil || as.row <= at.row):
-		c.Connection, c.Side = at.ID, Client
+		c.Connection, c.Side = at.ID, analyze.Client
 	case as != nil:
-		c.Connection, c.Side = as.ID, Server
+		c.Connection, c.Side = as.ID, analyze.Server
 	}
 }
 
@@ -173,10 +175,10 @@ type dialled struct {
 	rivals []int // how many more guesses could mean it than the one before it
 }
 
-func newDials(conns []*linked, calls []*Call) dials {
+func newDials(conns []*linked, calls []*analyze.Call) dials {
 	known := map[int]bool{}
 	for _, c := range calls {
-		if c.Name == "connect" && c.Connection != 0 && c.Side == Client {
+		if c.Name == "connect" && c.Connection != 0 && c.Side == analyze.Client {
 			known[c.Connection] = true
 		}
 	}
@@ -209,8 +211,8 @@ func newDials(conns []*linked, calls []*Call) dials {
 
 // place gives each connect without a connection the one whose SYN it encloses. Where that can be
 // several, or where several sockets could have sent it, nobody gets it.
-func (d dials) place(calls []*Call) {
-	claims := map[*linked][]*Call{}
+func (d dials) place(calls []*analyze.Call) {
+	claims := map[*linked][]*analyze.Call{}
 	for _, c := range calls {
 		if c.Connection != 0 || c.Name != "connect" || !c.Remote.IsValid() {
 			continue
@@ -220,12 +222,12 @@ func (d dials) place(calls []*Call) {
 		}
 	}
 	for lc, by := range claims {
-		if slices.ContainsFunc(by, func(c *Call) bool { return c.holderKey() != by[0].holderKey() }) {
+		if slices.ContainsFunc(by, func(c *analyze.Call) bool { return keyOf(c) != keyOf(by[0]) }) {
 			lc.rival = true
 			continue
 		}
 		for _, c := range by {
-			c.Connection, c.Side, c.guessed = lc.ID, Client, true
+			c.Connection, c.Side, c.Guessed = lc.ID, analyze.Client, true
 		}
 	}
 	d.markRivals()
@@ -233,7 +235,7 @@ func (d dials) place(calls []*Call) {
 
 // enclosed returns the connection that began inside c, the last incarnation; nil when there is
 // none, or several from different addresses.
-func (d dials) enclosed(c *Call) *linked {
+func (d dials) enclosed(c *analyze.Call) *linked {
 	key := dialKey{server: c.Remote}
 	if c.Local.IsValid() && c.Local.Port() != 0 {
 		if !c.Local.Addr().IsUnspecified() {
@@ -245,7 +247,7 @@ func (d dials) enclosed(c *Call) *linked {
 	if to == nil {
 		return nil
 	}
-	from, end := to.begun(c.Start-1), to.begun(c.lastMoment())
+	from, end := to.begun(c.Start-1), to.begun(lastMoment(c))
 	switch {
 	case from >= end:
 		return nil
@@ -284,22 +286,22 @@ func (d dials) markRivals() {
 func (lc *linked) inferHolders() {
 	var next [2][]int // of each usable call, the place of the next one through another descriptor
 	for _, c := range lc.calls {
-		if c.kind != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
+		if kindOf(c) != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
 			continue
 		}
 		calls := lc.callsOf(usable, c.Side).calls
-		others := &next[c.Side.column()]
+		others := &next[columnOf(c.Side)]
 		if *others == nil {
 			*others = nextOthers(calls)
 		}
 		// The first that began after c, and not before c ended.
-		i, _ := slices.BinarySearchFunc(calls, c, func(k, c *Call) int {
-			if k.row > c.row && k.Start >= c.End {
+		i, _ := slices.BinarySearchFunc(calls, c, func(k, c *analyze.Call) int {
+			if k.Row > c.Row && k.Start >= c.End {
 				return 1
 			}
 			return -1
 		})
-		if i < len(calls) && calls[i].holderKey() == c.holderKey() {
+		if i < len(calls) && keyOf(calls[i]) == keyOf(c) {
 			i = (*others)[i]
 		}
 		if i < len(calls) {
@@ -309,13 +311,13 @@ func (lc *linked) inferHolders() {
 	}
 }
 
-func (c *Call) holderKey() holderKey { return holderKey{c.PID, c.FD} }
+func keyOf(c *analyze.Call) holderKey { return holderKey{c.PID, c.FD} }
 
-func nextOthers(calls []*Call) []int {
+func nextOthers(calls []*analyze.Call) []int {
 	next := make([]int, len(calls))
 	for i := len(calls) - 1; i >= 0; i-- {
 		next[i] = i + 1
-		if i+1 < len(calls) && calls[i+1].holderKey() == calls[i].holderKey() {
+		if i+1 < len(calls) && keyOf(calls[i+1]) == keyOf(calls[i]) {
 			next[i] = next[i+1]
 		}
 	}

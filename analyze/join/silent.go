@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"slices"
@@ -8,8 +10,8 @@ import (
 
 // believes takes over what the kernel said of an end where the wire suggests got, if TCP changes
 // so without a segment that shows it. It reports whether it did.
-func (lc *linked) believes(side Side, s *event.Sample, got event.TCPState) bool {
-	ch := StateChange{State: s.State, Confidence: InKernel}
+func (lc *linked) believes(side analyze.Side, s *event.Sample, got event.TCPState) bool {
+	ch := analyze.StateChange{State: s.State, Confidence: analyze.InKernel}
 	switch {
 	case s.State == event.Closed:
 		ch.Time = lc.forgotten(side, s, got)
@@ -40,7 +42,7 @@ func tookFin(from, to event.TCPState) bool {
 }
 
 // finQueued returns when side ended its stream, 0 where its FIN had left or no call did.
-func (lc *linked) finQueued(side Side, s *event.Sample) event.Time {
+func (lc *linked) finQueued(side analyze.Side, s *event.Sample) event.Time {
 	enders := lc.callsOf(writeEnders, side)
 	if enders.begun(s.Time) == 0 || lc.segmentsOf(finSegments, side).lastUpTo(s.Time, nil) != nil {
 		return 0
@@ -51,7 +53,7 @@ func (lc *linked) finQueued(side Side, s *event.Sample) event.Time {
 // forgotten returns when the kernel gave the connection up in silence: in FIN_WAIT2 after
 // tcp_fin_timeout, when retransmissions stayed unanswered, or when TIME_WAIT was over. 0 means
 // that none of these can be.
-func (lc *linked) forgotten(side Side, s *event.Sample, got event.TCPState) event.Time {
+func (lc *linked) forgotten(side analyze.Side, s *event.Sample, got event.TCPState) event.Time {
 	for i := range lc.TimeWait {
 		if tw := &lc.TimeWait[i]; got == event.TimeWait && tw.Holder == side && tw.Until <= s.Time {
 			return tw.Until
@@ -76,16 +78,16 @@ func (lc *linked) forgotten(side Side, s *event.Sample, got event.TCPState) even
 }
 
 // insert adds a change that the wire did not show, and takes out what it makes impossible.
-func (lc *linked) insert(side Side, ch StateChange) {
+func (lc *linked) insert(side analyze.Side, ch analyze.StateChange) {
 	all := lc.States.Of(side)
-	at, _ := slices.BinarySearchFunc(*all, ch.Time, func(c StateChange, t event.Time) int {
+	at, _ := slices.BinarySearchFunc(*all, ch.Time, func(c analyze.StateChange, t event.Time) int {
 		if c.Time <= t {
 			return -1
 		}
 		return 1
 	})
 	from := ch.State
-	rest := slices.DeleteFunc(slices.Clone((*all)[at:]), func(c StateChange) bool {
+	rest := slices.DeleteFunc(slices.Clone((*all)[at:]), func(c analyze.StateChange) bool {
 		possible := from.MayBecome(c.State)
 		if possible {
 			from = c.State

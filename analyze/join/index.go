@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -90,20 +92,20 @@ func (o *order) first(bound int64) int {
 
 // callList is calls of one kind and side in order of start.
 type callList struct {
-	calls []*Call
+	calls []*analyze.Call
 	ends  order
 }
 
-func newCallList(calls []*Call) *callList {
+func newCallList(calls []*analyze.Call) *callList {
 	keys := make([]int64, len(calls))
 	for i, c := range calls {
-		keys[i] = int64(c.lastMoment())
+		keys[i] = int64(lastMoment(c))
 	}
 	return &callList{calls: calls, ends: newOrder(keys)}
 }
 
 // lastMoment is the latest time at which the call still runs.
-func (c *Call) lastMoment() event.Time {
+func lastMoment(c *analyze.Call) event.Time {
 	if c.End == 0 {
 		return math.MaxInt64
 	}
@@ -112,7 +114,7 @@ func (c *Call) lastMoment() event.Time {
 
 // begun counts the calls that had begun at t.
 func (l *callList) begun(t event.Time) int {
-	n, _ := slices.BinarySearchFunc(l.calls, t, func(c *Call, t event.Time) int {
+	n, _ := slices.BinarySearchFunc(l.calls, t, func(c *analyze.Call, t event.Time) int {
 		if c.Start <= t {
 			return -1
 		}
@@ -123,7 +125,7 @@ func (l *callList) begun(t event.Time) int {
 
 // lastAt returns the latest begun call that t lies in and that ok accepts; nil when there is
 // none.
-func (l *callList) lastAt(t event.Time, ok func(*Call) bool) *Call {
+func (l *callList) lastAt(t event.Time, ok func(*analyze.Call) bool) *analyze.Call {
 	for i := l.ends.last(l.begun(t), int64(t)); i >= 0; i = l.ends.last(i, int64(t)) {
 		if ok == nil || ok(l.calls[i]) {
 			return l.calls[i]
@@ -133,7 +135,7 @@ func (l *callList) lastAt(t event.Time, ok func(*Call) bool) *Call {
 }
 
 // firstAt returns the first begun call that t lies in; nil when there is none.
-func (l *callList) firstAt(t event.Time) *Call {
+func (l *callList) firstAt(t event.Time) *analyze.Call {
 	if i := l.ends.first(int64(t)); i >= 0 && within(l.calls[i], t) {
 		return l.calls[i]
 	}
@@ -141,8 +143,8 @@ func (l *callList) firstAt(t event.Time) *Call {
 }
 
 // before returns the first of the calls if it began before c, else nil.
-func (l *callList) before(c *Call) *Call {
-	if len(l.calls) == 0 || l.calls[0].row >= c.row {
+func (l *callList) before(c *analyze.Call) *analyze.Call {
+	if len(l.calls) == 0 || l.calls[0].Row >= c.Row {
 		return nil
 	}
 	return l.calls[0]
@@ -151,12 +153,12 @@ func (l *callList) before(c *Call) *Call {
 // segmentList is segments of one kind and sender in capture order, which need not be that of
 // their times.
 type segmentList struct {
-	segments []*Segment
+	segments []*analyze.Segment
 	early    order // by time, the earliest is the largest
 	late     order // by time; made when it is asked for
 }
 
-func newSegmentList(segments []*Segment) *segmentList {
+func newSegmentList(segments []*analyze.Segment) *segmentList {
 	early := make([]int64, len(segments))
 	for i, s := range segments {
 		early[i] = ^int64(s.Time)
@@ -165,7 +167,7 @@ func newSegmentList(segments []*Segment) *segmentList {
 }
 
 // lastUpTo returns the last segment up to t that ok accepts; nil when there is none.
-func (l *segmentList) lastUpTo(t event.Time, ok func(*Segment) bool) *Segment {
+func (l *segmentList) lastUpTo(t event.Time, ok func(*analyze.Segment) bool) *analyze.Segment {
 	for i := l.early.last(len(l.segments), ^int64(t)); i >= 0; i = l.early.last(i, ^int64(t)) {
 		if ok == nil || ok(l.segments[i]) {
 			return l.segments[i]
@@ -175,7 +177,7 @@ func (l *segmentList) lastUpTo(t event.Time, ok func(*Segment) bool) *Segment {
 }
 
 // firstUpTo returns the first segment that is not later than t; nil when there is none.
-func (l *segmentList) firstUpTo(t event.Time) *Segment {
+func (l *segmentList) firstUpTo(t event.Time) *analyze.Segment {
 	if i := l.early.first(^int64(t)); i >= 0 {
 		return l.segments[i]
 	}
@@ -183,7 +185,7 @@ func (l *segmentList) firstUpTo(t event.Time) *Segment {
 }
 
 // firstFrom returns the first segment that is not earlier than t; nil when there is none.
-func (l *segmentList) firstFrom(t event.Time) *Segment {
+func (l *segmentList) firstFrom(t event.Time) *analyze.Segment {
 	if l.late.most == nil {
 		late := make([]int64, len(l.segments))
 		for i, s := range l.segments {
@@ -199,12 +201,12 @@ func (l *segmentList) firstFrom(t event.Time) *Segment {
 
 // byteIndex finds segments of one sender by the bytes that they first brought.
 type byteIndex struct {
-	segments []*Segment // by where they begin
-	places   []int      // in capture order
+	segments []*analyze.Segment // by where they begin
+	places   []int              // in capture order
 	ends     order
 }
 
-func newByteIndex(segments []*Segment) *byteIndex {
+func newByteIndex(segments []*analyze.Segment) *byteIndex {
 	x := &byteIndex{places: make([]int, len(segments))}
 	for i := range x.places {
 		x.places[i] = i
@@ -222,14 +224,14 @@ func newByteIndex(segments []*Segment) *byteIndex {
 
 // meets returns the segments with any of the bytes [from, to) of the stream, in capture order.
 // The first byte's sequence number is 1.
-func (x *byteIndex) meets(from, to uint64) []*Segment {
-	end, _ := slices.BinarySearchFunc(x.segments, int64(to)+1, func(s *Segment, t int64) int { return cmp.Compare(s.Seq, t) })
+func (x *byteIndex) meets(from, to uint64) []*analyze.Segment {
+	end, _ := slices.BinarySearchFunc(x.segments, int64(to)+1, func(s *analyze.Segment, t int64) int { return cmp.Compare(s.Seq, t) })
 	var found []int
 	for i := x.ends.last(end, int64(from)+2); i >= 0; i = x.ends.last(i, int64(from)+2) {
 		found = append(found, i)
 	}
 	slices.SortFunc(found, func(i, j int) int { return cmp.Compare(x.places[i], x.places[j]) })
-	out := make([]*Segment, len(found))
+	out := make([]*analyze.Segment, len(found))
 	for i, at := range found {
 		out[i] = x.segments[at]
 	}

@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -13,8 +15,8 @@ import (
 // sampleOf is what the kernel said of one end of a connection.
 type sampleOf struct {
 	*event.Sample
-	call *Call
-	side Side
+	call *analyze.Call
+	side analyze.Side
 }
 
 // sample gives each connection the samples of its two ends that were taken while it was the
@@ -65,7 +67,7 @@ func (lc *linked) kernelStates() {
 			continue
 		}
 		if c.States == nil {
-			c.States = map[Side]string{}
+			c.States = map[analyze.Side]string{}
 		}
 		c.States[s.side] = s.State.String()
 		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s.side, s.Sample, got) {
@@ -75,18 +77,18 @@ func (lc *linked) kernelStates() {
 	}
 }
 
-func sampleSide(lc *Connection, s *event.Sample) Side {
+func sampleSide(lc *analyze.Connection, s *event.Sample) analyze.Side {
 	switch {
 	case s.Local == lc.Client && s.Remote == lc.Server:
-		return Client
+		return analyze.Client
 	case s.Local == lc.Server && s.Remote == lc.Client:
-		return Server
+		return analyze.Server
 	}
-	return NoSide
+	return analyze.NoSide
 }
 
 // stateAt returns the inferred state of side at t.
-func (lc *linked) stateAt(side Side, t event.Time) event.TCPState {
+func (lc *linked) stateAt(side analyze.Side, t event.Time) event.TCPState {
 	state := event.Closed
 	for _, ch := range *lc.States.Of(side) {
 		if ch.Time > t {
@@ -103,7 +105,7 @@ func (lc *linked) timeWait() {
 		tw := &lc.TimeWait[i]
 		for _, s := range lc.samples {
 			if s.side == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since {
-				tw.Confidence = InKernel
+				tw.Confidence = analyze.InKernel
 				tw.Until = s.Time.Add(time.Duration(s.Left))
 			}
 		}
@@ -111,16 +113,16 @@ func (lc *linked) timeWait() {
 }
 
 // Taint says of every verdict that packets are missing.
-func Taint(res *Result, dropped uint64) {
+func Taint(res *analyze.Result, dropped uint64) {
 	why := fmt.Sprintf("the capture lost %d packets: what they held is not known", dropped)
 	res.Warnings = append(res.Warnings, why)
 	for _, c := range res.Connections {
 		c.Warnings = append(c.Warnings, why)
-		if c.Confidence != Unknown {
-			c.Confidence = Unknown
+		if c.Confidence != analyze.Unknown {
+			c.Confidence = analyze.Unknown
 		}
-		if c.Reset != nil && c.Reset.Confidence != InKernel {
-			c.Reset.Confidence = Unknown
+		if c.Reset != nil && c.Reset.Confidence != analyze.InKernel {
+			c.Reset.Confidence = analyze.Unknown
 		}
 	}
 }

@@ -1,9 +1,10 @@
-package analyze
+package join
 
 import (
 	"net/netip"
 	"testing"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -12,35 +13,35 @@ import (
 func TestToldByTimeIsInferred(t *testing.T) {
 	server := netip.MustParseAddrPort("10.0.0.2:80")
 	clients := []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.1:40001")}
-	unknown := Root{Kind: RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
-	remote := Root{Kind: RootRemote, Confidence: Observed}
+	unknown := analyze.Root{Kind: analyze.RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
+	remote := analyze.Root{Kind: analyze.RootRemote, Confidence: analyze.Observed}
 	connect := func(id int, start, end event.Time, local netip.AddrPort) event.Call {
 		return event.Call{ID: id, PID: 7, TID: 10 + id, FD: 2 + id, Name: "connect", Local: local, Remote: server,
 			Ret: -1, Errno: "ECONNREFUSED", Start: start, End: end, RecvQ: -1}
 	}
 	tests := map[string]struct {
 		calls []event.Call
-		want  [2]Root // of the two SYNs, at 100 and at 200
+		want  [2]analyze.Root // of the two SYNs, at 100 and at 200
 	}{
 		"one at a time": {
 			[]event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 190, 220, netip.AddrPort{})},
-			[2]Root{{Kind: RootCall, Call: 1, Confidence: Inferred}, {Kind: RootCall, Call: 2, Confidence: Inferred}},
+			[2]analyze.Root{{Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}, {Kind: analyze.RootCall, Call: 2, Confidence: analyze.Inferred}},
 		},
 		"both overlap": {
 			[]event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, netip.AddrPort{})},
-			[2]Root{unknown, unknown},
+			[2]analyze.Root{unknown, unknown},
 		},
 		"one has an address": {
 			[]event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, clients[1])},
-			[2]Root{{Kind: RootCall, Call: 1, Confidence: Inferred}, {Kind: RootCall, Call: 2, Confidence: Observed}},
+			[2]analyze.Root{{Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}, {Kind: analyze.RootCall, Call: 2, Confidence: analyze.Observed}},
 		},
 		"two for one SYN": {
 			[]event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 91, 120, netip.AddrPort{})},
-			[2]Root{unknown, remote},
+			[2]analyze.Root{unknown, remote},
 		},
 		"bound to any address": {
 			[]event.Call{connect(1, 90, 320, netip.MustParseAddrPort("0.0.0.0:40001"))},
-			[2]Root{remote, {Kind: RootCall, Call: 1, Confidence: Inferred}},
+			[2]analyze.Root{remote, {Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}},
 		},
 	}
 	for name, tt := range tests {
@@ -52,7 +53,7 @@ func TestToldByTimeIsInferred(t *testing.T) {
 					event.Segment{Frame: uint64(2*i + 1), Time: at, Src: client, Dst: server, Flags: event.SYN, Seq: 7},
 					event.Segment{Frame: uint64(2*i + 2), Time: at + 1, Src: server, Dst: client, Flags: event.RST | event.ACK, Ack: 8})
 			}
-			res := Join(rec, Options{})
+			res := Join(rec, analyze.Options{})
 			for i, want := range tt.want {
 				got := res.Connections[i].Segments[0].Root
 				if got.Kind != want.Kind || got.Call != want.Call || got.Confidence != want.Confidence || got.Why != want.Why {
@@ -78,9 +79,9 @@ func TestToldByDescriptorIsInferred(t *testing.T) {
 			rec.Calls[i].Socket = socket
 		}
 		rec.Calls[1].Local, rec.Calls[1].Remote = netip.AddrPort{}, netip.AddrPort{}
-		want := map[uint64]Confidence{0: Inferred, 5: Observed}[socket]
-		got := Join(rec, Options{}).Connections[0].Segments[3].Root
-		if got.Kind != RootCall || got.Call != 4 || got.Confidence != want {
+		want := map[uint64]analyze.Confidence{0: analyze.Inferred, 5: analyze.Observed}[socket]
+		got := Join(rec, analyze.Options{}).Connections[0].Segments[3].Root
+		if got.Kind != analyze.RootCall || got.Call != 4 || got.Confidence != want {
 			t.Errorf("socket %d: FIN by %+v, want call 4, %s", socket, got, want)
 		}
 	}

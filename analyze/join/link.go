@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -9,37 +11,36 @@ import (
 
 // linker joins calls with the segments of the connections they were made on.
 type linker struct {
-	res     *Result
+	res     *analyze.Result
 	conns   []*linked
 	byID    map[int]*linked
-	calls   map[int]*Call
+	calls   map[int]*analyze.Call
 	listens map[uint16]*callList // closing calls on listening sockets, by port
 	syns    map[[2]uint16][]*synOf
 }
 
 // Link fills in everything about res that needs calls.
-func Link(res *Result, calls []event.Call) {
+func Link(res *analyze.Result, calls []event.Call) {
 	l := &linker{
 		res:   res,
 		conns: make([]*linked, len(res.Connections)),
 		byID:  make(map[int]*linked, len(res.Connections)),
-		calls: make(map[int]*Call, len(calls)),
+		calls: make(map[int]*analyze.Call, len(calls)),
 	}
 	for i, c := range res.Connections {
 		lc := &linked{Connection: c, row: i}
 		l.conns[i], l.byID[c.ID] = lc, lc
 	}
-	slab := make([]Call, len(calls))
-	res.Calls = make([]*Call, len(calls))
+	slab := make([]analyze.Call, len(calls))
+	res.Calls = make([]*analyze.Call, len(calls))
 	for i := range calls {
 		c := &slab[i]
 		c.Call, c.Caused, c.ReturnedBy = calls[i], []uint64{}, []uint64{}
-		c.kind = kindOf(c)
 		res.Calls[i], l.calls[c.ID] = c, c
 	}
-	slices.SortStableFunc(res.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(res.Calls, func(a, b *analyze.Call) int { return cmp.Compare(a.Start, b.Start) })
 	for i, c := range res.Calls {
-		c.row = i
+		c.Row = i
 	}
 
 	l.assign()
@@ -59,22 +60,22 @@ func Link(res *Result, calls []event.Call) {
 }
 
 // within reports whether t lies inside the call.
-func within(c *Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
+func within(c *analyze.Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
 
 // linked is a connection with its calls in order of start. Its lists are made when first asked
 // for, and from the holders and byte ranges that the calls have then.
 type linked struct {
-	*Connection
+	*analyze.Connection
 	row     int // place in Result.Connections
-	calls   []*Call
+	calls   []*analyze.Call
 	samples []sampleOf
 	rival   bool // its client's connect may be one of several
 
 	made     [len(callClasses)][2]*callList
 	sent     [len(segmentClasses)][3]*segmentList
 	bytes    [2]*byteIndex
-	frames   []*Segment // by number
-	previous [2][]int32 // of each segment, the place of the last one before it from each side
+	frames   []*analyze.Segment // by number
+	previous [2][]int32         // of each segment, the place of the last one before it from each side
 }
 
 // callClass is a list of calls that the linker asks for.
@@ -95,26 +96,26 @@ const (
 	usable
 )
 
-var callClasses = [...]func(*Call) bool{
-	anyCalls:       func(*Call) bool { return true },
-	connects:       func(c *Call) bool { return c.kind == connectCall || c.kind == sendCall },
-	rangedSends:    func(c *Call) bool { return c.kind == sendCall && c.Bytes != nil },
-	openSends:      func(c *Call) bool { return c.kind == sendCall && c.Bytes == nil },
+var callClasses = [...]func(*analyze.Call) bool{
+	anyCalls:       func(*analyze.Call) bool { return true },
+	connects:       func(c *analyze.Call) bool { return kindOf(c) == connectCall || kindOf(c) == sendCall },
+	rangedSends:    func(c *analyze.Call) bool { return kindOf(c) == sendCall && c.Bytes != nil },
+	openSends:      func(c *analyze.Call) bool { return kindOf(c) == sendCall && c.Bytes == nil },
 	resetters:      mayReset,
 	acknowledgers:  acknowledges,
 	writeEnders:    endsWriting,
-	writeShutdowns: func(c *Call) bool { return c.kind == shutdownCall && endsWriting(c) },
-	readShutdowns:  func(c *Call) bool { return c.kind == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR" },
-	timeouts:       func(c *Call) bool { return c.Errno == "ETIMEDOUT" },
-	lastCloses:     func(c *Call) bool { return c.kind == closeCall && c.Errno == "" && len(c.Holders) == 0 },
-	usable:         func(c *Call) bool { return c.Errno != "EBADF" },
+	writeShutdowns: func(c *analyze.Call) bool { return kindOf(c) == shutdownCall && endsWriting(c) },
+	readShutdowns:  func(c *analyze.Call) bool { return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR" },
+	timeouts:       func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" },
+	lastCloses:     func(c *analyze.Call) bool { return kindOf(c) == closeCall && c.Errno == "" && len(c.Holders) == 0 },
+	usable:         func(c *analyze.Call) bool { return c.Errno != "EBADF" },
 }
 
 // callsOf returns the calls of that class which side made.
-func (lc *linked) callsOf(class callClass, side Side) *callList {
-	list := &lc.made[class][side.column()]
+func (lc *linked) callsOf(class callClass, side analyze.Side) *callList {
+	list := &lc.made[class][columnOf(side)]
 	if *list == nil {
-		var calls []*Call
+		var calls []*analyze.Call
 		for _, c := range lc.calls {
 			if c.Side == side && callClasses[class](c) {
 				calls = append(calls, c)
@@ -139,32 +140,36 @@ const (
 	freshSegments // with bytes of the stream that were not sent before
 )
 
-var segmentClasses = [...]func(*Segment) bool{
-	synSegments:    func(s *Segment) bool { return s.Kind == KindSyn },
-	synAckSegments: func(s *Segment) bool { return s.Kind == KindSynAck && s.Ignored == "" },
-	finSegments:    func(s *Segment) bool { return s.Kind == KindFin },
-	rstSegments:    func(s *Segment) bool { return s.Kind == KindRst && s.Ignored == "" },
-	finAckers:      func(s *Segment) bool { return (s.Kind == KindAck || s.Kind == KindFin) && s.Ignored == "" },
-	roomMakers: func(s *Segment) bool {
-		return (s.Kind == KindAck || s.Kind == KindWindow || s.Kind == KindData) && s.Ignored == ""
+var segmentClasses = [...]func(*analyze.Segment) bool{
+	synSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindSyn },
+	synAckSegments: func(s *analyze.Segment) bool { return s.Kind == analyze.KindSynAck && s.Ignored == "" },
+	finSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindFin },
+	rstSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindRst && s.Ignored == "" },
+	finAckers: func(s *analyze.Segment) bool {
+		return (s.Kind == analyze.KindAck || s.Kind == analyze.KindFin) && s.Ignored == ""
 	},
-	afterTheSyn:   func(s *Segment) bool { return s.Kind != KindSyn },
-	freshSegments: func(s *Segment) bool { return s.Len != 0 && s.Seq >= 1 && s.Retransmits == 0 && s.Ignored == "" },
+	roomMakers: func(s *analyze.Segment) bool {
+		return (s.Kind == analyze.KindAck || s.Kind == analyze.KindWindow || s.Kind == analyze.KindData) && s.Ignored == ""
+	},
+	afterTheSyn: func(s *analyze.Segment) bool { return s.Kind != analyze.KindSyn },
+	freshSegments: func(s *analyze.Segment) bool {
+		return s.Len != 0 && s.Seq >= 1 && s.Retransmits == 0 && s.Ignored == ""
+	},
 }
 
 // segmentsOf returns the segments of that class from side, from both for NoSide.
-func (lc *linked) segmentsOf(class segmentClass, side Side) *segmentList {
-	list := &lc.sent[class][side.column()]
+func (lc *linked) segmentsOf(class segmentClass, side analyze.Side) *segmentList {
+	list := &lc.sent[class][columnOf(side)]
 	if *list == nil {
 		*list = newSegmentList(lc.pick(class, side))
 	}
 	return *list
 }
 
-func (lc *linked) pick(class segmentClass, side Side) []*Segment {
-	var picked []*Segment
+func (lc *linked) pick(class segmentClass, side analyze.Side) []*analyze.Segment {
+	var picked []*analyze.Segment
 	for _, s := range lc.Segments {
-		if (side == NoSide || s.From == side) && segmentClasses[class](s) {
+		if (side == analyze.NoSide || s.From == side) && segmentClasses[class](s) {
 			picked = append(picked, s)
 		}
 	}
@@ -172,8 +177,8 @@ func (lc *linked) pick(class segmentClass, side Side) []*Segment {
 }
 
 // bytesOf returns the index of the bytes that side sent.
-func (lc *linked) bytesOf(side Side) *byteIndex {
-	x := &lc.bytes[side.column()]
+func (lc *linked) bytesOf(side analyze.Side) *byteIndex {
+	x := &lc.bytes[columnOf(side)]
 	if *x == nil {
 		*x = newByteIndex(lc.pick(freshSegments, side))
 	}
@@ -181,8 +186,8 @@ func (lc *linked) bytesOf(side Side) *byteIndex {
 }
 
 // lastFrom returns the segment of side that came last before the one at place i.
-func (lc *linked) lastFrom(side Side, i int) *Segment {
-	list := &lc.previous[side.column()]
+func (lc *linked) lastFrom(side analyze.Side, i int) *analyze.Segment {
+	list := &lc.previous[columnOf(side)]
 	if *list == nil {
 		*list = make([]int32, len(lc.Segments))
 		last := int32(-1)
@@ -201,10 +206,10 @@ func (lc *linked) lastFrom(side Side, i int) *Segment {
 
 // segment returns the segment of that number, nil when the connection has none. It is looked
 // for around place near first: an answer stands close to what it answers.
-func (lc *linked) segment(frame uint64, near int) *Segment {
+func (lc *linked) segment(frame uint64, near int) *analyze.Segment {
 	list := lc.frames
 	if list == nil {
-		byFrame := func(a, b *Segment) int { return cmp.Compare(a.Frame, b.Frame) }
+		byFrame := func(a, b *analyze.Segment) int { return cmp.Compare(a.Frame, b.Frame) }
 		list = lc.Segments
 		if !slices.IsSortedFunc(list, byFrame) { // a datagram given up before its last fragment came
 			list = slices.SortedFunc(slices.Values(list), byFrame)
@@ -215,7 +220,7 @@ func (lc *linked) segment(frame uint64, near int) *Segment {
 	for step := 1; from > 0 && list[from].Frame > frame; step *= 2 {
 		from, to = max(0, from-step), from
 	}
-	i, found := slices.BinarySearchFunc(list[from:to], frame, func(s *Segment, f uint64) int { return cmp.Compare(s.Frame, f) })
+	i, found := slices.BinarySearchFunc(list[from:to], frame, func(s *analyze.Segment, f uint64) int { return cmp.Compare(s.Frame, f) })
 	if !found {
 		return nil
 	}
@@ -223,11 +228,11 @@ func (lc *linked) segment(frame uint64, near int) *Segment {
 }
 
 // column is 0 for the client, 1 for the server, and 2 for no side in particular.
-func (s Side) column() int {
+func columnOf(s analyze.Side) int {
 	switch s {
-	case Client:
+	case analyze.Client:
 		return 0
-	case Server:
+	case analyze.Server:
 		return 1
 	}
 	return 2

@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"cmp"
@@ -12,7 +14,7 @@ func (l *linker) ranges() {
 		if c.Guessed {
 			continue
 		}
-		for _, s := range []Side{Client, Server} {
+		for _, s := range []analyze.Side{analyze.Client, analyze.Server} {
 			number(c.calls, s, sendCall)
 			number(c.calls, s, recvCall)
 		}
@@ -21,15 +23,15 @@ func (l *linker) ranges() {
 
 // number lays the data calls of one side and direction end to end. Senders are served in
 // the order they began, readers in the order they returned.
-func number(calls []*Call, s Side, kind callKind) {
-	var data []*Call
+func number(calls []*analyze.Call, s analyze.Side, kind callKind) {
+	var data []*analyze.Call
 	for _, c := range calls {
-		if c.Side == s && c.kind == kind && succeeded(c) && c.Ret > 0 {
+		if c.Side == s && kindOf(c) == kind && succeeded(c) && c.Ret > 0 {
 			data = append(data, c)
 		}
 	}
 	if kind == recvCall {
-		slices.SortStableFunc(data, func(a, b *Call) int { return cmp.Compare(a.End, b.End) })
+		slices.SortStableFunc(data, func(a, b *analyze.Call) int { return cmp.Compare(a.End, b.End) })
 	}
 	var at uint64
 	for _, c := range data {

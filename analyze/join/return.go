@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"fmt"
@@ -19,9 +21,11 @@ func (l *linker) returns() {
 	}
 }
 
-func returnedBy(lc *linked, c *Call) []*Segment {
+func returnedBy(lc *linked, c *analyze.Call) []*analyze.Segment {
 	peer := c.Side.Other()
-	last := func(class segmentClass) []*Segment { return one(lc.segmentsOf(class, peer).lastUpTo(c.End, nil)) }
+	last := func(class segmentClass) []*analyze.Segment {
+		return one(lc.segmentsOf(class, peer).lastUpTo(c.End, nil))
+	}
 	switch {
 	case c.Errno == "ECONNRESET" || c.Errno == "ECONNREFUSED" ||
 		c.Errno == "EPIPE" && lc.writeShut(c) == nil:
@@ -29,7 +33,7 @@ func returnedBy(lc *linked, c *Call) []*Segment {
 	case c.Errno != "":
 		return nil
 	}
-	switch c.kind {
+	switch kindOf(c) {
 	case recvCall:
 		if c.Ret > 0 {
 			return lc.carriers(c)
@@ -40,7 +44,7 @@ func returnedBy(lc *linked, c *Call) []*Segment {
 	case connectCall:
 		return last(synAckSegments)
 	case acceptCall: // the ACK that put the connection into the accept queue
-		return one(lc.segmentsOf(afterTheSyn, Client).firstUpTo(c.End))
+		return one(lc.segmentsOf(afterTheSyn, analyze.Client).firstUpTo(c.End))
 	case sendCall:
 		if c.Blocked {
 			return last(roomMakers)
@@ -54,34 +58,34 @@ func returnedBy(lc *linked, c *Call) []*Segment {
 }
 
 // finAcked is what acknowledged the FIN of a lingering close, nil when its time ran out first.
-func (lc *linked) finAcked(c *Call) *Segment {
+func (lc *linked) finAcked(c *analyze.Call) *analyze.Segment {
 	fin := lc.segmentsOf(finSegments, c.Side).lastUpTo(c.End, nil)
 	if fin == nil {
 		return nil
 	}
 	end := fin.Seq + int64(fin.Len) + 1 // the FIN takes a number
-	return lc.segmentsOf(finAckers, c.Side.Other()).lastUpTo(c.End, func(s *Segment) bool { return s.Ack >= end })
+	return lc.segmentsOf(finAckers, c.Side.Other()).lastUpTo(c.End, func(s *analyze.Segment) bool { return s.Ack >= end })
 }
 
-func one(s *Segment) []*Segment {
+func one(s *analyze.Segment) []*analyze.Segment {
 	if s == nil {
 		return nil
 	}
-	return []*Segment{s}
+	return []*analyze.Segment{s}
 }
 
 // carriers are the segments that first brought the bytes which a recv returned.
-func (lc *linked) carriers(c *Call) []*Segment {
+func (lc *linked) carriers(c *analyze.Call) []*analyze.Segment {
 	if c.Bytes == nil {
 		return nil
 	}
 	brought := lc.bytesOf(c.Side.Other()).meets(c.Bytes[0], c.Bytes[1])
-	return slices.DeleteFunc(brought, func(s *Segment) bool { return s.Time > c.End })
+	return slices.DeleteFunc(brought, func(s *analyze.Segment) bool { return s.Time > c.End })
 }
 
 // eof is the FIN that a recv reported by returning 0, unless the reader had shut its own
 // reading side.
-func (lc *linked) eof(c *Call) *Segment {
+func (lc *linked) eof(c *analyze.Call) *analyze.Segment {
 	if lc.readShut(c) != nil {
 		return nil
 	}
@@ -89,15 +93,21 @@ func (lc *linked) eof(c *Call) *Segment {
 }
 
 // readShut returns the earlier shutdown of the caller's reading side, nil when there is none.
-func (lc *linked) readShut(c *Call) *Call { return lc.callsOf(readShutdowns, c.Side).before(c) }
+func (lc *linked) readShut(c *analyze.Call) *analyze.Call {
+	return lc.callsOf(readShutdowns, c.Side).before(c)
+}
 
 // writeShut returns the earlier shutdown that ended the stream of the caller's own side, nil when
 // there is none.
-func (lc *linked) writeShut(c *Call) *Call { return lc.callsOf(writeShutdowns, c.Side).before(c) }
-
-// rstBefore returns the reset that had reached the call's side when it returned.
-func (lc *linked) rstBefore(c *Call) *Segment {
-	return lc.segmentsOf(rstSegments, NoSide).lastUpTo(c.End, nil)
+func (lc *linked) writeShut(c *analyze.Call) *analyze.Call {
+	return lc.callsOf(writeShutdowns, c.Side).before(c)
 }
 
-func frameText(s *Segment) string { return fmt.Sprintf("frame %d (%s)", s.Frame, s.Flags.Words()) }
+// rstBefore returns the reset that had reached the call's side when it returned.
+func (lc *linked) rstBefore(c *analyze.Call) *analyze.Segment {
+	return lc.segmentsOf(rstSegments, analyze.NoSide).lastUpTo(c.End, nil)
+}
+
+func frameText(s *analyze.Segment) string {
+	return fmt.Sprintf("frame %d (%s)", s.Frame, s.Flags.Words())
+}

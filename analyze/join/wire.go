@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"fmt"
@@ -11,15 +13,15 @@ import (
 
 // item is a segment as an expectation describes it; zero fields match anything.
 type item struct {
-	side  Side
-	kind  Kind
+	side  analyze.Side
+	kind  analyze.Kind
 	size  int // payload bytes, -1 for any
 	again bool
 }
 
-var itemKinds = map[string]Kind{
-	"SYN": KindSyn, "SYN-ACK": KindSynAck, "DATA": KindData, "FIN": KindFin, "ACK": KindAck, "RST": KindRst,
-	"KEEPALIVE": KindKeepalive, "PROBE": KindWindowProbe, "CHALLENGE": KindChallenge, "WINDOW": KindWindow, "ANY": "",
+var itemKinds = map[string]analyze.Kind{
+	"SYN": analyze.KindSyn, "SYN-ACK": analyze.KindSynAck, "DATA": analyze.KindData, "FIN": analyze.KindFin, "ACK": analyze.KindAck, "RST": analyze.KindRst,
+	"KEEPALIVE": analyze.KindKeepalive, "PROBE": analyze.KindWindowProbe, "CHALLENGE": analyze.KindChallenge, "WINDOW": analyze.KindWindow, "ANY": "",
 }
 
 func parseItem(text string) item {
@@ -28,8 +30,8 @@ func parseItem(text string) item {
 		kind, isKind := itemKinds[w]
 		n, err := strconv.Atoi(w)
 		switch {
-		case i == 0 && (w == string(Client) || w == string(Server)):
-			it.side = Side(w)
+		case i == 0 && (w == string(analyze.Client) || w == string(analyze.Server)):
+			it.side = analyze.Side(w)
 		case isKind:
 			it.kind = kind
 		case w == "again":
@@ -41,15 +43,15 @@ func parseItem(text string) item {
 	return it
 }
 
-func (it item) matches(s *Segment) bool {
-	return (it.side == NoSide || it.side == s.From) &&
+func (it item) matches(s *analyze.Segment) bool {
+	return (it.side == analyze.NoSide || it.side == s.From) &&
 		(it.kind == "" || it.kind == s.Kind) &&
 		(it.size < 0 || it.size == int(s.Len)) &&
 		it.again == (s.Retransmits != 0)
 }
 
 // inOrder reports whether the items match some of segs in this order.
-func inOrder(items []string, segs []*Segment) bool {
+func inOrder(items []string, segs []*analyze.Segment) bool {
 	for _, text := range items {
 		i := slices.IndexFunc(segs, parseItem(text).matches)
 		if i < 0 {
@@ -63,7 +65,7 @@ func inOrder(items []string, segs []*Segment) bool {
 // described is of how many segments an expectation says what was seen.
 const described = 1000
 
-func describe(segs []*Segment) string {
+func describe(segs []*analyze.Segment) string {
 	if len(segs) == 0 {
 		return "nothing"
 	}
@@ -79,16 +81,16 @@ func describe(segs []*Segment) string {
 		out = append(out, text)
 	}
 	if more := len(segs) - described; more > 0 {
-		out = append(out, fmt.Sprintf("and %s", Count(uint64(more), "more segment")))
+		out = append(out, fmt.Sprintf("and %s", analyze.Count(uint64(more), "more segment")))
 	}
 	return strings.Join(out, ", ")
 }
 
-func expectWire(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+func expectWire(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 	return describe(c.Segments), inOrder(e.Args, c.Segments)
 }
 
-func expectNoWire(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+func expectNoWire(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 	it := parseItem(e.Args[0])
 	i := slices.IndexFunc(c.Segments, it.matches)
 	if i < 0 {
@@ -97,7 +99,7 @@ func expectNoWire(_ *examined, c *Connection, e *event.Expectation) (string, boo
 	return fmt.Sprintf("frame %d", c.Segments[i].Frame), false
 }
 
-func expectCaused(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+func expectCaused(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
 	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false
@@ -105,7 +107,7 @@ func expectCaused(x *examined, _ *Connection, e *event.Expectation) (string, boo
 	return x.judgeFrames(call.Caused, e.Args)
 }
 
-func expectReturnedBy(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+func expectReturnedBy(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
 	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false
@@ -118,7 +120,7 @@ func (x *examined) judgeFrames(frames []uint64, want []string) (string, bool) {
 	for _, f := range frames {
 		named[f] = true
 	}
-	var segs []*Segment
+	var segs []*analyze.Segment
 	for _, c := range x.Connections {
 		for _, s := range c.Segments {
 			if named[s.Frame] {

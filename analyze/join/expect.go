@@ -1,4 +1,6 @@
-package analyze
+package join
+
+import "github.com/closecap/closecap/analyze"
 
 import (
 	"fmt"
@@ -11,39 +13,39 @@ import (
 
 // Check evaluates the recording's expectations: the outcomes that calls were to have, then
 // the expect lines. The grammar is capture/lab's.
-func Check(res *Result, rec *event.Recording) {
+func Check(res *analyze.Result, rec *event.Recording) {
 	for _, c := range res.Calls {
 		if c.Want == "" {
 			continue
 		}
 		got := Outcome(c)
-		res.Expectations = append(res.Expectations, Expectation{
+		res.Expectations = append(res.Expectations, analyze.Expectation{
 			At: c.At, Text: "-> " + c.Want, OK: meets(c, c.Want), Got: got,
 		})
 	}
 	if len(rec.Expectations) == 0 {
 		return
 	}
-	x := &examined{Result: res, calls: make(map[int]*Call, len(res.Calls))}
+	x := &examined{Result: res, calls: make(map[int]*analyze.Call, len(res.Calls))}
 	for _, c := range slices.Backward(res.Calls) {
 		x.calls[c.ID] = c
 	}
 	for i := range rec.Expectations {
 		e := &rec.Expectations[i]
 		got, ok := x.evaluate(e)
-		res.Expectations = append(res.Expectations, Expectation{At: e.At, Text: e.Text, OK: ok, Got: got})
+		res.Expectations = append(res.Expectations, analyze.Expectation{At: e.At, Text: e.Text, OK: ok, Got: got})
 	}
 }
 
 // examined is a result with its calls by number.
 type examined struct {
-	*Result
-	calls map[int]*Call
+	*analyze.Result
+	calls map[int]*analyze.Call
 }
 
 // Outcome is what a call returned in the words of a script: an errno's name, EOF, the text
 // that a recv, poll or getsockopt brought, or the number that the system call gave.
-func Outcome(c *Call) string {
+func Outcome(c *analyze.Call) string {
 	switch {
 	case c.End == 0:
 		return "not returned"
@@ -58,24 +60,24 @@ func Outcome(c *Call) string {
 }
 
 // tellsText reports whether the call's text is what it returned: data, events, an option.
-func tellsText(c *Call) bool {
+func tellsText(c *analyze.Call) bool {
 	return kindOf(c) == recvCall || c.Name == "poll" || c.Name == "getsockopt"
 }
 
-func meets(c *Call, want string) bool {
+func meets(c *analyze.Call, want string) bool {
 	return Outcome(c) == want || c.Errno == "" && c.End != 0 && !c.IsEOF() && strconv.FormatInt(c.Ret, 10) == want
 }
 
 // subjects say of each subject what was seen, in the words of the expectation, and whether
 // that meets it.
-var subjects = map[string]func(*examined, *Connection, *event.Expectation) (got string, ok bool){
-	"ending": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+var subjects = map[string]func(*examined, *analyze.Connection, *event.Expectation) (got string, ok bool){
+	"ending": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 		return same(string(c.Ending), e)
 	},
-	"closer": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+	"closer": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 		return same(orNone(string(c.Closer)), e)
 	},
-	"simultaneous": func(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+	"simultaneous": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 		return same(map[bool]string{true: "yes", false: "no"}[c.Simultaneous], e)
 	},
 	"half-close":  expectHalfClose,
@@ -115,14 +117,14 @@ func orNone(s string) string {
 	return s
 }
 
-func expectHalfClose(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+func expectHalfClose(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 	if c.HalfClose == nil {
 		return same("none", e)
 	}
 	return same(string(c.HalfClose.By), e)
 }
 
-func expectReset(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+func expectReset(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 	if c.Reset == nil {
 		return "no reset", false
 	}
@@ -130,23 +132,23 @@ func expectReset(_ *examined, c *Connection, e *event.Expectation) (string, bool
 	return got, got == strings.Join(e.Args, " by ") || string(c.Reset.Cause) == strings.Join(e.Args, " ")
 }
 
-func expectNoReset(_ *examined, c *Connection, _ *event.Expectation) (string, bool) {
+func expectNoReset(_ *examined, c *analyze.Connection, _ *event.Expectation) (string, bool) {
 	for _, s := range c.Segments {
-		if s.Kind == KindRst {
+		if s.Kind == analyze.KindRst {
 			return fmt.Sprintf("frame %d is an RST from the %s", s.Frame, s.From), false
 		}
 	}
 	return "no reset", true
 }
 
-func expectLost(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
-	losses := []*Lost{c.Lost}
+func expectLost(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
+	losses := []*analyze.Lost{c.Lost}
 	if c.Reset != nil {
 		losses = append(losses, &c.Reset.Lost)
 	}
 	var got []string
 	for _, l := range losses {
-		got = append(got, l.kinds()...)
+		got = append(got, kindsOf(l)...)
 	}
 	if len(got) == 0 {
 		return same("none", e)
@@ -155,7 +157,7 @@ func expectLost(_ *examined, c *Connection, e *event.Expectation) (string, bool)
 }
 
 // kinds writes what l counts as an expectation does.
-func (l *Lost) kinds() []string {
+func kindsOf(l *analyze.Lost) []string {
 	if l == nil {
 		return nil
 	}
@@ -171,7 +173,7 @@ func (l *Lost) kinds() []string {
 	return out
 }
 
-func expectTimeWait(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
+func expectTimeWait(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
 	var held []string
 	for _, tw := range c.TimeWait {
 		if tw.EndedBy == "" && !slices.Contains(held, string(tw.Holder)) {
@@ -185,8 +187,8 @@ func expectTimeWait(_ *examined, c *Connection, e *event.Expectation) (string, b
 }
 
 // expectState reads the kernel's newest sample up to and with call After.
-func expectState(x *examined, c *Connection, e *event.Expectation) (string, bool) {
-	side, got := Side(e.Args[0]), "not sampled"
+func expectState(x *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
+	side, got := analyze.Side(e.Args[0]), "not sampled"
 	for _, call := range x.Calls {
 		if e.After != 0 && call.ID > e.After {
 			break
@@ -200,8 +202,8 @@ func expectState(x *examined, c *Connection, e *event.Expectation) (string, bool
 	return string(side) + " " + got, got == e.Args[1]
 }
 
-func expectPassed(_ *examined, c *Connection, e *event.Expectation) (string, bool) {
-	side := Side(e.Args[0])
+func expectPassed(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
+	side := analyze.Side(e.Args[0])
 	want := e.Args[1:]
 	got := []string{string(side)}
 	for _, ch := range *c.States.Of(side) {
@@ -213,7 +215,7 @@ func expectPassed(_ *examined, c *Connection, e *event.Expectation) (string, boo
 	return strings.Join(got, " "), len(want) == 0
 }
 
-func expectCounter(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+func expectCounter(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
 	if x.Counters == nil {
 		return "no counters outside a private namespace", true
 	}
@@ -224,7 +226,7 @@ func expectCounter(x *examined, _ *Connection, e *event.Expectation) (string, bo
 	return fmt.Sprintf("%s %d", name, got), err == nil && (got == n || atLeast && got > n)
 }
 
-func expectHolder(x *examined, _ *Connection, e *event.Expectation) (string, bool) {
+func expectHolder(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
 	call := x.calls[e.After]
 	if call == nil {
 		return "no call before it", false

@@ -1,4 +1,4 @@
-package analyze
+package join
 
 import (
 	"maps"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -35,7 +36,7 @@ func TestDamagedExpectations(t *testing.T) {
 			rec.Expectations = append(rec.Expectations, event.Expectation{Subject: subject, Args: args, After: 3, Connection: -1})
 		}
 	}
-	for i, e := range Join(rec, Options{}).Expectations {
+	for i, e := range Join(rec, analyze.Options{}).Expectations {
 		if e.OK || !strings.Contains(e.Got, "expect ") {
 			t.Errorf("%+v: met %v, got %q", rec.Expectations[i], e.OK, e.Got)
 		}
