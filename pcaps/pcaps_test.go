@@ -14,7 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
 )
@@ -55,7 +55,7 @@ func TestExpectedAnalysis(t *testing.T) {
 // TestEveryScenarioIsRecorded also holds each recording to its own expectations.
 func TestEveryScenarioIsRecorded(t *testing.T) {
 	names := pcaps.Names()
-	for _, s := range lab.Builtin() {
+	for _, s := range script.Builtin() {
 		if !slices.Contains(names, s.Name) {
 			t.Errorf("scenario %s has no recording: make pcaps", s.Name)
 		}

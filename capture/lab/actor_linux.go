@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // actorEnv marks a process as an actor and holds its name.
@@ -65,7 +66,7 @@ func ActorMain() {
 	unix.CloseOnExec(controlFD)
 	restoreCloexec()
 	signal.Ignore(unix.SIGCHLD) // the kernel then reaps what this actor forks
-	a := &actor{name: name, foreground: make(chan op)}
+	a := &actor{name: name, foreground: make(chan script.Op)}
 	go a.serve()
 	a.say(&reply{PID: os.Getpid(), TID: unix.Gettid(), Start: now(), RecvQ: -1, Open: descriptors()})
 	for o := range a.foreground {
@@ -75,7 +76,7 @@ func ActorMain() {
 
 type actor struct {
 	name       string
-	foreground chan op
+	foreground chan script.Op
 }
 
 // serve hands the director's orders to the threads that carry them out. When the director
@@ -87,11 +88,11 @@ func (a *actor) serve() {
 		if err != nil || n == 0 {
 			os.Exit(0)
 		}
-		var o op
+		var o script.Op
 		if err := json.Unmarshal(buf[:n], &o); err != nil {
 			os.Exit(3)
 		}
-		o.passed = passed
+		o.Passed = passed
 		if !o.Background {
 			a.foreground <- o
 			continue
@@ -104,7 +105,7 @@ func (a *actor) serve() {
 }
 
 // perform makes the call and says what came of it.
-func (a *actor) perform(o *op) {
+func (a *actor) perform(o *script.Op) {
 	r := &reply{ID: o.ID, PID: os.Getpid(), TID: unix.Gettid(), RecvQ: -1}
 	c := &syscallOf{actor: a, op: o, reply: r}
 	if o.FD >= 0 {

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // background begins a call in a thread of its own and returns once the thread waits inside
 // the call, or the call is over.
-func (d *director) background(ctx context.Context, p *process, st *step) error {
+func (d *director) background(ctx context.Context, p *process, st *script.Step) error {
 	sock := p.sockets[d.fdOf(p, st)]
 	replies, err := p.order(d.resolve(p, st), -1)
 	if err != nil {
@@ -49,7 +51,7 @@ func inside(pid, tid, trap int) bool {
 	return nr == strconv.Itoa(trap)
 }
 
-func (d *director) runJoin(ctx context.Context, p *process, st *step) error {
+func (d *director) runJoin(ctx context.Context, p *process, st *script.Step) error {
 	if len(p.pending) == 0 {
 		return fmt.Errorf("%s has no call to join", p.name)
 	}
@@ -59,7 +61,7 @@ func (d *director) runJoin(ctx context.Context, p *process, st *step) error {
 		return stuck(w.step, err)
 	}
 	p.pending = p.pending[1:]
-	d.finish(p, w, &r, st.want)
+	d.finish(p, w, &r, st.Want)
 	return d.after(ctx, w.call, nil)
 }
 

@@ -13,12 +13,13 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/live"
 )
 
 // director carries out a script's steps one after the other and writes down what came of them.
 type director struct {
-	script  *Script
+	script  *script.Script
 	opt     Options
 	host    netip.Addr
 	base    uint16
@@ -44,39 +45,39 @@ type expected struct {
 
 // steps runs the script. An error names the line at which it ended.
 func (d *director) steps(ctx context.Context) error {
-	for i := range d.script.steps {
-		st := d.script.steps[i].clone() // the script is shared
+	for i := range d.script.Steps {
+		st := d.script.Steps[i].Clone() // the script is shared
 		if d.opt.Progress != nil {
-			d.opt.Progress(st.text)
+			d.opt.Progress(st.Text)
 		}
 		if err := d.step(ctx, st); err != nil {
-			return fmt.Errorf("%s: %w", st.at, err)
+			return fmt.Errorf("%s: %w", st.At, err)
 		}
 	}
 	return nil
 }
 
-func (d *director) step(ctx context.Context, st *step) error {
-	if st.directive != "" {
-		return directiveRuns[st.directive](d, ctx, st)
+func (d *director) step(ctx context.Context, st *script.Step) error {
+	if st.Directive != "" {
+		return directiveRuns[st.Directive](d, ctx, st)
 	}
-	p, err := d.process(st.actor)
+	p, err := d.process(st.Actor)
 	if err != nil {
 		return err
 	}
 	if !p.running() {
-		return fmt.Errorf("%s: %w", st.actor, errGone)
+		return fmt.Errorf("%s: %w", st.Actor, errGone)
 	}
-	if run, ok := specialRuns[st.verb.name]; ok {
+	if run, ok := specialRuns[st.Verb.Name]; ok {
 		return run(d, ctx, p, st)
 	}
 	if err := d.prepare(ctx, p, st); err != nil {
 		return err
 	}
-	if st.background {
+	if st.Background {
 		return d.background(ctx, p, st)
 	}
-	return d.call(ctx, append([]*step{st}, st.with...))
+	return d.call(ctx, append([]*script.Step{st}, st.With...))
 }
 
 func (d *director) process(name string) (*process, error) {
@@ -89,41 +90,41 @@ func (d *director) process(name string) (*process, error) {
 
 // prepare opens the step's socket where no line before did, and binds a listener. These
 // calls are written down only when they fail: a line is a row.
-func (d *director) prepare(ctx context.Context, p *process, st *step) error {
-	if st.verb.use != opensSocket {
+func (d *director) prepare(ctx context.Context, p *process, st *script.Step) error {
+	if st.Verb.Use != script.OpensSocket {
 		return nil
 	}
-	if _, open := p.names[st.socket]; !open {
-		if err := d.quietly(ctx, p, st, op{Verb: "socket", FD: -1}); err != nil {
+	if _, open := p.names[st.Socket]; !open {
+		if err := d.quietly(ctx, p, st, script.Op{Verb: "socket", FD: -1}); err != nil {
 			return err
 		}
-		if st.verb.name == "listen" {
-			err := d.quietly(ctx, p, st, op{Verb: "setsockopt", Option: "SO_REUSEADDR", Value: 1})
+		if st.Verb.Name == "listen" {
+			err := d.quietly(ctx, p, st, script.Op{Verb: "setsockopt", Option: "SO_REUSEADDR", Value: 1})
 			if err != nil {
 				return err
 			}
 		}
 	}
-	s := p.sockets[p.names[st.socket]]
-	if st.verb.name != "listen" || s == nil || s.bound {
+	s := p.sockets[p.names[st.Socket]]
+	if st.Verb.Name != "listen" || s == nil || s.bound {
 		return nil
 	}
-	return d.quietly(ctx, p, st, op{Verb: "bind", Addr: d.address(st.port)})
+	return d.quietly(ctx, p, st, script.Op{Verb: "bind", Addr: d.address(st.Port)})
 }
 
-func (d *director) address(port portRef) string {
-	return netip.AddrPortFrom(d.host, port.resolve(d.base)).String()
+func (d *director) address(port script.Port) string {
+	return netip.AddrPortFrom(d.host, port.Resolve(d.base)).String()
 }
 
 // quietly makes a call that the script did not write. A failure is written down and ends
 // the run.
-func (d *director) quietly(ctx context.Context, p *process, st *step, o op) error {
+func (d *director) quietly(ctx context.Context, p *process, st *script.Step, o script.Op) error {
 	hidden := *st
-	v, err := findVerb(o.Verb)
+	v, err := script.FindVerb(o.Verb)
 	if err != nil {
 		return err
 	}
-	hidden.verb, hidden.op, hidden.want = v, o, ""
+	hidden.Verb, hidden.Op, hidden.Want = v, o, ""
 	r, err := d.perform(ctx, p, &hidden)
 	if err != nil {
 		return err
@@ -131,21 +132,21 @@ func (d *director) quietly(ctx context.Context, p *process, st *step, o op) erro
 	if r.Errno == 0 {
 		return nil
 	}
-	d.write(p, &hidden, p.sockets[hidden.op.FD], r)
+	d.write(p, &hidden, p.sockets[hidden.Op.FD], r)
 	return callError(&hidden, r)
 }
 
 // callError is the error for a call whose failure ends the run.
-func callError(st *step, r *reply) error {
+func callError(st *script.Step, r *reply) error {
 	errno := unix.Errno(r.Errno)
-	if st.verb.name == "bind" && errno == unix.EADDRINUSE {
-		return portInUse(st.op.Addr, errno)
+	if st.Verb.Name == "bind" && errno == unix.EADDRINUSE {
+		return portInUse(st.Op.Addr, errno)
 	}
-	return fmt.Errorf("%s %s: %w", st.actor, st.verb.name, errno)
+	return fmt.Errorf("%s %s: %w", st.Actor, st.Verb.Name, errno)
 }
 
 // perform has the actor make the step's call and learns from it which sockets there are.
-func (d *director) perform(ctx context.Context, p *process, st *step) (*reply, error) {
+func (d *director) perform(ctx context.Context, p *process, st *script.Step) (*reply, error) {
 	o := d.resolve(p, st)
 	replies, err := p.order(o, -1)
 	if err != nil {
@@ -160,39 +161,39 @@ func (d *director) perform(ctx context.Context, p *process, st *step) (*reply, e
 }
 
 // resolve fills in what is only known now: descriptor and address.
-func (d *director) resolve(p *process, st *step) *op {
+func (d *director) resolve(p *process, st *script.Step) *script.Op {
 	d.ids++
-	o := &st.op
+	o := &st.Op
 	o.ID, o.V6, o.FD = d.ids, d.host.Is6(), -1
-	name := st.socket
+	name := st.Socket
 	if o.Verb == "accept" {
-		name = st.other
+		name = st.Other
 	}
 	if fd, ok := p.names[name]; ok && o.Verb != "socket" {
 		o.FD = fd
 	}
-	if (o.Verb == "connect" || o.Verb == "bind") && !st.unspec {
-		o.Addr = d.address(st.port)
+	if (o.Verb == "connect" || o.Verb == "bind") && !st.Unspec {
+		o.Addr = d.address(st.Port)
 	}
 	return o
 }
 
 // learn keeps the director's picture of who holds which socket true.
-func (d *director) learn(p *process, st *step, r *reply) {
-	fd := st.op.FD
-	if st.op.Verb == "connect" && unix.Errno(r.Errno) == unix.EINPROGRESS {
-		r.Remote, _ = netip.ParseAddrPort(st.op.Addr)
+func (d *director) learn(p *process, st *script.Step, r *reply) {
+	fd := st.Op.FD
+	if st.Op.Verb == "connect" && unix.Errno(r.Errno) == unix.EINPROGRESS {
+		r.Remote, _ = netip.ParseAddrPort(st.Op.Addr)
 	} else if r.Errno != 0 {
 		return
 	}
-	switch st.op.Verb {
+	switch st.Op.Verb {
 	case "socket", "accept":
 		s := &socket{}
 		s.learn(r)
-		p.sockets[int(r.Ret)], p.names[st.socket], p.known[st.socket] = s, int(r.Ret), s
+		p.sockets[int(r.Ret)], p.names[st.Socket], p.known[st.Socket] = s, int(r.Ret), s
 	case "dup":
 		s := p.sockets[fd]
-		p.sockets[int(r.Ret)], p.names[st.other], p.known[st.other] = s, int(r.Ret), s
+		p.sockets[int(r.Ret)], p.names[st.Other], p.known[st.Other] = s, int(r.Ret), s
 	case "close":
 		delete(p.sockets, fd)
 		return
@@ -201,7 +202,7 @@ func (d *director) learn(p *process, st *step, r *reply) {
 			s.bound = true
 		}
 	}
-	if s := p.sockets[fd]; s != nil && st.op.Verb != "accept" {
+	if s := p.sockets[fd]; s != nil && st.Op.Verb != "accept" {
 		s.learn(r)
 	}
 }
@@ -209,7 +210,7 @@ func (d *director) learn(p *process, st *step, r *reply) {
 // ordered is a foreground call that an actor was told to make.
 type ordered struct {
 	process *process
-	step    *step
+	step    *script.Step
 	socket  *socket
 	replies <-chan reply
 	asked   int64
@@ -217,11 +218,11 @@ type ordered struct {
 
 // call makes the calls of one line and writes them down. All are ordered before any is
 // waited for.
-func (d *director) call(ctx context.Context, steps []*step) error {
+func (d *director) call(ctx context.Context, steps []*script.Step) error {
 	before := d.counters()
 	var all []ordered
 	for _, st := range steps {
-		p, err := d.process(st.actor)
+		p, err := d.process(st.Actor)
 		if err != nil {
 			return err
 		}
@@ -263,23 +264,23 @@ func (d *director) collect(ctx context.Context, o ordered) (*event.Call, error) 
 	}
 	d.learn(p, st, &r)
 	c := d.write(p, st, o.socket, &r)
-	if was := p.known[st.socket]; r.Errno == int(unix.EBADF) && was != nil {
+	if was := p.known[st.Socket]; r.Errno == int(unix.EBADF) && was != nil {
 		c.Local, c.Remote = was.local, was.remote
 	}
-	if st.op.Verb == "close" && r.Errno == 0 && o.socket != nil {
+	if st.Op.Verb == "close" && r.Errno == 0 && o.socket != nil {
 		c.Holders = d.holders(o.socket, nil, -1)
 	}
 	failed := r.Errno != 0 && unix.Errno(r.Errno) != unix.EINPROGRESS
-	if failed && st.want == "" && (st.verb.use == makesSocket || st.verb.use == opensSocket) {
+	if failed && st.Want == "" && (st.Verb.Use == script.MakesSocket || st.Verb.Use == script.OpensSocket) {
 		return c, callError(st, &r)
 	}
 	return c, nil
 }
 
-func (d *director) fdOf(p *process, st *step) int {
-	name := st.socket
-	if st.verb.name == "accept" {
-		name = st.other
+func (d *director) fdOf(p *process, st *script.Step) int {
+	name := st.Socket
+	if st.Verb.Name == "accept" {
+		name = st.Other
 	}
 	if fd, ok := p.names[name]; ok {
 		return fd
@@ -288,11 +289,11 @@ func (d *director) fdOf(p *process, st *step) int {
 }
 
 // stuck is the error for a call that had not returned when the run ended.
-func stuck(st *step, err error) error {
+func stuck(st *script.Step, err error) error {
 	if errors.Is(err, errGone) {
-		return fmt.Errorf("%s %s: %w", st.actor, st.verb.name, err)
+		return fmt.Errorf("%s %s: %w", st.Actor, st.Verb.Name, err)
 	}
-	return fmt.Errorf("%s %s had not returned: %w", st.actor, st.verb.name, err)
+	return fmt.Errorf("%s %s had not returned: %w", st.Actor, st.Verb.Name, err)
 }
 
 // pair remembers a connection's two ends, whose states are sampled from now on.

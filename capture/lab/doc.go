@@ -1,17 +1,8 @@
 // Package lab runs scenarios: scripts whose lines are real system calls of real processes,
 // recorded together with their packets and with the kernel's view of both ends.
 //
-// It judges nothing: what a script expects is parsed here and evaluated by package analyze.
-//
-// # A script
-//
-// A line is ACTOR[:SOCKET] CALL [-> OUTCOME], or a directive (wait, until, drop, pass, kill,
-// sysctl, actor), or "expect …" (see expectTable for what can be expected). Client and server
-// exist from the start; fork and actor make further processes. A socket without a name is the
-// actor's connection, listen without a name opens the one called listener. ACTOR& makes the
-// call in a thread of its own, which join collects; client+server has both make it at once.
-// Reference lists every word; verbTable, directiveTable, optionTable and expectTable are the
-// one place where each is defined.
+// It judges nothing: what a script expects is evaluated by package analyze. It reads nothing: the
+// language of scripts is package script's.
 //
 // # How a line runs
 //

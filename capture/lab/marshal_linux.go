@@ -8,9 +8,11 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
-// optionNumbers are the level and number of each option of optionTable.
+// optionNumbers are the level and number of each option of script.OptionKinds.
 var optionNumbers = map[string][2]uintptr{
 	"SO_LINGER":         {unix.SOL_SOCKET, unix.SO_LINGER},
 	"SO_ERROR":          {unix.SOL_SOCKET, unix.SO_ERROR},
@@ -68,15 +70,15 @@ func rawSockaddr(s string) []byte {
 }
 
 // optionValue returns the kernel's form of an option's value.
-func optionValue(o *op) []byte {
-	switch optionTable[o.Option] {
-	case lingerOption:
+func optionValue(o *script.Op) []byte {
+	switch script.OptionKinds[o.Option] {
+	case script.LingerOption:
 		l := unix.Linger{Onoff: 1, Linger: int32(o.Value)}
-		if o.Value == lingerOff {
+		if o.Value == script.LingerOff {
 			l = unix.Linger{}
 		}
 		return bytes.Clone((*[unix.SizeofLinger]byte)(unsafe.Pointer(&l))[:])
-	case timeOption:
+	case script.TimeOption:
 		t := unix.NsecToTimeval(o.Value)
 		return bytes.Clone((*[unsafe.Sizeof(t)]byte)(unsafe.Pointer(&t))[:])
 	}
@@ -85,7 +87,7 @@ func optionValue(o *op) []byte {
 }
 
 func formatOption(name string, value int32) string {
-	if optionTable[name] == errorOption && value != 0 {
+	if script.OptionKinds[name] == script.ErrorOption && value != 0 {
 		return errnoName(int(value))
 	}
 	return strconv.Itoa(int(value))

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // process is an actor as the director sees it.
@@ -181,7 +183,7 @@ var errGone = errors.New("the process is gone")
 
 // order sends an op to the actor; its replies come on the channel. passed is a descriptor
 // to go with it, or -1.
-func (p *process) order(o *op, passed int) (<-chan reply, error) {
+func (p *process) order(o *script.Op, passed int) (<-chan reply, error) {
 	ch := make(chan reply, 2) // a call has at most two replies
 	p.mu.Lock()
 	p.waiting[o.ID] = ch

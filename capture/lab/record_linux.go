@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // write appends a call on a socket, nil where it has none.
-func (d *director) write(p *process, st *step, s *socket, r *reply) *event.Call {
-	c := &event.Call{Actor: p.name, FD: st.op.FD, RecvQ: -1, At: st.at, Want: st.want, Thread: st.background}
+func (d *director) write(p *process, st *script.Step, s *socket, r *reply) *event.Call {
+	c := &event.Call{Actor: p.name, FD: st.Op.FD, RecvQ: -1, At: st.At, Want: st.Want, Thread: st.Background}
 	fill(c, st, r)
-	if s != nil && st.op.Verb != "accept" {
+	if s != nil && st.Op.Verb != "accept" {
 		c.Socket = s.cookie
 		if s.local.IsValid() {
 			c.Local = s.local
@@ -29,9 +30,9 @@ func (d *director) write(p *process, st *step, s *socket, r *reply) *event.Call 
 }
 
 // fill copies what the actor said of its call.
-func fill(c *event.Call, st *step, r *reply) {
+func fill(c *event.Call, st *script.Step, r *reply) {
 	c.PID, c.TID = r.PID, r.TID
-	c.Name, c.Args = st.op.Verb, formatArgs(st)
+	c.Name, c.Args = st.Op.Verb, formatArgs(st)
 	c.Ret, c.Errno = r.Ret, errnoName(r.Errno)
 	c.Start, c.End = event.Time(r.Start), event.Time(r.End)
 	c.Blocked = r.Blocked
@@ -48,10 +49,10 @@ func fill(c *event.Call, st *step, r *reply) {
 	case "close", "shutdown":
 		c.RecvQ = r.RecvQ
 	case "connect":
-		if st.unspec {
+		if st.Unspec {
 			c.RecvQ = r.RecvQ
 		} else if !c.Remote.IsValid() {
-			c.Remote, _ = netip.ParseAddrPort(st.op.Addr)
+			c.Remote, _ = netip.ParseAddrPort(st.Op.Addr)
 		}
 	case "accept":
 		if r.Errno == 0 {
@@ -60,19 +61,19 @@ func fill(c *event.Call, st *step, r *reply) {
 	case "filter":
 		c.Name = "setsockopt"
 	}
-	c.Peek = slices.Contains(st.op.Words, "MSG_PEEK")
+	c.Peek = slices.Contains(st.Op.Words, "MSG_PEEK")
 	c.Text = callText(st, r)
 }
 
 // shownText is how much of a payload a recording keeps, unless the script compares more.
 const shownText = 64
 
-func callText(st *step, r *reply) string {
-	limit := max(shownText, len(st.want))
-	switch st.op.Verb {
+func callText(st *script.Step, r *reply) string {
+	limit := max(shownText, len(st.Want))
+	switch st.Op.Verb {
 	case "send":
 		if r.Errno == 0 {
-			return string(st.op.Text[:min(len(st.op.Text), int(r.Ret), limit)])
+			return string(st.Op.Text[:min(len(st.Op.Text), int(r.Ret), limit)])
 		}
 	case "recv":
 		return string(r.Data[:min(len(r.Data), limit)])
@@ -81,11 +82,11 @@ func callText(st *step, r *reply) string {
 }
 
 // formatArgs writes what follows the descriptor, as strace would for one who reads it.
-func formatArgs(st *step) string {
-	o := &st.op
+func formatArgs(st *script.Step) string {
+	o := &st.Op
 	switch o.Verb {
 	case "bind", "connect":
-		if st.unspec {
+		if st.Unspec {
 			return "AF_UNSPEC"
 		}
 		return o.Addr
@@ -110,11 +111,11 @@ func formatArgs(st *step) string {
 	return strings.Join(o.Words, "|")
 }
 
-func formatValue(o *op) string {
+func formatValue(o *script.Op) string {
 	switch {
-	case optionTable[o.Option] == lingerOption && o.Value == lingerOff:
+	case script.OptionKinds[o.Option] == script.LingerOption && o.Value == script.LingerOff:
 		return "{l_onoff=0, l_linger=0}"
-	case optionTable[o.Option] == lingerOption:
+	case script.OptionKinds[o.Option] == script.LingerOption:
 		return fmt.Sprintf("{l_onoff=1, l_linger=%d}", o.Value)
 	case len(o.Words) == 1:
 		return o.Words[0]

@@ -14,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/decode"
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/live"
 )
 
@@ -22,7 +23,7 @@ import (
 //
 // It always returns what was recorded, together with the error that ended the run; after it
 // no actor lives. ctx ends the run as the deadline does.
-func Run(ctx context.Context, s *Script, opt Options) (*event.Recording, error) {
+func Run(ctx context.Context, s *script.Script, opt Options) (*event.Recording, error) {
 	rec := &event.Recording{Run: event.Run{
 		Scenario: s.Name, Remember: s.Remember, Explains: s.Explains,
 		Source: "lo", Kernel: kernel.Release(), Netns: "host", SameHost: true,
@@ -152,8 +153,8 @@ func (d *director) assemble(rec *event.Recording) {
 // ports returns every port that the script can use.
 func (d *director) ports() []uint16 {
 	ports := []uint16{d.base}
-	for _, st := range d.script.steps {
-		if p := st.port.resolve(d.base); p != d.base {
+	for _, st := range d.script.Steps {
+		if p := st.Port.Resolve(d.base); p != d.base {
 			ports = append(ports, p)
 		}
 	}
@@ -165,9 +166,9 @@ func (d *director) ports() []uint16 {
 func (d *director) buffer() int {
 	const small, most = 1 << 20, 128 << 20
 	sent := 0
-	for _, st := range d.script.steps {
-		if st.op.Verb == "send" {
-			sent += st.op.Size
+	for _, st := range d.script.Steps {
+		if st.Op.Verb == "send" {
+			sent += st.Op.Size
 		}
 	}
 	if sent < small {
@@ -179,7 +180,7 @@ func (d *director) buffer() int {
 // startAll starts the actors side by side.
 func (d *director) startAll(ctx context.Context) error {
 	cpu := thisCPU()
-	for _, name := range d.script.actors {
+	for _, name := range d.script.Actors {
 		p, err := startProcess(name)
 		if err != nil {
 			return err
@@ -212,7 +213,7 @@ const (
 
 // choosePort returns the server's port: the one asked for if it is free, else one that is,
 // with all that the script names beside it, and on which no earlier run's end still goes on.
-func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
+func choosePort(host netip.Addr, s *script.Script, opt Options) (uint16, error) {
 	if opt.Port != 0 {
 		return opt.Port, free(host, opt.Port, true)
 	}
@@ -220,8 +221,8 @@ func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
 	if opt.Private {
 		lowest, first = privatePort, 0
 	}
-	for i := range uint64(portsTried) / (maxOffset + 1) {
-		base := uint16(lowest + (first+i*(maxOffset+1))%portsTried)
+	for i := range uint64(portsTried) / (script.MaxOffset + 1) {
+		base := uint16(lowest + (first+i*(script.MaxOffset+1))%portsTried)
 		if allFree(base, s) {
 			return base, nil
 		}
@@ -229,9 +230,9 @@ func choosePort(host netip.Addr, s *Script, opt Options) (uint16, error) {
 	return 0, fmt.Errorf("find a free port on %s: none from %d to %d", host, lowest, lowest+portsTried)
 }
 
-func allFree(base uint16, s *Script) bool {
-	for _, st := range s.steps {
-		if !st.port.absolute && taken(st.port.resolve(base)) {
+func allFree(base uint16, s *script.Script) bool {
+	for _, st := range s.Steps {
+		if !st.Port.Absolute && taken(st.Port.Resolve(base)) {
 			return false
 		}
 	}

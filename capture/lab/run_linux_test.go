@@ -17,7 +17,11 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab/script"
 )
+
+// opened begins a script in which client and server are connected.
+const opened = "server listen\nclient connect\nserver accept\n"
 
 func TestMain(m *testing.M) {
 	ActorMain()
@@ -56,12 +60,12 @@ func TestPrivately(t *testing.T) {
 	if exit != 0 {
 		t.Fatalf("in the private namespace: exit %d\n%s", exit, out.String())
 	}
-	if n := strings.Count(out.String(), "--- PASS: TestScenarios/"); n < 2*len(Builtin()) {
-		t.Errorf("%d scenarios passed in the private namespace, want %d\n%s", n, 2*len(Builtin()), out.String())
+	if n := strings.Count(out.String(), "--- PASS: TestScenarios/"); n < 2*len(script.Builtin()) {
+		t.Errorf("%d scenarios passed in the private namespace, want %d\n%s", n, 2*len(script.Builtin()), out.String())
 	}
 }
 
-func run(t *testing.T, s *Script, opt Options) *event.Recording {
+func run(t *testing.T, s *script.Script, opt Options) *event.Recording {
 	t.Helper()
 	opt.Private = kernel.InPrivate()
 	rec, err := Run(t.Context(), s, opt)
@@ -74,9 +78,9 @@ func run(t *testing.T, s *Script, opt Options) *event.Recording {
 	return rec
 }
 
-func parse(t *testing.T, src string) *Script {
+func parse(t *testing.T, src string) *script.Script {
 	t.Helper()
-	s, err := Parse("test.close", []byte(src))
+	s, err := script.Parse("test.close", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +88,7 @@ func parse(t *testing.T, src string) *Script {
 }
 
 func TestScenarios(t *testing.T) {
-	for _, s := range Builtin() {
+	for _, s := range script.Builtin() {
 		for _, v6 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/v6=%v", s.Name, v6), func(t *testing.T) {
 				if s.NeedsPrivate && !kernel.InPrivate() {
@@ -189,7 +193,7 @@ func TestScriptLanguage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Parse(f.Name(), src)
+			s, err := script.Parse(f.Name(), src)
 			if err != nil {
 				t.Fatal(err)
 			}

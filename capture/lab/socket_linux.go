@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // socket is a kernel socket, whichever processes hold it under whatever number.
@@ -31,7 +32,7 @@ func (s *socket) learn(r *reply) {
 // pending is a background call whose end was not collected yet.
 type pending struct {
 	call    *event.Call
-	step    *step
+	step    *script.Step
 	socket  *socket
 	replies <-chan reply
 }

@@ -14,11 +14,12 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
-// directiveRuns does what the directives of directiveTable say.
-var directiveRuns = map[string]func(d *director, ctx context.Context, st *step) error{
-	"actor":  func(*director, context.Context, *step) error { return nil }, // started before the first line
+// directiveRuns does what the directives of script.Directives say.
+var directiveRuns = map[string]func(d *director, ctx context.Context, st *script.Step) error{
+	"actor":  func(*director, context.Context, *script.Step) error { return nil }, // started before the first line
 	"expect": (*director).runExpect,
 	"wait":   (*director).runWait,
 	"until":  (*director).runUntil,
@@ -29,22 +30,22 @@ var directiveRuns = map[string]func(d *director, ctx context.Context, st *step) 
 }
 
 // specialRuns are the calls that are more than an order to one actor and its reply.
-var specialRuns = map[string]func(d *director, ctx context.Context, p *process, st *step) error{
+var specialRuns = map[string]func(d *director, ctx context.Context, p *process, st *script.Step) error{
 	"fork": (*director).runFork,
 	"exec": (*director).runExec,
 	"exit": (*director).runExit,
 	"join": (*director).runJoin,
 }
 
-func (d *director) runExpect(_ context.Context, st *step) error {
-	d.expects = append(d.expects, expected{st.expect, d.last})
+func (d *director) runExpect(_ context.Context, st *script.Step) error {
+	d.expects = append(d.expects, expected{st.Expect, d.last})
 	return nil
 }
 
 // own writes down what the experiment itself did; such a call has no actor.
-func (d *director) own(st *step, name, args string, start int64) *event.Call {
+func (d *director) own(st *script.Step, name, args string, start int64) *event.Call {
 	c := &event.Call{
-		PID: os.Getpid(), TID: os.Getpid(), FD: -1, RecvQ: -1, Name: name, Args: args, At: st.at,
+		PID: os.Getpid(), TID: os.Getpid(), FD: -1, RecvQ: -1, Name: name, Args: args, At: st.At,
 		Start: event.Time(start), End: event.Time(now()),
 	}
 	d.calls = append(d.calls, c)
@@ -52,27 +53,27 @@ func (d *director) own(st *step, name, args string, start int64) *event.Call {
 	return c
 }
 
-func (d *director) runWait(ctx context.Context, st *step) error {
+func (d *director) runWait(ctx context.Context, st *script.Step) error {
 	before, start := d.counters(), now()
-	timer := time.NewTimer(st.duration)
+	timer := time.NewTimer(st.Duration)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		return fmt.Errorf("wait %v: %w", st.duration, context.Cause(ctx))
+		return fmt.Errorf("wait %v: %w", st.Duration, context.Cause(ctx))
 	}
-	c := d.own(st, "wait", st.duration.String(), start)
+	c := d.own(st, "wait", st.Duration.String(), start)
 	c.Blocked = true
 	return d.after(ctx, c, before)
 }
 
-func (d *director) runFilter(ctx context.Context, st *step) error {
-	var calls []*step
-	for _, s := range append([]*step{st}, st.with...) {
+func (d *director) runFilter(ctx context.Context, st *script.Step) error {
+	var calls []*script.Step
+	for _, s := range append([]*script.Step{st}, st.With...) {
 		call := *s
-		call.directive = ""
-		call.verb = &verb{name: st.directive, use: opensSocket}
-		call.op = op{Verb: "filter", Words: s.op.Words}
+		call.Directive = ""
+		call.Verb = &script.Verb{Name: st.Directive, Use: script.OpensSocket}
+		call.Op = script.Op{Verb: "filter", Words: s.Op.Words}
 		calls = append(calls, &call)
 	}
 	start := now()
@@ -81,47 +82,47 @@ func (d *director) runFilter(ctx context.Context, st *step) error {
 	return err
 }
 
-func (d *director) runSysctl(ctx context.Context, st *step) error {
+func (d *director) runSysctl(ctx context.Context, st *script.Step) error {
 	before, start := d.counters(), now()
-	err := kernel.SetSysctl(st.setting[0], st.setting[1])
-	if st.optional && errors.Is(err, os.ErrNotExist) {
+	err := kernel.SetSysctl(st.Setting[0], st.Setting[1])
+	if st.Optional && errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("set net.ipv4.%s: this kernel has no such setting: %w", st.setting[0], errors.ErrUnsupported)
+		return fmt.Errorf("set net.ipv4.%s: this kernel has no such setting: %w", st.Setting[0], errors.ErrUnsupported)
 	}
 	if err != nil {
 		return err
 	}
-	c := d.own(st, "sysctl", st.setting[0]+" "+st.setting[1], start)
+	c := d.own(st, "sysctl", st.Setting[0]+" "+st.Setting[1], start)
 	return d.after(ctx, c, before)
 }
 
-func (d *director) runKill(ctx context.Context, st *step) error {
-	p, err := d.process(st.actor)
+func (d *director) runKill(ctx context.Context, st *script.Step) error {
+	p, err := d.process(st.Actor)
 	if err != nil {
 		return err
 	}
 	queues := d.queues(p)
 	before, start := d.counters(), now()
 	if err := p.kill(); err != nil {
-		return fmt.Errorf("kill %s: %w", st.actor, err)
+		return fmt.Errorf("kill %s: %w", st.Actor, err)
 	}
 	return d.ended(ctx, p, st, endedProcess{"kill", "SIGKILL", start, p.pid, queues, before})
 }
 
-func (d *director) runExit(ctx context.Context, p *process, st *step) error {
+func (d *director) runExit(ctx context.Context, p *process, st *script.Step) error {
 	queues := d.queues(p)
 	before := d.counters()
 	begun, err := d.begin(ctx, p, st)
 	if err != nil {
 		return err
 	}
-	return d.ended(ctx, p, st, endedProcess{"exit", strconv.Itoa(st.op.Size), begun.Start, begun.TID, queues, before})
+	return d.ended(ctx, p, st, endedProcess{"exit", strconv.Itoa(st.Op.Size), begun.Start, begun.TID, queues, before})
 }
 
 // begin orders a call that may end the actor, and returns what it says before it.
-func (d *director) begin(ctx context.Context, p *process, st *step) (*reply, error) {
+func (d *director) begin(ctx context.Context, p *process, st *script.Step) (*reply, error) {
 	replies, err := p.order(d.resolve(p, st), -1)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ type endedProcess struct {
 }
 
 // ended waits for the end of a process and writes one call for each socket that it held.
-func (d *director) ended(ctx context.Context, p *process, st *step, e endedProcess) error {
+func (d *director) ended(ctx context.Context, p *process, st *script.Step, e endedProcess) error {
 	select {
 	case <-p.dead:
 	case <-ctx.Done():
@@ -156,11 +157,11 @@ func (d *director) ended(ctx context.Context, p *process, st *step, e endedProce
 
 // closedAll writes one call for each socket that a process gave up at once, or one without
 // a socket when it gave up none.
-func (d *director) closedAll(ctx context.Context, p *process, st *step, e endedProcess, held map[int]*socket) error {
+func (d *director) closedAll(ctx context.Context, p *process, st *script.Step, e endedProcess, held map[int]*socket) error {
 	end := event.Time(now())
 	base := event.Call{
 		Actor: p.name, PID: p.pid, TID: e.tid, FD: -1, RecvQ: -1, Name: e.name, Args: e.args,
-		At: st.at, Want: st.want, Start: event.Time(e.start), End: end,
+		At: st.At, Want: st.Want, Start: event.Time(e.start), End: end,
 	}
 	var all []*event.Call
 	for _, fd := range slices.Sorted(maps.Keys(held)) {
@@ -200,8 +201,8 @@ func (d *director) queues(p *process) map[int]int {
 	return found
 }
 
-func (d *director) runFork(ctx context.Context, p *process, st *step) error {
-	child, other, err := newProcess(st.other)
+func (d *director) runFork(ctx context.Context, p *process, st *script.Step) error {
+	child, other, err := newProcess(st.Other)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (d *director) runFork(ctx context.Context, p *process, st *step) error {
 	child.known = maps.Clone(p.known)
 	before := d.counters()
 	o := d.resolve(p, st)
-	o.Words = []string{st.other}
+	o.Words = []string{st.Other}
 	o.Keep = slices.Sorted(maps.Keys(p.sockets))
 	replies, err := p.order(o, other)
 	_ = unix.Close(other)
@@ -235,7 +236,7 @@ func (d *director) runFork(ctx context.Context, p *process, st *step) error {
 	return d.after(ctx, c, before)
 }
 
-func (d *director) runExec(ctx context.Context, p *process, st *step) error {
+func (d *director) runExec(ctx context.Context, p *process, st *script.Step) error {
 	queues := d.queues(p)
 	before := d.counters()
 	begun, err := d.begin(ctx, p, st)

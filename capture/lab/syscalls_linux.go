@@ -9,12 +9,14 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // syscallOf is one system call on its way: what is asked for, and what comes of it.
 type syscallOf struct {
 	actor *actor
-	op    *op
+	op    *script.Op
 	reply *reply
 }
 
@@ -174,7 +176,7 @@ func callPoll(c *syscallOf) {
 	}
 	c.do(unix.SYS_PPOLL, uintptr(unsafe.Pointer(p)), 1, uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
 	var found []string
-	for _, w := range pollEvents {
+	for _, w := range script.PollEvents {
 		if p.Revents&int16(flagNumbers[w]) != 0 {
 			found = append(found, w)
 		}
@@ -193,7 +195,7 @@ func callFork(c *syscallOf) {
 		files[fd] = uintptr(fd)
 	}
 	files[0], files[1], files[2] = 0, 1, 2
-	files[controlFD] = uintptr(c.op.passed)
+	files[controlFD] = uintptr(c.op.Passed)
 	cloexec := slices.DeleteFunc(slices.Clone(c.op.Keep), func(fd int) bool {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		return err != nil || flags&unix.FD_CLOEXEC == 0
@@ -205,7 +207,7 @@ func callFork(c *syscallOf) {
 	r.Start = now()
 	pid, err := syscall.ForkExec(selfExe, []string{"closecap: " + name}, attr)
 	r.End = now()
-	_ = unix.Close(c.op.passed)
+	_ = unix.Close(c.op.Passed)
 	r.Ret = int64(pid)
 	if errno, ok := err.(syscall.Errno); ok {
 		r.Ret, r.Errno = -1, int(errno)

@@ -1,33 +1,37 @@
 package lab
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/closecap/closecap/capture/lab/script"
+)
 
 // The vocabulary is parsed on every system and carried out on Linux: each word must stand in
 // both tables.
 func TestEveryWordIsCarriedOut(t *testing.T) {
-	for _, v := range verbTable {
-		if syscallTable[v.name] == nil && specialRuns[v.name] == nil {
-			t.Errorf("no system call for %s", v.name)
+	for _, v := range script.Verbs {
+		if syscallTable[v.Name] == nil && specialRuns[v.Name] == nil {
+			t.Errorf("no system call for %s", v.Name)
 		}
 	}
-	for _, d := range directiveTable {
-		if directiveRuns[d.name] == nil {
-			t.Errorf("nothing carries out %s", d.name)
+	for _, d := range script.Directives {
+		if directiveRuns[d.Name] == nil {
+			t.Errorf("nothing carries out %s", d.Name)
 		}
 	}
-	for name := range optionTable {
+	for name := range script.OptionKinds {
 		if optionNumbers[name] == [2]uintptr{} {
 			t.Errorf("no number for %s", name)
 		}
 	}
-	for _, names := range [][]string{msgFlags, pollEvents} {
+	for _, names := range [][]string{script.MsgFlags, script.PollEvents} {
 		for _, name := range names {
 			if flagNumbers[name] == 0 {
 				t.Errorf("no number for %s", name)
 			}
 		}
 	}
-	for _, name := range errnoNames {
+	for _, name := range script.ErrnoNames {
 		if errnoNumber(name) == 0 {
 			t.Errorf("the kernel has no %s", name)
 		}

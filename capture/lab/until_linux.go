@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 const (
@@ -28,25 +29,25 @@ const (
 var errMissed = errors.New("what it waits for does not come any more")
 
 // runUntil asks the kernel again and again, until it says what the line waits for.
-func (d *director) runUntil(ctx context.Context, st *step) error {
+func (d *director) runUntil(ctx context.Context, st *script.Step) error {
 	var ends []*socket
 	var names []string
-	for _, s := range append([]*step{st}, st.with...) {
-		p, err := d.process(s.actor)
+	for _, s := range append([]*script.Step{st}, st.With...) {
+		p, err := d.process(s.Actor)
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(s.actor+":"+s.socket, ":")
-		end := p.known[s.socket]
+		name := strings.TrimSuffix(s.Actor+":"+s.Socket, ":")
+		end := p.known[s.Socket]
 		if end == nil || !end.remote.IsValid() {
 			return fmt.Errorf("%s is no connection", name)
 		}
 		ends, names = append(ends, end), append(names, name)
 	}
-	goal, reached := st.state.String(), allIn(st.state)
-	if st.together {
+	goal, reached := st.State.String(), allIn(st.State)
+	if st.Together {
 		margin := min(max(3*d.slowest, leastMargin), mostMargin)
-		goal, reached = dueTogether, func(all []event.Sample) bool { return allDue(all, margin) }
+		goal, reached = script.DueTogether, func(all []event.Sample) bool { return allDue(all, margin) }
 	}
 	before, start := d.counters(), now()
 	pause := time.NewTicker(untilPause)
@@ -59,7 +60,7 @@ func (d *director) runUntil(ctx context.Context, st *step) error {
 		if reached(got) {
 			break
 		}
-		if st.together && stayApart(got) || !st.together && missed(got, st.state) {
+		if st.Together && stayApart(got) || !st.Together && missed(got, st.State) {
 			return fmt.Errorf("until %s: %s: %w", goal, describeEnds(names, got), errMissed)
 		}
 		select {

@@ -20,6 +20,7 @@ import (
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // compareDefault is what is compared when no scenario is named: the ways to end one's side.
@@ -160,7 +161,7 @@ func (f *compareFlags) elsewhere(arg string, std streams) (*compare.Comparison, 
 }
 
 // here compares the scenarios in the namespace that this process is in, one after the other.
-func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*compare.Comparison, error) {
+func (f *compareFlags) here(ctx context.Context, scripts []*script.Script) (*compare.Comparison, error) {
 	if err := kernel.RaiseLoopback(); err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func (f *compareFlags) here(ctx context.Context, scripts []*lab.Script) (*compar
 }
 
 // candidate runs the scenario and its variations.
-func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (compare.Candidate, error) {
+func (f *compareFlags) candidate(ctx context.Context, s *script.Script) (compare.Candidate, error) {
 	c := compare.Candidate{Subject: compare.Subject{Name: s.Name, Title: s.Title}, Advice: adviceOf(s)}
 	base, err := f.one(ctx, s, compare.ScenarioRun, "the scenario as it is written")
 	c.Runs = append(c.Runs, base)
@@ -207,7 +208,7 @@ func (f *compareFlags) candidate(ctx context.Context, s *lab.Script) (compare.Ca
 }
 
 // adviceOf is when to use the scenario's way, or else what it wants remembered.
-func adviceOf(s *lab.Script) string {
+func adviceOf(s *script.Script) string {
 	if s.Use != "" {
 		return s.Use
 	}
@@ -215,7 +216,7 @@ func adviceOf(s *lab.Script) string {
 }
 
 // endsOf finds the words by which the script calls the ends of the connection in question.
-func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) compare.Ends {
+func endsOf(s *script.Script, res *analyze.Result, closing *analyze.Call) compare.Ends {
 	e := compare.Ends{
 		This: s.Target(closing.At, closing.Actor),
 		Gone: closing.Name == "exit" || closing.Name == "kill",
@@ -241,7 +242,7 @@ func endsOf(s *lab.Script, res *analyze.Result, closing *analyze.Call) compare.E
 }
 
 // one runs a script. A run that did not come to its end still says what it saw.
-func (f *compareFlags) one(ctx context.Context, s *lab.Script, name, about string) (compare.Run, error) {
+func (f *compareFlags) one(ctx context.Context, s *script.Script, name, about string) (compare.Run, error) {
 	r := compare.Run{Name: name, About: about, Script: string(s.Source)}
 	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
 	if rec == nil || len(rec.Calls) == 0 {

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/compare"
-	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // compared is what Linux answers for the scenarios that are compared by default, in their
@@ -62,7 +62,7 @@ func TestCompare(t *testing.T) {
 // TestCompareAll asks every built-in scenario: none may keep a variation from running.
 func TestCompareAll(t *testing.T) {
 	var names []string
-	for _, s := range lab.Builtin() {
+	for _, s := range script.Builtin() {
 		names = append(names, s.Name)
 	}
 	c := compareWith(t, build(t), nil, names...)

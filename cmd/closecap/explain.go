@@ -18,6 +18,7 @@ import (
 	"github.com/closecap/closecap/analyze/suggest"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
 )
@@ -158,11 +159,11 @@ const runTimeout = 30 * time.Second
 
 // runNow runs a scenario in this namespace; nil where there is none of that name.
 func runNow(ctx context.Context, name string) (*analyze.Result, error) {
-	i := slices.IndexFunc(lab.Builtin(), func(s *lab.Script) bool { return s.Name == name })
+	i := slices.IndexFunc(script.Builtin(), func(s *script.Script) bool { return s.Name == name })
 	if i < 0 {
 		return nil, nil
 	}
-	rec, err := lab.Run(ctx, lab.Builtin()[i], lab.Options{Timeout: runTimeout, Private: kernel.InPrivate()})
+	rec, err := lab.Run(ctx, script.Builtin()[i], lab.Options{Timeout: runTimeout, Private: kernel.InPrivate()})
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ const scriptsTopic = "scripts"
 // reference is the script language out of the tables that its parser uses.
 func reference() []report.Word {
 	var words []report.Word
-	for _, w := range lab.Reference() {
+	for _, w := range script.Reference() {
 		words = append(words, report.Word{Group: w.Group, Usage: w.Usage, About: w.About})
 	}
 	return words

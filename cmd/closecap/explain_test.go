@@ -8,7 +8,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/explain"
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/pcaps"
 )
 
@@ -50,7 +50,7 @@ func TestTopics(t *testing.T) {
 }
 
 func TestScenariosNameTopics(t *testing.T) {
-	for _, s := range lab.Builtin() {
+	for _, s := range script.Builtin() {
 		if explain.Lookup(s.Explains) == nil {
 			t.Errorf("%s explains %q, which is no topic", s.Name, s.Explains)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 func newList(std streams) *cobra.Command {
@@ -18,7 +18,7 @@ func newList(std streams) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			return buffered(std.out, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				for _, s := range lab.Builtin() {
+				for _, s := range script.Builtin() {
 					fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Title)
 				}
 				return t.Flush()
@@ -35,7 +35,7 @@ func newShow(std streams) *cobra.Command {
 		Args:              argCount(cobra.ExactArgs(1)),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := lab.Lookup(args[0])
+			s, err := script.Lookup(args[0])
 			if err != nil {
 				return usageError{err}
 			}

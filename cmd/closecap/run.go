@@ -16,6 +16,7 @@ import (
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // runFlags are the flags of closecap run.
@@ -106,7 +107,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 // wantsPrivate reports whether the scripts need a namespace of their own: to change
 // sysctls, because capturing is not allowed here, or because it will not be once the first
 // of several has opened its capture and dropped sudo's privileges.
-func (f *runFlags) wantsPrivate(scripts []*lab.Script) bool {
+func (f *runFlags) wantsPrivate(scripts []*script.Script) bool {
 	if f.private || !kernel.HasNetRaw() || len(scripts) > 1 && kernel.MayDrop() {
 		return true
 	}
@@ -119,11 +120,11 @@ func (f *runFlags) wantsPrivate(scripts []*lab.Script) bool {
 }
 
 // load finds the scenarios: built-in ones by name, others by their file's name.
-func load(args []string) ([]*lab.Script, error) {
-	var scripts []*lab.Script
+func load(args []string) ([]*script.Script, error) {
+	var scripts []*script.Script
 	for _, arg := range args {
 		if !strings.ContainsAny(arg, "./") {
-			s, err := lab.Lookup(arg)
+			s, err := script.Lookup(arg)
 			if err != nil {
 				return nil, usageError{err}
 			}
@@ -134,7 +135,7 @@ func load(args []string) ([]*lab.Script, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read script: %w", err)
 		}
-		s, err := lab.Parse(arg, src)
+		s, err := script.Parse(arg, src)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +145,7 @@ func load(args []string) ([]*lab.Script, error) {
 }
 
 // one runs a scenario and shows what came of it, also when it did not come to its end.
-func (f *runFlags) one(ctx context.Context, s *lab.Script, format report.Format, std streams) error {
+func (f *runFlags) one(ctx context.Context, s *script.Script, format report.Format, std streams) error {
 	rec, runErr := lab.Run(ctx, s, lab.Options{
 		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
 	})
@@ -178,7 +179,7 @@ func met(res *analyze.Result) bool {
 
 func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	for _, s := range lab.Builtin() {
+	for _, s := range script.Builtin() {
 		names = append(names, s.Name+"\t"+s.Title)
 	}
 	return names, cobra.ShellCompDirectiveDefault

@@ -21,6 +21,7 @@ import (
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // perCPU is how many scenarios run at a time for each processor. Most of a run's time is
@@ -38,7 +39,7 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 		}
 	}
 	if len(args) == 0 {
-		for _, s := range lab.Builtin() {
+		for _, s := range script.Builtin() {
 			args = append(args, s.Name)
 		}
 	}
@@ -83,7 +84,7 @@ func catalogueExit(c *analyze.Catalogue) int {
 }
 
 // allApart runs each scenario in a private namespace of its own, several at a time.
-func (f *runFlags) allApart(ctx context.Context, c *analyze.Catalogue, scripts []*lab.Script, args []string, std streams) error {
+func (f *runFlags) allApart(ctx context.Context, c *analyze.Catalogue, scripts []*script.Script, args []string, std streams) error {
 	parts := make([]*analyze.Catalogue, len(scripts))
 	errs := make([]error, len(scripts))
 	free := make(chan struct{}, perCPU*runtime.GOMAXPROCS(0))
@@ -156,7 +157,7 @@ func (f *runFlags) outlineApart(arg string) (*analyze.Catalogue, error) {
 
 // allHere runs the scenarios in the namespace that this process is in, one after the other.
 // refused is why there is no private one, nil where this is one.
-func (f *runFlags) allHere(ctx context.Context, c *analyze.Catalogue, scripts []*lab.Script, refused error) {
+func (f *runFlags) allHere(ctx context.Context, c *analyze.Catalogue, scripts []*script.Script, refused error) {
 	down := kernel.RaiseLoopback()
 	for _, s := range scripts {
 		o := analyze.Outline{Scenario: s.Name, Title: s.Title}
@@ -173,7 +174,7 @@ func (f *runFlags) allHere(ctx context.Context, c *analyze.Catalogue, scripts []
 }
 
 // outline runs one scenario and writes down in short what came of it.
-func (f *runFlags) outline(ctx context.Context, c *analyze.Catalogue, s *lab.Script, o *analyze.Outline) {
+func (f *runFlags) outline(ctx context.Context, c *analyze.Catalogue, s *script.Script, o *analyze.Outline) {
 	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
 	if rec != nil && len(rec.Calls) > 0 {
 		res := join.Join(rec, analyze.Options{})

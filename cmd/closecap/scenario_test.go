@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
-	"github.com/closecap/closecap/capture/lab"
+	"github.com/closecap/closecap/capture/lab/script"
 )
 
 // nobody is the account that the tests take for one without any privilege.
@@ -27,7 +27,7 @@ func TestScenarios(t *testing.T) {
 		accounts["nobody"] = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
 	for account, attr := range accounts {
-		for _, s := range lab.Builtin() {
+		for _, s := range script.Builtin() {
 			t.Run(account+"/"+s.Name, func(t *testing.T) {
 				cmd := exec.Command(bin, "run", s.Name, "--format", "json")
 				cmd.SysProcAttr = attr

@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"errors"
@@ -71,12 +71,12 @@ func parseOutcome(t token) (string, error) {
 	if _, err := strconv.ParseInt(t.text, 10, 64); err == nil {
 		return t.text, nil
 	}
-	known := append([]string{"EOF", "pending"}, errnoNames...)
+	known := append([]string{"EOF", "pending"}, ErrnoNames...)
 	return t.text, oneKnown("outcome", t.text, known)
 }
 
-// errnoNames are the errors that a script may expect of a socket call.
-var errnoNames = []string{
+// ErrnoNames are the errors that a script may expect of a socket call.
+var ErrnoNames = []string{
 	"EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EAGAIN", "EALREADY", "EBADF",
 	"ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EDOM", "EFAULT", "EHOSTUNREACH",
 	"EINPROGRESS", "EINTR", "EINVAL", "EISCONN", "EMFILE", "EMSGSIZE", "ENETUNREACH", "ENOBUFS",

@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"fmt"
@@ -70,7 +70,7 @@ func TestParseNamesWhatIsWrongAndWhere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, err := Parse("x.close", []byte(tt.script))
 			if err == nil {
-				t.Fatalf("Parse() = %v, want an error", s.steps)
+				t.Fatalf("Parse() = %v, want an error", s.Steps)
 			}
 			if !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("Parse() = %v, want %v…", err, tt.want)
@@ -149,19 +149,19 @@ func TestParseKeepsWhatALineSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := s.steps[3]; st.socket != "two" || st.port.resolve(5000) != 5003 {
-		t.Errorf("bind: socket %q port %d, want two 5003", st.socket, st.port.resolve(5000))
+	if st := s.Steps[3]; st.Socket != "two" || st.Port.Resolve(5000) != 5003 {
+		t.Errorf("bind: socket %q port %d, want two 5003", st.Socket, st.Port.Resolve(5000))
 	}
-	if st := s.steps[4]; !st.background || st.op.Size != 65536 || st.want != "65536" || st.op.Words[0] != "MSG_MORE" {
+	if st := s.Steps[4]; !st.Background || st.Op.Size != 65536 || st.Want != "65536" || st.Op.Words[0] != "MSG_MORE" {
 		t.Errorf("send 64k = %+v", st)
 	}
-	if st := s.steps[5]; string(st.op.Text) != "a b\n" || st.want != `"x"` {
-		t.Errorf("send = %q -> %s", st.op.Text, st.want)
+	if st := s.Steps[5]; string(st.Op.Text) != "a b\n" || st.Want != `"x"` {
+		t.Errorf("send = %q -> %s", st.Op.Text, st.Want)
 	}
-	if st := s.steps[6]; len(st.with) != 1 || st.with[0].actor != "server" || !s.NeedsPrivate {
+	if st := s.Steps[6]; len(st.With) != 1 || st.With[0].Actor != "server" || !s.NeedsPrivate {
 		t.Errorf("drop = %+v, private %v", st, s.NeedsPrivate)
 	}
-	e := s.steps[7].expect
+	e := s.Steps[7].Expect
 	if e.Connection != 2 || e.Subject != "wire" || strings.Join(e.Args, "|") != "client FIN|server DATA 12 again" {
 		t.Errorf("expect = %+v", e)
 	}
@@ -172,7 +172,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s.Source)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		if s, err := Parse("x.close", src); err == nil && len(s.steps) == 0 {
+		if s, err := Parse("x.close", src); err == nil && len(s.Steps) == 0 {
 			t.Error("Parse() accepted a script without a step")
 		}
 	})

@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"fmt"
@@ -61,96 +61,96 @@ func (s *scope) alive(name string) error {
 	return nil
 }
 
-func (s *scope) directive(st *step) error {
-	switch st.directive {
+func (s *scope) directive(st *Step) error {
+	switch st.Directive {
 	case "actor":
-		if err := s.room(st.other); err != nil {
+		if err := s.room(st.Other); err != nil {
 			return err
 		}
-		s.add(st.other)
-		s.initial = append(s.initial, st.other)
+		s.add(st.Other)
+		s.initial = append(s.initial, st.Other)
 	case "kill":
-		if err := s.alive(st.actor); err != nil {
+		if err := s.alive(st.Actor); err != nil {
 			return err
 		}
-		s.gone[st.actor] = true
+		s.gone[st.Actor] = true
 	case "drop", "pass":
-		if err := s.alive(st.actor); err != nil {
+		if err := s.alive(st.Actor); err != nil {
 			return err
 		}
 		if err := s.open(st); err != nil {
 			return err
 		}
-		target := st.actor + ":" + st.socket
-		if st.directive == "pass" && !s.drops[target] {
+		target := st.Actor + ":" + st.Socket
+		if st.Directive == "pass" && !s.drops[target] {
 			return fmt.Errorf("nothing is dropped at %s: pass ends an earlier drop", strings.TrimSuffix(target, ":"))
 		}
-		s.drops[target] = st.directive == "drop"
+		s.drops[target] = st.Directive == "drop"
 	case "until":
-		if !s.has(st.actor) {
-			return suggest.Unknown("actor", st.actor, s.names())
+		if !s.has(st.Actor) {
+			return suggest.Unknown("actor", st.Actor, s.names())
 		}
 		return s.open(st)
 	}
 	return nil
 }
 
-func (s *scope) call(st *step) error {
-	if err := s.alive(st.actor); err != nil {
+func (s *scope) call(st *Step) error {
+	if err := s.alive(st.Actor); err != nil {
 		return err
 	}
-	if st.verb.name == "listen" && st.socket == "" {
-		st.socket = listenerName
+	if st.Verb.Name == "listen" && st.Socket == "" {
+		st.Socket = listenerName
 	}
-	if st.verb.use == noSocket && st.socket != "" {
-		return fmt.Errorf("%s concerns the whole process: write %s %s", st.verb.name, st.actor, st.verb.name)
+	if st.Verb.Use == NoSocket && st.Socket != "" {
+		return fmt.Errorf("%s concerns the whole process: write %s %s", st.Verb.Name, st.Actor, st.Verb.Name)
 	}
-	mine := s.sockets[st.actor]
-	switch st.verb.name {
+	mine := s.sockets[st.Actor]
+	switch st.Verb.Name {
 	case "accept":
-		if !mine[st.other] {
-			return fmt.Errorf("%s has no socket %s to accept from%s", st.actor, st.other, s.opened(st.actor))
+		if !mine[st.Other] {
+			return fmt.Errorf("%s has no socket %s to accept from%s", st.Actor, st.Other, s.opened(st.Actor))
 		}
 	case "dup":
 		if err := s.open(st); err != nil {
 			return err
 		}
-		mine[st.other] = true
+		mine[st.Other] = true
 		return nil
 	case "fork":
-		if err := s.room(st.other); err != nil {
+		if err := s.room(st.Other); err != nil {
 			return err
 		}
-		s.sockets[st.other] = maps.Clone(mine)
+		s.sockets[st.Other] = maps.Clone(mine)
 	case "exit":
-		s.gone[st.actor] = true
+		s.gone[st.Actor] = true
 	case "join":
-		if s.pending[st.actor]--; s.pending[st.actor] < 0 {
-			return fmt.Errorf("%s has no call to join: %s& begins one", st.actor, st.actor)
+		if s.pending[st.Actor]--; s.pending[st.Actor] < 0 {
+			return fmt.Errorf("%s has no call to join: %s& begins one", st.Actor, st.Actor)
 		}
 	}
-	if st.background {
-		s.pending[st.actor]++
+	if st.Background {
+		s.pending[st.Actor]++
 	}
-	switch st.verb.use {
-	case opensSocket, makesSocket:
-		mine[st.socket] = true
-	case usesSocket:
+	switch st.Verb.Use {
+	case OpensSocket, MakesSocket:
+		mine[st.Socket] = true
+	case UsesSocket:
 		return s.open(st)
 	}
 	return nil
 }
 
 // open returns an error unless an earlier line opened the step's socket.
-func (s *scope) open(st *step) error {
-	if s.sockets[st.actor][st.socket] {
+func (s *scope) open(st *Step) error {
+	if s.sockets[st.Actor][st.Socket] {
 		return nil
 	}
 	what := "no connection yet"
-	if st.socket != "" {
-		what = "no socket " + st.socket
+	if st.Socket != "" {
+		what = "no socket " + st.Socket
 	}
-	return fmt.Errorf("%s has %s%s", st.actor, what, s.opened(st.actor))
+	return fmt.Errorf("%s has %s%s", st.Actor, what, s.opened(st.Actor))
 }
 
 func (s *scope) opened(actor string) string {

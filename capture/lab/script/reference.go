@@ -1,4 +1,4 @@
-package lab
+package script
 
 import "strings"
 
@@ -12,7 +12,7 @@ type Word struct {
 // Reference lists the script language, in the order in which a reader wants it.
 func Reference() []Word {
 	var all []Word
-	for _, v := range verbTable {
+	for _, v := range Verbs {
 		all = append(all, Word{"calls", "ACTOR " + v.usage, v.about})
 	}
 	all = append(all,
@@ -20,7 +20,7 @@ func Reference() []Word {
 		Word{"calls", "ACTOR& …", "the same in a thread beside; ACTOR join collects it"},
 		Word{"calls", "ACTOR+ACTOR …", "the same by several at the same time"},
 		Word{"calls", "… -> OUTCOME", `what the call must return: a number, EOF, "text" or an errno`})
-	for _, d := range directiveTable {
+	for _, d := range Directives {
 		if d.parse != nil {
 			all = append(all, Word{"the experiment", d.usage, d.about})
 		}
@@ -29,7 +29,7 @@ func Reference() []Word {
 		all = append(all, Word{"expectations", "expect " + g.usage, ""})
 	}
 	return append(all,
-		Word{"options", strings.Join(sortedKeys(optionTable), " "), ""},
-		Word{"flags", strings.Join(msgFlags, " "), ""},
+		Word{"options", strings.Join(sortedKeys(OptionKinds), " "), ""},
+		Word{"flags", strings.Join(MsgFlags, " "), ""},
 		Word{"segments to drop", strings.Join(dropKinds, " "), ""})
 }

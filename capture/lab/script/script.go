@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"fmt"
@@ -23,9 +23,10 @@ type Script struct {
 
 	Source []byte
 
-	file   string
-	steps  []step
-	actors []string // those that exist from the start; client and server come first
+	Steps  []Step   // in order; shared, so run clones
+	Actors []string // those that exist from the start; client and server come first
+
+	file string // its name as Parse was told
 }
 
 // Parse reads a script. name is the file's name in errors and in the places of calls; without
@@ -43,20 +44,21 @@ func Parse(name string, src []byte) (*Script, error) {
 	for i, line := range lines {
 		p.line(i+1, line)
 	}
-	s.actors = p.scope.initial
-	if len(p.errs) == 0 && len(s.steps) == 0 {
+	s.Actors = p.scope.initial
+	if len(p.errs) == 0 && len(s.Steps) == 0 {
 		p.errs = append(p.errs, fmt.Errorf("%s:1: the script has no line that does anything", name))
 	}
 	if len(p.errs) > 0 {
-		return nil, ScriptError(p.errs)
+		return nil, Error(p.errs)
 	}
 	return s, nil
 }
 
-// ScriptError holds everything that is wrong with a script, in the order of its lines.
-type ScriptError []error
+// Error holds everything that is wrong with a script, in the order of its lines.
+type Error []error
 
-func (e ScriptError) Error() string {
+// Error returns one line an error.
+func (e Error) Error() string {
 	lines := make([]string, len(e))
 	for i, err := range e {
 		lines[i] = err.Error()
@@ -65,7 +67,7 @@ func (e ScriptError) Error() string {
 }
 
 // Unwrap returns the single errors.
-func (e ScriptError) Unwrap() []error { return e }
+func (e Error) Unwrap() []error { return e }
 
 // readHeader takes the leading comment apart: "# name: title", paragraphs, "# Remember: …",
 // "# Use: …" and "# Explains: topic" lines. A paragraph goes on until a bare "#".
@@ -130,12 +132,12 @@ func (p *parser) line(number int, line string) {
 	if err != nil {
 		p.errs = append(p.errs, fmt.Errorf("%s: %w", at, err))
 	} else if st != nil {
-		p.script.steps = append(p.script.steps, *st)
+		p.script.Steps = append(p.script.Steps, *st)
 	}
 }
 
-// step reads one line; nil for a line that says nothing.
-func (p *parser) step(at, line string) (*step, error) {
+// Step reads one line; nil for a line that says nothing.
+func (p *parser) step(at, line string) (*Step, error) {
 	words, outcome, err := lexLine(line)
 	if err != nil || len(words) == 0 && outcome == nil {
 		return nil, err
@@ -143,28 +145,28 @@ func (p *parser) step(at, line string) (*step, error) {
 	if len(words) == 0 {
 		return nil, fmt.Errorf("an outcome without a call")
 	}
-	base := step{at: at, text: strings.TrimSpace(line)}
+	base := Step{At: at, Text: strings.TrimSpace(line)}
 	if outcome != nil {
-		if base.want, err = parseOutcome(outcome[0]); err != nil {
+		if base.Want, err = parseOutcome(outcome[0]); err != nil {
 			return nil, err
 		}
 	}
 	if d := findDirective(words[0].text); d != nil && !words[0].quoted {
 		if outcome != nil {
-			return nil, fmt.Errorf("%s has no outcome", d.name)
+			return nil, fmt.Errorf("%s has no outcome", d.Name)
 		}
-		return p.together(base, words, 1, func(st *step, w []token) error { return p.directive(st, d, w[1:]) })
+		return p.together(base, words, 1, func(st *Step, w []token) error { return p.directive(st, d, w[1:]) })
 	}
 	return p.together(base, words, 0, p.call)
 }
 
 // together reads a line for each of the actors that its n-th word names.
-func (p *parser) together(base step, words []token, n int, read func(*step, []token) error) (*step, error) {
+func (p *parser) together(base Step, words []token, n int, read func(*Step, []token) error) (*Step, error) {
 	if n >= len(words) || words[n].quoted || !strings.Contains(words[n].text, "+") {
 		return &base, read(&base, words)
 	}
 	first, others := split(words[n].text)
-	var all []*step
+	var all []*Step
 	for _, actor := range append([]string{first}, others...) {
 		st, w := base, slices.Clone(words)
 		w[n].text = actor
@@ -174,20 +176,20 @@ func (p *parser) together(base step, words []token, n int, read func(*step, []to
 		all = append(all, &st)
 	}
 	st := all[0]
-	st.with = all[1:]
-	simple := st.verb != nil && st.verb.use == usesSocket && !st.background
-	if !simple && st.directive != "drop" && st.directive != "pass" && st.directive != "until" {
+	st.With = all[1:]
+	simple := st.Verb != nil && st.Verb.Use == UsesSocket && !st.Background
+	if !simple && st.Directive != "drop" && st.Directive != "pass" && st.Directive != "until" {
 		return nil, fmt.Errorf("%s cannot be done by several at the same time", words[min(1-n, len(words)-1)].text)
 	}
 	return st, nil
 }
 
-func (p *parser) directive(st *step, d *directive, words []token) (err error) {
-	st.directive = d.name
+func (p *parser) directive(st *Step, d *Directive, words []token) (err error) {
+	st.Directive = d.Name
 	p.script.NeedsPrivate = p.script.NeedsPrivate || d.private
-	if d.name == "expect" {
-		st.expect, err = parseExpect(texts(words))
-		st.expect.At, st.expect.Text = st.at, st.text
+	if d.Name == "expect" {
+		st.Expect, err = parseExpect(texts(words))
+		st.Expect.At, st.Expect.Text = st.At, st.Text
 		return err
 	}
 	if err := d.parse(st, words); err != nil {
@@ -196,7 +198,7 @@ func (p *parser) directive(st *step, d *directive, words []token) (err error) {
 	return p.scope.directive(st)
 }
 
-func (p *parser) call(st *step, words []token) error {
+func (p *parser) call(st *Step, words []token) error {
 	first := words[0].text
 	target, background := strings.CutSuffix(first, "&")
 	name, _, _ := strings.Cut(target, ":")
@@ -207,16 +209,16 @@ func (p *parser) call(st *step, words []token) error {
 		return err
 	}
 	if len(words) == 1 {
-		return fmt.Errorf("what does %s do? A call is missing", st.actor)
+		return fmt.Errorf("what does %s do? A call is missing", st.Actor)
 	}
-	v, err := findVerb(words[1].text)
+	v, err := FindVerb(words[1].text)
 	if err != nil {
 		return err
 	}
-	st.verb, st.background = v, background
-	st.op.Verb, st.op.Background = v.name, background
-	if background && v.use != usesSocket && v.name != "accept" && v.name != "connect" {
-		return fmt.Errorf("%s cannot be made in the background", v.name)
+	st.Verb, st.Background = v, background
+	st.Op.Verb, st.Op.Background = v.Name, background
+	if background && v.Use != UsesSocket && v.Name != "accept" && v.Name != "connect" {
+		return fmt.Errorf("%s cannot be made in the background", v.Name)
 	}
 	if err := v.parse(st, words[2:]); err != nil {
 		return withUsage(err, v.usage)
@@ -225,12 +227,12 @@ func (p *parser) call(st *step, words []token) error {
 }
 
 func (p *parser) unknownFirst(word, actor string) error {
-	if _, err := findVerb(word); err == nil {
+	if _, err := FindVerb(word); err == nil {
 		return fmt.Errorf("who does %q? A line begins with an actor: client %s", word, word)
 	}
 	known := slices.Clone(p.scope.names())
-	for _, d := range directiveTable {
-		known = append(known, d.name)
+	for _, d := range Directives {
+		known = append(known, d.Name)
 	}
 	return suggest.Unknown("actor or command", actor, known)
 }

@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"fmt"
@@ -9,16 +9,16 @@ import (
 // actor, or ACTOR:SOCKET. It is "" where the line makes no call of that actor. at is as in
 // event.Call.At.
 func (s *Script) Target(at, actor string) string {
-	for i := range s.steps {
-		st := &s.steps[i]
-		for _, one := range append([]*step{st}, st.with...) {
-			if one.at != at || one.actor != actor {
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		for _, one := range append([]*Step{st}, st.With...) {
+			if one.At != at || one.Actor != actor {
 				continue
 			}
-			if one.socket == "" || one.socket == listenerName {
-				return one.actor
+			if one.Socket == "" || one.Socket == listenerName {
+				return one.Actor
 			}
-			return one.actor + ":" + one.socket
+			return one.Actor + ":" + one.Socket
 		}
 	}
 	return ""
@@ -30,12 +30,12 @@ func (s *Script) Target(at, actor string) string {
 func (s *Script) Variation(name, at string, before, after []string) (*Script, error) {
 	var lines []string
 	found := false
-	for _, st := range s.steps {
-		if found = st.at == at; found {
+	for _, st := range s.Steps {
+		if found = st.At == at; found {
 			lines = append(lines, before...)
 		}
-		if st.directive != "expect" {
-			lines = append(lines, st.text)
+		if st.Directive != "expect" {
+			lines = append(lines, st.Text)
 		}
 		if found {
 			break

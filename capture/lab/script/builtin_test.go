@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"strings"
@@ -18,8 +18,8 @@ func TestBuiltinScenariosSayWhatTheyShow(t *testing.T) {
 			t.Errorf("%s: title %q, about %q, remember %q, explains %q", s.Name, s.Title, s.About, s.Remember, s.Explains)
 		}
 		subjects := make(map[string]bool)
-		for _, st := range s.steps {
-			subjects[st.expect.Subject] = true
+		for _, st := range s.Steps {
+			subjects[st.Expect.Subject] = true
 		}
 		for _, want := range []string{"ending", "closer", "time-wait", "wire", "caused"} {
 			if !subjects[want] {
@@ -44,14 +44,14 @@ func TestReferenceSpeaksOfEveryWord(t *testing.T) {
 	for _, w := range Reference() {
 		text.WriteString(w.Usage + "\n")
 	}
-	for _, v := range verbTable {
-		if !strings.Contains(text.String(), "ACTOR "+v.name) {
-			t.Errorf("the reference lacks %s", v.name)
+	for _, v := range Verbs {
+		if !strings.Contains(text.String(), "ACTOR "+v.Name) {
+			t.Errorf("the reference lacks %s", v.Name)
 		}
 	}
-	for _, d := range directiveTable {
-		if !strings.Contains(text.String(), d.name+" ") {
-			t.Errorf("the reference lacks %s", d.name)
+	for _, d := range Directives {
+		if !strings.Contains(text.String(), d.Name+" ") {
+			t.Errorf("the reference lacks %s", d.Name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package lab
+package script
 
 import (
 	"fmt"
@@ -10,52 +10,53 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// step is one line of a script, ready to run.
-type step struct {
-	at   string // "file:line"
-	text string // the line as written
+// Step is one line of a script, ready to run.
+type Step struct {
+	At   string // "file:line"
+	Text string // the line as written
 
-	directive  string // "" for a call
-	verb       *verb  // of a call
-	actor      string
-	socket     string // the socket's name in its actor; "" is the actor's connection
-	background bool
-	with       []*step // what other actors do at the same time: "client+server close"
-	op         op
-	port       portRef
-	unspec     bool   // connect to AF_UNSPEC
-	other      string // the listener of accept, the name that dup and fork give
-	want       string
+	Directive  string // "" for a call
+	Verb       *Verb  // of a call
+	Actor      string
+	Socket     string // the socket's name in its actor; "" is the actor's connection
+	Background bool
+	With       []*Step // what other actors do at the same time: "client+server close"
+	Op         Op
+	Port       Port
+	Unspec     bool   // connect to AF_UNSPEC
+	Other      string // the listener of accept, the name that dup and fork give
+	Want       string
 
-	duration time.Duration     // wait
-	state    event.TCPState    // until
-	together bool              // until: not a state, but due together
-	setting  [2]string         // sysctl: name and value
-	optional bool              // sysctl: older kernels lack it
-	expect   event.Expectation // expect
+	Duration time.Duration     // wait
+	State    event.TCPState    // until
+	Together bool              // until: not a state, but due together
+	Setting  [2]string         // sysctl: name and value
+	Optional bool              // sysctl: older kernels lack it
+	Expect   event.Expectation // expect
 }
 
-// clone returns a copy that a run may fill in.
-func (st *step) clone() *step {
+// Clone returns a copy that a run may fill in.
+func (st *Step) Clone() *Step {
 	c := *st
-	c.with = make([]*step, len(st.with))
-	for i, w := range st.with {
-		c.with[i] = w.clone()
+	c.With = make([]*Step, len(st.With))
+	for i, w := range st.With {
+		c.With[i] = w.Clone()
 	}
 	return &c
 }
 
-// portRef is a port, by default relative to the server's.
-type portRef struct {
+// Port is a port, by default relative to the server's.
+type Port struct {
 	n        uint16
-	absolute bool
+	Absolute bool // n is the port itself
 }
 
-// maxOffset is the furthest port beside the server's that a script may name.
-const maxOffset = 15
+// MaxOffset is the furthest port beside the server's that a script may name.
+const MaxOffset = 15
 
-func (p portRef) resolve(base uint16) uint16 {
-	if p.absolute {
+// Resolve returns the port number where base is the server's.
+func (p Port) Resolve(base uint16) uint16 {
+	if p.Absolute {
 		return p.n
 	}
 	return base + p.n
@@ -64,16 +65,17 @@ func (p portRef) resolve(base uint16) uint16 {
 // listenerName is the name under which `listen` without a name opens its socket.
 const listenerName = "listener"
 
-// directive is a line that no actor's word begins.
-type directive struct {
-	name    string
+// Directive is a line that no actor's word begins.
+type Directive struct {
+	Name    string
 	usage   string
 	about   string
 	private bool // works in the private namespace only
-	parse   func(st *step, w []token) error
+	parse   func(st *Step, w []token) error
 }
 
-var directiveTable = []directive{
+// Directives is the vocabulary of lines that no actor begins.
+var Directives = []Directive{
 	{"expect", "expect SUBJECT …", "say what must come out", false, nil},
 	{"actor", "actor NAME", "add a process beside client and server", false, parseActor},
 	{"wait", "wait DURATION", "let time pass", false, parseWait},
@@ -84,50 +86,50 @@ var directiveTable = []directive{
 	{"sysctl", "sysctl NAME VALUE [optional]", "set net.ipv4.NAME, if optional only where it exists", true, parseSysctl},
 }
 
-func findDirective(name string) *directive {
-	i := slices.IndexFunc(directiveTable, func(d directive) bool { return d.name == name })
+func findDirective(name string) *Directive {
+	i := slices.IndexFunc(Directives, func(d Directive) bool { return d.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return &directiveTable[i]
+	return &Directives[i]
 }
 
-// dueTogether is what until waits for before the retransmissions of two ends are let through:
+// DueTogether is what until waits for before the retransmissions of two ends are let through:
 // that both timers fire in the same tick, so that both segments are sent before either arrives.
-const dueTogether = "due-together"
+const DueTogether = "due-together"
 
-func parseActor(st *step, w []token) error {
+func parseActor(st *Step, w []token) error {
 	if len(w) != 1 || !isName(w[0].text) {
 		return fmt.Errorf("actor: want one name")
 	}
-	st.other = w[0].text
+	st.Other = w[0].text
 	return nil
 }
 
-func parseWait(st *step, w []token) (err error) {
+func parseWait(st *Step, w []token) (err error) {
 	if len(w) != 1 {
 		return fmt.Errorf("wait: want a duration like 200ms")
 	}
-	if st.duration, err = time.ParseDuration(w[0].text); err != nil || st.duration < 0 {
+	if st.Duration, err = time.ParseDuration(w[0].text); err != nil || st.Duration < 0 {
 		return fmt.Errorf("wait: %q is not a duration (200ms, 1.5s)", w[0].text)
 	}
 	return nil
 }
 
-func parseUntil(st *step, w []token) error {
+func parseUntil(st *Step, w []token) error {
 	if len(w) != 2 {
 		return fmt.Errorf("until: want an actor and a state")
 	}
-	if w[1].text == dueTogether {
-		st.together = true
-	} else if err := oneKnown("state", w[1].text, append([]string{dueTogether}, tcpStates...)); err != nil {
+	if w[1].text == DueTogether {
+		st.Together = true
+	} else if err := oneKnown("state", w[1].text, append([]string{DueTogether}, tcpStates...)); err != nil {
 		return err
 	}
-	st.state, _ = event.ParseTCPState(w[1].text)
+	st.State, _ = event.ParseTCPState(w[1].text)
 	return parseTarget(st, w[0].text)
 }
 
-func parseDrop(st *step, w []token) error {
+func parseDrop(st *Step, w []token) error {
 	if len(w) < 2 {
 		return fmt.Errorf("drop: want an actor and kinds of segments (%s)", strings.Join(dropKinds, ", "))
 	}
@@ -137,22 +139,22 @@ func parseDrop(st *step, w []token) error {
 	return parseTarget(st, w[0].text)
 }
 
-func parsePass(st *step, w []token) error {
+func parsePass(st *Step, w []token) error {
 	if len(w) != 1 {
 		return fmt.Errorf("pass: want an actor")
 	}
 	return parseTarget(st, w[0].text)
 }
 
-func parseKill(st *step, w []token) error {
+func parseKill(st *Step, w []token) error {
 	if len(w) != 1 {
 		return fmt.Errorf("kill: want an actor")
 	}
-	st.actor = w[0].text
+	st.Actor = w[0].text
 	return nil
 }
 
-func parseSysctl(st *step, w []token) error {
+func parseSysctl(st *Step, w []token) error {
 	if len(w) < 2 {
 		return fmt.Errorf("sysctl: want a name below net.ipv4 and a value")
 	}
@@ -162,9 +164,9 @@ func parseSysctl(st *step, w []token) error {
 	}
 	values := texts(w[1:])
 	if n := len(values) - 1; n > 0 && values[n] == "optional" {
-		st.optional, values = true, values[:n]
+		st.Optional, values = true, values[:n]
 	}
-	st.setting = [2]string{name, strings.Join(values, " ")}
+	st.Setting = [2]string{name, strings.Join(values, " ")}
 	return nil
 }
 
@@ -175,10 +177,10 @@ func split(word string) (first string, others []string) {
 }
 
 // parseTarget reads "actor" or "actor:socket".
-func parseTarget(st *step, word string) error {
+func parseTarget(st *Step, word string) error {
 	var named bool
-	st.actor, st.socket, named = strings.Cut(word, ":")
-	if !isName(st.actor) || named && !isName(st.socket) {
+	st.Actor, st.Socket, named = strings.Cut(word, ":")
+	if !isName(st.Actor) || named && !isName(st.Socket) {
 		return fmt.Errorf("%q is not ACTOR or ACTOR:SOCKET", word)
 	}
 	return nil
