@@ -81,13 +81,18 @@ func (s *session) many() bool {
 	return len(s.ends) > callsShown
 }
 
-// total makes res, which is about the last connections, speak of all.
-func (s *session) total(res *analyze.Result) *analyze.Result {
-	all := *res
-	all.Connections, all.Calls = nil, nil
-	all.Capture.Packets, all.Capture.Segments, all.Capture.First = s.frames, s.frames, s.first
+// rest shows what is left, and returns what the report says of all.
+func (s *session) rest() *analyze.Result {
+	run := s.facts()
+	for _, rec := range s.over(present(), true) {
+		rec.Run.Dropped = run.Dropped
+		s.rows.show(rec)
+	}
 	s.rows.stream.HideCalls(s.calls)
-	return &all
+	res := analyze.Join(&event.Recording{Run: run}, s.rows.follow)
+	res.Capture.Packets, res.Capture.Segments = s.frames, s.frames
+	res.Capture.First, res.Capture.Last = s.first, s.last
+	return res
 }
 
 // finish ends the report. What waited goes to w.
@@ -106,7 +111,7 @@ func (r *rows) finish(w io.Writer, res *analyze.Result) error {
 
 // sweep shows what is over. dropped is how many packets the capture has lost so far.
 func (s *session) sweep(r *rows, dropped uint64) {
-	for _, rec := range s.over(present()) {
+	for _, rec := range s.over(present(), false) {
 		rec.Run.Dropped = dropped
 		r.show(rec)
 	}
@@ -115,15 +120,18 @@ func (s *session) sweep(r *rows, dropped uint64) {
 	}
 }
 
-// over takes what is over out of the session.
-func (s *session) over(now event.Time) []*event.Recording {
+// over takes what is over out of the session; with end, everything is.
+func (s *session) over(now event.Time, end bool) []*event.Recording {
 	s.mu.Lock()
 	var recs []*event.Recording
 	var gone []*conn
 	listeners := s.listeners(now)
 	for _, c := range s.ends {
+		if s.ends[c.pair] != c || !end && !c.quiet(now) {
+			continue
+		}
 		conns, sockets := c.cluster()
-		if s.ends[c.pair] != c || !isOver(conns, sockets, now) {
+		if !end && !isOver(conns, sockets, now) {
 			continue
 		}
 		rec := &event.Recording{Run: s.run, Calls: append([]event.Call{}, listeners...)}

@@ -40,8 +40,9 @@ type session struct {
 	lost    uint64             // packets that had no room
 	mute    int                // calls that had no room
 	program trace.Result
-	rows    *rows // nil until something is shown before the end
-	first   event.Time
+	rows    *rows      // nil until something is shown before the end
+	first   event.Time // of the packets
+	last    event.Time
 }
 
 // conn is what is kept of the connections with one pair of ends.
@@ -86,6 +87,7 @@ func (s *session) packet(p *event.Packet, seg *event.Segment) {
 	if s.frames == 0 {
 		s.run.LinkType, s.first = decode.LinkName(p.LinkType), p.Time
 	}
+	s.last = max(s.last, p.Time)
 	s.frames++
 	p.Frame, seg.Frame = s.frames, s.frames
 	c := s.conn(scope.PairOf(seg.Src, seg.Dst))
@@ -167,14 +169,7 @@ func (s *session) socket(cookie uint64) *socket {
 func (s *session) recording() *event.Recording {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rec := &event.Recording{Run: s.run, Packets: s.packets}
-	lost, warnings := s.scope.Lost()
-	rec.Run.Dropped += s.lost + lost
-	rec.Run.Warnings = slices.Concat(s.program.Warnings, warnings)
-	if s.lost > 0 || s.mute > 0 {
-		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s and %s had no room beside the %d MB that were kept",
-			analyze.Count(s.lost, "packet"), analyze.Count(uint64(s.mute), "call"), maxKept>>20))
-	}
+	rec := &event.Recording{Run: s.facts(), Packets: s.packets}
 	for _, c := range s.ends {
 		rec.Segments = append(rec.Segments, c.segments...)
 	}
@@ -183,6 +178,19 @@ func (s *session) recording() *event.Recording {
 	}
 	numberRows(rec)
 	return rec
+}
+
+// facts says what is known of the run once it is over.
+func (s *session) facts() event.Run {
+	run := s.run
+	lost, warnings := s.scope.Lost()
+	run.Dropped += s.lost + lost
+	run.Warnings = slices.Concat(s.program.Warnings, warnings)
+	if s.lost > 0 || s.mute > 0 {
+		run.Warnings = append(run.Warnings, fmt.Sprintf("%s and %s had no room beside the %d MB that were kept",
+			analyze.Count(s.lost, "packet"), analyze.Count(uint64(s.mute), "call"), maxKept>>20))
+	}
+	return run
 }
 
 // numberRows gives packets and calls, which came in any order, one numbering in time order.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
@@ -26,10 +27,11 @@ type traceFlags struct {
 	allCalls   bool
 	live       bool
 	outFile    string
+	buffer     int // of the kernel, in bytes
 }
 
 func newTrace(std streams) *cobra.Command {
-	var f traceFlags
+	f := traceFlags{buffer: traceBuffer}
 	cmd := &cobra.Command{
 		Use:   "trace -- COMMAND [ARG...]",
 		Short: "Run any program, link its socket calls to its packets",
@@ -52,7 +54,7 @@ client in one shell command.`,
 	fl.StringSliceVarP(&f.interfaces, "interface", "i", nil, "interfaces to capture on (default: all that are up)")
 	fl.BoolVar(&f.allCalls, "all-calls", false, "show also the calls of event loops that found nothing")
 	fl.BoolVar(&f.live, "live", false, "show calls on standard error as they return")
-	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output, after the program's own)")
+	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)")
 	return cmd
 }
 
@@ -98,7 +100,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 		return nil, err
 	}
 	defer diag.Close()
-	capture, err := live.OpenAll(f.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: traceBuffer})
+	capture, err := live.OpenAll(f.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: f.buffer})
 	if err != nil {
 		return nil, err
 	}
@@ -173,13 +175,14 @@ func (f *traceFlags) shown(std streams) report.Options {
 
 // show reports what was recorded and passes the program's status on.
 func (f *traceFlags) show(s *session, format report.Format, std streams) error {
-	rec := s.recording()
+	var rec *event.Recording
 	var res *analyze.Result
 	var write func(w io.Writer) error
 	if s.rows != nil {
-		res = s.rows.show(rec)
-		write = func(w io.Writer) error { return s.rows.finish(w, s.total(res)) }
+		res = s.rest()
+		write = func(w io.Writer) error { return s.rows.finish(w, res) }
 	} else {
+		rec = s.recording()
 		res = join.Join(rec, analyze.Options{})
 		write = func(w io.Writer) error { return report.Write(w, format, res, f.shown(std)) }
 	}
