@@ -41,6 +41,8 @@ var programs = map[string]func(){
 	"threads":      threads,
 	"crowd":        crowd,
 	"reuse":        reuse,
+	"again":        again,
+	"fast-open":    fastOpen,
 	"sleep":        func() { connected(); unix.Pause() },
 	"exit-7":       func() { os.Exit(7) },
 	"tracer":       tracer,
