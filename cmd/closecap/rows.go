@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -18,9 +19,8 @@ import (
 type rows struct {
 	stream *report.Stream
 	spool  *os.File // where the rows wait until the program has ended; nil when they don't
-	follow analyze.Options
-	shown  int    // connections
-	frames uint64 // rows of packets and calls that were numbered
+	shown  int      // connections
+	frames uint64   // rows of packets and calls that were numbered
 	err    error
 }
 
@@ -54,7 +54,7 @@ func newRows(w io.Writer, format report.Format, opt report.Options) (*rows, erro
 }
 
 // show adds what a recording of whole connections tells.
-func (r *rows) show(rec *event.Recording) *analyze.Result {
+func (r *rows) show(rec *event.Recording) {
 	numberRows(rec)
 	for i := range rec.Segments {
 		rec.Segments[i].Frame += r.frames
@@ -63,15 +63,13 @@ func (r *rows) show(rec *event.Recording) *analyze.Result {
 		rec.Calls[i].ID += int(r.frames)
 	}
 	r.frames += uint64(len(rec.Segments) + len(rec.Calls))
-	res := join.Join(rec, r.follow)
-	for _, c := range res.Connections {
+	for _, c := range join.Join(rec, analyze.Options{}).Connections {
 		r.shown++
 		c.ID = r.shown
 		if r.err == nil {
 			r.err = r.stream.Connection(c)
 		}
 	}
-	return res
 }
 
 // many reports whether there are more connections than a table shows calls for.
@@ -89,7 +87,7 @@ func (s *session) rest() *analyze.Result {
 		s.rows.show(rec)
 	}
 	s.rows.stream.HideCalls(s.calls)
-	res := analyze.Join(&event.Recording{Run: run}, s.rows.follow)
+	res := join.Join(&event.Recording{Run: run}, analyze.Options{})
 	res.Capture.Packets, res.Capture.Segments = s.frames, s.frames
 	res.Capture.First, res.Capture.Last = s.first, s.last
 	return res
@@ -181,11 +179,7 @@ func (c *conn) cluster() (conns []*conn, sockets []*socket) {
 	conns = []*conn{c}
 	for i := 0; i < len(conns); i++ {
 		for _, k := range conns[i].sockets {
-			known := false
-			for _, o := range sockets {
-				known = known || o == k
-			}
-			if known {
+			if slices.Contains(sockets, k) {
 				continue
 			}
 			sockets = append(sockets, k)

@@ -165,10 +165,8 @@ func (s *session) socket(cookie uint64) *socket {
 	return k
 }
 
-// recording puts together what is kept.
+// recording puts together what is kept, once nothing more comes.
 func (s *session) recording() *event.Recording {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	rec := &event.Recording{Run: s.facts(), Packets: s.packets}
 	for _, c := range s.ends {
 		rec.Segments = append(rec.Segments, c.segments...)
