@@ -20,7 +20,7 @@ type Result struct {
 	Capture      Capture          `json:"capture"`
 	Kernel       *Kernel          `json:"kernel,omitempty"`
 	Counters     map[string]int64 `json:"counters,omitempty"` // TcpExt deltas over the whole run
-	Calls        []*Call          `json:"calls,omitempty"`
+	Calls        []*Call          `json:"calls"`
 	Connections  []*Connection    `json:"connections"`
 	Expectations []Expectation    `json:"expectations,omitempty"`
 	Warnings     []string         `json:"warnings"`

@@ -15,13 +15,23 @@ import (
 // writeDocument writes r, the body's copy, as one JSON document. Lists that are empty are [], never
 // null.
 func writeDocument(w io.Writer, r *analyze.Result) error {
-	if r.Connections == nil {
-		r.Connections = []*analyze.Connection{}
+	whole := noNulls(r)
+	if whole.Connections == nil {
+		whole.Connections = []*analyze.Connection{}
 	}
-	if r.Warnings == nil {
-		r.Warnings = []string{}
+	return writeJSON(w, "  ", &whole)
+}
+
+// noNulls returns r with empty lists for its calls and warnings where it has none.
+func noNulls(r *analyze.Result) analyze.Result {
+	whole := *r
+	if whole.Calls == nil {
+		whole.Calls = []*analyze.Call{}
 	}
-	return writeJSON(w, "  ", r)
+	if whole.Warnings == nil {
+		whole.Warnings = []string{}
+	}
+	return whole
 }
 
 // documentBody writes one JSON document. Of so many connections that they are not kept, they are
@@ -79,14 +89,12 @@ func (d *documentBody) write(c *analyze.Connection) error {
 
 // end writes all of r but its schema and its connections.
 func (d *documentBody) end(r *analyze.Result) error {
-	if r.Warnings == nil {
-		r.Warnings = []string{}
-	}
+	whole := noNulls(r)
 	rest := struct {
 		*analyze.Result
 		Schema      *int `json:"schema,omitempty"`
 		Connections *int `json:"connections,omitempty"`
-	}{Result: r}
+	}{Result: &whole}
 	var text bytes.Buffer
 	if err := writeJSON(&text, "  ", rest); err != nil {
 		return err

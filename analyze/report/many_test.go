@@ -156,6 +156,7 @@ func TestBusiestClientIsBoundedFromAbove(t *testing.T) {
 // A document of many connections holds what one of few would, and none of them in memory.
 func TestDocumentGrows(t *testing.T) {
 	r := manyConnections(fittedConnections + 5)
+	r.Calls = []*analyze.Call{} // never null
 	var out bytes.Buffer
 	s := NewStream(&out, JSON, Options{})
 	for _, c := range r.Connections {
