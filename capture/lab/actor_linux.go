@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -21,9 +22,31 @@ import (
 // actorEnv marks a process as an actor and holds its name.
 const actorEnv = "CLOSECAP_ACTOR"
 
-// controlFD is where an actor finds its end of the socketpair to the director: high enough
-// that the actor's sockets get the small numbers that they would have in any program.
-const controlFD = 100
+// controlEnv tells an actor where it finds its end of the socketpair to the director.
+const controlEnv = "CLOSECAP_CONTROL"
+
+const (
+	// mostControlFD is high enough that the actor's sockets get the small numbers that they would
+	// have in any program; leastControlFD leaves room for some.
+	mostControlFD, leastControlFD = 100, 12
+
+	// spareFDs are for the syscall package, which moves descriptors beyond those that a child gets.
+	spareFDs = 4
+)
+
+// controlDescriptor returns the descriptor for the actors' end: where the limit of open files is
+// low, the highest that can be had.
+func controlDescriptor() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return -1, fmt.Errorf("read limit of open files: %w", os.NewSyscallError("getrlimit", err))
+	}
+	fd := int(min(limit.Cur, mostControlFD+1+spareFDs)) - 1 - spareFDs
+	if fd < leastControlFD {
+		return -1, fmt.Errorf("start actors: only %d files may be open: %w", limit.Cur, unix.EMFILE)
+	}
+	return fd, nil
+}
 
 // reply is what an actor says of a call, before it (Begun) or after it.
 type reply struct {
@@ -62,13 +85,17 @@ func ActorMain() {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1) // an actor lives for a moment; a collection would disturb its clock
 	// What else the director had open, its capture above all, is none of an actor's business.
-	_ = unix.CloseRange(controlFD+1, ^uint(0), 0)
-	unix.CloseOnExec(controlFD)
+	control, err := strconv.Atoi(os.Getenv(controlEnv))
+	if err != nil {
+		os.Exit(3)
+	}
+	_ = unix.CloseRange(uint(control)+1, ^uint(0), 0)
+	unix.CloseOnExec(control)
 	restoreCloexec()
 	signal.Ignore(unix.SIGCHLD) // the kernel then reaps what this actor forks
-	a := &actor{name: name, foreground: make(chan script.Op)}
+	a := &actor{name: name, control: control, foreground: make(chan script.Op)}
 	go a.serve()
-	a.say(&reply{PID: os.Getpid(), TID: unix.Gettid(), Start: now(), RecvQ: -1, Open: descriptors()})
+	a.say(&reply{PID: os.Getpid(), TID: unix.Gettid(), Start: now(), RecvQ: -1, Open: descriptors(control)})
 	for o := range a.foreground {
 		a.perform(&o)
 	}
@@ -76,6 +103,7 @@ func ActorMain() {
 
 type actor struct {
 	name       string
+	control    int // the actor's end of the socketpair
 	foreground chan script.Op
 }
 
@@ -84,7 +112,7 @@ type actor struct {
 func (a *actor) serve() {
 	buf := make([]byte, 1<<20)
 	for {
-		n, passed, err := receive(controlFD, buf)
+		n, passed, err := receive(a.control, buf)
 		if err != nil || n == 0 {
 			os.Exit(0)
 		}
@@ -128,7 +156,7 @@ func (a *actor) perform(o *script.Op) {
 func (a *actor) say(r *reply) {
 	b, err := json.Marshal(r)
 	if err == nil {
-		_, err = unix.Write(controlFD, b)
+		_, err = unix.Write(a.control, b)
 	}
 	if err != nil {
 		os.Exit(0)
@@ -146,10 +174,10 @@ func (c *syscallOf) begin() {
 
 func now() int64 { return time.Now().UnixNano() }
 
-// descriptors lists what a program that starts found open, beside the standard three.
-func descriptors() []int {
+// descriptors lists what a program that starts found open between the standard three and control.
+func descriptors(control int) []int {
 	var open []int
-	for fd := 3; fd < controlFD; fd++ {
+	for fd := 3; fd < control; fd++ {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
 			open = append(open, fd)
 		}
@@ -212,16 +240,17 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// actorAttr is how a program becomes an actor of that name: files holds its descriptors.
+// actorAttr is how a program becomes an actor of that name: files holds its descriptors, the last
+// one its end of the socketpair.
 func actorAttr(name string, files []uintptr) *syscall.ProcAttr {
-	return &syscall.ProcAttr{Env: actorEnviron(name), Files: files}
+	return &syscall.ProcAttr{Env: actorEnviron(name, len(files)-1), Files: files}
 }
 
-func actorEnviron(name string) []string {
+func actorEnviron(name string, control int) []string {
 	// Preemption signals would interrupt calls that a timeout makes unrestartable; the runtime's
 	// watch over CPU limits would take the first descriptors.
 	const debug = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"
-	return []string{actorEnv + "=" + name, debug}
+	return []string{actorEnv + "=" + name, controlEnv + "=" + strconv.Itoa(control), debug}
 }
 
 // cloexecEnv holds the descriptors that had FD_CLOEXEC in the process that forked this one.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -56,6 +58,10 @@ func newProcess(name string) (p *process, other int, err error) {
 
 // startProcess starts an actor of its own, without any socket.
 func startProcess(name string) (*process, error) {
+	control, err := controlDescriptor()
+	if err != nil {
+		return nil, err
+	}
 	p, other, err := newProcess(name)
 	if err != nil {
 		return nil, err
@@ -67,12 +73,12 @@ func startProcess(name string) (*process, error) {
 		return nil, fmt.Errorf("start %s: open /dev/null: %w", name, err)
 	}
 	defer unix.Close(null)
-	files := make([]uintptr, controlFD+1)
+	files := make([]uintptr, control+1)
 	for i := range files {
 		files[i] = ^uintptr(0)
 	}
 	files[0], files[1], files[2] = uintptr(null), uintptr(null), 2
-	files[controlFD] = uintptr(other)
+	files[control] = uintptr(other)
 	pid, err := syscall.ForkExec(selfExe, []string{"closecap: " + name}, actorAttr(name, files))
 	if err != nil {
 		_ = unix.Close(p.control)
@@ -107,10 +113,14 @@ func (p *process) attach(pid int) error {
 	hello := make(chan reply, 2)
 	p.waiting[0] = hello
 	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		err = unix.PidfdSendSignal(pidfd, 0, nil, 0) // else there would be no way to end it
+	}
 	if err != nil {
 		_ = unix.Kill(pid, unix.SIGKILL)
 		_ = unix.Close(p.control)
-		return fmt.Errorf("watch %s: %w", p.name, err)
+		return kernel.WithHint(fmt.Errorf("watch %s: %w", p.name, os.NewSyscallError("pidfd", err)),
+			"closecap needs Linux 5.6 or later, and a container's seccomp filter that allows pidfd_open")
 	}
 	p.pidfd = pidfd
 	go p.listen()

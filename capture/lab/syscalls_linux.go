@@ -187,7 +187,7 @@ func callPoll(c *syscallOf) {
 // callFork makes a process that shares this one's sockets under the same numbers. Go cannot
 // fork without exec, so the child is this program started anew, given the descriptors.
 func callFork(c *syscallOf) {
-	files := make([]uintptr, controlFD+1)
+	files := make([]uintptr, c.actor.control+1)
 	for i := range files {
 		files[i] = ^uintptr(0)
 	}
@@ -195,7 +195,7 @@ func callFork(c *syscallOf) {
 		files[fd] = uintptr(fd)
 	}
 	files[0], files[1], files[2] = 0, 1, 2
-	files[controlFD] = uintptr(c.op.Passed)
+	files[c.actor.control] = uintptr(c.op.Passed)
 	cloexec := slices.DeleteFunc(slices.Clone(c.op.Keep), func(fd int) bool {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		return err != nil || flags&unix.FD_CLOEXEC == 0
@@ -216,14 +216,14 @@ func callFork(c *syscallOf) {
 
 // callExec replaces the program by itself; the new one's first word ends the call.
 func callExec(c *syscallOf) {
-	if _, err := unix.FcntlInt(controlFD, unix.F_SETFD, 0); err != nil {
+	if _, err := unix.FcntlInt(uintptr(c.actor.control), unix.F_SETFD, 0); err != nil {
 		os.Exit(3)
 	}
 	c.begin()
-	err := unix.Exec(selfExe, []string{"closecap: " + c.actor.name}, actorEnviron(c.actor.name))
+	err := unix.Exec(selfExe, []string{"closecap: " + c.actor.name}, actorEnviron(c.actor.name, c.actor.control))
 	c.reply.End, c.reply.Ret = now(), -1
 	if errno, ok := err.(unix.Errno); ok {
 		c.reply.Errno = int(errno)
 	}
-	unix.CloseOnExec(controlFD)
+	unix.CloseOnExec(c.actor.control)
 }
