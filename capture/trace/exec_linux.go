@@ -63,6 +63,7 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 	if !t.started {
 		t.started = true
 		t.name(th.proc)
+		t.warnUnprivileged(th.proc)
 		t.openSockets(th, func(int) bool { return true }) // what it inherits may be in use at once
 		return
 	}
@@ -80,22 +81,7 @@ func (t *tracer) execed(th *thread, former int, at event.Time) {
 		t.closed(th, still, e)
 	}
 	t.name(th.proc)
-	t.warnSetuid(th.proc)
-}
-
-// warnSetuid says that a program did not get the privileges that its file would give: the kernel
-// withholds them from a program that is traced by somebody without CAP_SYS_PTRACE.
-func (t *tracer) warnSetuid(p *process) {
-	if os.Geteuid() == 0 {
-		return
-	}
-	exe := fmt.Sprintf("/proc/%d/exe", p.pid)
-	info, err := os.Stat(exe)
-	if err != nil || info.Mode()&(os.ModeSetuid|os.ModeSetgid) == 0 {
-		return
-	}
-	name, _ := os.Readlink(exe)
-	t.warn("%s is a setuid program and ran without its privileges: it was traced without root", name)
+	t.warnUnprivileged(th.proc)
 }
 
 // unshareFiles gives the thread a descriptor table of its own.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,14 +21,15 @@ const launcherName = "closecap: trace launcher"
 
 // launch is the order that the launcher gets as its only argument.
 type launch struct {
-	Path string
-	Args []string
+	Path    string
+	Args    []string
+	Listens bool // the program gets the sockets that this process was activated with
 }
 
 // start forks the launcher and returns its pid once it has stopped itself. The program's
 // environment, directory and streams are the launcher's own.
 func start(opts Options, path string) (int, error) {
-	order, err := json.Marshal(launch{path, opts.Args})
+	order, err := json.Marshal(launch{path, opts.Args, activated()})
 	if err != nil {
 		return 0, fmt.Errorf("start launcher: %w", err)
 	}
@@ -57,6 +59,13 @@ func start(opts Options, path string) (int, error) {
 	return pid, nil
 }
 
+// activated reports whether a service manager passed sockets to this process, or to the one that
+// made its private namespace (sd_listen_fds(3)).
+func activated() bool {
+	pid := os.Getenv("LISTEN_PID")
+	return pid == strconv.Itoa(os.Getpid()) || kernel.InPrivate() && pid == strconv.Itoa(os.Getppid())
+}
+
 func fileOr(f *os.File, fd uintptr) uintptr {
 	if f == nil {
 		return fd
@@ -76,7 +85,7 @@ func launchError(ws unix.WaitStatus) error {
 	case code == filterFailed:
 		return fmt.Errorf("install seccomp filter: %w", errors.ErrUnsupported)
 	default:
-		return syscall.Errno(code)
+		return &StartError{syscall.Errno(code)}
 	}
 }
 
@@ -99,6 +108,9 @@ func launcherMain() {
 	}
 	if err := installFilter(); err != nil {
 		os.Exit(filterFailed)
+	}
+	if order.Listens { // the program takes only what is for its own pid, which is this one
+		os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	}
 	os.Exit(exitCode(syscall.Exec(order.Path, order.Args, os.Environ())))
 }

@@ -52,7 +52,7 @@ const scopeEnv = "TRACE_TEST_SCOPE"
 // TestRunForbidden says what to do where tracing is not allowed.
 func TestRunForbidden(t *testing.T) {
 	for scope, want := range map[string]string{
-		"": "--cap-add SYS_PTRACE", "1": "--cap-add SYS_PTRACE", "2": "use sudo", "3": "until the next boot",
+		"": "--cap-add SYS_PTRACE", "1": "--cap-add SYS_PTRACE", "2": "sudo env -u SUDO_UID", "3": "until the next boot",
 	} {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), programEnv+"=forbidden", scopeEnv+"="+scope)

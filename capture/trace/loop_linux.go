@@ -43,7 +43,10 @@ func run(ctx context.Context, opts Options) (Result, error) {
 	}
 	path, err := exec.LookPath(opts.Args[0])
 	if err != nil {
-		return Result{}, fmt.Errorf("start program: %w", err)
+		return Result{}, fmt.Errorf("start program: %w", &StartError{err})
+	}
+	if err := canLook(); err != nil {
+		return Result{}, err
 	}
 	t := &tracer{
 		opts: opts, ctx: ctx,

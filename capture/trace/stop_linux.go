@@ -91,7 +91,7 @@ func forbidden(pid int, err error) error {
 	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	switch strings.TrimSpace(string(scope)) {
 	case "2":
-		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 2, which lets only root trace: use sudo")
+		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 2, which lets only root trace, and sudo's caller is not root: sudo env -u SUDO_UID -u SUDO_GID closecap trace ...")
 	case "3":
 		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot")
 	}

@@ -49,6 +49,10 @@ type Options struct {
 	// a listen before the kernel does it. What OnCall must be holds for it.
 	OnSocket func(Socket)
 
+	// OnUnprivileged gets the path of each program that was to gain privileges by its file (set-uid,
+	// set-gid, capabilities) and did not. nil is for nobody.
+	OnUnprivileged func(program string)
+
 	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
 	// nil means that calls carry no samples.
 	Sample func(local, remote netip.AddrPort) (event.Sample, error)
@@ -92,10 +96,17 @@ type Result struct {
 // with ctx's error. If the tracer itself dies, the kernel kills what it traced
 // (PTRACE_O_EXITKILL).
 //
-// A program that cannot be started is an error that wraps the cause. Where tracing is forbidden,
+// A program that cannot be started is a *StartError. Where tracing is forbidden,
 // the error wraps os.ErrPermission, where the system cannot do it errors.ErrUnsupported; both carry a hint.
 // The caller's main must start with LauncherMain.
 func Run(ctx context.Context, opts Options) (Result, error) { return run(ctx, opts) }
+
+// StartError is why a program could not be started: fs.ErrNotExist or exec.ErrNotFound where there
+// is none, else what forbids it.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
 
 // LauncherMain must be the first thing that main does: Run starts the traced program through a
 // second copy of its own executable, which installs the filter and then becomes the program.

@@ -55,6 +55,14 @@ func (u usageError) Unwrap() error { return u.error }
 
 func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// statusError is an error with an exit code of its own.
+type statusError struct {
+	error
+	code int
+}
+
+func (s statusError) Unwrap() error { return s.error }
+
 // exitError ends the program with a code; everything has been said already.
 type exitError int
 
@@ -70,6 +78,7 @@ func run(ctx context.Context, args []string, std streams) int {
 func exitCode(err error, stderr io.Writer) int {
 	var exit exitError
 	var usage usageError
+	var status statusError
 	switch {
 	case err == nil:
 		return exitDone
@@ -79,11 +88,18 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitFailed
 	}
 	fmt.Fprintf(stderr, "closecap: %s\n", lines(err.Error()))
-	if hint := kernel.Hint(err); hint != "" {
+	hint := kernel.Hint(err)
+	if hint == "" && errors.Is(err, syscall.EMFILE) {
+		hint = "raise the limit of open files: ulimit -n 256"
+	}
+	if hint != "" {
 		fmt.Fprintf(stderr, "closecap: hint: %s\n", lines(hint))
 	}
-	if errors.As(err, &usage) {
+	switch {
+	case errors.As(err, &usage):
 		return exitMisused
+	case errors.As(err, &status):
+		return status.code
 	}
 	return exitFailed
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -39,7 +41,7 @@ func newTrace(std streams) *cobra.Command {
 which process caused which packet, and why each call returned what it returned.
 
 The program keeps its streams, its terminal and its signals; closecap exits with its
-status. Without the right to capture, or with --private, program and capture share a
+status, with 127 where there is no such program and 126 where it can't be run. Without the right to capture, or with --private, program and capture share a
 network namespace of their own, with nothing but a loopback: enough for a server and a
 client in one shell command.`,
 		Example: "  sudo closecap trace -- curl -s http://localhost:8080/\n  closecap trace -- sh -c 'python3 server.py & python3 client.py'\n  closecap trace -o table.txt --save t.pcapng -- ./server",
@@ -76,10 +78,26 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", args[0])
 	}
+	if start := (*trace.StartError)(nil); errors.As(err, &start) {
+		return statusError{err, startStatus(start)}
+	}
 	if s == nil || err != nil && s.calls == 0 {
 		return err
 	}
 	return errors.Join(err, f.show(s, format, std))
+}
+
+// What a shell exits with when it can't run a command (POSIX.1, 2.8.2).
+const (
+	exitCannotRun = 126
+	exitNotFound  = 127
+)
+
+func startStatus(err error) int {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+		return exitNotFound
+	}
+	return exitCannotRun
 }
 
 const (
@@ -116,6 +134,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 		stop := f.sweepWhile(s, capture, format, std)
 		s.program, err = trace.Run(ctx, trace.Options{
 			Args: args, AllCalls: f.allCalls, OnCall: s.call, OnSocket: s.heard, Sample: diag.Sample,
+			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
 		})
 		err = errors.Join(err, stop())
 	}
@@ -171,6 +190,12 @@ func (f *traceFlags) shown(std streams) report.Options {
 		return f.options(io.Discard)
 	}
 	return f.options(std.out)
+}
+
+// warnUnprivileged says so while the program may yet tell in its own words why it fails.
+func warnUnprivileged(w io.Writer, program string) {
+	fmt.Fprintf(w, "closecap: warning: %s runs without the privileges that its file gives: it is traced without root\n", report.Safe(program))
+	fmt.Fprintln(w, "closecap: hint: root's own trace leaves them: sudo env -u SUDO_UID -u SUDO_GID closecap trace ...")
 }
 
 // show reports what was recorded and passes the program's status on.

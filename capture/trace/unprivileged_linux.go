@@ -1,0 +1,81 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/kernel"
+)
+
+// warnUnprivileged says that a program did not get the privileges that its file would give: the
+// kernel withholds them from a program with no_new_privs, which an ordinary user's seccomp filter
+// needs, from one that is traced by somebody without CAP_SYS_PTRACE, and where its user is not mapped.
+func (t *tracer) warnUnprivileged(p *process) {
+	exe := fmt.Sprintf("/proc/%d/exe", p.pid)
+	info, err := os.Stat(exe)
+	if err != nil {
+		return
+	}
+	file, known := info.Sys().(*syscall.Stat_t)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil || !known {
+		return
+	}
+	var kind string
+	switch {
+	case info.Mode()&os.ModeSetuid != 0 && effective(status, "Uid") != fmt.Sprint(file.Uid):
+		kind = "set-uid"
+	case info.Mode()&os.ModeSetgid != 0 && effective(status, "Gid") != fmt.Sprint(file.Gid):
+		kind = "set-gid"
+	case hasCapabilities(exe) && strings.Trim(effective(status, "CapPrm"), "0") == "":
+		kind = "setcap"
+	default:
+		return
+	}
+	name, _ := os.Readlink(exe)
+	if t.opts.OnUnprivileged != nil {
+		t.opts.OnUnprivileged(name)
+	}
+	t.warn("%s is a %s program and ran without its privileges: it was traced without root", name, kind)
+}
+
+// effective returns what is in effect of a line of /proc/PID/status (proc_pid_status(5)): the second
+// word of a line of IDs, else the only one; "" where there is no such line.
+func effective(status []byte, name string) string {
+	_, rest, _ := strings.Cut(string(status), "\n"+name+":")
+	line, _, _ := strings.Cut(rest, "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[min(1, len(words)-1)]
+}
+
+// hasCapabilities reports whether a file gives capabilities (capabilities(7)).
+func hasCapabilities(path string) bool {
+	n, err := unix.Getxattr(path, "security.capability", nil)
+	return err == nil && n > 0
+}
+
+// canLook tries on this process how the tracer looks at descriptors.
+func canLook() error {
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err == nil {
+		var fd int
+		if fd, err = unix.PidfdGetfd(pidfd, pidfd, 0); err == nil {
+			unix.Close(fd)
+		}
+		unix.Close(pidfd)
+	}
+	if err != unix.ENOSYS && err != unix.EPERM {
+		return nil // it works, or lacks something that is no lasting matter
+	}
+	return kernel.WithHint(fmt.Errorf("trace program: look at its sockets: %w", os.NewSyscallError("pidfd_getfd", err)),
+		"closecap needs Linux 5.6 or later, and a container's seccomp filter that allows pidfd_open and pidfd_getfd")
+}
