@@ -47,3 +47,6 @@ func Netns(string) (uint32, error) { return 0, unsupported("find network namespa
 
 // Cgroup is not supported here.
 func Cgroup(string) (uint64, error) { return 0, unsupported("find cgroup") }
+
+// Container is not supported here.
+func Container(string) (uint64, error) { return 0, unsupported("find container") }

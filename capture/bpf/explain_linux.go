@@ -22,6 +22,8 @@ func explain(err error) error {
 		return kernel.WithHint(fmt.Errorf("watch the kernel: %w", cause), hint)
 	}
 	var verifier *ebpf.VerifierError
+	// The library takes a refusal for a kernel that cannot, so what this process may is asked too.
+	refused := errors.Is(err, os.ErrPermission) || !mayLoad() || inUserNamespace()
 	switch {
 	case tooOld(kernel.Release()):
 		return wrap(fmt.Errorf("kernel %s: %w", kernel.Release(), errors.ErrUnsupported),
@@ -29,16 +31,27 @@ func explain(err error) error {
 	case errors.Is(err, fs.ErrNotExist) && !exists("/sys/kernel/btf/vmlinux"):
 		return wrap(fmt.Errorf("/sys/kernel/btf/vmlinux is missing: %w", errors.ErrUnsupported),
 			"the kernel must have been built with CONFIG_DEBUG_INFO_BTF, and /sys be mounted")
-	case errors.Is(err, os.ErrPermission) && inUserNamespace():
+	case refused && inUserNamespace():
 		return wrap(os.ErrPermission, "in a user namespace nobody may load BPF programs; run closecap watch outside it")
-	case errors.Is(err, os.ErrPermission) && lockedDown():
+	case refused && lockedDown():
 		return wrap(os.ErrPermission, "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown), which forbids BPF to read its memory")
-	case errors.Is(err, os.ErrPermission):
+	case refused:
 		return wrap(os.ErrPermission, "use sudo, or setcap cap_bpf,cap_perfmon+ep on the program")
 	case errors.As(err, &verifier):
 		return wrap(fmt.Errorf("the kernel's verifier refuses a program: %w", err), "")
 	}
 	return wrap(err, "")
+}
+
+// mayLoad reports whether this thread has the capabilities that loading needs.
+func mayLoad() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return true // then the kernel's own answer has to do
+	}
+	has := func(c int) bool { return data[c/32].Effective&(1<<(c%32)) != 0 }
+	return has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON)
 }
 
 func exists(path string) bool {

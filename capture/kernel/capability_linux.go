@@ -62,12 +62,18 @@ func onAllThreads(name string, nr, a1, a2 uintptr) error {
 
 const (
 	capNetRaw   = 1 << unix.CAP_NET_RAW
-	capSysAdmin = 1 << unix.CAP_SYS_ADMIN
+	capSysAdmin = 1 << unix.CAP_SYS_ADMIN // holds the two below
+	capBPF      = 1 << unix.CAP_BPF
+	capPerfmon  = 1 << unix.CAP_PERFMON
 )
 
 // WithNetRaw runs open, which opens a capture, with CAP_NET_RAW in effect if this process may
 // have it: on the calling thread alone, and only until open returns.
 func WithNetRaw(open func() error) error { return withCapabilities(capNetRaw, open) }
+
+// WithBPF runs open, which loads and attaches BPF programs, with the capabilities for that in
+// effect, as WithNetRaw does with its own.
+func WithBPF(open func() error) error { return withCapabilities(capSysAdmin|capBPF|capPerfmon, open) }
 
 func withCapabilities(wanted uint64, f func() error) (err error) {
 	runtime.LockOSThread()

@@ -64,6 +64,9 @@ func BecomeCaller() error { return nil }
 // DropPrivileges does nothing.
 func DropPrivileges() error { return nil }
 
+// WithBPF runs open.
+func WithBPF(open func() error) error { return open() }
+
 // DropCapabilities does nothing.
 func DropCapabilities() error { return nil }
 

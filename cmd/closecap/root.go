@@ -138,7 +138,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetVersionTemplate("closecap {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	capturing := []*cobra.Command{newRun(std), newTrace(std), newCompare(std), newExplain(std)}
+	capturing := []*cobra.Command{newRun(std), newTrace(std), newWatch(std), newCompare(std), newExplain(std)}
 	root.AddCommand(capturing...)
 	root.AddCommand(newList(std), newShow(std), newAnalyze(std))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -166,6 +166,7 @@ packet.
 
   closecap run shutdown-wr      run a scenario and capture it
   closecap analyze FILE         the same question for a saved capture
+  closecap watch                who ends connections on this machine, now
   closecap list                 the scenarios`
 
 // argCount wraps cobra's own check so that a wrong count is misuse.

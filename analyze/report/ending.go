@@ -1,0 +1,206 @@
+package report
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/endings"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// EndingLine writes a connection that the kernel told of as one line: when it ended, both ends with
+// the closer's first, how, why and by whom, what was lost and who waits.
+func EndingLine(c *endings.Connection, zone *time.Location) string {
+	left, right, arrow := analyze.Client, analyze.Server, "→"
+	if c.Closer == analyze.Server {
+		left, right, arrow = right, left, "←"
+	}
+	parts := []string{
+		fmt.Sprintf("%s  %s %s %s", at(c.End, zone), endName(c, left), arrow, endName(c, right)),
+		endedHow(c),
+	}
+	for _, s := range []string{endedWhy(c), lostWords(c), waitWords(c, zone)} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+func at(t event.Time, zone *time.Location) string {
+	return time.Unix(0, int64(t)).In(zone).Format("15:04:05.000")
+}
+
+func endName(c *endings.Connection, s analyze.Side) string {
+	addr := c.Client
+	if s == analyze.Server {
+		addr = c.Server
+	}
+	text := addr.String()
+	if addr.Addr() == (netip.Addr{}) {
+		text = "?"
+	}
+	if t := c.Tasks.Of(s); t != nil {
+		return taskName(t) + " " + text
+	}
+	return text
+}
+
+func taskName(t *event.Task) string { return fmt.Sprintf("%s[%d]", Safe(t.Comm), t.PID) }
+
+func endedHow(c *endings.Connection) string {
+	age := ""
+	if c.Start != 0 && !c.Stray {
+		age = span(c.End.Sub(c.Start))
+	}
+	switch {
+	case c.Ending == analyze.WasRefused && c.Reset.Confidence == analyze.InKernel && c.Stray:
+		return "refused: nobody listens"
+	case age == "":
+		return string(c.Ending)
+	case c.Ending == analyze.Graceful:
+		return "graceful, " + age
+	}
+	return fmt.Sprintf("%s after %s", c.Ending, age)
+}
+
+// endedWhy names the cause and the call, as far as the kernel said them.
+func endedWhy(c *endings.Connection) string {
+	doer := "the " + string(c.Closer)
+	if t := c.Tasks.Closer; t != nil {
+		doer = fmt.Sprintf("%s %s", taskName(t), taskCall(t))
+	}
+	if c.Reset == nil {
+		switch c.Closer {
+		case analyze.NoSide:
+			return strings.Join(c.Why, "; ")
+		case analyze.Both:
+			return "closed by both at once"
+		}
+		return "closed first: " + doer
+	}
+	r := c.Reset
+	switch {
+	case c.Ending == analyze.WasRefused:
+		return ""
+	case r.Cause == analyze.UnreadData && c.Tasks.Closer != nil:
+		return fmt.Sprintf("%s: %s with %s unread", r.Cause, doer, count(r.Lost.Unread, "byte"))
+	case r.Cause == analyze.DataAfterClose && r.Lost.AfterClose > 0:
+		return fmt.Sprintf("%s: %s, then %s came", r.Cause, doer, count(r.Lost.AfterClose, "byte"))
+	case c.Tasks.Closer != nil:
+		return fmt.Sprintf("%s: %s", r.Cause, doer)
+	}
+	return fmt.Sprintf("%s: RST of the %s", r.Cause, r.By)
+}
+
+// shutdownHow are the second arguments of shutdown.
+var shutdownHow = [...]string{"RD", "WR", "RDWR"}
+
+func taskCall(t *event.Task) string {
+	switch {
+	case t.Call == "":
+		return ""
+	case t.Call == "kill":
+		return fmt.Sprintf("killed by signal %d", t.Signal)
+	case t.FD < 0:
+		return t.Call
+	case t.Call == "shutdown" && t.How >= 0 && t.How < len(shutdownHow):
+		return fmt.Sprintf("shutdown(%d, %s)", t.FD, shutdownHow[t.How])
+	}
+	return fmt.Sprintf("%s(%d)", t.Call, t.FD)
+}
+
+func lostWords(c *endings.Connection) string {
+	if n := c.LostBytes().Sum(); n > 0 {
+		return "lost " + grouped(n)
+	}
+	return ""
+}
+
+func waitWords(c *endings.Connection, zone *time.Location) string {
+	if len(c.TimeWait) == 0 {
+		return ""
+	}
+	var who []string
+	for _, w := range c.TimeWait {
+		name := string(w.Holder)
+		if t := c.Tasks.Of(w.Holder); t != nil {
+			name = Safe(t.Comm)
+		}
+		who = append(who, name)
+	}
+	until := time.Unix(0, int64(c.TimeWait[0].Until)).In(zone).Format("15:04:05")
+	return "TIME_WAIT: " + and(who) + " until " + until
+}
+
+// endingColumns are the columns of CSV.
+var endingColumns = []struct {
+	name  string
+	value func(c *endings.Connection) string
+}{
+	{"end", func(c *endings.Connection) string { return c.End.String() }},
+	{"start", func(c *endings.Connection) string { return c.Start.String() }},
+	{"client", func(c *endings.Connection) string { return c.Client.String() }},
+	{"client_process", func(c *endings.Connection) string { return processName(c.Tasks.Client) }},
+	{"server", func(c *endings.Connection) string { return c.Server.String() }},
+	{"server_process", func(c *endings.Connection) string { return processName(c.Tasks.Server) }},
+	{"ending", func(c *endings.Connection) string { return string(c.Ending) }},
+	{"closer", func(c *endings.Connection) string { return string(c.Closer) }},
+	{"confidence", func(c *endings.Connection) string { return string(c.Confidence) }},
+	{"closed_by", func(c *endings.Connection) string { return processName(c.Tasks.Closer) }},
+	{"call", func(c *endings.Connection) string {
+		if c.Tasks.Closer == nil {
+			return ""
+		}
+		return taskCall(c.Tasks.Closer)
+	}},
+	{"cause", func(c *endings.Connection) string {
+		if c.Reset == nil {
+			return ""
+		}
+		return string(c.Reset.Cause)
+	}},
+	{"reset_by", func(c *endings.Connection) string {
+		if c.Reset == nil {
+			return ""
+		}
+		return string(c.Reset.By)
+	}},
+	{"lost_bytes", func(c *endings.Connection) string { return strconv.FormatUint(c.LostBytes().Sum(), 10) }},
+	{"time_wait", func(c *endings.Connection) string {
+		var who []string
+		for _, w := range c.TimeWait {
+			who = append(who, string(w.Holder))
+		}
+		return strings.Join(who, " ")
+	}},
+}
+
+func processName(t *event.Task) string {
+	if t == nil {
+		return ""
+	}
+	return taskName(t)
+}
+
+// EndingHeading returns the names of the CSV columns.
+func EndingHeading() []string {
+	names := make([]string, len(endingColumns))
+	for i, c := range endingColumns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// EndingRow returns the values of the CSV columns.
+func EndingRow(c *endings.Connection) []string {
+	row := make([]string, len(endingColumns))
+	for i, col := range endingColumns {
+		row[i] = col.value(c)
+	}
+	return row
+}

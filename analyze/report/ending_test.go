@@ -1,0 +1,122 @@
+package report
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/endings"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+var endingEpoch = event.Time(time.Date(2026, 1, 1, 11, 50, 14, 276e6, time.UTC).UnixNano())
+
+func ended(change func(*endings.Connection)) *endings.Connection {
+	c := &endings.Connection{Connection: analyze.Connection{
+		Client: netip.MustParseAddrPort("10.0.0.9:46612"), Server: netip.MustParseAddrPort("10.0.0.2:443"),
+		Start: endingEpoch - event.Time(12*time.Millisecond), End: endingEpoch,
+		Ending: analyze.Graceful, Closer: analyze.Client, Confidence: analyze.InKernel,
+	}}
+	c.Tasks.Client = &event.Task{PID: 30, Comm: "curl"}
+	c.Tasks.Server = &event.Task{PID: 812, Comm: "nginx\x1b["}
+	change(c)
+	return c
+}
+
+func TestEndingLine(t *testing.T) {
+	reset := func(c *endings.Connection, closer analyze.Side, cause analyze.ResetCause, lost analyze.Lost) {
+		c.Ending, c.Closer = analyze.WasReset, closer
+		c.Reset = &analyze.Reset{By: closer, Cause: cause, Confidence: analyze.InKernel, Lost: lost}
+	}
+	for _, tt := range []struct {
+		change func(*endings.Connection)
+		want   string
+	}{
+		{func(c *endings.Connection) {
+			c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl", Call: "shutdown", FD: 9, How: 1}
+			c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client, Until: endingEpoch.Add(time.Minute)}}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  graceful, 12.0 ms  closed first: curl[30] shutdown(9, WR)  TIME_WAIT: curl until 11:51:14`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Server, analyze.UnreadData, analyze.Lost{Unread: 6})
+			c.Tasks.Closer = &event.Task{PID: 812, Comm: "nginx", Call: "close", FD: 7}
+			c.Tasks.Client = nil
+		}, `11:50:14.276  nginx\x1b[[812] 10.0.0.2:443 ← 10.0.0.9:46612  reset after 12.0 ms  unread-data: nginx[812] close(7) with 6 bytes unread  lost 6`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Client, analyze.KeepaliveTimeout, analyze.Lost{})
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  reset after 12.0 ms  keepalive-timeout: RST of the client`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Client, analyze.DataAfterClose, analyze.Lost{AfterClose: 1})
+			c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl", Call: "kill", FD: -1, Signal: 9}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  reset after 12.0 ms  data-after-close: curl[30] killed by signal 9, then 1 byte came  lost 1`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Server, analyze.ConnRefused, analyze.Lost{})
+			c.Ending, c.Stray, c.Tasks = analyze.WasRefused, true, endings.Tasks{}
+		}, `11:50:14.276  10.0.0.2:443 ← 10.0.0.9:46612  refused: nobody listens`},
+	} {
+		if got := EndingLine(ended(tt.change), time.UTC); got != tt.want {
+			t.Errorf("EndingLine = %s\nwant         %s", got, tt.want)
+		}
+	}
+}
+
+func TestEndingRow(t *testing.T) {
+	row := EndingRow(ended(func(c *endings.Connection) {
+		c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl", Call: "close", FD: 3}
+	}))
+	if len(row) != len(EndingHeading()) {
+		t.Fatalf("%d values for %d columns", len(row), len(EndingHeading()))
+	}
+	want := `2026-01-01T11:50:14.276000000Z,2026-01-01T11:50:14.264000000Z,10.0.0.9:46612,curl[30],10.0.0.2:443,nginx\x1b[[812],graceful,client,kernel,curl[30],close(3),,,0,`
+	if got := strings.Join(row, ","); got != want {
+		t.Errorf("EndingRow = %s\nwant        %s", got, want)
+	}
+}
+
+func TestEndingSummary(t *testing.T) {
+	s := EndingSummary{Ports: 28232}
+	for range 10 {
+		s.Add(ended(func(c *endings.Connection) {
+			c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl"}
+			c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client}}
+			c.Lost = &analyze.Lost{Unacked: 5}
+		}))
+	}
+	var b strings.Builder
+	if err := s.Write(&b, 2*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"10 connections ended in 2.0 s; 50 bytes lost\n", "closed first by", "curl", "TIME_WAIT at",
+		"begins 5.0 times a second: at that rate about 300 stand at a time, 1.1 % of the 28,232 ephemeral ports",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("summary lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
+func TestEndingMetrics(t *testing.T) {
+	var m EndingMetrics
+	for i := range maxNames + 10 {
+		m.Add(ended(func(c *endings.Connection) {
+			c.Tasks.Closer = &event.Task{Comm: strings.Repeat("x", i%15) + string(rune('a'+i/15)) + `"\`}
+		}))
+	}
+	var b strings.Builder
+	if err := m.Write(&b, map[string]uint64{"ring_full": 3}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`closecap_connections_ended_total{ending="graceful",cause="",closer="client",process="a\"\\"} 1` + "\n",
+		`process="others"} 10` + "\n", `closecap_lost_events_total{reason="ring_full"} 3` + "\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("metrics lack %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "10.0.0.") {
+		t.Error("an address is a label")
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/endings"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/bpf"
+	"github.com/closecap/closecap/capture/lab/script"
+)
+
+var updateEvents = flag.Bool("update", false, "record the kernel events of the scenarios anew")
+
+// said is what both witnesses, packets with calls and the kernel, say of a connection.
+type said struct {
+	Client   netip.AddrPort     `json:"client"`
+	Server   netip.AddrPort     `json:"server"`
+	Ending   analyze.Ending     `json:"ending"`
+	Closer   analyze.Side       `json:"closer"`
+	By       analyze.Side       `json:"by,omitempty"`
+	Cause    analyze.ResetCause `json:"cause,omitempty"`
+	Lost     analyze.Lost       `json:"lost,omitzero"`
+	LostOwn  analyze.Lost       `json:"lost_own,omitzero"`
+	TimeWait []analyze.Side     `json:"time_wait,omitempty"`
+}
+
+func saidOf(c *analyze.Connection) said {
+	s := said{Client: c.Client, Server: c.Server, Ending: c.Ending, Closer: c.Closer}
+	if c.Reset != nil {
+		s.By, s.Cause, s.Lost = c.Reset.By, c.Reset.Cause, c.Reset.Lost
+		s.Lost.Missing = 0
+	}
+	if c.Lost != nil {
+		s.LostOwn = *c.Lost
+	}
+	for _, w := range c.TimeWait {
+		s.TimeWait = append(s.TimeWait, w.Holder)
+	}
+	return s
+}
+
+func openKernel(t *testing.T) *bpf.Source {
+	t.Helper()
+	source, err := bpf.Open(bpf.Options{})
+	if err != nil {
+		if os.Getenv("CLOSECAP_NO_SKIP") == "" && (errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported)) {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { source.Close() })
+	return source
+}
+
+// TestWatchAgreesWithRun runs every scenario while the kernel's events are gathered, and holds what
+// they say against what run says of the same connections by packets and calls.
+func TestWatchAgreesWithRun(t *testing.T) {
+	bin, source := build(t), openKernel(t)
+	for _, s := range script.Builtin() {
+		t.Run(s.Name, func(t *testing.T) {
+			if err := source.Poll(0, func(event.KernelEvent) {}); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(bin, "run", s.Name, "--format", "json")
+			cmd.Dir = "/"
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("closecap run: %v", err)
+			}
+			var res analyze.Result
+			if err := json.Unmarshal(out, &res); err != nil {
+				t.Fatal(err)
+			}
+			events := gather(t, source, &res)
+			want, got := compareWitnesses(events, &res)
+			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+				t.Errorf("run and kernel disagree (-run +kernel):\n%s", diff)
+			} else if *updateEvents {
+				record(t, s.Name, want, events)
+			}
+		})
+	}
+	if l := source.Losses(); l.Total() != 0 {
+		t.Errorf("lost %+v, want nothing", l)
+	}
+}
+
+// gather returns the events of res's connections.
+func gather(t *testing.T, source *bpf.Source, res *analyze.Result) []event.KernelEvent {
+	t.Helper()
+	own := map[[2]netip.AddrPort]bool{}
+	for _, c := range res.Connections {
+		own[[2]netip.AddrPort{c.Client, c.Server}] = true
+		own[[2]netip.AddrPort{c.Server, c.Client}] = true
+	}
+	sockets := map[uint64]bool{}
+	var events []event.KernelEvent
+	keep := func(k event.KernelEvent) {
+		switch {
+		case k.Endpoint != nil && own[[2]netip.AddrPort{k.Endpoint.Local, k.Endpoint.Remote}]:
+			sockets[k.Endpoint.Socket] = true
+		case k.Reset != nil && own[[2]netip.AddrPort{k.Reset.Local, k.Reset.Remote}]:
+		case k.Release != nil && sockets[k.Release.Socket]:
+		default:
+			return
+		}
+		events = append(events, k)
+	}
+	if err := source.Poll(100*time.Millisecond, keep); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// compareWitnesses returns what run says, and what the kernel says of the same connections, in
+// their order.
+func compareWitnesses(events []event.KernelEvent, res *analyze.Result) (run, kernel []said) {
+	tracker := endings.NewTracker(endings.Options{})
+	for _, k := range events {
+		tracker.Add(k)
+	}
+	byClient := map[netip.AddrPort][]said{}
+	for _, c := range tracker.Rest(0) {
+		byClient[c.Client] = append(byClient[c.Client], saidOf(&c.Connection))
+	}
+	for _, c := range res.Connections {
+		run = append(run, saidOf(c))
+		if same := byClient[c.Client]; len(same) > 0 {
+			kernel = append(kernel, same[0])
+			byClient[c.Client] = same[1:]
+		}
+	}
+	return run, kernel
+}
+
+// record writes a file for the tests of package endings.
+func record(t *testing.T, name string, run []said, events []event.KernelEvent) {
+	t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	if err := enc.Encode(run); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range events {
+		if err := enc.Encode(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join("../../analyze/endings/testdata", name+".ndjson"), b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWatchShows runs the command itself beside a scenario, in each format.
+func TestWatchShows(t *testing.T) {
+	bin := build(t)
+	openKernel(t) // skips where it is not allowed
+	for format, want := range map[string]string{
+		"table":  "unread-data: exe[",
+		"csv":    ",unread-data,client,12,",
+		"ndjson": `"cause":"unread-data"`,
+	} {
+		t.Run(format, func(t *testing.T) {
+			watch := exec.Command(bin, "watch", "--comm", "exe", "--cause", "unread-data", "--count", "1", "--for", "60s", "--format", format)
+			var out, msg bytes.Buffer
+			watch.Stdout, watch.Stderr = &out, &msg
+			if err := watch.Start(); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- watch.Wait() }()
+			for {
+				// It may not be attached yet: the scenario runs until it is seen.
+				if err := exec.Command(bin, "run", "close-unread", "--format", "json").Run(); err != nil {
+					t.Errorf("closecap run: %v", err)
+				}
+				select {
+				case err := <-done:
+					if err != nil || !bytes.Contains(out.Bytes(), []byte(want)) {
+						t.Errorf("closecap watch: %v\n%s%s\nwant %s", err, out.String(), msg.String(), want)
+					}
+					return
+				default:
+				}
+			}
+		})
+	}
+}
+
+// TestWatchRefused: without the right, it says what is missing and what helps.
+func TestWatchRefused(t *testing.T) {
+	bin := build(t)
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"nobody":         {[]string{"setpriv", "--reuid", fmt.Sprint(nobody), "--clear-groups"}, "sudo, or setcap cap_bpf,cap_perfmon+ep"},
+		"user namespace": {[]string{"unshare", "-Ur"}, "in a user namespace nobody may load BPF programs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "nobody" && os.Getuid() != 0 {
+				t.Skip(os.ErrPermission)
+			}
+			cmd := exec.Command(tt.args[0], append(tt.args[1:], bin, "watch", "--count", "1")...)
+			cmd.Dir = "/"
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != exitFailed || !bytes.Contains(out, []byte(tt.want)) {
+				t.Errorf("closecap watch: %v\n%s\nwant exit status 1 and %q", err, out, tt.want)
+			}
+		})
+	}
+}

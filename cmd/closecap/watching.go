@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/closecap/closecap/analyze/endings"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/bpf"
+	"github.com/closecap/closecap/capture/kernel"
+)
+
+// pollTime is how long events may wait in the ring: reading it seldom is what makes watching cheap.
+const pollTime = 50 * time.Millisecond
+
+// watching is one closecap watch while it runs.
+type watching struct {
+	flags   *watchFlags
+	std     streams
+	source  *bpf.Source
+	start   time.Time
+	shown   int
+	floods  floods
+	lost    bpf.Losses
+	csv     *csv.Writer
+	server  *http.Server
+	served  chan struct{}
+	mu      sync.Mutex // of what --metrics serves
+	summary report.EndingSummary
+	metrics report.EndingMetrics
+}
+
+func newWatching(f *watchFlags, std streams) *watching {
+	w := &watching{flags: f, std: std, start: time.Now(), csv: csv.NewWriter(std.out)}
+	w.summary.Ports = ephemeralPorts()
+	return w
+}
+
+// ephemeralPorts returns how many ports connect may choose from, 0 when that is not known.
+func ephemeralPorts() int {
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return 0
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(b), &low, &high); err != nil {
+		return 0
+	}
+	return high - low + 1
+}
+
+// until shows connections until ctx is done or there were enough, and then adds them up.
+func (w *watching) until(ctx context.Context) error {
+	opt := endings.Options{Local: isOwn(ownAddresses())}
+	if diag, err := kernel.OpenDiag(); err == nil {
+		defer diag.Close()
+		if own, err := bpf.Netns("self"); err == nil {
+			opt.State = askKernel(diag, own)
+		}
+	}
+	tracker := endings.NewTracker(opt)
+	if w.flags.format == "csv" && !w.flags.summary {
+		if err := w.row(report.EndingHeading()); err != nil {
+			return err
+		}
+	}
+	for ctx.Err() == nil && !w.enough() {
+		if err := w.source.Poll(pollTime, tracker.Add); err != nil {
+			return err
+		}
+		now := event.Time(time.Now().UnixNano())
+		if err := w.show(tracker.Ready(now), now); err != nil {
+			return err
+		}
+		if err := w.sayLosses(); err != nil {
+			return err
+		}
+	}
+	if !w.enough() {
+		// What had happened when Ctrl-C came is in the ring already.
+		now := event.Time(time.Now().UnixNano())
+		if err := errors.Join(w.source.Poll(0, tracker.Add), w.show(tracker.Rest(now), now)); err != nil {
+			return err
+		}
+	}
+	return w.finish()
+}
+
+func (w *watching) enough() bool { return w.flags.count > 0 && w.shown >= w.flags.count }
+
+func (w *watching) show(cs []*endings.Connection, now event.Time) error {
+	for _, c := range cs {
+		if !w.flags.picks(c) || w.enough() {
+			continue
+		}
+		w.shown++
+		w.mu.Lock()
+		w.summary.Add(c)
+		w.metrics.Add(c)
+		w.mu.Unlock()
+		if w.flags.summary {
+			continue
+		}
+		if err := w.line(c); err != nil {
+			return err
+		}
+	}
+	if w.flags.format != "table" || w.flags.summary {
+		return nil
+	}
+	for _, line := range w.floods.told(now) {
+		if _, err := fmt.Fprintln(w.std.out, line); err != nil {
+			return writeFailed(err)
+		}
+	}
+	return nil
+}
+
+func (w *watching) line(c *endings.Connection) error {
+	switch w.flags.format {
+	case "ndjson":
+		b, err := json.Marshal(c)
+		if err != nil {
+			return fmt.Errorf("write connection: %w", err)
+		}
+		_, err = w.std.out.Write(append(b, '\n'))
+		return writeFailed(err)
+	case "csv":
+		return w.row(report.EndingRow(c))
+	}
+	if w.floods.swallows(c) {
+		return nil
+	}
+	_, err := fmt.Fprintln(w.std.out, report.EndingLine(c, time.Local))
+	return writeFailed(err)
+}
+
+func (w *watching) row(values []string) error {
+	if err := w.csv.Write(values); err != nil {
+		return writeFailed(err)
+	}
+	w.csv.Flush()
+	return writeFailed(w.csv.Error())
+}
+
+// sayLosses says what was lost as soon as it is known.
+func (w *watching) sayLosses() error {
+	l := w.source.Losses()
+	w.mu.Lock()
+	before := w.lost
+	w.lost = l
+	w.mu.Unlock()
+	if l.Total() > before.Total() {
+		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost just now: endings of this time may be missing or wrong\n", l.Total()-before.Total())
+	}
+	return nil
+}
+
+// finish writes the summary, beside data on standard error.
+func (w *watching) finish() error {
+	out := w.std.out
+	if w.flags.format != "table" {
+		out = w.std.err
+	} else if w.shown > 0 && !w.flags.summary {
+		if _, err := fmt.Fprintln(out); err != nil {
+			return writeFailed(err)
+		}
+	}
+	err := w.summary.Write(out, time.Since(w.start))
+	if l := w.lost; l.Total() > 0 {
+		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost (ring full %d, no memory %d, recursion %d, damaged %d)\n",
+			l.Total(), l.RingFull, l.NoRecord, l.Recursion, l.Damaged)
+	}
+	return writeFailed(err)
+}
+
+// ownAddresses returns the addresses of this machine's interfaces.
+func ownAddresses() map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return own // then only peers that were seen before are waited for
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own[p.Addr().Unmap()] = true
+		}
+	}
+	return own
+}
+
+func isOwn(own map[netip.Addr]bool) func(netip.Addr) bool {
+	return func(a netip.Addr) bool { return own[a] }
+}
+
+// serve starts to serve --metrics. The listener is opened while a low port is still allowed.
+func (w *watching) serve() error {
+	if w.flags.metrics == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", w.flags.metrics)
+	if err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		w.writeMetrics(rw)
+	})
+	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	w.served = make(chan struct{})
+	go func() {
+		defer close(w.served)
+		_ = w.server.Serve(l) // http.ErrServerClosed
+	}()
+	return nil
+}
+
+func (w *watching) writeMetrics(out io.Writer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// A reader that went away needs no answer.
+	_ = w.metrics.Write(out, map[string]uint64{
+		"ring_full": w.lost.RingFull, "no_memory": w.lost.NoRecord, "recursion": w.lost.Recursion, "damaged": w.lost.Damaged,
+	})
+}
+
+func (w *watching) stopServing() {
+	if w.server != nil {
+		w.server.Close()
+		<-w.served
+	}
+}
