@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -100,10 +99,16 @@ func (r *Reader) call(value []byte) (*event.Call, error) {
 	case r.callText > maxCallText:
 		return c, fmt.Errorf("more than %d bytes of calls", maxCallText)
 	}
-	if err := unmarshal(value, c, maxCall); err != nil {
+	if len(value) > maxCall || !r.callReader.read(value, c) {
+		*c = event.Call{}
+		if err := unmarshal(value, c, maxCall); err != nil {
+			return c, err
+		}
+	}
+	if err := checkLists(c); err != nil {
 		return c, err
 	}
-	return c, errors.Join(checkLists(c), c.Check())
+	return c, c.Check()
 }
 
 // expectations returns those that can be evaluated, up to the first that cannot. That one is the

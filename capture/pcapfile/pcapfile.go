@@ -76,6 +76,7 @@ type Reader struct {
 	interfaces []Interface
 	calls      int // so far, and how many bytes they took
 	callText   int
+	callReader callReader
 	progress   progress
 	done       <-chan struct{} // ends a read of what may stall; set by Batches
 	stalled    func()          // called when what is read stalls; set by Batches
