@@ -80,9 +80,10 @@ const (
 	Unknown  Confidence = "unknown"  // the evidence does not say
 )
 
-// Call is an application call with what it did and what made it return.
+// Call is an application call with what it did and what made it return. The event is the
+// recording's own, and not to be changed.
 type Call struct {
-	event.Call
+	*event.Call
 	Connection int             `json:"connection,omitempty"` // id; 0 when it belongs to none
 	Side       Side            `json:"side,omitempty"`
 	Bytes      *[2]uint64      `json:"bytes,omitempty"`   // [from, to) of the stream that a data call covered

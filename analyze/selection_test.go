@@ -12,9 +12,9 @@ func TestSelectionCalls(t *testing.T) {
 	r := &Result{
 		Connections: []*Connection{{ID: 1, Ending: Graceful}, {ID: 2, Ending: WasReset}},
 		Calls: []*Call{
-			{Call: event.Call{ID: 3}},
-			{Call: event.Call{ID: 4}, Connection: 1},
-			{Call: event.Call{ID: 5}, Connection: 2},
+			{Call: &event.Call{ID: 3}},
+			{Call: &event.Call{ID: 4}, Connection: 1},
+			{Call: &event.Call{ID: 5}, Connection: 2},
 		},
 	}
 	for _, tt := range []struct {

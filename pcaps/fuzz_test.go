@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
@@ -50,7 +51,7 @@ func FuzzRecordingReport(f *testing.F) {
 		if err != nil && !errors.As(err, &fe) {
 			t.Errorf("read: %v names no place", err)
 		}
-		res := analyze.Join(rec, analyze.Options{})
+		res := join.Join(rec, analyze.Options{})
 		for _, err := range analyze.Validate(res) {
 			t.Error(err)
 		}

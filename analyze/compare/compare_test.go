@@ -22,7 +22,7 @@ func told(t *testing.T, conn *analyze.Connection, lines ...string) *analyze.Resu
 	for i, line := range lines {
 		head, frames, _ := strings.Cut(line, " > ")
 		w := strings.Fields(head)
-		c := &analyze.Call{Connection: 1, Side: analyze.Client, Call: event.Call{
+		c := &analyze.Call{Connection: 1, Side: analyze.Client, Call: &event.Call{
 			ID: 10 * (i + 1), Actor: w[0], PID: pids[w[0]], FD: 3, Name: w[1], Start: event.Time(i + 1), End: event.Time(i + 1),
 		}}
 		if w[0] == "server" {

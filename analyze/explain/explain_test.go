@@ -82,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	call := func(id int, actor, name, errno string, ret int64) *analyze.Call {
-		return &analyze.Call{Call: event.Call{ID: id, Actor: actor, Name: name, Errno: errno, Ret: ret, End: 1}, Connection: 1}
+		return &analyze.Call{Call: &event.Call{ID: id, Actor: actor, Name: name, Errno: errno, Ret: ret, End: 1}, Connection: 1}
 	}
 	res := &analyze.Result{Calls: []*analyze.Call{
 		call(1, "server", "send", "", 5), call(2, "client", "close", "", 0), call(3, "server", "recv", "", 0),

@@ -306,7 +306,9 @@ func (lc *linked) inferHolders() {
 		}
 		if i < len(calls) {
 			k := calls[i]
-			c.Holders = []event.Holder{{PID: k.PID, FD: k.FD, Actor: k.Actor}}
+			told := *c.Call
+			told.Holders = []event.Holder{{PID: k.PID, FD: k.FD, Actor: k.Actor}}
+			c.Call = &told
 		}
 	}
 }

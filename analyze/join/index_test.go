@@ -67,7 +67,7 @@ func randomCalls(r *rand.Rand) []*analyze.Call {
 	var calls []*analyze.Call
 	at := event.Time(1)
 	for range r.IntN(150) {
-		c := &analyze.Call{Call: event.Call{TID: r.IntN(4), Start: at, End: at + event.Time(r.IntN(1+r.IntN(100)))}}
+		c := &analyze.Call{Call: &event.Call{TID: r.IntN(4), Start: at, End: at + event.Time(r.IntN(1+r.IntN(100)))}}
 		if r.IntN(20) == 0 {
 			c.End = 0
 		}

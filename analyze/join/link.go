@@ -35,7 +35,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 	res.Calls = make([]*analyze.Call, len(calls))
 	for i := range calls {
 		c := &slab[i]
-		c.Call, c.Caused, c.ReturnedBy = calls[i], []uint64{}, []uint64{}
+		c.Call, c.Caused, c.ReturnedBy = &calls[i], []uint64{}, []uint64{}
 		res.Calls[i], l.calls[c.ID] = c, c
 	}
 	slices.SortStableFunc(res.Calls, func(a, b *analyze.Call) int { return cmp.Compare(a.Start, b.Start) })

@@ -26,7 +26,7 @@ func answers(s *analyze.Segment, frame uint64) *analyze.Segment { s.Answers = fr
 
 func call(id int, n int64, actor, name, args string, ret int64, errno string, caused, by []uint64, client, server string) *analyze.Call {
 	c := &analyze.Call{Connection: 1, Side: analyze.Side(actor), Caused: caused, ReturnedBy: by}
-	c.Call = event.Call{ID: id, Actor: actor, PID: 4711, TID: 4711, FD: 3, Name: name, Args: args, Ret: ret,
+	c.Call = &event.Call{ID: id, Actor: actor, PID: 4711, TID: 4711, FD: 3, Name: name, Args: args, Ret: ret,
 		Errno: errno, Start: us(n), End: us(n + 9)}
 	if client != "" || server != "" {
 		c.States = map[analyze.Side]string{}

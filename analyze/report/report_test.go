@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 func TestEverySegmentStandsInOneRow(t *testing.T) {
@@ -84,7 +85,7 @@ func TestCallName(t *testing.T) {
 		{"kill", "SIGKILL", "", "kill SIGKILL"},
 		{"until", "client TIME_WAIT", "", "until client TIME_WAIT"},
 	} {
-		c := &analyze.Call{}
+		c := &analyze.Call{Call: new(event.Call)}
 		c.Name, c.Args, c.Text, c.Ret = tt.name, tt.args, tt.text, 4
 		if got := callName(c); got != tt.want {
 			t.Errorf("callName(%s, %q, %q) = %q, want %q", tt.name, tt.args, tt.text, got, tt.want)
