@@ -19,8 +19,17 @@ import (
 
 // pageList is the head of the list of many connections.
 type pageList struct {
+	Columns []pageColumn
 	Endings []pageChoice
 	Causes  []pageChoice
+}
+
+// pageColumn is a column of the list as the page and its script know it.
+type pageColumn struct {
+	Key   string `json:"key"`
+	Class string `json:"class,omitempty"`
+	Title string `json:"-"`
+	Wide  bool   `json:"-"`
 }
 
 // pageChoice is a value to filter by.
@@ -37,49 +46,46 @@ const perChunk = 40
 // listData is what the page's script reads: a row for each connection, and their details,
 // which it draws when one is opened.
 type listData struct {
-	PerChunk int        `json:"perChunk"`
-	Rows     []listItem `json:"rows"`
-	Chunks   [][]byte   `json:"chunks"` // raw DEFLATE of a JSON array of HTML
+	PerChunk int          `json:"perChunk"`
+	Columns  []pageColumn `json:"columns"`
+	Rows     [][]any      `json:"rows"`   // a cell a column: its value, or [value to sort by, words to show, class]
+	Chunks   [][]byte     `json:"chunks"` // raw DEFLATE of a JSON array of HTML
 }
 
-// listItem is a connection in the list, values to sort by beside words to show.
-type listItem struct {
-	ID     int    `json:"id"`
-	Client string `json:"client"`
-	Server string `json:"server"`
-	Start  string `json:"start"`
-	At     int64  `json:"at"`
-	Lasted string `json:"lasted"`
-	NS     int64  `json:"ns"`
-	Up     uint64 `json:"up"`
-	Down   uint64 `json:"down"`
-	Ending string `json:"ending"`
-	Style  string `json:"style"`
-	Doubt  string `json:"doubt,omitempty"`
-	Closer string `json:"closer,omitempty"`
-	Cause  string `json:"cause,omitempty"`
-	Half   string `json:"half,omitempty"`
-	HalfNS int64  `json:"halfNS,omitempty"`
-	Lost   uint64 `json:"lost,omitempty"`
-}
+// pageColumns are the columns of the page's list, from the left.
+var pageColumns = func() (columns []*listColumn) {
+	for i := range listColumns {
+		if listColumns[i].page.at > 0 {
+			columns = append(columns, &listColumns[i])
+		}
+	}
+	slices.SortFunc(columns, func(a, b *listColumn) int { return cmp.Compare(a.page.at, b.page.at) })
+	return columns
+}()
 
 // newPageList returns the list's head and its data as JSON that is safe inside a script element.
 func newPageList(r *analyze.Result) (*pageList, []byte, error) {
-	data := listData{PerChunk: perChunk}
-	endings, causes := map[string]*pageChoice{}, map[string]*pageChoice{}
+	list := &pageList{}
+	for _, c := range pageColumns {
+		list.Columns = append(list.Columns, pageColumn{Key: c.page.key, Class: c.page.class, Title: c.table.title,
+			Wide: strings.HasPrefix(c.page.class, "wide")})
+	}
 	base := event.Time(0)
 	for _, c := range r.Connections {
 		if base == 0 || c.Start < base {
 			base = c.Start
 		}
-		item := newListItem(c)
-		data.Rows = append(data.Rows, item)
-		tally(endings, item.Ending, item.Style)
-		tally(causes, item.Cause, "")
 	}
-	for i := range data.Rows {
-		data.Rows[i].At = int64(r.Connections[i].Start - base)
+	data := listData{PerChunk: perChunk, Columns: list.Columns}
+	endings, causes := map[string]*pageChoice{}, map[string]*pageChoice{}
+	for _, c := range r.Connections {
+		data.Rows = append(data.Rows, pageRow(c, base))
+		tally(endings, Safe(string(c.Ending)), styleClass(endingStyle(c.Ending)))
+		if c.Reset != nil {
+			tally(causes, Safe(string(c.Reset.Cause)), "")
+		}
 	}
+	list.Endings, list.Causes = choices(endings), choices(causes)
 	var err error
 	if data.Chunks, err = packAll(r); err != nil {
 		return nil, nil, err
@@ -89,23 +95,31 @@ func newPageList(r *analyze.Result) (*pageList, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("write html: %w", err)
 	}
-	return &pageList{choices(endings), choices(causes)}, text, nil
+	return list, text, nil
 }
 
-func newListItem(c *analyze.Connection) listItem {
-	item := listItem{ID: c.ID, Client: c.Client.String(), Server: c.Server.String(),
-		Start: strings.TrimSuffix(clock(c.Start), " UTC"), Lasted: span(c.End.Sub(c.Start)), NS: int64(c.End - c.Start),
-		Up: c.Bytes.Client, Down: c.Bytes.Server, Ending: Safe(string(c.Ending)), Closer: Safe(closerWords(c)), Lost: c.LostBytes().Sum(),
-		Doubt: doubt(c.Confidence, c.Ending == analyze.UnknownEnding),
-		Style: labelClass(label{style: endingStyle(c.Ending)})}
-	if c.Reset != nil {
-		item.Cause = Safe(string(c.Reset.Cause))
+func pageRow(c *analyze.Connection, base event.Time) []any {
+	row := make([]any, len(pageColumns))
+	for i, column := range pageColumns {
+		p := &column.page
+		value := any(nil)
+		if p.sort != nil {
+			value = p.sort(c, base)
+		} else {
+			value = Safe(column.value(c))
+		}
+		switch {
+		case p.style != nil:
+			value = []any{value, Safe(p.words(c)), styleClass(p.style(c))}
+		case p.words != nil:
+			value = []any{value, Safe(p.words(c))}
+		}
+		row[i] = value
 	}
-	if c.HalfClose != nil {
-		item.Half, item.HalfNS = span(event.Time(c.HalfClose.NS).Sub(0)), c.HalfClose.NS
-	}
-	return item
+	return row
 }
+
+func styleClass(st style) string { return labelClass(label{style: st}) }
 
 // packAll packs the details of all connections, on all processors.
 func packAll(r *analyze.Result) ([][]byte, error) {

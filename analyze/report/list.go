@@ -1,100 +1,59 @@
 package report
 
 import (
-	"strconv"
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// listLayout says which columns the list of connections has.
-type listLayout struct {
-	joinEnds   bool // both addresses in one column
-	joinEnding bool // closer and cause stand with the ending
-	lean       bool // neither start nor half-close
-	bare       bool // no bytes either, lost ones stand with the ending
-}
+// listLayout is the columns that the list of connections has, from the left.
+type listLayout []*listColumn
 
-var listLayouts = []listLayout{
-	{},
-	{joinEnding: true},
-	{joinEnding: true, joinEnds: true},
-	{joinEnding: true, joinEnds: true, lean: true},
-	{joinEnding: true, joinEnds: true, lean: true, bare: true},
-}
+// listLayouts are the widest first.
+var listLayouts = func() (layouts [bare + 1]listLayout) {
+	for i := range listColumns {
+		c := &listColumns[i]
+		for l := c.table.from; c.table.at > 0 && l <= c.table.to; l++ {
+			layouts[l] = append(layouts[l], c)
+		}
+	}
+	for _, l := range layouts {
+		slices.SortStableFunc(l, func(a, b *listColumn) int { return cmp.Compare(a.table.at, b.table.at) })
+	}
+	return layouts
+}()
 
 func (l listLayout) columns() []column {
-	columns := []column{{title: "#", right: true}}
-	if l.joinEnds {
-		columns = append(columns, column{title: "client → server", min: 20})
-	} else {
-		columns = append(columns, column{title: "client"}, column{title: "server"})
+	columns := make([]column, len(l))
+	for i, c := range l {
+		columns[i] = column{title: c.table.title, min: c.table.min, right: c.table.right}
 	}
-	if !l.lean {
-		columns = append(columns, column{title: "start (UTC)"})
-	}
-	columns = append(columns, column{title: "lasted", right: true})
-	if !l.bare {
-		columns = append(columns, column{title: "bytes →", right: true}, column{title: "bytes ←", right: true})
-	}
-	if l.joinEnding {
-		columns = append(columns, column{title: "ending (closer)", min: 12})
-	} else {
-		columns = append(columns, column{title: "ending"}, column{title: "first closer"}, column{title: "reset cause"})
-	}
-	if !l.lean {
-		columns = append(columns, column{title: "half-close", right: true})
-	}
-	if l.bare {
-		return columns
-	}
-	return append(columns, column{title: "lost", right: true})
+	return columns
 }
 
 func (l listLayout) row(c *analyze.Connection) []cell {
-	cells := []cell{text(strconv.Itoa(c.ID))}
-	if l.joinEnds {
-		cells = append(cells, text(c.Client.String()+noBreak+"→ "+c.Server.String()))
-	} else {
-		cells = append(cells, text(c.Client.String()), text(c.Server.String()))
-	}
-	if !l.lean {
-		cells = append(cells, text(strings.TrimSuffix(clock(c.Start), " UTC")))
-	}
-	cells = append(cells, text(together(span(c.End.Sub(c.Start)))))
-	if !l.bare {
-		cells = append(cells, text(grouped(c.Bytes.Client)), text(grouped(c.Bytes.Server)))
-	}
-	cells = append(cells, l.endingCells(c)...)
-	if !l.lean {
-		half := ""
-		if c.HalfClose != nil {
-			half = together(span(event.Time(c.HalfClose.NS).Sub(0)))
+	cells := make([]cell, len(l))
+	for i, column := range l {
+		if column.table.cell == nil {
+			cells[i] = text(column.value(c))
+			continue
 		}
-		cells = append(cells, text(half))
+		cells[i] = column.table.cell(c)
 	}
-	if l.bare {
-		return cells
-	}
-	lost := ""
-	if n := c.LostBytes().Sum(); n > 0 {
-		lost = grouped(n)
-	}
-	return append(cells, styled(bad, lost))
+	return cells
 }
 
-func (l listLayout) endingCells(c *analyze.Connection) []cell {
-	st := endingStyle(c.Ending)
-	closer, cause := closerWords(c), ""
-	if c.Reset != nil {
-		cause = Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
-	}
-	words := string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
-	if !l.joinEnding {
-		return []cell{styled(st, words), text(closer), text(cause)}
-	}
-	switch {
+func endsCell(c *analyze.Connection) cell {
+	return text(c.Client.String() + noBreak + "→ " + c.Server.String())
+}
+
+// joinedEnding is the ending with who closed first, the cause of a reset, and more.
+func joinedEnding(c *analyze.Connection, more string) cell {
+	words, closer := endingWords(c), closerWords(c)
+	switch cause := doubtedCause(c); {
 	case cause != "" && c.Ending == analyze.WasReset:
 		words += " by " + string(c.Reset.By) + ": " + cause
 	case c.Simultaneous:
@@ -102,10 +61,18 @@ func (l listLayout) endingCells(c *analyze.Connection) []cell {
 	case closer != "" && c.Reset == nil:
 		words += " (" + closer + ")"
 	}
-	if n := c.LostBytes().Sum(); n > 0 && l.bare {
-		words += ", lost " + grouped(n)
+	return cell{{text: words + more, style: endingStyle(c.Ending), hang: 2}}
+}
+
+func endingWords(c *analyze.Connection) string {
+	return string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
+}
+
+func doubtedCause(c *analyze.Connection) string {
+	if c.Reset == nil {
+		return ""
 	}
-	return []cell{{{text: words, style: st, hang: 2}}}
+	return Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
 }
 
 // doubt marks a claim that does not stand in the packets themselves. What is called unknown
@@ -123,3 +90,21 @@ func closerWords(c *analyze.Connection) string {
 	}
 	return string(c.Closer)
 }
+
+func lostWords(c *analyze.Connection) string {
+	if n := c.LostBytes().Sum(); n > 0 {
+		return grouped(n)
+	}
+	return ""
+}
+
+func halfCloseSpan(c *analyze.Connection) string {
+	if c.HalfClose == nil {
+		return ""
+	}
+	return span(event.Time(c.HalfClose.NS).Sub(0))
+}
+
+func lastedWords(c *analyze.Connection) string { return span(c.End.Sub(c.Start)) }
+
+func timeOfDay(c *analyze.Connection) string { return strings.TrimSuffix(clock(c.Start), " UTC") }

@@ -151,6 +151,9 @@
     const shown = document.getElementById("shown");
     const chunks = new Map();
     const step = 200;
+    const place = Object.fromEntries(data.columns.map((c, i) => [c.key, i]));
+    const parts = (cell) => (Array.isArray(cell) ? cell : [cell, cell]);
+    const value = (row, key) => parts(row[place[key]])[0];
     let order = { by: "id", down: false }, picked = data.rows, drawn = 0;
 
     function unpack(n) {
@@ -162,7 +165,7 @@
       return chunks.get(n);
     }
 
-    const index = new Map(data.rows.map((r, i) => [r.id, i]));
+    const index = new Map(data.rows.map((r, i) => [value(r, "id"), i]));
     async function toggle(row, item) {
       if (row.getAttribute("aria-expanded") === "true") {
         row.setAttribute("aria-expanded", "false");
@@ -173,9 +176,9 @@
       const detail = document.createElement("tr");
       detail.className = "detail";
       const cell = detail.appendChild(document.createElement("td"));
-      cell.colSpan = 12;
+      cell.colSpan = data.columns.length;
       row.after(detail);
-      const i = index.get(item.id);
+      const i = index.get(value(item, "id"));
       const articles = await unpack(Math.floor(i / data.perChunk));
       const parsed = new DOMParser().parseFromString(articles[i % data.perChunk], "text/html");
       const article = document.adoptNode(parsed.querySelector("article"));
@@ -184,24 +187,22 @@
     }
 
     const number = new Intl.NumberFormat("en-US");
-    const cells = (r) => [[r.id, "number"], [r.ending + (r.doubt ?? ""), r.style], [r.closer ?? ""], [r.cause ?? ""],
-      [r.lost ? number.format(r.lost) : "", "bad"], [r.client], [r.server], [r.start, "wide"], [r.lasted, "wide number"],
-      [number.format(r.up), "wide number"], [number.format(r.down), "wide number"], [r.half ?? "", "wide number"]];
 
     function draw(item) {
       const row = document.createElement("tr");
       row.className = "item";
       row.tabIndex = drawn === 0 ? 0 : -1;
-      row.dataset.id = item.id;
-      row.dataset.ending = item.ending;
+      row.dataset.id = value(item, "id");
+      row.dataset.ending = value(item, "ending");
       row.setAttribute("aria-expanded", "false");
       const text = [];
-      for (const [value, className] of cells(item)) {
+      data.columns.forEach((column, i) => {
         const cell = row.appendChild(document.createElement("td"));
-        cell.textContent = value;
+        const [, words, className = column.class] = parts(item[i]);
+        cell.textContent = words;
         if (className) cell.className = className;
-        text.push(value);
-      }
+        text.push(words);
+      });
       row.dataset.copy = text.join("\t");
       return row;
     }
@@ -222,12 +223,12 @@
       const endings = new Set([...document.querySelectorAll('.choice[aria-pressed="true"]')].map((b) => b.dataset.ending));
       const cause = document.getElementById("cause")?.value ?? "";
       const address = document.getElementById("address").value.trim();
-      picked = data.rows.filter((r) => (endings.size === 0 || endings.has(r.ending)) && (!cause || r.cause === cause) &&
-        (!address || r.client.includes(address) || r.server.includes(address)));
+      picked = data.rows.filter((r) => (endings.size === 0 || endings.has(value(r, "ending"))) && (!cause || value(r, "cause") === cause) &&
+        (!address || value(r, "client").includes(address) || value(r, "server").includes(address)));
       const { by, down } = order;
       const compare = (a, b) => {
-        const x = a[by] ?? (typeof b[by] === "number" ? 0 : ""), y = b[by] ?? (typeof a[by] === "number" ? 0 : "");
-        return x < y ? -1 : x > y ? 1 : a.id - b.id;
+        const x = value(a, by), y = value(b, by);
+        return x < y ? -1 : x > y ? 1 : value(a, "id") - value(b, "id");
       };
       picked.sort((a, b) => (down ? compare(b, a) : compare(a, b)));
       body.replaceChildren();

@@ -1,0 +1,178 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// listColumn is a column of the list of connections: what CSV, the table, Markdown and the page
+// show of each. JSON needs none, it holds the whole connection.
+type listColumn struct {
+	csv   string // its name in CSV; "" is not in it
+	value func(*analyze.Connection) string
+
+	table place // in the table and in Markdown
+	page  pagePlace
+}
+
+// place is where a column of the table stands and how it looks.
+type place struct {
+	at    int    // from the left, 0 is nowhere; only the order counts
+	from  layout // the widest layout that has it
+	to    layout // the narrowest
+	title string
+	right bool
+	min   int                            // as column.min
+	cell  func(*analyze.Connection) cell // nil is value as it is
+}
+
+// pagePlace is where a column of the page's list stands, under the title that it has in the
+// table. What is shown is also what it is sorted by, unless words says otherwise.
+type pagePlace struct {
+	at    int                                              // as place.at
+	key   string                                           // by which the script knows it
+	class string                                           // CSS classes of its cells; "wide" leaves the column out of a narrow window
+	sort  func(c *analyze.Connection, base event.Time) any // a number or a text; nil is value as it is
+	words func(*analyze.Connection) string
+	style func(*analyze.Connection) style // of the words
+}
+
+// layout is how much the table's list has room for.
+type layout uint8
+
+const (
+	whole      layout = iota
+	joinEnding        // closer and cause stand with the ending
+	joinEnds          // both addresses in one column, too
+	lean              // neither start nor half-close
+	bare              // no bytes either, lost ones stand with the ending
+)
+
+// listColumns are in the order of CSV, where new ones go to the end: a new column is a row here.
+var listColumns = []listColumn{
+	{csv: "id", value: func(c *analyze.Connection) string { return strconv.Itoa(c.ID) },
+		table: place{at: 10, to: bare, title: "#", right: true},
+		page:  pagePlace{at: 10, key: "id", class: "number", sort: func(c *analyze.Connection, _ event.Time) any { return c.ID }}},
+	{csv: "client", value: func(c *analyze.Connection) string { return c.Client.String() },
+		table: place{at: 20, to: joinEnding, title: "client"},
+		page:  pagePlace{at: 60, key: "client"}},
+	{csv: "server", value: func(c *analyze.Connection) string { return c.Server.String() },
+		table: place{at: 30, to: joinEnding, title: "server"},
+		page:  pagePlace{at: 70, key: "server"}},
+	{csv: "guessed", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Guessed) }},
+	{csv: "start", value: func(c *analyze.Connection) string { return c.Start.String() },
+		table: place{at: 40, to: joinEnds, title: "start (UTC)", cell: func(c *analyze.Connection) cell { return text(timeOfDay(c)) }},
+		page: pagePlace{at: 80, key: "at", class: "wide", words: timeOfDay,
+			sort: func(c *analyze.Connection, base event.Time) any { return int64(c.Start - base) }}},
+	{csv: "end", value: func(c *analyze.Connection) string { return c.End.String() }},
+	{csv: "first_frame", value: func(c *analyze.Connection) string { return decimal(c.FirstFrame) }},
+	{csv: "last_frame", value: func(c *analyze.Connection) string { return decimal(c.LastFrame) }},
+	{csv: "client_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Client) }},
+	{csv: "server_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Server) }},
+	{csv: "client_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Client) },
+		table: place{at: 60, to: lean, title: "bytes →", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Client)) }},
+		page: pagePlace{at: 100, key: "up", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Client) },
+			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Client }}},
+	{csv: "server_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Server) },
+		table: place{at: 70, to: lean, title: "bytes ←", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Server)) }},
+		page: pagePlace{at: 110, key: "down", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Server) },
+			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Server }}},
+	{csv: "client_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Client) }},
+	{csv: "server_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Server) }},
+	{csv: "ending", value: func(c *analyze.Connection) string { return string(c.Ending) },
+		table: place{at: 80, title: "ending", cell: func(c *analyze.Connection) cell { return styled(endingStyle(c.Ending), endingWords(c)) }},
+		page:  pagePlace{at: 20, key: "ending", words: endingWords, style: func(c *analyze.Connection) style { return endingStyle(c.Ending) }}},
+	{csv: "closer", value: func(c *analyze.Connection) string { return string(c.Closer) },
+		table: place{at: 90, title: "first closer", cell: func(c *analyze.Connection) cell { return text(closerWords(c)) }},
+		page:  pagePlace{at: 30, key: "closer", sort: func(c *analyze.Connection, _ event.Time) any { return Safe(closerWords(c)) }}},
+	{csv: "simultaneous", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Simultaneous) }},
+	{csv: "confidence", value: func(c *analyze.Connection) string { return string(c.Confidence) }},
+	{csv: "half_close_by", value: ofHalfClose(func(h *analyze.HalfClose) string { return string(h.By) })},
+	{csv: "half_close_ns", value: ofHalfClose(func(h *analyze.HalfClose) string { return strconv.FormatInt(h.NS, 10) }),
+		table: place{at: 110, to: joinEnds, title: "half-close", right: true, cell: func(c *analyze.Connection) cell { return text(together(halfCloseSpan(c))) }},
+		page: pagePlace{at: 120, key: "halfNS", class: "wide number", words: halfCloseSpan,
+			sort: func(c *analyze.Connection, _ event.Time) any {
+				if c.HalfClose == nil {
+					return 0
+				}
+				return c.HalfClose.NS
+			}}},
+	{csv: "half_close_bytes", value: ofHalfClose(func(h *analyze.HalfClose) string { return decimal(h.Bytes) })},
+	{csv: "reset_by", value: ofReset(func(r *analyze.Reset) string { return string(r.By) })},
+	{csv: "reset_frame", value: ofReset(func(r *analyze.Reset) string { return decimal(r.Frame) })},
+	{csv: "reset_cause", value: ofReset(func(r *analyze.Reset) string { return string(r.Cause) }),
+		table: place{at: 100, title: "reset cause", cell: func(c *analyze.Connection) cell { return text(doubtedCause(c)) }},
+		page:  pagePlace{at: 40, key: "cause"}},
+	{csv: "reset_confidence", value: ofReset(func(r *analyze.Reset) string { return string(r.Confidence) })},
+	{csv: "reset_trigger", value: ofReset(func(r *analyze.Reset) string { return frameOrNone(r.Trigger) })},
+	{csv: "lost_unacked", value: ofLost(func(l analyze.Lost) uint64 { return l.Unacked })},
+	{csv: "lost_unread", value: ofLost(func(l analyze.Lost) uint64 { return l.Unread })},
+	{csv: "lost_after_close", value: ofLost(func(l analyze.Lost) uint64 { return l.AfterClose })},
+	{csv: "time_wait", value: func(c *analyze.Connection) string {
+		var holders []string
+		for _, t := range c.TimeWait {
+			holders = append(holders, string(t.Holder))
+		}
+		return strings.Join(holders, " ")
+	}},
+	{csv: "zeek_conn_state", value: func(c *analyze.Connection) string { return c.Compat.ZeekConnState }},
+	{csv: "zeek_history", value: func(c *analyze.Connection) string { return c.Compat.ZeekHistory }},
+	{csv: "wireshark_completeness", value: func(c *analyze.Connection) string { return strconv.Itoa(c.Compat.Completeness) }},
+	{csv: "tcptrace", value: func(c *analyze.Connection) string { return c.Compat.Tcptrace }},
+	{csv: "warnings", value: func(c *analyze.Connection) string { return strings.Join(c.Warnings, "; ") }},
+	{table: place{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
+	{table: place{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
+		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
+			sort: func(c *analyze.Connection, _ event.Time) any { return int64(c.End - c.Start) }}},
+	{table: place{at: 80, from: joinEnding, to: lean, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell { return joinedEnding(c, "") }}},
+	{table: place{at: 80, from: bare, to: bare, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell {
+		if lost := lostWords(c); lost != "" {
+			return joinedEnding(c, ", lost "+lost)
+		}
+		return joinedEnding(c, "")
+	}}},
+	{table: place{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
+		page: pagePlace{at: 50, key: "lost", class: "bad", words: lostWords,
+			sort: func(c *analyze.Connection, _ event.Time) any { return c.LostBytes().Sum() }}},
+}
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func frameOrNone(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return decimal(n)
+}
+
+// A fact that a connection does not have leaves its columns empty.
+
+func ofHalfClose(f func(*analyze.HalfClose) string) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		if c.HalfClose == nil {
+			return ""
+		}
+		return f(c.HalfClose)
+	}
+}
+
+func ofReset(f func(*analyze.Reset) string) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		if c.Reset == nil {
+			return ""
+		}
+		return f(c.Reset)
+	}
+}
+
+func ofLost(f func(analyze.Lost) uint64) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		if c.Reset == nil && c.Lost == nil {
+			return ""
+		}
+		return decimal(f(c.LostBytes()))
+	}
+}
