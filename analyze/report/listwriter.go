@@ -11,8 +11,8 @@ import (
 // idRoom is how wide the list's numbers may grow after the first block.
 const idRoom = 7
 
-// list writes one row for each connection as it comes. It draws its own lines instead of
-// having tablewriter do so, which needs the whole table in memory and 20 µs for each row.
+// list writes one row for each connection as it comes. It draws its own lines instead of having
+// tablewriter stream them: v1.1.5 takes 190 µs and 430 allocations for a row, this 4.5 µs and 27.
 type list struct {
 	print  *printer
 	layout listLayout
