@@ -185,9 +185,12 @@ func (c *Call) Summary() string {
 	if c.Args != "" {
 		args = append(args, c.Args)
 	}
-	text := fmt.Sprintf("%s %s(%s) = %d", c.Actor, c.Name, strings.Join(args, ", "), c.Ret)
-	if c.Errno != "" {
-		text += " " + c.Errno
+	result := strconv.FormatInt(c.Ret, 10)
+	switch {
+	case c.Errno != "":
+		result += " " + c.Errno
+	case c.End == 0: // it had not returned
+		result = "?"
 	}
-	return strings.TrimSpace(text)
+	return strings.TrimSpace(fmt.Sprintf("%s %s(%s) = %s", c.Actor, c.Name, strings.Join(args, ", "), result))
 }

@@ -49,8 +49,14 @@ func FuzzParseSegment(f *testing.F) {
 }
 
 func TestCallSummary(t *testing.T) {
-	c := Call{Actor: "client", FD: 3, Name: "shutdown", Args: "SHUT_WR", Ret: -1, Errno: "ENOTCONN"}
-	if got, want := c.Summary(), "client shutdown(3, SHUT_WR) = -1 ENOTCONN"; got != want {
-		t.Errorf("Summary() = %q, want %q", got, want)
+	for want, c := range map[string]Call{
+		"client shutdown(3, SHUT_WR) = -1 ENOTCONN": {Actor: "client", FD: 3, Name: "shutdown", Args: "SHUT_WR", Ret: -1, Errno: "ENOTCONN", End: 1},
+		"server recv(4, 64 bytes) = 0":              {Actor: "server", FD: 4, Name: "recv", Args: "64 bytes", End: 1},
+		"server recv(4, 64 bytes) = ?":              {Actor: "server", FD: 4, Name: "recv", Args: "64 bytes"}, // it had not returned
+		"exit(1) = 0":                               {FD: -1, Name: "exit", Args: "1", End: 1},
+	} {
+		if got := c.Summary(); got != want {
+			t.Errorf("Summary() = %q, want %q", got, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/terminal"
 )
 
 // pictured are the results that every picture is tested with.
@@ -48,7 +49,7 @@ func checkWidth(t *testing.T, name, got string, width int) {
 
 func TestLadderWithoutBoxIsASCII(t *testing.T) {
 	for name, r := range pictured() {
-		if got := render(t, Ladder, r, Options{Width: 80}); !isPlain(strings.ReplaceAll(got, "\n", "")) {
+		if got := render(t, Ladder, r, Options{Width: 80}); !terminal.IsPlain(strings.ReplaceAll(got, "\n", "")) {
 			t.Errorf("%s: not ASCII:\n%s", name, got)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"github.com/closecap/closecap/analyze/terminal"
 )
 
 // wrap breaks the cell's lines to width and paints them.
@@ -87,7 +89,7 @@ func cut(s string, width int) string {
 }
 
 func textWidth(s string) int {
-	if isPlain(s) {
+	if terminal.IsPlain(s) {
 		return len(s)
 	}
 	return twwidth.WidthWithOptions(s, twwidth.Options{})

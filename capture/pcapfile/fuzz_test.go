@@ -14,6 +14,7 @@ import (
 	"testing/iotest"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/terminal"
 	"github.com/closecap/closecap/capture/decode"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,7 +61,7 @@ func summary(t *testing.T, in io.Reader) (all []string, err error) {
 		}
 		call := ""
 		if rec.Call != nil {
-			call = callLine(rec.Call)
+			call = terminal.Safe(rec.Call.Summary())
 		}
 		all = append(all, fmt.Sprint(p.Time, p.WireLen, p.LinkType, p.Interface, p.Data, p.Comment, rec.Journal, call))
 	}

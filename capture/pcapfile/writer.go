@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/terminal"
 )
 
 // Writer writes one recording as pcapng, little-endian, with nanoseconds. Frames get the
@@ -87,7 +88,7 @@ func (w *Writer) Call(c *event.Call) error {
 	if err != nil {
 		return fmt.Errorf("write call %d: %w", c.ID, err)
 	}
-	return w.entry(callLine(c), c.Start, c.PID, fieldCall, b)
+	return w.entry(terminal.Safe(c.Summary()), c.Start, c.PID, fieldCall, b)
 }
 
 // Close ends the recording with what is known of the whole run: its drop counter, and the
@@ -108,7 +109,7 @@ func (w *Writer) Close(run *event.Run, expectations []event.Expectation, verdict
 	if err != nil {
 		return fmt.Errorf("write run: %w", err)
 	}
-	if err := w.entry(printable(verdict), w.last, 0, fieldRun, b); err != nil {
+	if err := w.entry(terminal.Safe(verdict), w.last, 0, fieldRun, b); err != nil {
 		return err
 	}
 	return w.w.Flush()
@@ -126,25 +127,6 @@ func (w *Writer) entry(message string, at event.Time, pid int, key string, json 
 	w.block = b
 	w.last = max(w.last, at)
 	return w.flushBlock(blockJournal, b)
-}
-
-// callLine is a call as strace would write it.
-func callLine(c *event.Call) string {
-	var args []string
-	if c.FD >= 0 {
-		args = append(args, fmt.Sprint(c.FD))
-	}
-	if c.Args != "" {
-		args = append(args, c.Args)
-	}
-	result := fmt.Sprint(c.Ret)
-	switch {
-	case c.Errno != "":
-		result += " " + c.Errno
-	case c.End == 0:
-		result = "?"
-	}
-	return printable(fmt.Sprintf("%s %s(%s) = %s", c.Actor, c.Name, strings.Join(args, ", "), result))
 }
 
 func (w *Writer) flushBlock(kind uint32, body []byte) error {
