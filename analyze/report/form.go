@@ -10,6 +10,22 @@ import (
 	"github.com/closecap/closecap/analyze/suggest"
 )
 
+// Format is how a result is written.
+type Format string
+
+// The formats. What each is stands in forms.
+const (
+	Table    Format = "table"
+	JSON     Format = "json"
+	NDJSON   Format = "ndjson"
+	CSV      Format = "csv"
+	Markdown Format = "markdown"
+	Ladder   Format = "ladder"
+	SVG      Format = "svg"
+	Mermaid  Format = "mermaid"
+	HTML     Format = "html"
+)
+
 // form is a format with what can be written in it and how. A new format is a row in forms and a
 // file with its body.
 type form struct {

@@ -12,22 +12,6 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// Format is how a result is written.
-type Format string
-
-// The formats. What each is stands in forms.
-const (
-	Table    Format = "table"
-	JSON     Format = "json"
-	NDJSON   Format = "ndjson"
-	CSV      Format = "csv"
-	Markdown Format = "markdown"
-	Ladder   Format = "ladder"
-	SVG      Format = "svg"
-	Mermaid  Format = "mermaid"
-	HTML     Format = "html"
-)
-
 // Options say what the output may look like. The zero value is plain ASCII of any width.
 type Options struct {
 	Width   int  // columns of the terminal; 0 means as wide as the content needs

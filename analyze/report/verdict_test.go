@@ -78,9 +78,8 @@ func TestVerdicts(t *testing.T) {
 			c.LikelyCalls = []analyze.LikelyCall{{Side: cl, Call: "close()", Why: "not shutdown(SHUT_WR): data after its FIN was answered by RST", Frame: 9}}
 		}},
 	}
-	for _, cause := range []analyze.ResetCause{analyze.UnreadData, analyze.LingerZero, analyze.DataAfterClose, analyze.NoSocket,
-		analyze.ListenerClosed, analyze.Disconnect, analyze.KeepaliveTimeout, analyze.TimeWaitReset, analyze.Linger2,
-		analyze.Aborted, analyze.Middlebox, analyze.UnknownCause, analyze.ConnRefused} {
+	for _, code := range analyze.CauseCodes() {
+		cause := code.Code
 		edits = append(edits, struct {
 			name string
 			edit func(*analyze.Connection)
