@@ -12,8 +12,8 @@ import (
 
 // Tools follows a connection as other tools do.
 type Tools struct {
-	zeek       zeekConn
 	shark      uint8 // bits of Wireshark's tcp.completeness
+	zeek       zeekConn
 	letterRoom [16]byte
 }
 
@@ -107,8 +107,7 @@ func (t *Tools) tcptrace(fl *tcp.Flow) string {
 		if d.FinSeen {
 			fins++
 		}
-		zh := &t.zeek.ends[e]
-		rsts = rsts || zh.has[zeekRst] || zh.once&zeekOnceI != 0
+		rsts = rsts || t.zeek.ends[e].has[zeekRst] || t.zeek.single[e]&zeekOnceI != 0
 	}
 	switch {
 	case rsts:

@@ -9,15 +9,15 @@ import (
 
 // zeekConn follows a connection as Zeek does: doc/compat.md says how.
 type zeekConn struct {
-	ends    [2]zeekEnd
+	single  [2]uint8 // which letters of those that appear once did
 	orig    tcp.End
 	letters []byte
 	ended   event.Time // when Zeek had seen it closed; 0 while open
+	ends    [2]zeekEnd
 }
 
 // zeekEnd is one end as Zeek sees it.
 type zeekEnd struct {
-	once          uint8     // the letters that appear once
 	state, before zeekState // before is what it was until the last change
 	start, last   uint32    // sequence numbers: of its SYN, and the one after the highest it used
 	fin           uint32    // that after its FIN
@@ -363,8 +363,8 @@ func (z *zeekConn) log(e tcp.End, letter byte) {
 }
 
 func (z *zeekConn) once(e tcp.End, letter byte, bit uint8) {
-	if zh := &z.ends[e]; zh.once&bit == 0 {
-		zh.once |= bit
+	if z.single[e]&bit == 0 {
+		z.single[e] |= bit
 		z.log(e, letter)
 	}
 }

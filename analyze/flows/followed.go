@@ -8,10 +8,10 @@ import (
 
 // followed is a connection of which a Follower has followed segments.
 type followed struct {
-	tcp.Flow
-	tools  compat.Tools
-	place  place
 	steady bool // FastPath may follow the next segment
+	place  place
+	tools  compat.Tools
+	tcp.Flow
 }
 
 // follow follows a segment that is not the usual one of a steady connection.
