@@ -8,7 +8,7 @@
 // Every length comes from the IP header, so that neither a snap length nor an Ethernet trailer
 // changes it; only where that header says 0 (segmentation offload) does the frame's length count.
 //
-// All of it is one hand-written walk, with a shortcut for the commonest packet, instead of
+// All of it is one hand-written walk instead of
 // gopacket/layers: that allocates, takes some 500 ns a packet, and gives up on packets which a
 // snap length cut. gopacket is the reference that the tests and the fuzzer hold both against.
 package decode
@@ -57,22 +57,9 @@ func (d *Decoder) Why() Reason { return d.reason }
 // A fragmented segment is reported with the packet that completes it, as Wireshark does.
 // See Abandoned for those that stay incomplete.
 func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
-	if d.plain(p, s) {
-		return TCP
-	}
-	return d.layers(p, s)
-}
-
-// begin forgets the packet before; data, wire bytes long, is at hand now.
-func (d *Decoder) begin(s *event.Segment, data []byte, wire int) {
-	d.seg, d.data, d.wire = s, data, wire
-	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
-}
-
-// layers reads p into s layer by layer.
-func (d *Decoder) layers(p *event.Packet, s *event.Segment) Verdict {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
-	d.begin(s, p.Data, max(p.WireLen, len(p.Data)))
+	d.seg, d.data, d.wire = s, p.Data, max(p.WireLen, len(p.Data))
+	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
 	return d.walk(linkLayer(p.LinkType))
 }
 
