@@ -22,19 +22,13 @@ func (f *Follower) TakeBack(o Finished) { f.release(o.fl) }
 
 // Judge turns what a Follower hands over into Connections. The zero value gives each Connection
 // memory of its own.
-type Judge struct {
-	judge   verdict.Judge
-	touched uint64
-}
+type Judge struct{ judge verdict.Judge }
 
 // NewJudge returns a Judge whose Connections are valid only until the next one.
 func NewJudge() *Judge { return &Judge{judge: verdict.NewJudge()} }
 
 // Connections judges a lot and hands each Connection to show.
 func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
-	for i := range lot {
-		j.touched += lot[i].fl.touch()
-	}
 	for _, o := range lot {
 		show(j.connection(o.fl, o.now))
 	}
@@ -44,20 +38,4 @@ func (j *Judge) connection(fl *followed, now event.Time) *analyze.Connection {
 	c := j.judge.Connection(&fl.Flow, now)
 	c.Compat = fl.tools.Compat(&fl.Flow, j.judge.Keep(fl.tools.History()))
 	return c
-}
-
-// touch reads something of most cache lines of fl.
-func (fl *followed) touch() uint64 {
-	sum := uint64(fl.ID) + uint64(fl.Start) + fl.Reset.Frame + uint64(fl.Waits[0].Since) + uint64(fl.Waits[1].Since)
-	for e := range fl.Dir {
-		d := &fl.Dir[e]
-		sum += uint64(d.Nxt) + uint64(d.LastTime) + uint64(d.FinEnd) + uint64(d.FinTime) + uint64(d.AckStep)
-	}
-	for i := range fl.Records {
-		sum += fl.Records[i].Frame
-	}
-	for i := 0; i < len(fl.Changes); i += 2 {
-		sum += fl.Changes[i].Frame
-	}
-	return sum
 }

@@ -1,8 +1,6 @@
 package tcp
 
 import (
-	"slices"
-
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -19,15 +17,6 @@ type Record struct {
 	Ignored                 Ignored
 	Again                   bool   // it repeats what is not listed
 	Ref                     uint64 // frame that the reason names
-}
-
-// set copies o field by field, which avoids a store-to-load stall: a wide load waits for the
-// narrow stores that made o.
-func (r *Record) set(o *Record) {
-	r.Frame, r.Repeats, r.Answers, r.Time = o.Frame, o.Repeats, o.Answers, o.Time
-	r.Seq, r.Ack, r.Length, r.Window = o.Seq, o.Ack, o.Length, o.Window
-	r.Flags, r.From, r.Kind = o.Flags, o.From, o.Kind
-	r.Ignored, r.Again, r.Ref = o.Ignored, o.Again, o.Ref
 }
 
 // end returns the position after r.
@@ -55,9 +44,7 @@ func (fl *Flow) keep(r *Record) {
 			return
 		}
 	}
-	n := len(fl.Records)
-	fl.Records = slices.Grow(fl.Records, 1)[:n+1]
-	fl.Records[n].set(r)
+	fl.Records = append(fl.Records, *r)
 }
 
 // maxRecords bounds what is listed of a connection when not every segment is.

@@ -26,10 +26,7 @@ func (fl *Flow) note(e End, st event.TCPState, s *event.Segment, seen bool) {
 	if i := fl.newest(e); i >= 0 {
 		at = max(at, fl.Changes[i].Time)
 	}
-	n := len(fl.Changes)
-	fl.Changes = slices.Grow(fl.Changes, 1)[:n+1]
-	ch := &fl.Changes[n]
-	ch.Frame, ch.Time, ch.Of, ch.State, ch.Seen = s.Frame, at, e, st, seen
+	fl.Changes = append(fl.Changes, Change{Frame: s.Frame, Time: at, Of: e, State: st, Seen: seen})
 }
 
 // withdraw takes back the newest change of an end when it was inferred at the given frame,

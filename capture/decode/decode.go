@@ -8,9 +8,9 @@
 // Every length comes from the IP header, so that neither a snap length nor an Ethernet trailer
 // changes it; only where that header says 0 (segmentation offload) does the frame's length count.
 //
-// All of it is one hand-written walk instead of
-// gopacket/layers: that allocates, takes some 500 ns a packet, and gives up on packets which a
-// snap length cut. gopacket is the reference that the tests and the fuzzer hold both against.
+// All of it is one hand-written walk instead of gopacket/layers: that allocates, takes some 500 ns
+// a packet, and gives up on packets which a snap length cut. gopacket is the reference that the
+// tests and the fuzzer hold it against.
 package decode
 
 import "github.com/closecap/closecap/analyze/event"
