@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -92,21 +91,9 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 	return res, nil
 }
 
-// The garbage collector's settings for a stream. What is used again leaves little garbage, so a
-// small heap costs next to nothing; but until it has its size, one collection would follow the
-// other. That takes some batches.
-const (
-	growing      = 64
-	whileGrowing = 400
-	onceGrown    = 40
-)
-
 // stream shows each connection as soon as it is over. keepsNone tells that it is not needed
 // after that.
 func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keepsNone bool) *analyze.Result {
-	if keepsNone {
-		defer debug.SetGCPercent(debug.SetGCPercent(whileGrowing))
-	}
 	follower := flows.NewFollower(a.follow(), nil)
 	judge := new(flows.Judge)
 	if keepsNone {
@@ -114,11 +101,7 @@ func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keeps
 	}
 	judges := startJudging(follower, judge, show)
 	defer judges.wait()
-	n := 0
 	for b := first; b != nil && !judges.failed(); b = in.batch() {
-		if n++; keepsNone && n == growing {
-			debug.SetGCPercent(onceGrown)
-		}
 		a.counts = b.Counts
 		follower.Segments(b.Segments)
 		if b.Stalled {
