@@ -23,7 +23,7 @@ func EndingLine(c *endings.Connection, zone *time.Location) string {
 		fmt.Sprintf("%s  %s %s %s", at(c.End, zone), endName(c, left), arrow, endName(c, right)),
 		endedHow(c),
 	}
-	for _, s := range []string{endedWhy(c), lostWords(c), waitWords(c, zone)} {
+	for _, s := range []string{endedWhy(c), endingLostWords(c), waitWords(c, zone)} {
 		if s != "" {
 			parts = append(parts, s)
 		}
@@ -114,7 +114,7 @@ func taskCall(t *event.Task) string {
 	return fmt.Sprintf("%s(%d)", t.Call, t.FD)
 }
 
-func lostWords(c *endings.Connection) string {
+func endingLostWords(c *endings.Connection) string {
 	if n := c.LostBytes().Sum(); n > 0 {
 		return "lost " + grouped(n)
 	}
