@@ -17,6 +17,7 @@ var hasWords = []struct {
 }{
 	{HasSACKPermitted, "sackOK"}, {Truncated, "cut"}, {OptionsTruncated, "options-cut"},
 	{BadChecksum, "bad-checksum"}, {Fragmented, "fragment"}, {Outgoing, "out"}, {Incoming, "in"},
+	{HasMultipath, "mptcp"}, {DataFin, "data-fin"},
 }
 
 // String writes a segment as one line that ParseSegment reads:
@@ -25,7 +26,8 @@ var hasWords = []struct {
 //
 // Frame, seconds since the epoch, ends, flags; then what differs from nothing, by name: seq,
 // ack, len, win, id, ttl, if (interface), mss, wscale, ts VALUE:ECHO, sack LEFT:RIGHT,
-// tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, fragment, out, in.
+// tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, fragment, out, in,
+// mptcp, data-fin.
 func (s *Segment) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s > %s %s seq %d", s.Frame, seconds(s.Time), s.Src, s.Dst, s.Flags, s.Seq)

@@ -53,6 +53,8 @@ const (
 	Fragmented       // first IP fragment: Len is what the fragment carries
 	Outgoing         // the link layer or the file says the packet left the capturing host
 	Incoming         // the link layer or the file says the packet reached the capturing host
+	HasMultipath     // an MPTCP option
+	DataFin          // which ends its sender's stream (RFC 8684 3.3.3)
 )
 
 // Options are the TCP options that matter to a connection's end.

@@ -113,6 +113,7 @@ const (
 	layerSLL2
 	layerNull
 	layerHDLC
+	layerFDDI
 	layerSNAP
 	layerWiFi
 	layerRadiotap

@@ -22,6 +22,8 @@ func linkLayer(linkType uint16) layer {
 		return layerIP
 	case 9, 50, 166: // PPP, PPP_HDLC, PPP_PPPD
 		return layerPPP
+	case 10:
+		return layerFDDI
 	case 51:
 		return layerPPPoE
 	case 104:
@@ -66,6 +68,8 @@ func (d *Decoder) link(l layer) layer {
 		return d.null()
 	case layerHDLC:
 		return d.hdlc()
+	case layerFDDI:
+		return d.fddi()
 	case layerWiFi:
 		return d.wifi()
 	case layerRadiotap:
@@ -179,6 +183,18 @@ func (d *Decoder) snap() layer {
 	}
 	d.skip(8)
 	return d.etherType(kind)
+}
+
+// fddi reads FDDI's frame control and addresses (RFC 1390), behind which LLC follows.
+func (d *Decoder) fddi() layer {
+	if len(d.data) < 13 {
+		return d.short()
+	}
+	if d.data[0]&0xf0 != 0x50 { // not an asynchronous LLC frame
+		return layerOther
+	}
+	d.skip(13)
+	return layerSNAP
 }
 
 // sll reads a Linux cooked header (LINKTYPE_LINUX_SLL).

@@ -52,6 +52,9 @@ func samples(t testing.TB) []sample {
 	add("NFLOG", 239, false, nil,
 		2, 0, 0, 1, 6, 0, 10, 0, 'a', 0, 0, 0, 8, 0, 5, 0, 0, 0, 0, 1, 69, 0, 9, 0)
 	add("NFLOG, big-endian", 239, true, nil, 10, 0, 0, 1, 0, 5, 0, 10, 0, 0, 0, 0, 0, 89, 0, 9)
+	add("FDDI", 10, false, nil, 0x50, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0)
+	add("A-MSDU", 105, false, nil, append(append([]byte{0x88, 2}, make([]byte, 22)...), 0x80, 0,
+		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0, 73, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0)...)
 	add("raw", 101, false, nil)
 	add("raw IPv6", 229, true, nil)
 	add("null, little-endian", 0, false, nil, 2, 0, 0, 0)
@@ -80,6 +83,8 @@ func samples(t testing.TB) []sample {
 	add("GRE", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: v4}})
 	add("GRE with all", 1, true, stack{eth(v4), ip4(layers.IPProtocolGRE),
 		&layers.GRE{Protocol: v6, ChecksumPresent: true, KeyPresent: true, SeqPresent: true}})
+	add("Aruba", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x8210},
+		gopacket.Payload(append(append([]byte{8, 2}, make([]byte, 22)...), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0))})
 	add("GRE Ethernet", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE),
 		&layers.GRE{Protocol: layers.EthernetTypeTransparentEthernetBridging}, eth(v4)})
 	add("PPTP", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE),
@@ -115,6 +120,8 @@ func samples(t testing.TB) []sample {
 	addUDP("L2TP", 1701, true, gopacket.Payload{0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x57})
 	addUDP("L2TP with all", 1701, false,
 		gopacket.Payload{0x4a, 2, 0, 99, 0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 9, 9, 0, 0x21})
+	addUDP("GRE in UDP", 4754, false, gopacket.Payload{0, 0, 8, 0})
+	addUDP("AYIYA", 5072, true, gopacket.Payload(append([]byte{0x44, 0x52, 0x11, 41, 0, 0, 0, 9}, make([]byte, 16+20)...)))
 	add("EtherIP", 1, false, stack{eth(v4), ip4(97), gopacket.Payload{0x30, 0}, eth(v4)})
 	linux := linuxSamples(t, add)
 	all = append(all, linux...)

@@ -74,6 +74,7 @@ const (
 	optSACKPermitted = 4
 	optSACK          = 5
 	optTimestamps    = 8
+	optMultipath     = 30
 	optFastOpen      = 34
 	optExperiment    = 254
 )
@@ -118,6 +119,11 @@ func readOption(kind uint8, v []byte, s *event.Segment) {
 	case kind == optTimestamps && len(v) == 8:
 		o.TSVal, o.TSEcr = binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])
 		s.Has |= event.HasTimestamps
+	case kind == optMultipath && len(v) >= 1:
+		s.Has |= event.HasMultipath
+		if v[0]>>4 == 2 && len(v) >= 2 && v[1]&0x10 != 0 { // DSS with DATA_FIN (RFC 8684 3.3)
+			s.Has |= event.DataFin
+		}
 	case kind == optFastOpen:
 		o.FastOpenLen, s.Has = uint8(len(v)), s.Has|event.HasFastOpen
 	case kind == optExperiment && len(v) >= 2 && v[0] == 0xf9 && v[1] == 0x89: // RFC 7413 4.1.1

@@ -11,6 +11,8 @@ const (
 	portGTP      = 2152
 	portTeredo   = 3544
 	portL2TP     = 1701
+	portGRE      = 4754 // RFC 8086
+	portAYIYA    = 5072
 )
 
 func (d *Decoder) udp() layer {
@@ -22,7 +24,7 @@ func (d *Decoder) udp() layer {
 		return d.teredo()
 	}
 	switch port {
-	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP, portL2TP:
+	case portVXLAN, portVXLANOld, portVXLANGPE, portGeneve, portGTP, portL2TP, portGRE, portAYIYA:
 	default:
 		return layerOther
 	}
@@ -39,12 +41,36 @@ func (d *Decoder) udp() layer {
 		return d.gtp()
 	case portL2TP:
 		return d.l2tp()
+	case portGRE:
+		return d.gre()
+	case portAYIYA:
+		return d.ayiya()
 	}
 	if d.data[0]&0x08 == 0 { // RFC 7348 5: the I flag must be set
 		return layerOther
 	}
 	d.skip(8)
 	return layerEthernet
+}
+
+// ayiya reads the tunnel of SixXS (draft-massar-v6ops-ayiya-02 3), whose fields name the sizes of
+// the identity and the signature.
+func (d *Decoder) ayiya() layer {
+	identity := 1 << (d.data[0] >> 4)
+	signature := int(d.data[1]>>4) * 4
+	operation, next := d.data[2]&0x0f, d.data[3]
+	if !d.skip(8 + identity + signature) {
+		return layerBroken
+	}
+	switch {
+	case operation != 1: // forward
+		return layerOther
+	case next == protoIPv4:
+		return layerIPv4
+	case next == protoIPv6:
+		return layerIPv6
+	}
+	return layerOther
 }
 
 // vxlanGPE reads the variant that names what it carries (draft-ietf-nvo3-vxlan-gpe).
@@ -197,6 +223,9 @@ func (d *Decoder) gre() layer {
 		return d.erspan(flags&0x1000 != 0)
 	case 0x22eb:
 		return d.erspan3()
+	}
+	if kind&0xff0f == 0x8200 { // Aruba's access points, by the radio's queue
+		return layerWiFi
 	}
 	return d.tunnelled(kind)
 }

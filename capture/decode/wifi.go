@@ -49,8 +49,8 @@ func (d *Decoder) prism() layer {
 
 func (d *Decoder) wifi() layer { return d.wifiFrame(false) }
 
-// wifiFrame reads an 802.11 data frame's header (IEEE 802.11 9.3.2.1). Encrypted frames and
-// aggregates inside one frame (A-MSDU) are not looked into.
+// wifiFrame reads an 802.11 data frame's header (IEEE 802.11 9.3.2.1). Encrypted frames are not
+// looked into; of an aggregate inside one frame (A-MSDU) the first part is.
 func (d *Decoder) wifiFrame(padded bool) layer {
 	if len(d.data) < 2 {
 		return d.short()
@@ -72,13 +72,12 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 	if d.data[22]&0x0f != 0 { // a later fragment
 		return layerOther
 	}
+	aggregate := false
 	if kind&0x80 != 0 { // QoS
 		if len(d.data) < size+2 {
 			return d.short()
 		}
-		if d.data[size]&0x80 != 0 {
-			return layerOther
-		}
+		aggregate = d.data[size]&0x80 != 0
 		size += 2
 		if flags&0x80 != 0 { // HT control
 			size += 4
@@ -86,6 +85,9 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 	}
 	if padded {
 		size = (size + 3) &^ 3
+	}
+	if aggregate { // destination, source and length of the first subframe (IEEE 802.11 9.3.2.2)
+		size += 14
 	}
 	if !d.skip(size) {
 		return layerBroken
