@@ -140,8 +140,9 @@ func find[T comparable](codes []Code[T], code T) *Code[T] {
 	return nil
 }
 
-// topic names the topic of `closecap explain` that tells more about a connection's end.
-func topic(c *Connection) string {
+// Topic names the topic of `closecap explain` that tells more about a connection's end, "" where
+// there is none.
+func Topic(c *Connection) string {
 	switch {
 	case c.Ending == Graceful && c.Simultaneous:
 		return "simultaneous-close"

@@ -66,7 +66,11 @@ func (ts *types) fields(t *testing.T, typ reflect.Type) (list []field) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			list = append(list, ts.fields(t, f.Type)...)
+			embedded := f.Type
+			if embedded.Kind() == reflect.Pointer {
+				embedded = embedded.Elem()
+			}
+			list = append(list, ts.fields(t, embedded)...)
 			continue
 		case name == "-" || !f.IsExported():
 			continue

@@ -131,7 +131,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	noteLosses(c)
 	jd.likelyCalls(sc)
 	jd.warnings(c)
-	c.Explains = topic(c)
+	c.Explains = analyze.Topic(c)
 	return c
 }
 

@@ -117,32 +117,6 @@ func (fl judged) warnings(c *analyze.Connection) {
 	}
 }
 
-// topic names the topic of `closecap explain` that tells more about a connection's end.
-func topic(c *analyze.Connection) string {
-	switch c.Ending {
-	case analyze.Graceful:
-		switch {
-		case c.Simultaneous:
-			return "simultaneous-close"
-		case c.HalfClose != nil && c.HalfClose.Bytes > 0:
-			return "half-close"
-		}
-		return "time-wait"
-	case analyze.HalfClosed:
-		return "close-wait"
-	case analyze.FinUnacked:
-		return "fin-ordering"
-	case analyze.WasReset:
-		if c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose {
-			return "lost-bytes"
-		}
-		return "reset"
-	case analyze.WasRefused:
-		return "reset"
-	}
-	return ""
-}
-
 // likelyCalls infers what the applications called.
 func (fl judged) likelyCalls(sc *scratch) {
 	c, out := &sc.connection, slices.Grow(sc.likelyCalls[:0], 2)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/explain"
-	"github.com/closecap/closecap/analyze/verdict"
 )
 
 // TestTopicsExist judges every ending, with every cause and shape, by the topic named for it.
@@ -20,7 +19,7 @@ func TestTopicsExist(t *testing.T) {
 			} {
 				c.Ending = analyze.Ending(ending)
 				c.Reset = &analyze.Reset{Cause: analyze.ResetCause(cause)}
-				if topic := verdict.TopicOf(c); topic != "" {
+				if topic := analyze.Topic(c); topic != "" {
 					named++
 					if explain.Lookup(topic) == nil {
 						t.Errorf("%s, %s: topic %q does not exist", ending, cause, topic)

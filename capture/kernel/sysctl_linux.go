@@ -17,7 +17,7 @@ func SetSysctl(name, value string) error {
 	if name == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
 		return fmt.Errorf("set sysctl %q: not a name of net.ipv4: %w", name, os.ErrInvalid)
 	}
-	f, err := os.OpenFile(filepath.Join("/proc/sys/net/ipv4", name), os.O_WRONLY, 0)
+	f, err := os.OpenFile(sysctlPath(name), os.O_WRONLY, 0)
 	if err != nil {
 		return WithHint(fmt.Errorf("set sysctl %s: %w", name, err),
 			"ls /proc/sys/net/ipv4 lists the names; some exist only outside of namespaces")
@@ -28,3 +28,14 @@ func SetSysctl(name, value string) error {
 	}
 	return nil
 }
+
+// Sysctl returns a setting of net.ipv4 as it is in this network namespace.
+func Sysctl(name string) (string, error) {
+	b, err := os.ReadFile(sysctlPath(name))
+	if err != nil {
+		return "", fmt.Errorf("read sysctl %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func sysctlPath(name string) string { return filepath.Join("/proc/sys/net/ipv4", name) }

@@ -26,8 +26,9 @@ type director struct {
 	capture *live.Capture
 	diag    *kernel.Diag
 
-	processes []*process // in the order of their start, ended ones included
-	ids       int        // of ops
+	processes []*process  // in the order of their start, ended ones included
+	ids       int         // of ops
+	settings  [][2]string // sysctls that the script changed, with what they were
 
 	calls   []*event.Call
 	last    *event.Call // the last call that an expectation can speak of

@@ -90,7 +90,7 @@ func (d *director) record(ctx context.Context, rec *event.Recording) (err error)
 		defer cancel()
 		err = d.steps(ctx)
 	}
-	return errors.Join(err, d.finishCapture(ctx, rec, before))
+	return errors.Join(err, d.finishCapture(ctx, rec, before), d.restoreSettings())
 }
 
 // ready starts the actors and waits until they and the capture are ready.

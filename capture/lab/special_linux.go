@@ -84,7 +84,11 @@ func (d *director) runFilter(ctx context.Context, st *script.Step) error {
 
 func (d *director) runSysctl(ctx context.Context, st *script.Step) error {
 	before, start := d.counters(), now()
+	was, readErr := kernel.Sysctl(st.Setting[0])
 	err := kernel.SetSysctl(st.Setting[0], st.Setting[1])
+	if err == nil && readErr == nil {
+		d.settings = append(d.settings, [2]string{st.Setting[0], was})
+	}
 	if st.Optional && errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -96,6 +100,16 @@ func (d *director) runSysctl(ctx context.Context, st *script.Step) error {
 	}
 	c := d.own(st, "sysctl", st.Setting[0]+" "+st.Setting[1], start)
 	return d.after(ctx, c, before)
+}
+
+// restoreSettings gives the namespace back as the script found it: the next one may run there too.
+func (d *director) restoreSettings() error {
+	var errs []error
+	for _, s := range slices.Backward(d.settings) {
+		errs = append(errs, kernel.SetSysctl(s[0], s[1]))
+	}
+	d.settings = nil
+	return errors.Join(errs...)
 }
 
 func (d *director) runKill(ctx context.Context, st *script.Step) error {

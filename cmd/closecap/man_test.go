@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-var update = flag.Bool("update", false, "rewrite the man pages")
+var update = flag.Bool("update", false, "rewrite the man pages, record the scenarios' kernel events anew")
 
 const manDir = "../../doc/man"
 

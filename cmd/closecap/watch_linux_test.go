@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,8 +20,6 @@ import (
 	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/lab/script"
 )
-
-var updateEvents = flag.Bool("update", false, "record the kernel events of the scenarios anew")
 
 // said is what both witnesses, packets with calls and the kernel, say of a connection.
 type said struct {
@@ -88,7 +85,7 @@ func TestWatchAgreesWithRun(t *testing.T) {
 			want, got := compareWitnesses(events, &res)
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 				t.Errorf("run and kernel disagree (-run +kernel):\n%s", diff)
-			} else if *updateEvents {
+			} else if *update {
 				record(t, s.Name, want, events)
 			}
 		})

@@ -1,4 +1,0 @@
-package verdict
-
-// TopicOf is the topic that explains a connection's ending.
-var TopicOf = topic
