@@ -1,7 +1,5 @@
 package compare
 
-import "github.com/closecap/closecap/analyze/join"
-
 import (
 	"fmt"
 	"slices"
@@ -9,6 +7,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/join"
 )
 
 // lostOwn compares what this end had sent before the call with what the peer could read.

@@ -1,7 +1,5 @@
 package explain
 
-import "github.com/closecap/closecap/analyze/join"
-
 import (
 	"fmt"
 	"slices"
@@ -9,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/join"
 )
 
 // Selector finds a call by what it is, not by where it stands: "server send = EPIPE" is the

@@ -1,12 +1,11 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"cmp"
 	"net/netip"
 	"slices"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -42,7 +41,7 @@ func (l *linker) assign() {
 	for _, c := range l.res.Calls {
 		if lc := l.byID[c.Connection]; lc != nil {
 			lc.calls = append(lc.calls, c)
-		} else if c.Local.IsValid() && kindOf(c) == closeCall {
+		} else if c.Local.IsValid() && c.Kind() == event.CloseCall {
 			listening[c.Local.Port()] = append(listening[c.Local.Port()], c)
 		}
 	}
@@ -286,7 +285,7 @@ func (d dials) markRivals() {
 func (lc *linked) inferHolders() {
 	var next [2][]int // of each usable call, the place of the next one through another descriptor
 	for _, c := range lc.calls {
-		if kindOf(c) != closeCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
+		if c.Kind() != event.CloseCall || c.Socket != 0 || c.Errno != "" || len(c.Holders) > 0 {
 			continue
 		}
 		calls := lc.callsOf(usable, c.Side).calls

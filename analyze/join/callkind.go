@@ -1,26 +1,12 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"slices"
 	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
-
-const (
-	sendCall     = event.SendCall
-	recvCall     = event.RecvCall
-	connectCall  = event.ConnectCall
-	acceptCall   = event.AcceptCall
-	shutdownCall = event.ShutdownCall
-	closeCall    = event.CloseCall
-)
-
-type callKind = event.CallKind
-
-func kindOf(c *analyze.Call) callKind { return c.Kind() }
 
 // isListening reports whether the call was made on a bound socket that never had a peer.
 func isListening(c *analyze.Call) bool {
@@ -32,10 +18,10 @@ func succeeded(c *analyze.Call) bool { return c.Errno == "" && c.End != 0 }
 // endsWriting reports whether the call ends its side's stream: a shutdown of the write
 // side, or a close that left no other descriptor. A call in progress may still hold the socket.
 func endsWriting(c *analyze.Call) bool {
-	switch kindOf(c) {
-	case shutdownCall:
+	switch c.Kind() {
+	case event.ShutdownCall:
 		return c.Errno == "" && !shutsOnlyReading(c)
-	case closeCall:
+	case event.CloseCall:
 		return c.Errno == "" && !slices.ContainsFunc(c.Holders, isDescriptor)
 	}
 	return false
@@ -45,10 +31,10 @@ func endsWriting(c *analyze.Call) bool {
 func isDescriptor(h event.Holder) bool { return h.FD >= 0 }
 
 func shutsOnlyReading(c *analyze.Call) bool {
-	return kindOf(c) == shutdownCall && !strings.Contains(c.Args, "WR")
+	return c.Kind() == event.ShutdownCall && !strings.Contains(c.Args, "WR")
 }
 
 // mayReset reports whether the call can abort its own connection.
 func mayReset(c *analyze.Call) bool {
-	return kindOf(c) == closeCall && len(c.Holders) == 0 || c.IsDisconnect()
+	return c.Kind() == event.CloseCall && len(c.Holders) == 0 || c.IsDisconnect()
 }

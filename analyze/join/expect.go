@@ -1,13 +1,12 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -61,7 +60,7 @@ func Outcome(c *analyze.Call) string {
 
 // tellsText reports whether the call's text is what it returned: data, events, an option.
 func tellsText(c *analyze.Call) bool {
-	return kindOf(c) == recvCall || c.Name == "poll" || c.Name == "getsockopt"
+	return c.Kind() == event.RecvCall || c.Name == "poll" || c.Name == "getsockopt"
 }
 
 func meets(c *analyze.Call, want string) bool {

@@ -1,11 +1,10 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"cmp"
 	"slices"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -98,17 +97,19 @@ const (
 
 var callClasses = [...]func(*analyze.Call) bool{
 	anyCalls:       func(*analyze.Call) bool { return true },
-	connects:       func(c *analyze.Call) bool { return kindOf(c) == connectCall || kindOf(c) == sendCall },
-	rangedSends:    func(c *analyze.Call) bool { return kindOf(c) == sendCall && c.Bytes != nil },
-	openSends:      func(c *analyze.Call) bool { return kindOf(c) == sendCall && c.Bytes == nil },
+	connects:       func(c *analyze.Call) bool { return c.Kind() == event.ConnectCall || c.Kind() == event.SendCall },
+	rangedSends:    func(c *analyze.Call) bool { return c.Kind() == event.SendCall && c.Bytes != nil },
+	openSends:      func(c *analyze.Call) bool { return c.Kind() == event.SendCall && c.Bytes == nil },
 	resetters:      mayReset,
 	acknowledgers:  acknowledges,
 	writeEnders:    endsWriting,
-	writeShutdowns: func(c *analyze.Call) bool { return kindOf(c) == shutdownCall && endsWriting(c) },
-	readShutdowns:  func(c *analyze.Call) bool { return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR" },
-	timeouts:       func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" },
-	lastCloses:     func(c *analyze.Call) bool { return kindOf(c) == closeCall && c.Errno == "" && len(c.Holders) == 0 },
-	usable:         func(c *analyze.Call) bool { return c.Errno != "EBADF" },
+	writeShutdowns: func(c *analyze.Call) bool { return c.Kind() == event.ShutdownCall && endsWriting(c) },
+	readShutdowns: func(c *analyze.Call) bool {
+		return c.Kind() == event.ShutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
+	},
+	timeouts:   func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" },
+	lastCloses: func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && c.Errno == "" && len(c.Holders) == 0 },
+	usable:     func(c *analyze.Call) bool { return c.Errno != "EBADF" },
 }
 
 // callsOf returns the calls of that class which side made.

@@ -1,10 +1,11 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"cmp"
 	"slices"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // ranges says which bytes of its stream each data call covered. It needs the stream's
@@ -15,22 +16,22 @@ func (l *linker) ranges() {
 			continue
 		}
 		for _, s := range []analyze.Side{analyze.Client, analyze.Server} {
-			number(c.calls, s, sendCall)
-			number(c.calls, s, recvCall)
+			number(c.calls, s, event.SendCall)
+			number(c.calls, s, event.RecvCall)
 		}
 	}
 }
 
 // number lays the data calls of one side and direction end to end. Senders are served in
 // the order they began, readers in the order they returned.
-func number(calls []*analyze.Call, s analyze.Side, kind callKind) {
+func number(calls []*analyze.Call, s analyze.Side, kind event.CallKind) {
 	var data []*analyze.Call
 	for _, c := range calls {
-		if c.Side == s && kindOf(c) == kind && succeeded(c) && c.Ret > 0 {
+		if c.Side == s && c.Kind() == kind && succeeded(c) && c.Ret > 0 {
 			data = append(data, c)
 		}
 	}
-	if kind == recvCall {
+	if kind == event.RecvCall {
 		slices.SortStableFunc(data, func(a, b *analyze.Call) int { return cmp.Compare(a.End, b.End) })
 	}
 	var at uint64
@@ -40,7 +41,7 @@ func number(calls []*analyze.Call, s analyze.Side, kind callKind) {
 			return
 		}
 		c.Bytes = &[2]uint64{at, to}
-		if !c.Peek || kind == sendCall {
+		if !c.Peek || kind == event.SendCall {
 			at = to
 		}
 	}

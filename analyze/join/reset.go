@@ -1,11 +1,12 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // reset raises the reset's cause from what the wire suggests to what the calls and the
@@ -66,9 +67,9 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 		}
 		return
 	}
-	over := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return kindOf(c) == closeCall && len(c.Holders) == 0 })
+	over := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && len(c.Holders) == 0 })
 	shut := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool {
-		return kindOf(c) == shutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
+		return c.Kind() == event.ShutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
 	})
 	data := lc.segment(r.Trigger, len(lc.Segments)-1)
 	if data == nil || data.Len == 0 {

@@ -1,10 +1,11 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"fmt"
 	"slices"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // returns finds which segments made each call return what it returned.
@@ -33,23 +34,23 @@ func returnedBy(lc *linked, c *analyze.Call) []*analyze.Segment {
 	case c.Errno != "":
 		return nil
 	}
-	switch kindOf(c) {
-	case recvCall:
+	switch c.Kind() {
+	case event.RecvCall:
 		if c.Ret > 0 {
 			return lc.carriers(c)
 		}
 		if c.Ret == 0 {
 			return one(lc.eof(c))
 		}
-	case connectCall:
+	case event.ConnectCall:
 		return last(synAckSegments)
-	case acceptCall: // the ACK that put the connection into the accept queue
+	case event.AcceptCall: // the ACK that put the connection into the accept queue
 		return one(lc.segmentsOf(afterTheSyn, analyze.Client).firstUpTo(c.End))
-	case sendCall:
+	case event.SendCall:
 		if c.Blocked {
 			return last(roomMakers)
 		}
-	case closeCall:
+	case event.CloseCall:
 		if c.Blocked && len(c.Caused) > 0 {
 			return one(lc.finAcked(c))
 		}

@@ -1,7 +1,5 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"cmp"
 	"fmt"
@@ -9,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -183,7 +182,7 @@ func finRoot(c *linked, i int) analyze.Root {
 			lateFin(c, i, first, &r)
 		}
 		return r
-	case kindOf(first) == closeCall:
+	case first.Kind() == event.CloseCall:
 		return callRoot(left, fmt.Sprintf("the last reference; #%d was not", first.ID))
 	}
 	return callRoot(first, "")
@@ -327,7 +326,7 @@ func (lc *linked) portOf(s analyze.Side) uint16 {
 // acknowledges reports whether the call itself may send an ACK: one that made room by
 // reading (tcp_cleanup_rbuf), or asked for it.
 func acknowledges(c *analyze.Call) bool {
-	return kindOf(c) == recvCall && c.Ret > 0 || c.End == 0 || strings.Contains(c.Args, "TCP_QUICKACK")
+	return c.Kind() == event.RecvCall && c.Ret > 0 || c.End == 0 || strings.Contains(c.Args, "TCP_QUICKACK")
 }
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.

@@ -1,10 +1,9 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"slices"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 

@@ -1,7 +1,5 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"cmp"
 	"fmt"
@@ -9,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 

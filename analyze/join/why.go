@@ -1,12 +1,11 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -20,7 +19,7 @@ func (l *linker) explain() {
 		} else {
 			c.Explain = why(l.byID[c.Connection], c)
 		}
-		if kindOf(c) == closeCall && c.Errno == "" {
+		if c.Kind() == event.CloseCall && c.Errno == "" {
 			closed[keyOf(c)] = c
 		}
 	}
@@ -33,16 +32,16 @@ func why(lc *linked, c *analyze.Call) string {
 	if c.End == 0 {
 		return "had not returned when the recording ended"
 	}
-	switch kindOf(c) {
-	case closeCall:
+	switch c.Kind() {
+	case event.CloseCall:
 		return lc.whyClose(c)
-	case shutdownCall:
+	case event.ShutdownCall:
 		return lc.whyShutdown(c)
-	case recvCall:
+	case event.RecvCall:
 		return lc.whyRecv(c)
-	case sendCall:
+	case event.SendCall:
 		return lc.whySend(c)
-	case acceptCall:
+	case event.AcceptCall:
 		if c.Errno == "" {
 			return "nothing on the wire: the kernel had completed the handshake"
 		}
@@ -60,9 +59,9 @@ func whyBadFD(c, closed *analyze.Call) string {
 // whyAlone speaks of calls on sockets without a peer.
 func whyAlone(c *analyze.Call) string {
 	switch {
-	case kindOf(c) == closeCall && len(c.Holders) > 0:
+	case c.Kind() == event.CloseCall && len(c.Holders) > 0:
 		return stillHeld(c)
-	case kindOf(c) == closeCall && isListening(c) && len(c.Caused) == 0:
+	case c.Kind() == event.CloseCall && isListening(c) && len(c.Caused) == 0:
 		return "nothing on the wire: a listening socket has no peer"
 	}
 	return ""

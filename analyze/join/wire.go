@@ -1,13 +1,12 @@
 package join
 
-import "github.com/closecap/closecap/analyze"
-
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 

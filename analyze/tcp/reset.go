@@ -6,7 +6,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// describeReset is what is known of the RST that ended a flow.
+// Reset is what is known of the RST that ended a connection.
 type Reset struct {
 	Frame, Trigger uint64
 	Time           event.Time
