@@ -34,26 +34,27 @@ func crowd() {
 	listener := must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
 	must(unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	must(unix.Listen(listener, 4096))
-	server := must1(unix.Getsockname(listener))
+	server := must1(unix.Getsockname(listener)).(*unix.SockaddrInet4)
 	var clients, servers sync.WaitGroup
 	for range crowdServers {
 		servers.Go(func() { crowdServe(listener) })
 	}
 	for range crowdClients {
-		clients.Go(func() { crowdConnect(server) })
+		clients.Go(func() { crowdConnect(*server) })
 	}
 	clients.Wait()
 	must(unix.Shutdown(listener, unix.SHUT_RDWR))
 	servers.Wait()
 }
 
-func crowdConnect(server unix.Sockaddr) {
+// crowdConnect has an address of its own: the call to connect writes into it.
+func crowdConnect(server unix.SockaddrInet4) {
 	runtime.LockOSThread()
 	b := make([]byte, 100)
 	for range crowdEach {
 		s := must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
-		must(unix.Connect(s, server))
-		defer fmt.Println("client", unix.Gettid(), addrOf(must1(unix.Getsockname(s))), addrOf(server))
+		must(unix.Connect(s, &server))
+		defer fmt.Println("client", unix.Gettid(), addrOf(must1(unix.Getsockname(s))), addrOf(&server))
 		must1(unix.Write(s, b))
 		must1(unix.Read(s, b))
 		must(unix.Close(s))
