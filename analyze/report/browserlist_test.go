@@ -74,7 +74,7 @@ func hostileListStaysText(t *testing.T, browser context.Context) {
 	bad := r.Connections[0]
 	bad.Ending = analyze.Ending(attack)
 	bad.Reset.Cause = analyze.ResetCause(attack)
-	many := manyConnections(keptConnections + 10)
+	many := manyConnections(CallsShown + 10)
 	r.Connections = append(r.Connections, many.Connections[1:]...)
 	b := openPage(t, browser, r)
 	b.run(chromedp.Focus(chromedp.CSS(`tr.item`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.detail .connection`)))

@@ -115,8 +115,8 @@ func taskCall(t *event.Task) string {
 }
 
 func endingLostWords(c *endings.Connection) string {
-	if n := c.LostBytes().Sum(); n > 0 {
-		return "lost " + grouped(n)
+	if n := lostWords(&c.Connection); n != "" {
+		return "lost " + n
 	}
 	return ""
 }

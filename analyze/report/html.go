@@ -85,7 +85,7 @@ func writeHTML(w io.Writer, r *analyze.Result, all int) error {
 // showsEach reports whether the page shows every connection from the start.
 func showsEach(r *analyze.Result) bool {
 	n := len(r.Connections)
-	return n <= detailedConnections || len(r.Calls) > 0 && n <= keptConnections
+	return n <= detailedConnections || len(r.Calls) > 0 && n <= CallsShown
 }
 
 func newPage(title string) *page {

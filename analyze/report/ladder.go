@@ -27,7 +27,7 @@ type ladder struct {
 }
 
 func newLadderBody(s *Stream) body {
-	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+	return &pictureBody{Stream: s, most: CallsShown, draw: func(s *Stream, r *analyze.Result) error {
 		return inOrder(s.print.wireHeader, s.print.ladders, s.notDrawn, s.print.footer)(r)
 	}}
 }

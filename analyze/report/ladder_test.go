@@ -68,7 +68,7 @@ func TestLadderUsesTheFullWidth(t *testing.T) {
 }
 
 func TestLadderSaysWhatItDoesNotDraw(t *testing.T) {
-	got := render(t, Ladder, manyConnections(keptConnections+3), Options{Width: 80})
+	got := render(t, Ladder, manyConnections(CallsShown+3), Options{Width: 80})
 	if want := "3 connections not drawn"; !strings.Contains(got, want) {
 		t.Errorf("ladder of many connections: no %q in\n%s", want, got)
 	}

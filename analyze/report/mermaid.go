@@ -9,7 +9,7 @@ import (
 )
 
 func newMermaidBody(s *Stream) body {
-	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+	return &pictureBody{Stream: s, most: CallsShown, draw: func(s *Stream, r *analyze.Result) error {
 		if len(r.Connections) > 0 {
 			return writeMermaid(s.w, r)
 		}

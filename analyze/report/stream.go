@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// keptConnections is up to how many connections calls are shown for.
-	keptConnections = 32
+	// CallsShown is up to how many connections the calls are shown of.
+	CallsShown = 32
 	// detailedConnections is up to how many connections are shown segment by segment.
 	detailedConnections = 4
 	// fittedConnections are the first ones, to which the list fits its columns. A JSON document
@@ -106,14 +106,14 @@ func (p *printer) hiddenCalls(r *analyze.Result) error {
 		return nil
 	}
 	return p.print(line{style: dim, hang: 2, text: fmt.Sprintf("%s not shown: they are for up to %d connections",
-		count(uint64(n), "call"), keptConnections)})
+		count(uint64(n), "call"), CallsShown)})
 }
 
 // notDrawn says how many connections a picture leaves out.
 func (s *Stream) notDrawn(*analyze.Result) error {
-	if s.n <= keptConnections {
+	if s.n <= CallsShown {
 		return nil
 	}
 	return s.print.print(line{style: warn, hang: 2, text: fmt.Sprintf("%s not drawn: pick one with --conn, or some with --ending",
-		count(uint64(s.n-keptConnections), "connection"))})
+		count(uint64(s.n-CallsShown), "connection"))})
 }

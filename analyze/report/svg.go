@@ -58,7 +58,7 @@ type drawing struct {
 }
 
 func newSVGBody(s *Stream) body {
-	return &pictureBody{Stream: s, most: keptConnections, draw: func(s *Stream, r *analyze.Result) error {
+	return &pictureBody{Stream: s, most: CallsShown, draw: func(s *Stream, r *analyze.Result) error {
 		return writeSVG(s.w, r)
 	}}
 }

@@ -19,7 +19,7 @@ func (t *tableBody) connection(c *analyze.Connection) error {
 	switch {
 	case t.list != nil:
 		return t.list.row(c)
-	case t.opt.Summary && t.n > keptConnections:
+	case t.opt.Summary && t.n > CallsShown:
 		return nil
 	}
 	t.kept = append(t.kept, c)
@@ -40,7 +40,7 @@ func (t *tableBody) startList(more bool) error {
 func (t *tableBody) finish(r *analyze.Result) error {
 	r.Connections = t.kept
 	switch p := &t.print; {
-	case len(r.Calls) > 0 && t.n <= keptConnections && !t.opt.Summary:
+	case len(r.Calls) > 0 && t.n <= CallsShown && !t.opt.Summary:
 		return inOrder(p.header, p.calls, p.verdicts, p.footer)(r)
 	case t.n <= detailedConnections && !t.opt.Summary:
 		return inOrder(p.wireHeader, p.connections, p.footer)(r)

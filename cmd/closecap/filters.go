@@ -23,11 +23,15 @@ func (f *analyzeFlags) wordFlags() []wordFlag {
 	for _, name := range analyze.OrderNames() {
 		orders = append(orders, cobra.Completion(name))
 	}
+	return append(endingFlags(&f.ending, &f.cause, &f.closer), wordFlag{"sort", &f.sort, orders})
+}
+
+// endingFlags are the flags that pick connections by how they ended.
+func endingFlags(ending, cause, closer *string) []wordFlag {
 	return []wordFlag{
-		{"ending", &f.ending, completions(analyze.EndingCodes())},
-		{"cause", &f.cause, completions(analyze.CauseCodes())},
-		{"closer", &f.closer, completions(analyze.CloserCodes())},
-		{"sort", &f.sort, orders},
+		{"ending", ending, completions(analyze.EndingCodes())},
+		{"cause", cause, completions(analyze.CauseCodes())},
+		{"closer", closer, completions(analyze.CloserCodes())},
 	}
 }
 
@@ -61,14 +65,9 @@ func (f *analyzeFlags) selection() error {
 	f.pick.Ending = analyze.Ending(f.ending)
 	f.pick.Cause = analyze.ResetCause(f.cause)
 	f.pick.Closer = analyze.Side(f.closer)
-	if f.host == "" {
-		return nil
-	}
 	var err error
-	if f.pick.Host, err = parsePrefix(f.host); err != nil {
-		return misused("--host %s: want an address or a network like 10.0.0.0/8", f.host)
-	}
-	return nil
+	f.pick.Host, err = parseHost(f.host)
+	return err
 }
 
 // check refuses a word that is not listed.
@@ -87,13 +86,17 @@ func (w wordFlag) check() error {
 	return usageError{suggest.Unknown("--"+w.name, *w.value, known)}
 }
 
-func parsePrefix(s string) (netip.Prefix, error) {
-	if strings.Contains(s, "/") {
-		return netip.ParsePrefix(s)
+// parseHost reads --host; not given, it is no prefix.
+func parseHost(s string) (netip.Prefix, error) {
+	if s == "" {
+		return netip.Prefix{}, nil
 	}
-	a, err := netip.ParseAddr(s)
+	p, err := netip.ParsePrefix(s)
+	if a, addrErr := netip.ParseAddr(s); addrErr == nil {
+		p, err = a.Unmap().Prefix(a.Unmap().BitLen())
+	}
 	if err != nil {
-		return netip.Prefix{}, err
+		return netip.Prefix{}, misused("--host %s: want an address or a network like 10.0.0.0/8", s)
 	}
-	return a.Unmap().Prefix(a.Unmap().BitLen())
+	return p, nil
 }

@@ -33,9 +33,6 @@ const (
 	quietOpen   = 130 * time.Second
 )
 
-// callsShown is up to how many connections a table shows calls for; package report's bound.
-const callsShown = 32
-
 // newRows returns rows that go to w at once, or with nil wait in a file of their own.
 func newRows(w io.Writer, format report.Format, opt report.Options) (*rows, error) {
 	r := &rows{}
@@ -76,7 +73,7 @@ func (r *rows) show(rec *event.Recording) {
 func (s *session) many() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.ends) > callsShown
+	return len(s.ends) > report.CallsShown
 }
 
 // rest shows what is left, and returns what the report says of all.

@@ -95,7 +95,7 @@ func TestRows(t *testing.T) {
 func TestRowsMany(t *testing.T) {
 	table := func(ago time.Duration) (string, int) {
 		s := newSession([]string{"lo"}, func([]netip.AddrPort) error { return nil })
-		for i := range uint16(2 * callsShown) {
+		for i := range uint16(2 * report.CallsShown) {
 			story(s, 40000+i, ago-time.Duration(i)*time.Millisecond, event.FIN|event.ACK, true)
 		}
 		r, err := newRows(nil, report.CSV, report.Options{})
@@ -104,7 +104,7 @@ func TestRowsMany(t *testing.T) {
 		}
 		s.rows = r
 		if !s.many() {
-			t.Fatalf("%d connections are not many", 2*callsShown)
+			t.Fatalf("%d connections are not many", 2*report.CallsShown)
 		}
 		s.sweep(r, 0)
 		shown := r.shown
@@ -116,10 +116,10 @@ func TestRowsMany(t *testing.T) {
 	}
 	early, n := table(2 * quietClosed)
 	late, none := table(quietClosed / 2)
-	if n != 2*callsShown || none != 0 {
+	if n != 2*report.CallsShown || none != 0 {
 		t.Errorf("%d and %d shown before the end, want all and none", n, none)
 	}
-	for i := range 2 * callsShown {
+	for i := range 2 * report.CallsShown {
 		if end := fmt.Sprintf("127.0.0.1:%d", 40000+i); strings.Count(early, end) != 1 || strings.Count(late, end) != 1 {
 			t.Errorf("%s has %d and %d rows, want one each", end, strings.Count(early, end), strings.Count(late, end))
 		}

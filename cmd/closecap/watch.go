@@ -77,12 +77,8 @@ until it is attached; then it drops every privilege.`,
 
 // wordFlags are the flags that take one of a list of words.
 func (f *watchFlags) wordFlags() []wordFlag {
-	return []wordFlag{
-		{"ending", &f.ending, completions(analyze.EndingCodes())},
-		{"cause", &f.cause, completions(analyze.CauseCodes())},
-		{"closer", &f.closer, completions(analyze.CloserCodes())},
-		{"format", &f.format, []cobra.Completion{"table", "ndjson", "csv"}},
-	}
+	return append(endingFlags(&f.ending, &f.cause, &f.closer),
+		wordFlag{"format", &f.format, []cobra.Completion{"table", "ndjson", "csv"}})
 }
 
 // check reads the flags.
@@ -94,10 +90,8 @@ func (f *watchFlags) check() error {
 		}
 	}
 	var err error
-	if f.host != "" {
-		if f.pick.Host, err = parsePrefix(f.host); err != nil {
-			return misused("--host %s: want an address or a network like 10.0.0.0/8", f.host)
-		}
+	if f.pick.Host, err = parseHost(f.host); err != nil {
+		return err
 	}
 	if f.cgroup != "" && f.container != "" {
 		return misused("--cgroup and --container: want one of them")

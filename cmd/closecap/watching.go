@@ -79,7 +79,7 @@ func (w *watching) until(ctx context.Context) error {
 		if err := w.source.Poll(pollTime, tracker.Add); err != nil {
 			return err
 		}
-		now := event.Time(time.Now().UnixNano())
+		now := present()
 		if err := w.show(tracker.Ready(now), now); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (w *watching) until(ctx context.Context) error {
 	}
 	if !w.enough() {
 		// What had happened when Ctrl-C came is in the ring already.
-		now := event.Time(time.Now().UnixNano())
+		now := present()
 		if err := errors.Join(w.source.Poll(0, tracker.Add), w.show(tracker.Rest(now), now)); err != nil {
 			return err
 		}
