@@ -210,24 +210,12 @@ func (c *conn) quiet(now event.Time) bool {
 	if len(c.segments) == 0 {
 		return len(c.sockets) > 0
 	}
-	last := &c.segments[len(c.segments)-1]
 	wait := quietOpen
-	var fins [2]bool
-	for i := len(c.segments) - 1; i >= 0 && wait != quietReset; i-- {
-		seg := &c.segments[i]
-		switch {
-		case seg.Flags.Has(event.RST):
-			wait = quietReset
-		case seg.Flags.Has(event.FIN):
-			if seg.Src == c.pair.A {
-				fins[0] = true
-			} else {
-				fins[1] = true
-			}
-			if fins[0] && fins[1] {
-				wait = quietClosed
-			}
-		}
+	switch {
+	case c.reset:
+		wait = quietReset
+	case c.fins[0] && c.fins[1]:
+		wait = quietClosed
 	}
-	return now.Sub(last.Time) >= wait
+	return now.Sub(c.segments[len(c.segments)-1].Time) >= wait
 }

@@ -50,6 +50,21 @@ type conn struct {
 	pair     scope.Pair
 	segments []event.Segment
 	sockets  []*socket // of the program, one or both ends
+	reset    bool      // an RST came
+	fins     [2]bool   // from A, from B
+}
+
+// take adds a segment.
+func (c *conn) take(seg *event.Segment) {
+	c.segments = append(c.segments, *seg)
+	c.reset = c.reset || seg.Flags.Has(event.RST)
+	if seg.Flags.Has(event.FIN) {
+		from := 0
+		if seg.Src != c.pair.A {
+			from = 1
+		}
+		c.fins[from] = true
+	}
 }
 
 // socket is what is kept of one socket of the program.
@@ -90,8 +105,7 @@ func (s *session) packet(p *event.Packet, seg *event.Segment) {
 	s.last = max(s.last, p.Time)
 	s.frames++
 	p.Frame, seg.Frame = s.frames, s.frames
-	c := s.conn(scope.PairOf(seg.Src, seg.Dst))
-	c.segments = append(c.segments, *seg)
+	s.conn(scope.PairOf(seg.Src, seg.Dst)).take(seg)
 	s.kept += segmentSize
 	if s.whole {
 		s.packets = append(s.packets, *p)
