@@ -84,7 +84,8 @@ func TestWatchAgreesWithRun(t *testing.T) {
 			events := gather(t, source, &res)
 			want, got := compareWitnesses(events, &res)
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
-				t.Errorf("run and kernel disagree (-run +kernel):\n%s", diff)
+				told, _ := json.MarshalIndent(events, "", " ")
+				t.Errorf("run and kernel disagree (-run +kernel):\n%s\nevents: %s", diff, told)
 			} else if *update {
 				record(t, s.Name, want, events)
 			}
