@@ -26,7 +26,7 @@ func TestRooms(t *testing.T) {
 	allowed := []string{
 		"bytes", "cmp", "embed", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
 		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
-		"unicode", "unicode/utf8", "github.com/agnivade/levenshtein",
+		"unicode", "unicode/utf16", "unicode/utf8", "github.com/agnivade/levenshtein",
 	}
 	for at, room := range rooms {
 		pkg, err := build.ImportDir(room, 0)

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -20,62 +21,98 @@ type callRow struct {
 	connection int
 	call       *analyze.Call // nil for segments without a call
 	segments   []*analyze.Segment
-	shared     []string                // of segments that stand under another call already
-	states     map[analyze.Side]string // the kernel's, or else the inferred ones
+	shared     []string  // of segments that stand under another call already
+	states     [2]string // of both ends, the kernel's or else the inferred ones
+}
+
+// shownSegment is a segment with the row that it stands in.
+type shownSegment struct {
+	*analyze.Segment
+	connection int
+	call       *analyze.Call // it stands under; nil for none
 }
 
 // callRows puts calls and the segments that no call caused in time order. No segment is left
 // out: one that a call names goes under that call, every other gets a row.
 func callRows(r *analyze.Result) []callRow {
-	bySegment := map[uint64]*analyze.Segment{}
-	owner := map[uint64]int{}     // frame to connection
-	underCall := map[uint64]int{} // frame to the call it stands under
-	for _, c := range r.Connections {
-		for _, s := range c.Segments {
-			bySegment[s.Frame] = s
-			owner[s.Frame] = c.ID
-		}
-	}
-	var rows []callRow
+	all := shownSegments(r)
+	rows := make([]callRow, 0, len(r.Calls))
 	for _, call := range r.Calls {
 		row := callRow{id: call.ID, time: call.Start, connection: call.Connection, call: call}
 		for _, f := range call.Caused {
-			switch s := bySegment[f]; {
-			case s != nil:
-				row.segments = append(row.segments, s)
-				underCall[f] = call.ID
-				delete(bySegment, f)
-			case underCall[f] != 0:
-				row.shared = append(row.shared, fmt.Sprintf("(frame %d, also for #%d)", f, underCall[f]))
+			i, found := slices.BinarySearchFunc(all, f, func(s shownSegment, f uint64) int { return cmp.Compare(s.Frame, f) })
+			switch {
+			case !found:
+			case all[i].call == nil:
+				row.segments = append(row.segments, all[i].Segment)
+				all[i].call = call
+			default:
+				row.shared = append(row.shared, fmt.Sprintf("(frame %d, also for #%d)", f, all[i].call.ID))
 			}
 		}
 		rows = append(rows, row)
 	}
-	rest := make([]*analyze.Segment, 0, len(bySegment))
-	for _, s := range bySegment {
-		rest = append(rest, s)
-	}
-	slices.SortFunc(rest, func(a, b *analyze.Segment) int { return cmp.Compare(a.Frame, b.Frame) })
-	rows = appendUncalled(rows, rest, owner)
-	slices.SortStableFunc(rows, func(a, b callRow) int { return cmp.Compare(a.time, b.time) })
+	rows = mergeRows(rows, uncalled(all))
 	fillStates(rows, r)
 	return rows
 }
 
-// appendUncalled adds rows for segments that no call caused. What answers the segment in the
-// row before stands in the same row.
-func appendUncalled(rows []callRow, rest []*analyze.Segment, owner map[uint64]int) []callRow {
-	first := len(rows)
-	for _, s := range rest {
-		if len(rows) > first {
+// shownSegments lists the segments of all connections by frame.
+func shownSegments(r *analyze.Result) []shownSegment {
+	n := 0
+	for _, c := range r.Connections {
+		n += len(c.Segments)
+	}
+	all := make([]shownSegment, 0, n)
+	for _, c := range r.Connections {
+		for _, s := range c.Segments {
+			all = append(all, shownSegment{Segment: s, connection: c.ID})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b shownSegment) int { return cmp.Compare(a.Frame, b.Frame) })
+	return all
+}
+
+// mergeRows merges rows of calls and rows of segments into one order of time. At one moment calls
+// come first.
+func mergeRows(calls, segments []callRow) []callRow {
+	byTime := func(a, b callRow) int { return cmp.Compare(a.time, b.time) }
+	for _, rows := range [][]callRow{calls, segments} {
+		if !slices.IsSortedFunc(rows, byTime) {
+			slices.SortStableFunc(rows, byTime)
+		}
+	}
+	if len(segments) == 0 {
+		return calls
+	}
+	rows := make([]callRow, 0, len(calls)+len(segments))
+	for _, s := range segments {
+		for len(calls) > 0 && calls[0].time <= s.time {
+			rows, calls = append(rows, calls[0]), calls[1:]
+		}
+		rows = append(rows, s)
+	}
+	return append(rows, calls...)
+}
+
+// uncalled returns rows for segments that no call caused. What answers the segment in the row
+// before stands in the same row.
+func uncalled(all []shownSegment) []callRow {
+	var rows []callRow
+	for i := range all {
+		s := &all[i]
+		if s.call != nil {
+			continue
+		}
+		if len(rows) > 0 {
 			last := &rows[len(rows)-1]
 			before := last.segments[len(last.segments)-1]
 			if s.Root.Kind == analyze.RootAnswer && s.Answers == before.Frame {
-				last.segments = append(last.segments, s)
+				last.segments = append(last.segments, s.Segment)
 				continue
 			}
 		}
-		rows = append(rows, callRow{time: s.Time, connection: owner[s.Frame], segments: []*analyze.Segment{s}})
+		rows = append(rows, callRow{time: s.Time, connection: s.connection, segments: []*analyze.Segment{s.Segment}})
 	}
 	return rows
 }
@@ -85,8 +122,8 @@ func appendUncalled(rows []callRow, rest []*analyze.Segment, owner map[uint64]in
 func fillStates(rows []callRow, r *analyze.Result) {
 	if hasKernelStates(r) {
 		for i := range rows {
-			if rows[i].call != nil {
-				rows[i].states = rows[i].call.States
+			if c := rows[i].call; c != nil {
+				rows[i].states = [2]string{c.States[analyze.Client], c.States[analyze.Server]}
 			}
 		}
 		return
@@ -104,10 +141,7 @@ func fillStates(rows []callRow, r *analyze.Result) {
 		if i+1 < len(rows) {
 			until = rows[i+1].time - 1
 		}
-		rows[i].states = map[analyze.Side]string{
-			analyze.Client: stateAt(c.States.Client, until),
-			analyze.Server: stateAt(c.States.Server, until),
-		}
+		rows[i].states = [2]string{stateAt(c.States.Client, until), stateAt(c.States.Server, until)}
 	}
 }
 
@@ -132,7 +166,14 @@ func stateAt(changes []analyze.StateChange, t event.Time) string {
 // calls draws the calls table in the widest layout that fits.
 func (p *printer) calls(r *analyze.Result) error {
 	rows := callRows(r)
-	err := p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
+	var err error
+	if len(rows) <= heldRows {
+		err = p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
+	} else {
+		err = p.longTable(len(callLayouts), func(i int) ([]column, iter.Seq[[]cell]) {
+			return callLayouts[i].columns(), callLayouts[i].rows(r, rows)
+		})
+	}
 	if err == nil && !hasKernelStates(r) && len(r.Connections) > 0 {
 		err = p.print(inferredStates)
 	}
@@ -160,20 +201,31 @@ var callLayouts = []callLayout{
 }
 
 func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
-	g := &grid{columns: []column{{title: "#", right: true}, {title: "ms", right: true}, {title: "conn", right: true}}}
-	g.columns = append(g.columns, column{title: "call", min: l.call})
-	if !l.joinResult {
-		g.columns = append(g.columns, column{title: "result", min: 14})
-	}
-	g.columns = append(g.columns, column{title: "wire events it caused", min: l.wire})
-	g.columns = append(g.columns, l.states.columns()...)
-	shown := map[stateKey]string{}
-	base := baseTime(r)
-	for _, row := range rows {
-		g.rows = append(g.rows, l.row(r, row, base, shown))
-	}
+	g := &grid{columns: l.columns(), rows: slices.Collect(l.rows(r, rows))}
 	g.dropEmpty()
 	return g
+}
+
+func (l callLayout) columns() []column {
+	columns := []column{{title: "#", right: true}, {title: "ms", right: true}, {title: "conn", right: true}}
+	columns = append(columns, column{title: "call", min: l.call})
+	if !l.joinResult {
+		columns = append(columns, column{title: "result", min: 14})
+	}
+	columns = append(columns, column{title: "wire events it caused", min: l.wire})
+	return append(columns, l.states.columns()...)
+}
+
+func (l callLayout) rows(r *analyze.Result, rows []callRow) iter.Seq[[]cell] {
+	return func(yield func([]cell) bool) {
+		shown := map[stateKey]string{}
+		base := baseTime(r)
+		for _, row := range rows {
+			if !yield(l.row(r, row, base, shown)) {
+				return
+			}
+		}
+	}
 }
 
 func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown map[stateKey]string) []cell {

@@ -212,7 +212,7 @@ func interrupted(c *analyze.Call, later []diagramRow) bool {
 		if later[i].time >= c.End {
 			return false
 		}
-		if later[i].call != nil || !slices.Contains(c.Caused, later[i].number) {
+		if _, caused := slices.BinarySearch(c.Caused, later[i].number); later[i].call != nil || !caused {
 			return true
 		}
 	}

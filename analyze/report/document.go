@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"unicode"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/report/encode"
@@ -34,75 +33,115 @@ func noNulls(r *analyze.Result) analyze.Result {
 	return whole
 }
 
-// documentBody writes one JSON document. Of so many connections that they are not kept, they are
-// written as they come, one a line, before the rest.
+// documentBody writes one JSON document. Of so many connections or calls that they would fill the
+// memory, they are written as they come, one a line, before the rest.
 type documentBody struct {
 	*Stream
 	kept    []*analyze.Connection
-	begun   bool // the connections are written as they come
+	begun   bool // connections are written as they come
 	encoder encode.Encoder
 	line    []byte
 }
 
-func newDocumentBody(s *Stream) body { return &documentBody{Stream: s} }
+func newDocumentBody(s *Stream) body {
+	d := &documentBody{Stream: s}
+	d.encoder.Spill = func(b []byte) []byte {
+		d.line = b
+		d.flush() // an error stays in the writer and comes again
+		return d.line
+	}
+	return d
+}
 
 func (d *documentBody) connection(c *analyze.Connection) error {
 	if d.begun {
-		return d.write(c)
+		return d.write(c, ",")
 	}
 	d.kept = append(d.kept, c)
 	if d.n < fittedConnections {
 		return nil
 	}
-	for _, c := range d.kept {
-		if err := d.write(c); err != nil {
+	return d.begin()
+}
+
+func (d *documentBody) finish(r *analyze.Result) error {
+	if !d.begun && len(r.Calls) <= heldRows {
+		r.Connections = d.kept
+		return writeDocument(d.w, r)
+	}
+	if !d.begun {
+		if err := d.begin(); err != nil {
 			return err
 		}
+	}
+	return d.end(r)
+}
+
+// begin starts the document with the connections kept so far.
+func (d *documentBody) begin() error {
+	d.begun = true
+	d.line = append(d.line, "{\n  \"schema\": "+strconv.Itoa(analyze.Schema)+",\n  \"connections\": ["...)
+	separator := ""
+	for _, c := range d.kept {
+		if err := d.write(c, separator); err != nil {
+			return err
+		}
+		separator = ","
 	}
 	d.kept = nil
 	return nil
 }
 
-func (d *documentBody) finish(r *analyze.Result) error {
-	if d.begun {
-		return d.end(r)
-	}
-	r.Connections = d.kept
-	return writeDocument(d.w, r)
+// write adds a connection to the document.
+func (d *documentBody) write(c *analyze.Connection, separator string) error {
+	d.line = d.encoder.Connection(append(append(d.line, separator...), "\n    "...), c)
+	return d.flush()
 }
 
-// write adds a connection to the document, which the first one begins.
-func (d *documentBody) write(c *analyze.Connection) error {
+// flush hands the writer what was put together, and empties it.
+func (d *documentBody) flush() error {
+	_, err := d.w.Write(d.line)
 	d.line = d.line[:0]
-	if !d.begun {
-		d.line = append(d.line, "{\n  \"schema\": "+strconv.Itoa(analyze.Schema)+",\n  \"connections\": ["...)
-	} else {
-		d.line = append(d.line, ',')
-	}
-	d.begun = true
-	d.line = d.encoder.Connection(append(d.line, "\n    "...), c)
-	if _, err := d.w.Write(d.line); err != nil {
+	if err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
 	return nil
 }
 
-// end writes all of r but its schema and its connections.
+// calls adds them to the document.
+func (d *documentBody) calls(all []*analyze.Call) error {
+	d.line = append(d.line, "\n  \"calls\": ["...)
+	separator := ""
+	for _, c := range all {
+		d.line = d.encoder.Call(append(append(d.line, separator...), "\n    "...), c)
+		separator = ","
+		if err := d.flush(); err != nil {
+			return err
+		}
+	}
+	d.line = append(d.line, "\n  ],"...)
+	return nil
+}
+
+// end writes all of r but its schema and what is written of its connections.
 func (d *documentBody) end(r *analyze.Result) error {
+	d.line = append(d.line, "\n  ],"...)
+	if err := d.calls(r.Calls); err != nil {
+		return err
+	}
 	whole := noNulls(r)
 	rest := struct {
 		*analyze.Result
 		Schema      *int `json:"schema,omitempty"`
 		Connections *int `json:"connections,omitempty"`
+		Calls       *int `json:"calls,omitempty"`
 	}{Result: &whole}
 	var text bytes.Buffer
 	if err := writeJSON(&text, "  ", rest); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(d.w, "\n  ],%s", bytes.TrimPrefix(text.Bytes(), []byte("{"))); err != nil {
-		return fmt.Errorf("write json: %w", err)
-	}
-	return nil
+	d.line = append(d.line, bytes.TrimPrefix(text.Bytes(), []byte("{"))...)
+	return d.flush()
 }
 
 // writeJSON writes v on lines that indent is put before, on one line where it is "". What
@@ -114,28 +153,10 @@ func writeJSON(w io.Writer, indent string, v any) error {
 	e.SetIndent("", indent)
 	err := e.Encode(v)
 	if err == nil {
-		_, err = w.Write(escapeUnseen(text.Bytes()))
+		_, err = w.Write(encode.EscapeUnseen(text.Bytes()))
 	}
 	if err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
 	return nil
-}
-
-// escapeUnseen escapes the characters of a JSON text that cannot be seen: DEL, the C1 controls
-// and those that turn the direction of writing. They stand in strings only.
-func escapeUnseen(text []byte) []byte {
-	unseen := func(r rune) bool { return r >= 0x7f && r <= 0xffff && !unicode.IsPrint(r) }
-	if bytes.IndexFunc(text, unseen) < 0 {
-		return text
-	}
-	var b bytes.Buffer
-	for _, r := range string(text) {
-		if unseen(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.Bytes()
 }

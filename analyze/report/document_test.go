@@ -19,7 +19,7 @@ func reference(t *testing.T, v any) string {
 	if err := e.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	return string(encode.EscapeUnseen(b.Bytes()))
 }
 
 func TestDocumentRoundTrip(t *testing.T) {

@@ -6,19 +6,31 @@ const fitRows = 200
 // widths returns the columns' widths that fit into the terminal, lines included, and whether
 // they do. Of the columns that may wrap it narrows the one that costs the fewest lines.
 func (g *grid) widths(opt Options) (widths []int, fits bool) {
-	f := fitter{grid: g, opt: opt, lines: map[[2]int][]int{}}
 	widths = make([]int, len(g.columns))
-	sum := 1 + 3*len(g.columns)
 	for i, c := range g.columns {
-		for _, l := range c.heading() {
-			widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
-		}
+		widths[i] = c.heading().width(opt)
 		for _, row := range g.rows {
-			for _, l := range row[i] {
-				widths[i] = max(widths[i], textWidth(opt.glyphs(l.text)))
-			}
+			widths[i] = max(widths[i], row[i].width(opt))
 		}
-		sum += widths[i]
+	}
+	return g.fit(widths, opt)
+}
+
+// width is that of the widest line.
+func (c cell) width(opt Options) int {
+	n := 0
+	for _, l := range c {
+		n = max(n, textWidth(opt.glyphs(l.text)))
+	}
+	return n
+}
+
+// fit narrows the columns from the widths that their cells would like to have.
+func (g *grid) fit(widths []int, opt Options) (fitted []int, fits bool) {
+	f := fitter{grid: g, opt: opt, lines: map[[2]int][]int{}}
+	sum := 1 + 3*len(g.columns)
+	for _, n := range widths {
+		sum += n
 	}
 	if opt.Width <= 0 {
 		return widths, true

@@ -59,7 +59,7 @@ func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 		r.addCell("", result)
 		r.add(wireHTML(row, d), wireCell(row).text())
 		for _, side := range bothSides {
-			r.addState(stateCell(row, side, shown), row.states[side])
+			r.addState(stateCell(row, side, shown), row.states[lifeline(side)])
 		}
 		rows = append(rows, r)
 	}
@@ -136,7 +136,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 		}
 		states := statesAfter(d.conn, run[len(run)-1])
 		for _, side := range bothSides {
-			r.addState(stateCell(states, side, shown), states.states[side])
+			r.addState(stateCell(states, side, shown), states.states[lifeline(side)])
 		}
 		rows = append(rows, r)
 	}

@@ -13,7 +13,10 @@ type linesBody struct {
 }
 
 func newNDJSONBody(s *Stream) body {
-	var e encode.Encoder
+	e := encode.Encoder{Spill: func(b []byte) []byte {
+		s.put(b) // an error stays in the writer and comes again
+		return s.room()
+	}}
 	return &linesBody{Stream: s, line: func(b []byte, c *analyze.Connection) []byte {
 		return append(e.Connection(b, c), '\n')
 	}}

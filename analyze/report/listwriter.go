@@ -76,11 +76,13 @@ func (l *list) heading() error {
 }
 
 // row writes one connection.
-func (l *list) row(c *analyze.Connection) error {
+func (l *list) row(c *analyze.Connection) error { return l.cells(l.layout.row(c)) }
+
+func (l *list) cells(cells []cell) error {
 	if l.print.format == Markdown {
-		return l.put(markdownRow(l.layout.row(c)))
+		return l.put(markdownRow(cells))
 	}
-	l.buf = l.appendRow(l.buf[:0], l.layout.row(c))
+	l.buf = l.appendRow(l.buf[:0], cells)
 	if _, err := l.print.w.Write(l.buf); err != nil {
 		return fmt.Errorf("write %s: %w", l.print.format, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/netip"
 	"strings"
 	"testing"
@@ -150,6 +151,65 @@ func TestBusiestClientIsBoundedFromAbove(t *testing.T) {
 	got, exact := e.busiest()
 	if got < held || got > held+2*held/maxClients || exact {
 		t.Errorf("busiest() = %d, %v, want %d or a little more, false", got, exact, held)
+	}
+}
+
+// manyCalls is one connection with more calls than a table is held for.
+func manyCalls() *analyze.Result {
+	r := sentAfterClose()
+	for i := range heldRows + 1 {
+		c := call(100+i, int64(1000+i), "client", "send", fmt.Sprintf("%d bytes", i), int64(i), "", nil, nil, "", "")
+		if i%100 == 0 {
+			c.Explain = strings.Repeat("queued: none of its bytes left while the capture ran ", 1+i/100%3)
+		}
+		r.Calls = append(r.Calls, c)
+	}
+	return r
+}
+
+// A document of many calls, and of a connection of many segments, holds what one of few would.
+func TestDocumentOfManyCalls(t *testing.T) {
+	r := manyCalls()
+	for range 1000 {
+		r.Connections[0].Segments = append(r.Connections[0].Segments, r.Connections[0].Segments[0])
+	}
+	for _, format := range []Format{JSON, NDJSON} {
+		text, want := render(t, format, r, Options{}), reference(t, r)
+		var got any = new(analyze.Result)
+		if format == NDJSON {
+			got, want = new(analyze.Connection), reference(t, r.Connections[0])
+		}
+		if err := json.Unmarshal([]byte(text), got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, reference(t, got)); diff != "" {
+			t.Errorf("%s says (-want +got):\n%s", format, diff)
+		}
+	}
+}
+
+// TestLongTableEqualsTheHeld draws a table whose rows are made anew, and the same as cells.
+func TestLongTableEqualsTheHeld(t *testing.T) {
+	r := manyCalls()
+	rows := callRows(r)
+	for _, format := range []Format{Table, Markdown} {
+		for _, width := range []int{0, 60, 80, 120, 200} {
+			var long, held bytes.Buffer
+			opt := Options{Width: width, Box: true}
+			p := printer{w: &long, format: format, opt: opt}
+			if err := p.longTable(len(callLayouts), func(i int) ([]column, iter.Seq[[]cell]) {
+				return callLayouts[i].columns(), callLayouts[i].rows(r, rows)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			p.w = &held
+			if err := p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) }); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(held.String(), long.String()); diff != "" {
+				t.Errorf("%s, %d columns (-held +long):\n%s", format, width, diff)
+			}
+		}
 	}
 }
 

@@ -12,7 +12,9 @@ func Safe(s string) string { return terminal.Safe(s) }
 
 // quoted puts s in quotes, at most limit characters of it, so that its end is visible.
 func quoted(s string, limit int) string {
-	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+	if strings.ContainsAny(s, `\"`) {
+		s = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+	}
 	return `"` + shorten(Safe(s), limit) + `"`
 }
 

@@ -49,7 +49,7 @@ const ditto = `"`
 
 // stateCell shows the state of an end after a row, a ditto mark where it is as before.
 func stateCell(row callRow, side analyze.Side, shown map[stateKey]string) cell {
-	state := Safe(row.states[side])
+	state := Safe(row.states[lifeline(side)])
 	if state == "" {
 		return cell{}
 	}
@@ -78,10 +78,7 @@ func joinStates(client, server cell) cell {
 
 // statesAfter is a row that holds the states inferred once s has been seen.
 func statesAfter(c *analyze.Connection, s *analyze.Segment) callRow {
-	return callRow{connection: c.ID, states: map[analyze.Side]string{
-		analyze.Client: stateAfter(c.States.Client, s),
-		analyze.Server: stateAfter(c.States.Server, s),
-	}}
+	return callRow{connection: c.ID, states: [2]string{stateAfter(c.States.Client, s), stateAfter(c.States.Server, s)}}
 }
 
 // stateAfter returns the state that an end is in once s has been seen.

@@ -1,6 +1,10 @@
 package report
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/closecap/closecap/analyze/terminal"
+)
 
 // style is how a piece of text stands out. It never carries meaning of its own: without
 // colours the words say the same.
@@ -35,7 +39,7 @@ func (o Options) glyphs(s string) string {
 	if len(s) > maxShown {
 		s = shorten(s, maxShown)
 	}
-	if o.Box {
+	if o.Box || terminal.IsPlain(s) {
 		return s
 	}
 	return toASCII.Replace(s)

@@ -1,9 +1,10 @@
-// Package encode writes connections as JSON as encoding/json would, without its reflection: a
-// capture can hold hundreds of thousands of them. A test holds the two to be equal, field by
-// field, so a field that analyze.Connection gains fails it until it is written here.
+// Package encode writes connections and calls as JSON as encoding/json would, without its
+// reflection: a capture can hold hundreds of thousands of them. A test holds the two to be equal,
+// field by field, so a field that analyze.Connection or analyze.Call gains fails it until it is
+// written here. Characters that cannot be seen are escaped besides.
 //
-// It writes connections only; what a result holds once is left to encoding/json, which takes 3
-// to 4 times as long for a connection (BenchmarkConnection).
+// What a result holds once is left to encoding/json, which takes 3 to 4 times as long for a
+// connection (BenchmarkConnection).
 package encode
 
 import (
@@ -16,10 +17,17 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// Encoder writes connections. Its zero value is ready; it is not for use by several goroutines.
+// Encoder writes connections and calls. Its zero value is ready; it is not for use by several goroutines.
 type Encoder struct {
 	seconds [256]second // of what a capture has at hand at a time: TIME_WAIT reaches 60 s ahead
+
+	// Spill, where it is set, is handed what is ready of a long list of segments, and returns where
+	// to go on.
+	Spill func([]byte) []byte
 }
+
+// spillSize is how much of a connection is kept until it is spilled.
+const spillSize = 64 << 10
 
 // Connection appends c to b.
 func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
@@ -49,7 +57,12 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 		b = appendList(append(b, `,"likely_calls":`...), c.LikelyCalls, appendLikely)
 	}
 	b = e.ending(b, c)
-	b = appendList(append(b, `,"segments":`...), c.Segments, e.segment)
+	b = appendList(append(b, `,"segments":`...), c.Segments, func(b []byte, s *analyze.Segment) []byte {
+		if len(b) > spillSize && e.Spill != nil {
+			b = e.Spill(b)
+		}
+		return e.segment(b, s)
+	})
 	if c.Omitted != 0 {
 		b = appendUint(append(b, `,"omitted":`...), c.Omitted)
 	}

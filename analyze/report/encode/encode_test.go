@@ -25,11 +25,11 @@ func reference(t *testing.T, v any) string {
 	if err := e.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	return string(EscapeUnseen(b.Bytes()))
 }
 
-// analyzed is a connection as the analysis leaves it.
-func analyzed(t *testing.T) *analyze.Connection {
+// analyzed is a result as the analysis leaves it.
+func analyzed(t *testing.T) *analyze.Result {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/close.json")
 	if err != nil {
@@ -39,7 +39,7 @@ func analyzed(t *testing.T) *analyze.Connection {
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
-	return r.Connections[0]
+	return &r
 }
 
 // fill sets everything below v to values that are not zero and differ from each other.
@@ -62,10 +62,22 @@ func fill(v reflect.Value, n *int) {
 		fill(v.Elem(), n)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), n)
+			}
 		}
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 3 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(key, n)
+			fill(value, n)
+			v.SetMapIndex(key, value)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice {
+			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		}
 		for i := range v.Len() {
 			fill(v.Index(i), n)
 		}
@@ -104,12 +116,31 @@ func TestEncoderEqualsEncodingJSON(t *testing.T) {
 		"empty slices":    {Segments: []*analyze.Segment{}, Warnings: []string{}, TimeWait: []analyze.TimeWait{{}}, Reset: &analyze.Reset{}, HalfClose: &analyze.HalfClose{}},
 		"IPv6":            v6,
 		"before 1970":     early,
-		"as analyzed":     analyzed(t),
+		"as analyzed":     analyzed(t).Connections[0],
 	} {
 		var e Encoder
 		want := reference(t, c)
 		if got := string(e.Connection(nil, c)) + "\n"; got != want {
 			t.Errorf("%s: Connection() =\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// The same holds for analyze.Call.
+func TestCallEncoderEqualsEncodingJSON(t *testing.T) {
+	var full analyze.Call
+	n := 0
+	fill(reflect.ValueOf(&full).Elem(), &n)
+	for name, c := range map[string]*analyze.Call{
+		"every field set": &full,
+		"no field set":    {Call: new(event.Call)},
+		"empty slices":    {Call: &event.Call{Holders: []event.Holder{}, Samples: []event.Sample{{}}}, Caused: []uint64{}, ReturnedBy: []uint64{1}},
+		"as analyzed":     analyzed(t).Calls[0],
+	} {
+		var e Encoder
+		want := reference(t, c)
+		if got := string(e.Call(nil, c)) + "\n"; got != want {
+			t.Errorf("%s: Call() =\n%s\nwant\n%s", name, got, want)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func appendList[T any](b []byte, list []T, item func([]byte, T) []byte) []byte {
 const hexDigits = "0123456789abcdef"
 
 // appendString quotes s as encoding/json does with SetEscapeHTML(false): control characters
-// escaped, invalid UTF-8 replaced, U+2028 and U+2029 escaped.
+// escaped, invalid UTF-8 replaced. What else cannot be seen is escaped too.
 func appendString(b []byte, s string) []byte {
 	if verbatim(s) {
 		return appendWord(b, s)
@@ -91,7 +91,7 @@ func appendString(b []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' {
+			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
 				i++
 				continue
 			}
@@ -105,9 +105,8 @@ func appendString(b []byte, s string) []byte {
 		case r == utf8.RuneError && n == 1:
 			b = append(append(b, s[from:i]...), `\ufffd`...)
 			from = i + n
-		case r == '\u2028' || r == '\u2029':
-			b = append(append(b, s[from:i]...), `\u202`...)
-			b = append(b, hexDigits[r&0xf])
+		case unseen(r):
+			b = appendUnseen(append(b, s[from:i]...), r)
 			from = i + n
 		}
 		i += n
@@ -168,10 +167,11 @@ func load4(s string) uint32 {
 const ones = 0x0101010101010101
 
 // verbatim8 reports whether none of eight bytes is a control character, a quotation mark, a
-// backslash or beyond ASCII: in those the top bit is set, or a subtraction borrows.
+// backslash, DEL or beyond ASCII: in those the top bit is set, an addition sets it, or a subtraction
+// borrows.
 func verbatim8(x uint64) bool {
 	const tops = ones << 7
-	return (x|(x-ones*0x20)|((x^ones*'"')-ones)|((x^ones*'\\')-ones))&tops == 0
+	return (x|(x+ones)|(x-ones*0x20)|((x^ones*'"')-ones)|((x^ones*'\\')-ones))&tops == 0
 }
 
 func appendEscape(b []byte, c byte) []byte {
