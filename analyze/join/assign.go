@@ -41,6 +41,7 @@ func (l *linker) assign() {
 	for _, c := range l.res.Calls {
 		if lc := l.byID[c.Connection]; lc != nil {
 			lc.calls = append(lc.calls, c)
+			lc.known[columnOf(c.Side)] = true
 		} else if c.Local.IsValid() && c.Kind() == event.CloseCall {
 			listening[c.Local.Port()] = append(listening[c.Local.Port()], c)
 		}

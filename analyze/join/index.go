@@ -11,7 +11,8 @@ import (
 )
 
 // order finds, among keys that stand in some other order than their own, the first or last
-// one that reaches a bound, in O(log n): a tree of the largest key of each block.
+// one that reaches a bound, in O(log n): a tree of the largest key of each block, where there is
+// more than one.
 type order struct {
 	keys []int64
 	most []int64 // of block b at most[len/2+b], of two nodes i at i/2
@@ -20,7 +21,10 @@ type order struct {
 const blockKeys = 32
 
 func newOrder(keys []int64) order {
-	blocks := max(1, (len(keys)+blockKeys-1)/blockKeys)
+	if len(keys) <= blockKeys {
+		return order{keys: keys}
+	}
+	blocks := (len(keys) + blockKeys - 1) / blockKeys
 	leaves := 1 << bits.Len(uint(blocks-1))
 	o := order{keys: keys, most: make([]int64, 2*leaves)}
 	for i := range o.most {
@@ -42,7 +46,7 @@ func (o *order) last(end int, bound int64) int {
 		return -1
 	}
 	leaves := len(o.most) / 2
-	block := (end - 1) / blockKeys
+	block := (end - 1) / blockKeys // the only one has no node, and its number is 0
 	for i := end - 1; i >= block*blockKeys; i-- {
 		if o.keys[i] >= bound {
 			return i
@@ -69,21 +73,21 @@ func (o *order) last(end int, bound int64) int {
 
 // first returns the smallest index whose key is at least bound, -1 when there is none.
 func (o *order) first(bound int64) int {
-	if len(o.keys) == 0 || o.most[1] < bound {
-		return -1
-	}
-	leaves, node := len(o.most)/2, 1
-	for node < leaves {
-		node *= 2
-		if o.most[node] < bound {
-			node++
+	i := 0
+	if leaves := len(o.most) / 2; leaves > 0 {
+		node := 1
+		for node < leaves {
+			node *= 2
+			if o.most[node] < bound {
+				node++
+			}
 		}
+		i = min((node-leaves)*blockKeys, len(o.keys))
 	}
-	i := (node - leaves) * blockKeys
 	for i < len(o.keys) && o.keys[i] < bound {
 		i++
 	}
-	if i == len(o.keys) { // bound is the least there is
+	if i == len(o.keys) {
 		return -1
 	}
 	return i
@@ -206,7 +210,7 @@ type byteIndex struct {
 }
 
 func newByteIndex(segments []*analyze.Segment) *byteIndex {
-	x := &byteIndex{places: make([]int, len(segments))}
+	x := &byteIndex{places: make([]int, len(segments)), segments: make([]*analyze.Segment, 0, len(segments))}
 	for i := range x.places {
 		x.places[i] = i
 	}

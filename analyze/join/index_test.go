@@ -150,3 +150,25 @@ func first[T any](list []*T) *T {
 	}
 	return list[0]
 }
+
+// TestCallNumbers joins calls whose numbers repeat, are 0, negative and huge.
+func TestCallNumbers(t *testing.T) {
+	for _, ids := range [][]int{{1, 2, 3}, {1, 1, 1}, {0, 0, 0}, {-1, -1, 7}, {1, 1 << 62, 2}} {
+		rec := exchange(1, 3*2)
+		rec.Calls = rec.Calls[:len(ids)]
+		for i, id := range ids {
+			rec.Calls[i].ID = id
+		}
+		for _, err := range analyze.Validate(Join(rec, analyze.Options{})) {
+			t.Errorf("numbers %v: %v", ids, err)
+		}
+		calls := []*analyze.Call{{Call: &event.Call{ID: ids[0]}}, {Call: &event.Call{ID: ids[1]}}, {Call: &event.Call{ID: ids[2]}}}
+		n := newNumbered(calls)
+		for _, id := range ids {
+			want := last(calls, func(c *analyze.Call) bool { return c.ID == id })
+			if got := n.get(id); got != want {
+				t.Errorf("numbers %v: get(%d) = %p, want the last, %p", ids, id, got, want)
+			}
+		}
+	}
+}

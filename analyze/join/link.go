@@ -13,7 +13,7 @@ type linker struct {
 	res     *analyze.Result
 	conns   []*linked
 	byID    map[int]*linked
-	calls   map[int]*analyze.Call
+	calls   numbered
 	listens map[uint16]*callList // closing calls on listening sockets, by port
 	syns    map[[2]uint16][]*synOf
 }
@@ -24,7 +24,6 @@ func Link(res *analyze.Result, calls []event.Call) {
 		res:   res,
 		conns: make([]*linked, len(res.Connections)),
 		byID:  make(map[int]*linked, len(res.Connections)),
-		calls: make(map[int]*analyze.Call, len(calls)),
 	}
 	for i, c := range res.Connections {
 		lc := &linked{Connection: c, row: i}
@@ -35,8 +34,9 @@ func Link(res *analyze.Result, calls []event.Call) {
 	for i := range calls {
 		c := &slab[i]
 		c.Call, c.Caused, c.ReturnedBy = &calls[i], []uint64{}, []uint64{}
-		res.Calls[i], l.calls[c.ID] = c, c
+		res.Calls[i] = c
 	}
+	l.calls = newNumbered(res.Calls)
 	slices.SortStableFunc(res.Calls, func(a, b *analyze.Call) int { return cmp.Compare(a.Start, b.Start) })
 	for i, c := range res.Calls {
 		c.Row = i
@@ -58,6 +58,40 @@ func Link(res *analyze.Result, calls []event.Call) {
 	}
 }
 
+// numbered finds calls by number, the last given where several have one.
+type numbered struct {
+	dense  []*analyze.Call // by number, as in a recording, which counts them
+	sparse map[int]*analyze.Call
+}
+
+func newNumbered(calls []*analyze.Call) numbered {
+	least, most := 1, 0
+	for _, c := range calls {
+		least, most = min(least, c.ID), max(most, c.ID)
+	}
+	var n numbered
+	if least < 1 || most > 8*len(calls) {
+		n.sparse = make(map[int]*analyze.Call, len(calls))
+	} else {
+		n.dense = make([]*analyze.Call, most+1)
+	}
+	for _, c := range calls {
+		if n.sparse != nil {
+			n.sparse[c.ID] = c
+		} else {
+			n.dense[c.ID] = c
+		}
+	}
+	return n
+}
+
+func (n *numbered) get(id int) *analyze.Call {
+	if id > 0 && id < len(n.dense) {
+		return n.dense[id]
+	}
+	return n.sparse[id]
+}
+
 // within reports whether t lies inside the call.
 func within(c *analyze.Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
 
@@ -68,7 +102,8 @@ type linked struct {
 	row     int // place in Result.Connections
 	calls   []*analyze.Call
 	samples []sampleOf
-	rival   bool // its client's connect may be one of several
+	known   [2]bool // whether any call of the side was recorded
+	rival   bool    // its client's connect may be one of several
 
 	made     [len(callClasses)][2]*callList
 	sent     [len(segmentClasses)][3]*segmentList
@@ -116,13 +151,7 @@ var callClasses = [...]func(*analyze.Call) bool{
 func (lc *linked) callsOf(class callClass, side analyze.Side) *callList {
 	list := &lc.made[class][columnOf(side)]
 	if *list == nil {
-		var calls []*analyze.Call
-		for _, c := range lc.calls {
-			if c.Side == side && callClasses[class](c) {
-				calls = append(calls, c)
-			}
-		}
-		*list = newCallList(calls)
+		*list = newCallList(picked(lc.calls, func(c *analyze.Call) bool { return c.Side == side && callClasses[class](c) }))
 	}
 	return *list
 }
@@ -168,13 +197,26 @@ func (lc *linked) segmentsOf(class segmentClass, side analyze.Side) *segmentList
 }
 
 func (lc *linked) pick(class segmentClass, side analyze.Side) []*analyze.Segment {
-	var picked []*analyze.Segment
-	for _, s := range lc.Segments {
-		if (side == analyze.NoSide || s.From == side) && segmentClasses[class](s) {
-			picked = append(picked, s)
+	return picked(lc.Segments, func(s *analyze.Segment) bool {
+		return (side == analyze.NoSide || s.From == side) && segmentClasses[class](s)
+	})
+}
+
+// picked returns those of list that ok accepts, in memory of just that size.
+func picked[T any](list []T, ok func(T) bool) []T {
+	n := 0
+	for _, x := range list {
+		if ok(x) {
+			n++
 		}
 	}
-	return picked
+	out := make([]T, 0, n)
+	for _, x := range list {
+		if ok(x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // bytesOf returns the index of the bytes that side sent.

@@ -21,7 +21,7 @@ func (l *linker) reset(lc *linked) {
 		return
 	}
 	if s.Root.Kind == analyze.RootCall {
-		l.activeReset(lc, r, l.calls[s.Root.Call])
+		l.activeReset(lc, r, l.calls.get(s.Root.Call))
 	} else {
 		l.passiveReset(lc, r, s)
 	}
@@ -58,7 +58,7 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 		r.Trigger = s.Root.Frame
 	}
 	r.Call = s.Root.Call
-	trigger := l.calls[r.Call]
+	trigger := l.calls.get(r.Call)
 	gaveUp := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" })
 	if s.Root.Timer == "keepalive" {
 		settle(r, analyze.KeepaliveTimeout, analyze.Inferred, "it came from the keep-alive timer: no answer had reached its socket")

@@ -21,7 +21,7 @@ func (l *linker) roots() {
 	for _, c := range l.conns {
 		for i, s := range c.Segments {
 			s.Root = l.root(c, i)
-			if s.Root.Kind == analyze.RootUnknown && len(c.callsOf(anyCalls, s.From).calls) == 0 {
+			if s.Root.Kind == analyze.RootUnknown && !c.known[columnOf(s.From)] {
 				s.Root = c.unrecorded(s.From)
 			}
 			switch {
@@ -50,7 +50,7 @@ func (lc *linked) unrecorded(side analyze.Side) analyze.Root {
 }
 
 func (l *linker) cause(id int, s *analyze.Segment) {
-	if c := l.calls[id]; c != nil {
+	if c := l.calls.get(id); c != nil {
 		c.Caused = append(c.Caused, s.Frame)
 	}
 }
@@ -243,7 +243,7 @@ func (l *linker) ackRoot(c *linked, i int) analyze.Root {
 		return callRoot(own, "reading let the kernel acknowledge")
 	case a == nil:
 		return l.staleAck(c, s)
-	case a.Root.Call != 0 && within(l.calls[a.Root.Call], a.Time):
+	case a.Root.Call != 0 && within(l.calls.get(a.Root.Call), a.Time):
 		return analyze.Root{Kind: analyze.RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: analyze.Inferred}
 	case soonAfter(s, a):
 		return l.answer(a, analyze.Inferred)
@@ -254,7 +254,7 @@ func (l *linker) ackRoot(c *linked, i int) analyze.Root {
 // duringCall reports whether s left while the call behind a, which it acknowledges, still ran.
 // Of a call that blocked that says little: meanwhile the delayed-ACK timer may have fired.
 func (l *linker) duringCall(s, a *analyze.Segment) bool {
-	c := l.calls[a.Root.Call]
+	c := l.calls.get(a.Root.Call)
 	return c != nil && within(c, s.Time) && (!c.Blocked || soonAfter(s, a))
 }
 
@@ -331,7 +331,7 @@ func acknowledges(c *analyze.Call) bool {
 
 // answer is the root of a kernel's answer to a: the call behind a is behind the answer too.
 func (l *linker) answer(a *analyze.Segment, conf analyze.Confidence) analyze.Root {
-	if c := l.calls[a.Root.Call]; c != nil && c.Guessed {
+	if c := l.calls.get(a.Root.Call); c != nil && c.Guessed {
 		conf = analyze.Inferred
 	}
 	return analyze.Root{Kind: analyze.RootAnswer, Call: a.Root.Call, Timer: a.Root.Timer, Frame: a.Frame, Confidence: conf}

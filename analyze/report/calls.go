@@ -16,13 +16,11 @@ import (
 // callRow is one row of the calls table: a call with the segments that it caused, or segments
 // that no call caused.
 type callRow struct {
-	id         int
 	time       event.Time
 	connection int
 	call       *analyze.Call // nil for segments without a call
 	segments   []*analyze.Segment
-	shared     []string  // of segments that stand under another call already
-	states     [2]string // of both ends, the kernel's or else the inferred ones
+	shared     []string // of segments that stand under another call already
 }
 
 // shownSegment is a segment with the row that it stands in.
@@ -38,7 +36,7 @@ func callRows(r *analyze.Result) []callRow {
 	all := shownSegments(r)
 	rows := make([]callRow, 0, len(r.Calls))
 	for _, call := range r.Calls {
-		row := callRow{id: call.ID, time: call.Start, connection: call.Connection, call: call}
+		row := callRow{time: call.Start, connection: call.Connection, call: call}
 		for _, f := range call.Caused {
 			i, found := slices.BinarySearchFunc(all, f, func(s shownSegment, f uint64) int { return cmp.Compare(s.Frame, f) })
 			switch {
@@ -52,9 +50,7 @@ func callRows(r *analyze.Result) []callRow {
 		}
 		rows = append(rows, row)
 	}
-	rows = mergeRows(rows, uncalled(all))
-	fillStates(rows, r)
-	return rows
+	return mergeRows(rows, uncalled(all))
 }
 
 // shownSegments lists the segments of all connections by frame.
@@ -117,31 +113,31 @@ func uncalled(all []shownSegment) []callRow {
 	return rows
 }
 
-// fillStates gives each row the states after it: the kernel's where a call has them, else
-// those that the packets show up to then.
-func fillStates(rows []callRow, r *analyze.Result) {
+// rowStates says of each row of r which states the ends are in after it, client's and server's: the
+// kernel's where a call has them, else those that the packets show up to then.
+func rowStates(rows []callRow, r *analyze.Result) func(i int) [2]string {
 	if hasKernelStates(r) {
-		for i := range rows {
+		return func(i int) (states [2]string) {
 			if c := rows[i].call; c != nil {
-				rows[i].states = [2]string{c.States[analyze.Client], c.States[analyze.Server]}
+				states = [2]string{c.States[analyze.Client], c.States[analyze.Server]}
 			}
+			return states
 		}
-		return
 	}
 	byID := map[int]*analyze.Connection{}
 	for _, c := range r.Connections {
 		byID[c.ID] = c
 	}
-	for i := range rows {
+	return func(i int) (states [2]string) {
 		c := byID[rows[i].connection]
 		if c == nil {
-			continue
+			return states
 		}
 		until := event.Time(math.MaxInt64)
 		if i+1 < len(rows) {
 			until = rows[i+1].time - 1
 		}
-		rows[i].states = [2]string{stateAt(c.States.Client, until), stateAt(c.States.Server, until)}
+		return [2]string{stateAt(c.States.Client, until), stateAt(c.States.Server, until)}
 	}
 }
 
@@ -201,7 +197,14 @@ var callLayouts = []callLayout{
 }
 
 func (l callLayout) grid(r *analyze.Result, rows []callRow) *grid {
-	g := &grid{columns: l.columns(), rows: slices.Collect(l.rows(r, rows))}
+	g := &grid{columns: l.columns()}
+	for cells := range l.rows(r, rows) {
+		row := make([]cell, len(cells))
+		for i, c := range cells {
+			row[i] = slices.Clone(c)
+		}
+		g.add(row...)
+	}
 	g.dropEmpty()
 	return g
 }
@@ -216,31 +219,41 @@ func (l callLayout) columns() []column {
 	return append(columns, l.states.columns()...)
 }
 
+// rows makes the cells of each row, good until the next.
 func (l callLayout) rows(r *analyze.Result, rows []callRow) iter.Seq[[]cell] {
 	return func(yield func([]cell) bool) {
+		var cells []cell
+		var lines []line
 		shown := map[stateKey]string{}
-		base := baseTime(r)
-		for _, row := range rows {
-			if !yield(l.row(r, row, base, shown)) {
+		base, states := baseTime(r), rowStates(rows, r)
+		for i, row := range rows {
+			cells, lines = l.appendRow(cells[:0], lines[:0], r, row, base)
+			cells = append(cells, l.states.cells(row.connection, states(i), shown)...)
+			if !yield(cells) {
 				return
 			}
 		}
 	}
 }
 
-func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown map[stateKey]string) []cell {
+// appendRow appends a row's cells, of which those of one line share the memory of lines.
+func (l callLayout) appendRow(cells []cell, lines []line, r *analyze.Result, row callRow, base event.Time) ([]cell, []line) {
+	single := func(one line) cell {
+		lines = append(lines, one)
+		return lines[len(lines)-1 : len(lines) : len(lines)]
+	}
 	id, conn := "", ""
-	if row.id != 0 {
-		id = strconv.Itoa(row.id)
+	if row.call != nil && row.call.ID != 0 {
+		id = strconv.Itoa(row.call.ID)
 	}
 	if len(r.Connections) > 1 && row.connection != 0 {
 		conn = strconv.Itoa(row.connection)
 	}
 	call, result := uncalledWords(row), cell{}
 	if row.call != nil {
-		call, result = cell{callLine(row.call)}, cell{resultLine(row.call)}
+		call, result = single(callLine(row.call)), single(resultLine(row.call))
 	}
-	cells := []cell{text(id), text(milliseconds(row.time, base)), text(conn)}
+	cells = append(cells, single(line{text: id}), single(line{text: milliseconds(row.time, base)}), single(line{text: conn}))
 	if l.joinResult {
 		if row.call != nil && returned(row.call) {
 			result = prefixed("= ", result)
@@ -249,7 +262,7 @@ func (l callLayout) row(r *analyze.Result, row callRow, base event.Time, shown m
 	} else {
 		cells = append(cells, call, result)
 	}
-	return append(append(cells, wireCell(row)), l.states.cells(row, shown)...)
+	return append(cells, wireCell(row)), lines
 }
 
 // prefixed puts mark before the first line of c.

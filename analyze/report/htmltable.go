@@ -41,14 +41,16 @@ func writeTable(b *strings.Builder, label string, titles []string, rows []tableR
 func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 	var rows []tableRow
 	shown := map[stateKey]string{}
-	for _, row := range callRows(view) {
+	calls := callRows(view)
+	states := rowStates(calls, view)
+	for i, row := range calls {
 		var r tableRow
 		call, result := uncalledWords(row), cell{}
 		id := ""
 		var a attributes
 		if row.call != nil {
 			call, result = cell{callLine(row.call)}, cell{resultLine(row.call)}
-			id = strconv.Itoa(row.id)
+			id = strconv.Itoa(row.call.ID)
 			callData(&a, row.call)
 		}
 		r.attributes = a.String()
@@ -59,7 +61,7 @@ func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 		r.addCell("", result)
 		r.add(wireHTML(row, d), wireCell(row).text())
 		for _, side := range bothSides {
-			r.addState(stateCell(row, side, shown), row.states[lifeline(side)])
+			r.addState(stateCell(row.connection, states(i), side, shown), states(i)[lifeline(side)])
 		}
 		rows = append(rows, r)
 	}
@@ -136,7 +138,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 		}
 		states := statesAfter(d.conn, run[len(run)-1])
 		for _, side := range bothSides {
-			r.addState(stateCell(states, side, shown), states.states[lifeline(side)])
+			r.addState(stateCell(d.conn.ID, states, side, shown), states[lifeline(side)])
 		}
 		rows = append(rows, r)
 	}

@@ -37,7 +37,7 @@ func writeMermaid(w io.Writer, r *analyze.Result) error {
 func mermaid(r *analyze.Result, c *analyze.Connection) string {
 	d := newDiagram(r, c)
 	var b strings.Builder
-	fmt.Fprintf(&b, "sequenceDiagram\n    %%%% %s\n", mermaidText(toASCII.Replace(svgTitle(r, c))))
+	fmt.Fprintf(&b, "sequenceDiagram\n    %%%% %s\n", mermaidText(toASCII(svgTitle(r, c))))
 	fmt.Fprintf(&b, "    participant client as %s\n    participant server as %s\n",
 		mermaidText(d.endName(analyze.Client)+" "+c.Client.String()), mermaidText(d.endName(analyze.Server)+" "+c.Server.String()))
 	for i := range d.rows {

@@ -25,10 +25,10 @@ func (s stateColumns) columns() []column {
 	return nil
 }
 
-// cells shows the states after a row.
-func (s stateColumns) cells(row callRow, shown map[stateKey]string) []cell {
-	client := stateCell(row, analyze.Client, shown)
-	server := stateCell(row, analyze.Server, shown)
+// cells shows the states of a connection's ends after a row.
+func (s stateColumns) cells(connection int, states [2]string, shown map[stateKey]string) []cell {
+	client := stateCell(connection, states, analyze.Client, shown)
+	server := stateCell(connection, states, analyze.Server, shown)
 	switch s {
 	case statesApart:
 		return []cell{client, server}
@@ -48,12 +48,12 @@ type stateKey struct {
 const ditto = `"`
 
 // stateCell shows the state of an end after a row, a ditto mark where it is as before.
-func stateCell(row callRow, side analyze.Side, shown map[stateKey]string) cell {
-	state := Safe(row.states[lifeline(side)])
+func stateCell(connection int, states [2]string, side analyze.Side, shown map[stateKey]string) cell {
+	state := Safe(states[lifeline(side)])
 	if state == "" {
 		return cell{}
 	}
-	key := stateKey{row.connection, side}
+	key := stateKey{connection, side}
 	if shown[key] == state {
 		return styled(dim, ditto)
 	}
@@ -76,9 +76,9 @@ func joinStates(client, server cell) cell {
 	return append(slices.Clone(client), server...)
 }
 
-// statesAfter is a row that holds the states inferred once s has been seen.
-func statesAfter(c *analyze.Connection, s *analyze.Segment) callRow {
-	return callRow{connection: c.ID, states: [2]string{stateAfter(c.States.Client, s), stateAfter(c.States.Server, s)}}
+// statesAfter returns the states of both ends inferred once s has been seen.
+func statesAfter(c *analyze.Connection, s *analyze.Segment) [2]string {
+	return [2]string{stateAfter(c.States.Client, s), stateAfter(c.States.Server, s)}
 }
 
 // stateAfter returns the state that an end is in once s has been seen.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/closecap/closecap/analyze/terminal"
 )
@@ -29,7 +30,25 @@ func (o Options) paint(st style, s string) string {
 	return "\x1b[" + styleCodes[st] + "m" + s + "\x1b[0m"
 }
 
-var toASCII = strings.NewReplacer("→", "->", "←", "<-", "—", "-", "–", "-", "…", "...", "·", "|", "×", "x", "≤", "<=", "µ", "u")
+var asciiSigns = map[rune]string{
+	'→': "->", '←': "<-", '—': "-", '–': "-", '…': "...", '·': "|", '×': "x", '≤': "<=", 'µ': "u",
+}
+
+// toASCII writes report's own signs in ASCII.
+func toASCII(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if sign, ok := asciiSigns[r]; ok {
+			b.WriteString(sign)
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
 
 // maxShown is how many characters of one text a table shows at most, whoever wrote it.
 const maxShown = 1000
@@ -42,5 +61,5 @@ func (o Options) glyphs(s string) string {
 	if o.Box || terminal.IsPlain(s) {
 		return s
 	}
-	return toASCII.Replace(s)
+	return toASCII(s)
 }

@@ -96,7 +96,7 @@ func (l wireLayout) grid(c *analyze.Connection) *grid {
 	shown := map[stateKey]string{}
 	for _, run := range fold(c.Segments) {
 		states := statesAfter(c, run[len(run)-1])
-		g.rows = append(g.rows, append(l.segmentCells(c, run), l.states.cells(states, shown)...))
+		g.rows = append(g.rows, append(l.segmentCells(c, run), l.states.cells(c.ID, states, shown)...))
 	}
 	g.dropEmpty()
 	return g

@@ -48,13 +48,13 @@ func TestDamagedCalls(t *testing.T) {
 		`{"args":"` + strings.Repeat("x", maxCall) + `"}`:                      "bytes of JSON are beyond",
 		strings.Repeat(`[`, 20_000):                                            "exceeded max depth",
 	} {
-		_, err := (&Reader{}).call([]byte(json))
+		err := (&Reader{}).call([]byte(json), new(event.Call))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("call %.60s: %v, want %q", json, err, want)
 		}
 	}
 	for _, r := range []*Reader{{calls: maxCalls}, {callText: maxCallText}} {
-		if _, err := r.call([]byte(good)); err == nil || !strings.Contains(err.Error(), "more than") {
+		if err := r.call([]byte(good), new(event.Call)); err == nil || !strings.Contains(err.Error(), "more than") {
 			t.Errorf("call number %d after %d bytes: %v, want an error", r.calls, r.callText, err)
 		}
 	}

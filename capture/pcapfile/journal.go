@@ -45,7 +45,8 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 				rec.Packet.Time = event.Time(us * 1000)
 			}
 		case fieldCall:
-			rec.Call, bad = p.file.reader.call(value)
+			rec.Call = &p.call
+			bad = p.file.reader.call(value, rec.Call)
 			rec.Packet.Time = rec.Call.Start
 		case fieldRun:
 			var e runEntry
@@ -88,27 +89,27 @@ func journalFields(b []byte) func(yield func(string, []byte) bool) {
 	}
 }
 
-// call reads what CLOSECAP_CALL holds.
-func (r *Reader) call(value []byte) (*event.Call, error) {
-	c := new(event.Call)
+// call reads what CLOSECAP_CALL holds into c.
+func (r *Reader) call(value []byte, c *event.Call) error {
+	*c = event.Call{}
 	r.calls++
 	r.callText += len(value)
 	switch {
 	case r.calls > maxCalls:
-		return c, fmt.Errorf("more than %d calls", maxCalls)
+		return fmt.Errorf("more than %d calls", maxCalls)
 	case r.callText > maxCallText:
-		return c, fmt.Errorf("more than %d bytes of calls", maxCallText)
+		return fmt.Errorf("more than %d bytes of calls", maxCallText)
 	}
 	if len(value) > maxCall || !r.callReader.read(value, c) {
 		*c = event.Call{}
 		if err := unmarshal(value, c, maxCall); err != nil {
-			return c, err
+			return err
 		}
 	}
 	if err := checkLists(c); err != nil {
-		return c, err
+		return err
 	}
-	return c, c.Check()
+	return c.Check()
 }
 
 // expectations returns those that can be evaluated, up to the first that cannot. That one is the

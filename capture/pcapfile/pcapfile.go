@@ -47,8 +47,8 @@ type Record struct {
 	File      string // the path it was read from
 	FileFrame uint64 // 1-based position in that file
 
-	Journal      bool // no packet: an entry of any program; those below are closecap's
-	Call         *event.Call
+	Journal      bool        // no packet: an entry of any program; those below are closecap's
+	Call         *event.Call // valid until the next call of Next
 	Run          *event.Run
 	Expectations []event.Expectation // with Run
 }

@@ -33,7 +33,8 @@ type pcapng struct {
 	order      binary.ByteOrder
 	little     bool
 	interfaces []ngInterface // of the section at hand
-	damage     error         // of the entry that was handed out last
+	call       event.Call    // of the entry that was handed out last
+	damage     error         // of that entry, told after it
 }
 
 type ngInterface struct {

@@ -72,7 +72,7 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 	rec := &event.Recording{}
 	for b := first; b != nil; b = in.batch() {
 		a.counts = b.Counts
-		collect(rec, b)
+		collect(rec, b, in.reader)
 	}
 	if err := a.addCalls(rec, in.reader); err != nil {
 		return nil, err
@@ -153,12 +153,26 @@ func (a *analysis) follow() analyze.Options {
 }
 
 // collect adds a batch to a recording.
-func collect(rec *event.Recording, b *pcapfile.Batch) {
-	rec.Segments = append(rec.Segments, b.Segments...)
-	rec.Calls = append(rec.Calls, b.Calls...)
+func collect(rec *event.Recording, b *pcapfile.Batch, r *pcapfile.Reader) {
+	rec.Segments = append(grown(rec.Segments, len(b.Segments), r), b.Segments...)
+	rec.Calls = append(grown(rec.Calls, len(b.Calls), r), b.Calls...)
 	if b.Run != nil {
 		rec.Run, rec.Expectations = *b.Run, b.Expectations
 	}
+}
+
+// grown returns list with room for n more, and where it has none for as many as the rest of the
+// files will bring if they go on like this: to grow step by step would copy each several times.
+func grown[T any](list []T, n int, r *pcapfile.Reader) []T {
+	if len(list)+n <= cap(list) {
+		return list
+	}
+	const most = 4 // times what there is
+	more := len(list) + n
+	if read, total := r.Progress(); read > 0 && total > read {
+		more = int(float64(more) * min(most, 1.05*float64(total-read)/float64(read)))
+	}
+	return slices.Grow(list, max(n, more))
 }
 
 // result describes a capture without calls; its connections have been handed out.
