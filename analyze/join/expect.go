@@ -12,7 +12,7 @@ import (
 
 // Check evaluates the recording's expectations: the outcomes that calls were to have, then
 // the expect lines. The grammar is capture/lab's.
-func Check(res *analyze.Result, rec *event.Recording) {
+func Check(res *analyze.Result, expectations []event.Expectation) {
 	for _, c := range res.Calls {
 		if c.Want == "" {
 			continue
@@ -22,15 +22,15 @@ func Check(res *analyze.Result, rec *event.Recording) {
 			At: c.At, Text: "-> " + c.Want, OK: meets(c, c.Want), Got: got,
 		})
 	}
-	if len(rec.Expectations) == 0 {
+	if len(expectations) == 0 {
 		return
 	}
 	x := &examined{Result: res, calls: make(map[int]*analyze.Call, len(res.Calls))}
 	for _, c := range slices.Backward(res.Calls) {
 		x.calls[c.ID] = c
 	}
-	for i := range rec.Expectations {
-		e := &rec.Expectations[i]
+	for i := range expectations {
+		e := &expectations[i]
 		got, ok := x.evaluate(e)
 		res.Expectations = append(res.Expectations, analyze.Expectation{At: e.At, Text: e.Text, OK: ok, Got: got})
 	}

@@ -50,12 +50,14 @@ func Join(rec *event.Recording, opt analyze.Options) *analyze.Result {
 		Last:      st.Last,
 	}
 
-	if len(rec.Calls) > 0 {
-		Link(res, rec.Calls)
+	// From here on rec is not touched: who does not keep it gets the memory of its segments back.
+	calls, expectations := rec.Calls, rec.Expectations
+	if len(calls) > 0 {
+		Link(res, calls)
 	}
-	if rec.Run.Dropped > 0 {
-		Taint(res, rec.Run.Dropped)
+	if res.Capture.Dropped > 0 {
+		Taint(res, res.Capture.Dropped)
 	}
-	Check(res, rec)
+	Check(res, expectations)
 	return res
 }

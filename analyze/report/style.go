@@ -38,15 +38,18 @@ var asciiSigns = map[rune]string{
 func toASCII(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if sign, ok := asciiSigns[r]; ok {
-			b.WriteString(sign)
-		} else {
-			b.WriteString(s[:n])
+	from := 0
+	for i, r := range s {
+		if r < utf8.RuneSelf {
+			continue
 		}
-		s = s[n:]
+		if sign, ok := asciiSigns[r]; ok {
+			b.WriteString(s[from:i])
+			b.WriteString(sign)
+			from = i + utf8.RuneLen(r)
+		}
 	}
+	b.WriteString(s[from:])
 	return b.String()
 }
 

@@ -29,6 +29,10 @@ func readAll(t testing.TB, b []byte) ([]Record, error) {
 		}
 		c := *rec
 		c.Packet.Data = bytes.Clone(c.Packet.Data)
+		if c.Call != nil {
+			call := *c.Call
+			c.Call = &call
+		}
 		all = append(all, c)
 	}
 }
