@@ -1,7 +1,8 @@
 //go:build ignore
 
 // bench measures closecap beside other tools on the same generated captures, in one run, and
-// prints ratios: a time alone says more of the machine than of the program.
+// prints ratios: a time alone says more of the machine than of the program. Of recordings with
+// calls, which no other tool joins, it prints how the cost grows.
 package main
 
 import (
@@ -107,8 +108,8 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("\nten times the file: %.2f × the memory\n", float64(own.memory)/float64(tenth.memory))
-	return nil
+	fmt.Printf("\nten times the file: %.2f × the memory\n\n", float64(own.memory)/float64(tenth.memory))
+	return joins(closecap, dir, limit)
 }
 
 // row writes what a contest took, beside closecap's own cost.
@@ -124,20 +125,25 @@ func row(w io.Writer, name string, got, own cost) {
 // capture makes a capture of n connections, unless an earlier run has left it.
 func capture(dir string, n int) (string, error) {
 	path := filepath.Join(dir, fmt.Sprintf("%d.pcap", n))
+	return path, generate(path, "./capture/pcapfile/gen/makecapture", "-connections", fmt.Sprint(n))
+}
+
+// generate lets a command write the file, unless an earlier run has left it.
+func generate(path, command string, args ...string) error {
 	if _, err := os.Stat(path); err == nil {
-		return path, nil
+		return nil
 	}
 	f, err := os.Create(path + ".part")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer f.Close()
-	cmd := exec.Command("go", "run", "./capture/pcapfile/gen/makecapture", "-connections", fmt.Sprint(n))
+	cmd := exec.Command("go", append([]string{"run", command}, args...)...)
 	cmd.Stdout, cmd.Stderr = f, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("make capture: %w", err)
+		return fmt.Errorf("make %s: %w", path, err)
 	}
-	return path, os.Rename(path+".part", path)
+	return os.Rename(path+".part", path)
 }
 
 // warm reads the file once, so that no contest pays for the disk.
