@@ -43,26 +43,29 @@ func FuzzRecordingReport(f *testing.F) {
 		if len(b) > 1<<18 {
 			t.Skip("too large to draw in every format")
 		}
-		b = editEntry(b, int(entry), int(field), value)
-		r := pcapfile.NewReader(bytes.NewReader(b), "fuzz", pcapfile.Options{})
-		defer r.Close()
-		rec, err := pcapfile.ReadRecording(r)
-		var fe *pcapfile.FileError
-		if err != nil && !errors.As(err, &fe) {
-			t.Errorf("read: %v names no place", err)
-		}
-		res := join.Join(rec, analyze.Options{})
-		for _, err := range analyze.Validate(res) {
-			t.Error(err)
-		}
-		for _, format := range report.Formats() {
-			var out bytes.Buffer
-			if err := report.Write(&out, format, res, report.Options{Box: true, Width: 20 + int(field)%200}); err != nil {
-				t.Errorf("write %s: %v", format, err)
-			}
-			harmless(t, format, out.String())
-		}
+		reportAll(t, editEntry(b, int(entry), int(field), value), int(field)%200)
 	})
+}
+
+func reportAll(t *testing.T, b []byte, width int) {
+	r := pcapfile.NewReader(bytes.NewReader(b), "fuzz", pcapfile.Options{})
+	defer r.Close()
+	rec, err := pcapfile.ReadRecording(r)
+	var fe *pcapfile.FileError
+	if err != nil && !errors.As(err, &fe) {
+		t.Errorf("read: %v names no place", err)
+	}
+	res := join.Join(rec, analyze.Options{})
+	for _, err := range analyze.Validate(res) {
+		t.Error(err)
+	}
+	for _, format := range report.Formats() {
+		var out bytes.Buffer
+		if err := report.Write(&out, format, res, report.Options{Box: true, Width: width}); err != nil {
+			t.Errorf("write %s: %v", format, err)
+		}
+		harmless(t, format, out.String())
+	}
 }
 
 // harmless reports what in a report could act on who shows it, or is not in its format.
