@@ -191,6 +191,24 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.Reset.Cause, v.Reset.Confidence = analyze.DataAfterClose, analyze.Inferred
 		v.Reset.Lost.AfterClose, v.Reset.Lost.Unacked = v.Reset.Lost.Unacked, 0
 		v.Reset.Why = append(v.Reset.Why, fmt.Sprintf("the %s had sent FIN, and %d bytes were then sent to it", by, e.Unacked))
+	default:
+		v.causeByItsEnd(v.end[1-i])
 	}
 	v.because("the %s received RST", sideOf(i))
+}
+
+// causeByItsEnd tells the cause of an RST that no tracepoint showed by what the end that sent it
+// says of its own last moment.
+func (v *verdict) causeByItsEnd(e *event.Endpoint) {
+	if e == nil || e.ResetIn != 0 {
+		return
+	}
+	r := &event.KernelReset{Task: e.End, HadFile: e.HadFile}
+	// Any end that goes without a word looks aborted.
+	if c, _ := unexplained(r, e); c != analyze.Aborted {
+		v.Reset.Cause, v.Reset.Confidence = c, analyze.Inferred
+		if why := explanation(c, r, e, v.Reset.By); why != "" {
+			v.Reset.Why = append(v.Reset.Why, why)
+		}
+	}
 }
