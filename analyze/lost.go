@@ -12,6 +12,7 @@ func (c *Connection) LostBytes() Lost {
 		all.Unacked += r.Unacked
 		all.Unread += r.Unread
 		all.AfterClose += r.AfterClose
+		all.MayBe += r.MayBe
 		all.Missing += r.Missing
 	}
 	all.From = NoSide

@@ -50,7 +50,9 @@ func (v *validator) connection(c *Connection) {
 	v.check((c.Ending == UnknownEnding) == (c.Confidence == Unknown), "%s with confidence %s", c.Ending, c.Confidence)
 	v.check(len(c.Why) > 0, "%s without a reason", c.Ending)
 	reset := c.Ending == WasReset || c.Ending == WasRefused
-	v.check((c.Reset != nil) == reset, "%s with reset %+v", c.Ending, c.Reset)
+	v.check((c.Reset != nil) == reset || c.Ending == UnknownEnding, "%s with reset %+v", c.Ending, c.Reset)
+	v.check((c.Closer == NoSide) == (c.CloserSure == "" || c.CloserSure == Unknown), "closer %q, %q", c.Closer, c.CloserSure)
+	v.check((c.FinBy != NoSide) == (c.Ending == HalfClosed || c.Ending == FinUnacked), "%s with FIN by %q", c.Ending, c.FinBy)
 	v.check(c.Warnings != nil, "warnings are null")
 	if c.Simultaneous && c.Ending == Graceful {
 		v.check(c.Closer == Both, "simultaneous, closed by %q", c.Closer)

@@ -54,6 +54,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 	for _, c := range l.conns {
 		c.kernelStates()
 		l.reset(c)
+		c.vouch()
 		c.timeWait()
 	}
 }
