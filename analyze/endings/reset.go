@@ -38,7 +38,7 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 		l.Unread = uint64(e.Unread)
 	}
 	if e := v.end[1-by]; e != nil {
-		l.Unacked = uint64(e.Unacked)
+		l.Unacked, l.Discarded = v.unacked(1-by), uint64(e.Unsent)
 	}
 	if cause == analyze.DataAfterClose && r.Offender != nil {
 		l.AfterClose = uint64(r.Offender.Len)
@@ -180,7 +180,7 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.Closer = by
 	}
 	v.Reset = &analyze.Reset{By: by, Cause: analyze.UnknownCause, Confidence: analyze.Unknown,
-		Lost: analyze.Lost{From: sideOf(i), Unacked: uint64(e.Unacked)}}
+		Lost: analyze.Lost{From: sideOf(i), Unacked: v.unacked(i), Discarded: uint64(e.Unsent)}}
 	switch {
 	case e.Last() == event.SynSent:
 		v.Ending, v.Closer = analyze.WasRefused, by

@@ -55,6 +55,9 @@ func Link(res *analyze.Result, calls []event.Call) {
 		c.kernelStates()
 		l.reset(c)
 		c.vouch()
+		if res.Capture.Dropped == 0 {
+			c.discards()
+		}
 		c.timeWait()
 	}
 }

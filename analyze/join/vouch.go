@@ -16,9 +16,25 @@ func (lc *linked) vouch() {
 		lost = append(lost, &lc.Reset.Lost)
 	}
 	for _, l := range lost {
-		if l != nil && l.MayBe > 0 && lc.neverRead(l) {
+		if l == nil || l.From == analyze.NoSide {
+			continue
+		}
+		if l.MayBe > 0 && lc.neverRead(l) {
 			l.Unacked, l.MayBe = l.Unacked+l.MayBe, 0
 		}
+		lc.keepRead(l)
+	}
+}
+
+// keepRead takes from l what a call returned after all: no byte is both read and lost.
+func (lc *linked) keepRead(l *analyze.Lost) {
+	_, read := lc.readOf(l.From)
+	sent := *lc.Bytes.Of(l.From) + l.Missing
+	over := l.MayBe + l.Unacked + l.Unread + l.AfterClose
+	over -= min(over, sent-min(sent, read))
+	for _, kind := range []*uint64{&l.MayBe, &l.Unacked, &l.AfterClose, &l.Unread} {
+		n := min(*kind, over)
+		*kind, over = *kind-n, over-n
 	}
 }
 
@@ -50,10 +66,15 @@ func (lc *linked) vouchCloser() {
 // neverRead reports whether the application that the bytes of l were for was recorded, and read none of
 // them: they stand at the end of their stream.
 func (lc *linked) neverRead(l *analyze.Lost) bool {
-	var read uint64
-	recorded := false
+	recorded, read := lc.readOf(l.From)
+	return recorded && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
+}
+
+// readOf returns how many of the bytes that from sent were read, and whether any call of its peer
+// was recorded.
+func (lc *linked) readOf(from analyze.Side) (recorded bool, read uint64) {
 	for _, c := range lc.calls {
-		if c.Side != l.From.Other() {
+		if c.Side != from.Other() {
 			continue
 		}
 		recorded = true
@@ -61,5 +82,5 @@ func (lc *linked) neverRead(l *analyze.Lost) bool {
 			read = max(read, c.Bytes[1])
 		}
 	}
-	return recorded && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
+	return recorded, read
 }

@@ -280,6 +280,7 @@ func lostKinds(l *analyze.Lost) []lostKind {
 		{l.Unacked, "sent but never acknowledged"},
 		{l.Unread, "acknowledged by the kernel but never read"},
 		{l.AfterClose, "arrived after close"},
+		{l.Discarded, "taken by send calls but never sent"},
 		{l.Missing, "missing from the capture (not from the connection)"},
 	}
 }

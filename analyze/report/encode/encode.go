@@ -212,6 +212,9 @@ func appendLost(b []byte, l *analyze.Lost) []byte {
 	b = appendUint(append(b, `{"unacked":`...), l.Unacked)
 	b = appendUint(append(b, `,"unread":`...), l.Unread)
 	b = appendUint(append(b, `,"after_close":`...), l.AfterClose)
+	if l.Discarded != 0 {
+		b = appendUint(append(b, `,"discarded":`...), l.Discarded)
+	}
 	if l.MayBe != 0 {
 		b = appendUint(append(b, `,"may_be":`...), l.MayBe)
 	}
