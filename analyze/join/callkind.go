@@ -10,7 +10,7 @@ import (
 
 // isListening reports whether the call was made on a bound socket that never had a peer.
 func isListening(c *analyze.Call) bool {
-	return c.Connection == 0 && c.Local.IsValid()
+	return c.Connection == 0 && c.Local.IsValid() && !c.Remote.IsValid()
 }
 
 func succeeded(c *analyze.Call) bool { return c.Errno == "" && c.End != 0 }

@@ -50,6 +50,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 	l.roots()
 	l.returns()
 	l.explain()
+	l.uncaptured()
 	l.sample()
 	for _, c := range l.conns {
 		c.kernelStates()

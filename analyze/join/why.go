@@ -61,6 +61,8 @@ func whyAlone(c *analyze.Call) string {
 	switch {
 	case c.Kind() == event.CloseCall && len(c.Holders) > 0:
 		return stillHeld(c)
+	case c.Kind() == event.CloseCall && isUncaptured(c):
+		return "no packet of this connection was captured"
 	case c.Kind() == event.CloseCall && isListening(c) && len(c.Caused) == 0:
 		return "nothing on the wire: a listening socket has no peer"
 	}
