@@ -41,6 +41,10 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
 		settle(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
+	case c.RecvQ < 0 && lc.unreadBy(c) > 0:
+		n := lc.unreadBy(c)
+		settle(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", lc.cameBy(c)-n, lc.cameBy(c), c.ID, c.Name))
+		r.Lost.Unread, r.Lost.From = n, r.By.Other()
 	case lc.lingersZero(c) != nil:
 		settle(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case lc.lingers2(c) != nil:
@@ -89,6 +93,43 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	if trigger != nil {
 		l.confirm(r, trigger)
 	}
+}
+
+// unreadBy returns how many of the bytes that had come when c began its side's calls had not read. It is
+// 0 where not all of them may be recorded: the socket's first call must be.
+func (lc *linked) unreadBy(c *analyze.Call) uint64 {
+	var read uint64
+	whole := false
+	for _, k := range lc.calls {
+		switch {
+		case k.Side != c.Side:
+		case k.Guessed:
+			return 0
+		case k.Kind() == event.ConnectCall || k.Kind() == event.AcceptCall:
+			whole = true
+		case k.Kind() == event.RecvCall && k.Bytes != nil:
+			read = max(read, k.Bytes[1])
+		}
+	}
+	came := lc.cameBy(c)
+	if !whole || read >= came {
+		return 0
+	}
+	return came - read
+}
+
+// cameBy returns how many bytes c's side had acknowledged when c began.
+func (lc *linked) cameBy(c *analyze.Call) uint64 {
+	var came int64
+	for _, s := range lc.Segments {
+		if s.Time > c.Start {
+			break
+		}
+		if s.From == c.Side && s.Ignored == "" {
+			came = max(came, s.Ack-1)
+		}
+	}
+	return min(uint64(came), *lc.Bytes.Of(c.Side.Other()))
 }
 
 // settle replaces what the wire suggested.

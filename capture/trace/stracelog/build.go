@@ -92,7 +92,9 @@ func (b *builder) finish() *Log {
 		default:
 			handlers[r.name](b, p, r, split(r.args()))
 		}
-		p.last = max(p.last, r.start, r.end)
+		if p.last = max(p.last, r.start); !r.atMost {
+			p.last = max(p.last, r.end)
+		}
 		r.text = "" // no longer needed: the calls take its place
 	}
 	b.raws = nil

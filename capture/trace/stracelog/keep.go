@@ -22,6 +22,7 @@ type raw struct {
 	cut        int    // where in text the result begins
 	tid        int
 	start, end event.Time // end 0: it never returned, as far as the log goes
+	atMost     bool       // end is the thread's next line's
 	kind       lineKind
 }
 
@@ -81,8 +82,8 @@ func (r *reader) add(l line, start, end event.Time) {
 		r.full = true
 		return
 	}
-	if l.name == "connect" && end != 0 {
-		r.opening[l.tid] = len(r.b.raws)
+	if end != 0 && (l.name == "connect" || isUntimed(start, end)) {
+		r.open[l.tid] = len(r.b.raws)
 	}
 	r.keep(l, start, end)
 }

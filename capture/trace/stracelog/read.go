@@ -21,7 +21,7 @@ type reader struct {
 	tid     int // of a -ff file
 	number  int
 	half    map[int]*half // unfinished calls by thread
-	opening map[int]int   // by thread the connect that was its last line, as an index of b.raws
+	open    map[int]int   // by thread its last line, where the call may have lasted longer than that says: an index of b.raws
 	shift   event.Time    // from the time of day to the date
 	last    event.Time
 	alive   map[int]bool // threads that wrote with a pid and have not ended
@@ -35,7 +35,7 @@ type reader struct {
 
 // read takes in one source.
 func (b *builder) read(s Source) error {
-	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*half{}, opening: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
+	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*half{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
 	in := bufio.NewReaderSize(s.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
@@ -186,14 +186,15 @@ func (r *reader) date(l *line) error {
 	return nil
 }
 
-// endOf returns when the call ended. Without -T it is not known, and the start stands for it.
+// endOf returns when the call ended. Without -T it is not known: the start stands for it until the
+// thread's next line is there.
 func (r *reader) endOf(l line) event.Time {
 	if l.ret == "?" {
 		return 0
 	}
 	if !l.timed && !r.warned {
 		r.warned = true
-		r.b.warn("%s does not say how long calls took (strace -T): their ends are not known", r.source.Name)
+		r.b.warn("%s does not say how long calls took (strace -T): each is taken to last until its thread's next line", r.source.Name)
 	}
 	return l.time.Add(l.took)
 }
@@ -232,16 +233,24 @@ func (r *reader) ended(l line) {
 // lookupLimit is how long strace -yy may look a socket up.
 const lookupLimit = 100 * time.Millisecond
 
-// stretch corrects the end of a connect now that its thread's next line is there. A line's time
+// stretch corrects the end of a call now that its thread's next line is there: one that the log gives
+// no duration lasts at most until then, and a connect may last longer than it says. A line's time
 // is that of strace's first look, -T counts only from when it lets the call go, and between the
 // two -yy looks the socket up: the SYN of a connect that does not block is later than time plus
 // duration. Other calls have byte ranges that say what they did.
 func (r *reader) stretch(next *line) {
-	i, ok := r.opening[next.tid]
+	i, ok := r.open[next.tid]
 	if !ok {
 		return
 	}
-	delete(r.opening, next.tid)
+	delete(r.open, next.tid)
 	c := &r.b.raws[i]
+	if isUntimed(c.start, c.end) {
+		c.end, c.atMost = max(c.end, next.time), true
+		return
+	}
 	c.end = max(c.end, min(next.time, c.end.Add(lookupLimit)))
 }
+
+// isUntimed reports whether nothing says how long the call took, or that it took no time.
+func isUntimed(start, end event.Time) bool { return start == end }
