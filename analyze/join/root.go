@@ -180,11 +180,10 @@ func finRoot(c *linked, i int) analyze.Root {
 	first, left := enders.calls[0], enders.firstAt(s.Time)
 	switch {
 	case within(first, s.Time) || left == nil:
-		r := callRoot(first, "")
-		if !within(first, s.Time) {
-			lateFin(c, i, first, &r)
+		if within(first, s.Time) {
+			return callRoot(first, "")
 		}
-		return r
+		return lateFin(c, i, first)
 	case first.Kind() == event.CloseCall:
 		return callRoot(left, fmt.Sprintf("the last reference; #%d was not", first.ID))
 	}
@@ -192,7 +191,8 @@ func finRoot(c *linked, i int) analyze.Root {
 }
 
 // lateFin explains a FIN that left after its call had returned.
-func lateFin(c *linked, i int, first *analyze.Call, r *analyze.Root) {
+func lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
+	r := callRoot(first, "")
 	holder := c.callsOf(anyCalls, first.Side).lastAt(first.End, func(k *analyze.Call) bool {
 		return k.Start < first.Start && !endsWriting(k) && k.PID == first.PID && k.TID != first.TID &&
 			lastMoment(k) > first.End
@@ -200,9 +200,28 @@ func lateFin(c *linked, i int, first *analyze.Call, r *analyze.Root) {
 	if holder != nil {
 		r.Calls = []int{first.ID, holder.ID}
 		r.Why = fmt.Sprintf("#%d %s() still used the socket; it closed when that returned", holder.ID, holder.Name)
-		return
+		return r
+	}
+	if c.heldAfter(first) {
+		return analyze.Root{Kind: analyze.RootUnknown,
+			Why: fmt.Sprintf("#%d %s() had returned with the socket still open: what held it then was not recorded", first.ID, first.Name)}
 	}
 	r.Why, r.Frame = waited(c, i)
+	return r
+}
+
+// heldAfter reports whether the kernel said after c, a successful close, that its side's stream had not
+// ended: something that is no descriptor holds the socket then, as a pending io_uring request does.
+func (lc *linked) heldAfter(c *analyze.Call) bool {
+	if c.Kind() != event.CloseCall || len(c.Holders) > 0 {
+		return false
+	}
+	for i := range c.Samples {
+		if s := &c.Samples[i]; sampleSide(lc.Connection, s) == c.Side {
+			return s.State == event.Established || s.State == event.CloseWait
+		}
+	}
+	return false
 }
 
 // rstRoot: the sender's own abort, or its kernel's answer to a segment.

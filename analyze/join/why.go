@@ -105,6 +105,9 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 	if len(c.Holders) > 0 {
 		return stillHeld(c)
 	}
+	if lc.heldAfter(c) {
+		return "no FIN: something that is no descriptor still holds this socket, as a pending io_uring request does"
+	}
 	if fin := lc.segmentsOf(finSegments, c.Side).firstFrom(c.End); fin != nil {
 		return fmt.Sprintf("the FIN waited: it is frame %d", fin.Frame)
 	}

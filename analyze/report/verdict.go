@@ -15,6 +15,8 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	lines := []string{endingSentence(c) + confidenceSentence(c)}
 	if c.Reset != nil {
 		lines = append(lines, resetSentences(r, c)...)
+	} else {
+		lines = append(lines, enderSentences(c, callsOf(r, c))...)
 	}
 	lines = append(lines, candidateSentences(c)...)
 	if s := lostSentence(c); s != "" {

@@ -1,0 +1,51 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// enderSentences name what sent each FIN where that is not simply the close() of who used the
+// connection: another holder of the socket, or the end of its process.
+func enderSentences(c *analyze.Connection, calls []*analyze.Call) []string {
+	var lines []string
+	var seen [2]bool
+	for _, s := range c.Segments {
+		if s.Kind != analyze.KindFin || s.Ignored != "" || seen[lifeline(s.From)] {
+			continue
+		}
+		seen[lifeline(s.From)] = true
+		if line := enderSentence(s, calls); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func enderSentence(fin *analyze.Segment, calls []*analyze.Call) string {
+	var vain, ender *analyze.Call
+	for _, k := range calls {
+		switch {
+		case k.Side != fin.From || k.Start > fin.Time:
+		case fin.Root.Kind == analyze.RootCall && k.ID == fin.Root.Call:
+			ender = k
+		case vain == nil && k.Kind() == event.CloseCall && k.Errno == "" && len(k.Caused) == 0 && (len(k.Holders) > 0 || fin.Root.Kind == analyze.RootUnknown):
+			vain = k
+		}
+	}
+	frame := fmt.Sprintf("the %s's FIN (frame %d)", fin.From, fin.Frame)
+	switch {
+	case ender == nil && vain != nil:
+		return fmt.Sprintf("%s did not end it: %s left %s later. What sent it was not recorded.", callWords(vain), frame, span(fin.Time.Sub(vain.Start)))
+	case ender == nil:
+		return ""
+	case vain != nil:
+		return fmt.Sprintf("%s did not end it, since the socket had another holder: %s sent %s %s later.",
+			callWords(vain), callWords(ender), frame, span(fin.Time.Sub(vain.Start)))
+	case ender.Name == "exit" || ender.Name == "kill":
+		return fmt.Sprintf("%s sent %s.", callWords(ender), frame)
+	}
+	return ""
+}
