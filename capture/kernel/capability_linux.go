@@ -65,6 +65,10 @@ const (
 	capSysAdmin = 1 << unix.CAP_SYS_ADMIN // holds the two below
 	capBPF      = 1 << unix.CAP_BPF
 	capPerfmon  = 1 << unix.CAP_PERFMON
+
+	// What FindHolders needs for the processes of others: to list their descriptors, and to read
+	// where those lead.
+	capLook = 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_SYS_PTRACE
 )
 
 // WithNetRaw runs open, which opens a capture, with CAP_NET_RAW in effect if this process may
@@ -74,6 +78,10 @@ func WithNetRaw(open func() error) error { return withCapabilities(capNetRaw, op
 // WithBPF runs open, which loads and attaches BPF programs, with the capabilities for that in
 // effect, as WithNetRaw does with its own.
 func WithBPF(open func() error) error { return withCapabilities(capSysAdmin|capBPF|capPerfmon, open) }
+
+// WithLook runs look, which looks into other users' processes, with the capabilities for that in
+// effect, as WithNetRaw does with its own.
+func WithLook(look func() error) error { return withCapabilities(capLook, look) }
 
 func withCapabilities(wanted uint64, f func() error) (err error) {
 	runtime.LockOSThread()

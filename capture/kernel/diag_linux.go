@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"os"
 	"time"
@@ -62,18 +63,13 @@ func (d *Diag) find(local, remote netip.AddrPort) (event.Sample, error) {
 	if local.Addr().Is4() != remote.Addr().Is4() || !local.IsValid() || !remote.IsValid() {
 		return event.Sample{}, fmt.Errorf("addresses do not belong together: %w", unix.EINVAL)
 	}
-	d.seq++
-	request := diagRequest(d.seq, local, remote)
-	if err := retry(func() error {
-		return unix.Sendto(d.fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-	}); err != nil {
-		return event.Sample{}, os.NewSyscallError("sendto", err)
+	if err := d.ask(diagRequest(d.next(), local, remote)); err != nil {
+		return event.Sample{}, err
 	}
 	for {
-		var n int
-		err := retry(func() (err error) { n, _, err = unix.Recvfrom(d.fd, d.buf, 0); return err })
+		n, err := d.receive()
 		if err != nil {
-			return event.Sample{}, os.NewSyscallError("recvfrom", err)
+			return event.Sample{}, err
 		}
 		if s, done, err := d.answer(d.buf[:n]); done {
 			return s, err
@@ -81,24 +77,58 @@ func (d *Diag) find(local, remote netip.AddrPort) (event.Sample, error) {
 	}
 }
 
+// next numbers a request.
+func (d *Diag) next() uint32 {
+	d.seq++
+	return d.seq
+}
+
+func (d *Diag) ask(request []byte) error {
+	return os.NewSyscallError("sendto", retry(func() error {
+		return unix.Sendto(d.fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}))
+}
+
+func (d *Diag) receive() (n int, err error) {
+	err = retry(func() (err error) { n, _, err = unix.Recvfrom(d.fd, d.buf, 0); return err })
+	return n, os.NewSyscallError("recvfrom", err)
+}
+
+// message is one of netlink's.
+type message struct {
+	kind uint16
+	body []byte
+}
+
+// messages yields those in b that answer the last request.
+func (d *Diag) messages(b []byte) iter.Seq2[message, error] {
+	return func(yield func(message, error) bool) {
+		for len(b) >= unix.NLMSG_HDRLEN {
+			size := int(binary.NativeEndian.Uint32(b))
+			if size < unix.NLMSG_HDRLEN || size > len(b) {
+				yield(message{}, fmt.Errorf("netlink message of %d bytes: %w", size, unix.EBADMSG))
+				return
+			}
+			m := message{binary.NativeEndian.Uint16(b[4:]), b[unix.NLMSG_HDRLEN:size]}
+			if seq := binary.NativeEndian.Uint32(b[8:]); seq == d.seq && !yield(m, nil) {
+				return
+			}
+			b = b[min(len(b), (size+3)&^3):]
+		}
+	}
+}
+
 // answer looks for the answer among the netlink messages in b; done says that it is there.
 func (d *Diag) answer(b []byte) (s event.Sample, done bool, err error) {
 	now := clock()
-	for len(b) >= unix.NLMSG_HDRLEN {
-		size := int(binary.NativeEndian.Uint32(b))
-		if size < unix.NLMSG_HDRLEN || size > len(b) {
-			return s, true, fmt.Errorf("netlink message of %d bytes: %w", size, unix.EBADMSG)
-		}
-		kind := binary.NativeEndian.Uint16(b[4:])
-		seq := binary.NativeEndian.Uint32(b[8:])
-		body := b[unix.NLMSG_HDRLEN:size]
-		b = b[min(len(b), (size+3)&^3):]
+	for m, err := range d.messages(b) {
 		switch {
-		case seq != d.seq:
-		case kind == unix.NLMSG_ERROR && len(body) >= 4:
-			return s, true, unix.Errno(-int32(binary.NativeEndian.Uint32(body)))
-		case kind == unix.SOCK_DIAG_BY_FAMILY:
-			s, err = parseDiag(body)
+		case err != nil:
+			return s, true, err
+		case m.kind == unix.NLMSG_ERROR && len(m.body) >= 4:
+			return s, true, unix.Errno(-int32(binary.NativeEndian.Uint32(m.body)))
+		case m.kind == unix.SOCK_DIAG_BY_FAMILY:
+			s, err = parseDiag(m.body)
 			s.Time = now
 			return s, true, err
 		}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -22,21 +24,65 @@ func Holders(inode uint64) ([]event.Holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := fmt.Sprintf("socket:[%d]", inode)
 	var found []event.Holder
 	for _, pid := range pids {
 		if pid == os.Getpid() {
 			continue
 		}
-		fds, err := descriptors(pid, want)
-		if err != nil {
+		err := eachSocket(pid, func(fd int, link uint64) {
+			if link == inode {
+				found = append(found, event.Holder{PID: pid, FD: fd})
+			}
+		})
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			return nil, err
-		}
-		for _, fd := range fds {
-			found = append(found, event.Holder{PID: pid, FD: fd})
 		}
 	}
 	return found, nil
+}
+
+// FindHolders fills in who holds each of the sockets, in the order of process and descriptor, in
+// one pass over all processes. It returns how many processes it was not allowed to look into.
+func FindHolders(sockets []event.Socket) (refused int, err error) {
+	at := make(map[uint64]int, len(sockets))
+	for i := range sockets {
+		if sockets[i].Inode != 0 {
+			at[sockets[i].Inode] = i
+		}
+	}
+	pids, err := processes()
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
+		comm := ""
+		err := eachSocket(pid, func(fd int, inode uint64) {
+			i, wanted := at[inode]
+			if !wanted {
+				return
+			}
+			if comm == "" {
+				comm = commOf(pid)
+			}
+			sockets[i].Holders = append(sockets[i].Holders, event.SocketHolder{PID: pid, FD: fd, Comm: comm})
+		})
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			refused++
+		case err != nil:
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
+// commOf returns the name that the kernel has for a process, "" when it ended.
+func commOf(pid int) string {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(string(b), "\n")
 }
 
 func processes() ([]int, error) {
@@ -47,24 +93,37 @@ func processes() ([]int, error) {
 	return numbers(names), nil
 }
 
-// descriptors returns the descriptors of pid that link to want.
-func descriptors(pid int, want string) ([]int, error) {
-	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-	names, err := readDir(dir)
+// eachSocket calls each for the descriptors of pid that are sockets, in order, with their inodes.
+// A process that ended has none; one that this process may not look into is fs.ErrPermission.
+func eachSocket(pid int, each func(fd int, inode uint64)) error {
+	dir, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
 	if err != nil {
-		if gone(err) || errors.Is(err, fs.ErrPermission) {
-			return nil, nil
+		if gone(err) {
+			return nil
 		}
-		return nil, fmt.Errorf("list descriptors: %w", err)
+		return fmt.Errorf("list descriptors: %w", err)
 	}
-	var fds []int
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil && !gone(err) {
+		return fmt.Errorf("list descriptors: %w", err)
+	}
+	var link [64]byte
 	for _, fd := range numbers(names) {
-		// A descriptor that was closed meanwhile has no link, and is no holder.
-		if link, err := os.Readlink(filepath.Join(dir, strconv.Itoa(fd))); err == nil && link == want {
-			fds = append(fds, fd)
+		n, err := unix.Readlinkat(int(dir.Fd()), strconv.Itoa(fd), link[:])
+		if err == unix.EACCES || err == unix.EPERM {
+			return fmt.Errorf("read descriptor: %w", err)
+		}
+		if err != nil { // closed meanwhile
+			continue
+		}
+		if text, ok := bytes.CutPrefix(link[:n], []byte("socket:[")); ok {
+			if inode, err := strconv.ParseUint(string(bytes.TrimSuffix(text, []byte("]"))), 10, 64); err == nil {
+				each(fd, inode)
+			}
 		}
 	}
-	return fds, nil
+	return nil
 }
 
 func readDir(dir string) ([]string, error) {

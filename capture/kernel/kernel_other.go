@@ -30,6 +30,17 @@ func (d *Diag) Sample(local, remote netip.AddrPort) (event.Sample, error) {
 	return event.Sample{}, unsupported("sample endpoint")
 }
 
+// List is not supported here.
+func (d *Diag) List() ([]event.Socket, error) { return nil, unsupported("list sockets") }
+
+// FindHolders is not supported here.
+func FindHolders(sockets []event.Socket) (refused int, err error) {
+	return 0, unsupported("find socket holders")
+}
+
+// Sysctl is not supported here.
+func Sysctl(name string) (string, error) { return "", unsupported("read sysctl " + name) }
+
 // ReadCounters is not supported here.
 func ReadCounters() (Counters, error) { return nil, unsupported("read TCP counters") }
 
@@ -66,6 +77,15 @@ func DropPrivileges() error { return nil }
 
 // WithBPF runs open.
 func WithBPF(open func() error) error { return open() }
+
+// WithLook runs look.
+func WithLook(look func() error) error { return look() }
+
+// KeepLook does nothing.
+func KeepLook() error { return nil }
+
+// DropLook does nothing.
+func DropLook() error { return nil }
 
 // DropCapabilities does nothing.
 func DropCapabilities() error { return nil }

@@ -25,7 +25,8 @@ func HasNetRaw() bool {
 // BecomeCaller makes this process, all its threads, the user who called sudo, for good: user,
 // group and supplementary groups, HOME and the other variables that name the user. It comes
 // before anything that the user named is opened. What remains are the capabilities to open a
-// capture and to make a private namespace, and they are in effect only while that is done.
+// capture, to make a private namespace and to look into processes, and they are in effect only
+// while that is done.
 //
 // Of a program that has capabilities of its own (setcap) it puts those aside the same way. For
 // root without sudo, and for an ordinary user, it does nothing. It refuses a caller that sudo
@@ -48,7 +49,41 @@ func BecomeCaller() error {
 	if err := errors.Join(who.become(), who.setEnv()); err != nil {
 		return fmt.Errorf("become user %d: %w", who.uid, err)
 	}
-	return putAside(had.permitted & (capNetRaw | capSysAdmin))
+	return putAside(had.permitted & (capNetRaw | capSysAdmin | capLook))
+}
+
+// KeepLook gives up every capability but those of WithLook, root's own too, on all threads and
+// for good. It sets no_new_privs, as DropPrivileges does.
+func KeepLook() error {
+	had, err := threadCapabilities()
+	if err == nil {
+		err = onAllThreads("prctl", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	}
+	if err == nil {
+		err = capabilities{permitted: had.permitted & capLook}.setAll()
+	}
+	if err != nil {
+		return fmt.Errorf("drop privileges: %w", err)
+	}
+	return nil
+}
+
+// DropLook gives up the capabilities of WithLook alone, for who captures. Root keeps them as
+// DropPrivileges says.
+func DropLook() error {
+	if !MayDrop() {
+		return nil
+	}
+	had, err := threadCapabilities()
+	if err == nil {
+		had.effective, had.permitted = had.effective&^capLook, had.permitted&^capLook
+		had.inheritable &^= capLook
+		err = had.setAll()
+	}
+	if err != nil {
+		return fmt.Errorf("drop privileges: %w", err)
+	}
+	return nil
 }
 
 // become changes the IDs and keeps the permitted capabilities.
