@@ -31,7 +31,7 @@ func (o Options) paint(st style, s string) string {
 }
 
 var asciiSigns = map[rune]string{
-	'→': "->", '←': "<-", '—': "-", '–': "-", '…': "...", '·': "|", '×': "x", '≤': "<=", 'µ': "u",
+	'→': "->", '←': "<-", '—': "-", '–': "-", '…': "...", '·': "|", '×': "x", '≤': "<=", '≥': ">=", '└': "`", 'µ': "u",
 }
 
 // toASCII writes report's own signs in ASCII.
