@@ -12,8 +12,6 @@ func (c *Connection) LostBytes() Lost {
 		all.Unacked += r.Unacked
 		all.Unread += r.Unread
 		all.AfterClose += r.AfterClose
-		all.Discarded += r.Discarded
-		all.MayBe += r.MayBe
 		all.Missing += r.Missing
 	}
 	all.From = NoSide
@@ -21,4 +19,4 @@ func (c *Connection) LostBytes() Lost {
 }
 
 // Sum is how many bytes reached no application. What is missing from the capture is not lost.
-func (l Lost) Sum() uint64 { return l.Unacked + l.Unread + l.AfterClose + l.Discarded }
+func (l Lost) Sum() uint64 { return l.Unacked + l.Unread + l.AfterClose }

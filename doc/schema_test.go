@@ -26,6 +26,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/sockets"
 )
 
 var update = flag.Bool("update", false, "rewrite schema.json")
@@ -33,7 +34,7 @@ var update = flag.Bool("update", false, "rewrite schema.json")
 const module = "github.com/closecap/closecap/"
 
 // written are the types of whole documents and lines.
-var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison]()}
+var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing]()}
 
 // field is one of a JSON object.
 type field struct {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -40,7 +39,6 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	var res *analyze.Result
 	var err error
 	if len(a.flags.calls) > 0 || first != nil && len(first.Calls) > 0 {
-		defer debug.SetGCPercent(debug.SetGCPercent(whileJoining))
 		res, err = a.join(in, first, show)
 	} else {
 		res = a.stream(in, first, show, show.keepsNone(format))
@@ -67,10 +65,6 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	}
 	return readErr, writeFailed(out.Flush())
 }
-
-// whileJoining is the garbage collector's setting where nearly all that is read is kept: a million
-// calls take 1.1 GB with it, 1.5 GB without, for 5 % more CPU.
-const whileJoining = 25
 
 // join gathers a timeline that has calls whole, and shows what they and the packets tell
 // together.

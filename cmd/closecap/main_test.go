@@ -15,7 +15,8 @@ func TestMain(m *testing.M) {
 	lab.ActorMain()
 	trace.LauncherMain()
 	testscript.Main(m, map[string]func(){
-		"closecap": func() { os.Exit(mainExit()) },
+		"closecap":  func() { os.Exit(mainExit()) },
+		"insockets": func() { os.Exit(inSockets()) },
 	})
 }
 

@@ -140,10 +140,14 @@ func newRoot(std streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	capturing := []*cobra.Command{newRun(std), newTrace(std), newWatch(std), newCompare(std), newExplain(std)}
 	root.AddCommand(capturing...)
-	root.AddCommand(newList(std), newShow(std), newAnalyze(std))
+	ps := newPs(std)
+	root.AddCommand(ps, newList(std), newShow(std), newAnalyze(std))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if slices.Contains(capturing, cmd) {
-			return nil
+		switch {
+		case cmd == ps:
+			return kernel.KeepLook()
+		case slices.Contains(capturing, cmd):
+			return kernel.DropLook()
 		}
 		return kernel.DropPrivileges()
 	}
@@ -167,6 +171,7 @@ packet.
   closecap run shutdown-wr      run a scenario and capture it
   closecap analyze FILE         the same question for a saved capture
   closecap watch                who ends connections on this machine, now
+  closecap ps                   the sockets that are ending or stuck now
   closecap list                 the scenarios`
 
 // argCount wraps cobra's own check so that a wrong count is misuse.

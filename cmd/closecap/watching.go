@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
@@ -43,21 +42,8 @@ type watching struct {
 
 func newWatching(f *watchFlags, std streams) *watching {
 	w := &watching{flags: f, std: std, start: time.Now(), csv: csv.NewWriter(std.out)}
-	w.summary.Ports = ephemeralPorts()
+	w.summary.Ports = ephemeralPorts().Size()
 	return w
-}
-
-// ephemeralPorts returns how many ports connect may choose from, 0 when that is not known.
-func ephemeralPorts() int {
-	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if err != nil {
-		return 0
-	}
-	var low, high int
-	if _, err := fmt.Sscan(string(b), &low, &high); err != nil {
-		return 0
-	}
-	return high - low + 1
 }
 
 // until shows connections until ctx is done or there were enough, and then adds them up.
