@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -82,6 +83,9 @@ func socketFooter(l *sockets.Listing, left int) []line {
 	var out []line
 	if left > 0 {
 		out = append(out, line{text: fmt.Sprintf("%s more, less bad: --limit 0 shows all", grouped(uint64(left)))})
+		if who := notClosedBy(l); who != "" {
+			out = append(out, line{text: "CLOSE_WAIT held by " + who, style: bad, hang: 2})
+		}
 	}
 	if n, ok := l.Counters["ListenOverflows"]; ok && (n > 0 || l.Counters["ListenDrops"] > 0) {
 		out = append(out, line{hang: 2, text: fmt.Sprintf("full accept queues so far: ListenOverflows %s, ListenDrops %s (since the network namespace began)",
@@ -95,6 +99,29 @@ func socketFooter(l *sockets.Listing, left int) []line {
 			count(uint64(n), "socket"))})
 	}
 	return out
+}
+
+// notClosedBy names the processes that hold the most sockets whose peers have closed.
+func notClosedBy(l *sockets.Listing) string {
+	n := map[string]int{}
+	for i := range l.Sockets {
+		r := &l.Sockets[i]
+		for k, h := range r.Holders {
+			if r.Trouble == sockets.NotClosed && (k == 0 || h.PID != r.Holders[k-1].PID) {
+				n[holderName(h)]++
+			}
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
+	var who []string
+	for i, name := range names {
+		if i == maxHolders {
+			who = append(who, fmt.Sprintf("%d more", len(names)-i))
+			break
+		}
+		who = append(who, fmt.Sprintf("%s: %s", name, grouped(uint64(n[name]))))
+	}
+	return and(who)
 }
 
 // socketColumn is a column of the table.

@@ -101,7 +101,9 @@ func TestSocketsTable(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, wide)
 		}
 	}
-	if short := shownSockets(t, Table, 2, Options{Width: 80}); !strings.Contains(short, "6 more, less bad: --limit 0 shows all") || strings.Contains(short, "LAST_ACK |") {
+	short := shownSockets(t, Table, 2, Options{Width: 100})
+	if !strings.Contains(short, "6 more, less bad: --limit 0 shows all") || strings.Contains(short, "LAST_ACK |") ||
+		!strings.Contains(short, `CLOSE_WAIT held by ngi\x1b[2Jnx[7]: 1, nginx[7]: 1, nginx[8]: 1 and 3 more`) {
 		t.Errorf("two rows:\n%s", short)
 	}
 }
