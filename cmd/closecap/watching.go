@@ -16,6 +16,7 @@ import (
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/analyze/report/encode"
 	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/kernel"
 )
@@ -120,7 +121,7 @@ func (w *watching) line(c *endings.Connection) error {
 		if err != nil {
 			return fmt.Errorf("write connection: %w", err)
 		}
-		_, err = w.std.out.Write(append(b, '\n'))
+		_, err = w.std.out.Write(append(encode.EscapeUnseen(b), '\n'))
 		return writeFailed(err)
 	case "csv":
 		return w.row(report.EndingRow(c))
