@@ -205,7 +205,7 @@ func (w *watching) serve() error {
 		rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		w.writeMetrics(rw)
 	})
-	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	w.server = &http.Server{Addr: l.Addr().String(), Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	w.served = make(chan struct{})
 	go func() {
 		defer close(w.served)
