@@ -11,8 +11,6 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
-
 // socket returns one between these ports of the loopback.
 func socket(state event.TCPState, local, remote uint16, more ...func(*event.Socket)) event.Socket {
 	s := event.Socket{Sample: event.Sample{State: state}, Inode: uint64(local)}
