@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // Source is an attached set of programs.
 type Source struct{}
 
 func unsupported(what string) error {
-	return kernel.WithHint(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
+	return hint.With(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
 		"only Linux has BPF tracepoints; recordings are analyzed everywhere: closecap analyze FILE")
 }
 

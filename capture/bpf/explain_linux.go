@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
@@ -18,8 +19,8 @@ const oldestMajor, oldestMinor = 5, 15
 
 // explain names the cause of a refusal and what helps.
 func explain(err error) error {
-	wrap := func(cause error, hint string) error {
-		return kernel.WithHint(fmt.Errorf("watch the kernel: %w", cause), hint)
+	wrap := func(cause error, help string) error {
+		return hint.With(fmt.Errorf("watch the kernel: %w", cause), help)
 	}
 	var verifier *ebpf.VerifierError
 	// The library takes a refusal for a kernel that cannot, so what this process may is asked too.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // caller is the user on whose behalf root runs this program.
@@ -75,7 +77,7 @@ func parseID(variable, text string) (int, error) {
 
 // notSudo is the refusal of variables that sudo does not set so.
 func notSudo(format string, args ...any) error {
-	return WithHint(fmt.Errorf("drop privileges: "+format, args...),
+	return hint.With(fmt.Errorf("drop privileges: "+format, args...),
 		"sudo sets these variables; as root without sudo: env -u SUDO_UID -u SUDO_GID closecap ...")
 }
 

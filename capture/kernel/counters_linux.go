@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"os"
+
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // ReadCounters reads the counters of this process's network namespace.
@@ -25,7 +27,7 @@ func ReadCounters() (Counters, error) {
 func (c Counters) read(path string, groups []string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return WithHint(fmt.Errorf("read counters: %w", err), "is /proc mounted?")
+		return hint.With(fmt.Errorf("read counters: %w", err), "is /proc mounted?")
 	}
 	defer f.Close()
 	return c.parse(f, groups...)

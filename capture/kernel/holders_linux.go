@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // Holders returns the descriptors of other processes that refer to the socket with this inode,
@@ -88,7 +89,7 @@ func commOf(pid int) string {
 func processes() ([]int, error) {
 	names, err := readDir("/proc")
 	if err != nil {
-		return nil, WithHint(fmt.Errorf("list processes: %w", err), "is /proc mounted?")
+		return nil, hint.With(fmt.Errorf("list processes: %w", err), "is /proc mounted?")
 	}
 	return numbers(names), nil
 }

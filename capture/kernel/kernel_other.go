@@ -9,10 +9,11 @@ import (
 	"runtime"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 func unsupported(what string) error {
-	return WithHint(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
+	return hint.With(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
 		"only Linux can; recordings are analyzed everywhere: closecap analyze FILE")
 }
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // privateEnv names the network namespace that a private one was made from. It alone proves
@@ -98,7 +100,7 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	const verb = "make private network namespace"
 	from, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
-		return 1, WithHint(fmt.Errorf("%s: %w", verb, err), "is /proc mounted?")
+		return 1, hint.With(fmt.Errorf("%s: %w", verb, err), "is /proc mounted?")
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append(os.Args[:1:1], opt.Args...)
@@ -226,7 +228,7 @@ func exitStatus(state *os.ProcessState, err error) (int, error) {
 
 // refused explains why the system makes no namespace, as far as it says.
 func refused(verb string, err error) error {
-	return WithHint(fmt.Errorf("%s: %w", verb, err), refusalHint(err))
+	return hint.With(fmt.Errorf("%s: %w", verb, err), refusalHint(err))
 }
 
 func refusalHint(err error) string {

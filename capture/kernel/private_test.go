@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // roleEnv makes the test program play a part of a test instead of running the tests.
@@ -50,7 +52,7 @@ func reexec() int {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err, "| hint:", Hint(err))
+		fmt.Fprintln(os.Stderr, err, "| hint:", hint.Of(err))
 		if errors.Is(err, os.ErrPermission) {
 			return 77
 		}
@@ -202,8 +204,8 @@ func TestPrivateCannotBeClaimed(t *testing.T) {
 	if InPrivate() {
 		t.Error("InPrivate = true on the machine's own network")
 	}
-	if err := SetSysctl("tcp_fin_timeout", "60"); !errors.Is(err, os.ErrPermission) || Hint(err) == "" {
-		t.Errorf("SetSysctl = %v, hint %q, want a refusal with a hint", err, Hint(err))
+	if err := SetSysctl("tcp_fin_timeout", "60"); !errors.Is(err, os.ErrPermission) || hint.Of(err) == "" {
+		t.Errorf("SetSysctl = %v, hint %q, want a refusal with a hint", err, hint.Of(err))
 	}
 }
 

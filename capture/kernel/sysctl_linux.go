@@ -5,13 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // SetSysctl sets net.ipv4.NAME, such as "tcp_fin_timeout", in the private namespace. Outside of
 // one it refuses (os.ErrPermission): the setting would be the whole machine's.
 func SetSysctl(name, value string) error {
 	if !InPrivate() {
-		return WithHint(fmt.Errorf("set sysctl %s: not in a private namespace: %w", name, os.ErrPermission),
+		return hint.With(fmt.Errorf("set sysctl %s: not in a private namespace: %w", name, os.ErrPermission),
 			"run it with --private")
 	}
 	if name == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
@@ -19,7 +21,7 @@ func SetSysctl(name, value string) error {
 	}
 	f, err := os.OpenFile(sysctlPath(name), os.O_WRONLY, 0)
 	if err != nil {
-		return WithHint(fmt.Errorf("set sysctl %s: %w", name, err),
+		return hint.With(fmt.Errorf("set sysctl %s: %w", name, err),
 			"ls /proc/sys/net/ipv4 lists the names; some exist only outside of namespaces")
 	}
 	defer f.Close()

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -119,7 +119,7 @@ func (p *process) attach(pid int) error {
 	if err != nil {
 		_ = unix.Kill(pid, unix.SIGKILL)
 		_ = unix.Close(p.control)
-		return kernel.WithHint(fmt.Errorf("watch %s: %w", p.name, os.NewSyscallError("pidfd", err)),
+		return hint.With(fmt.Errorf("watch %s: %w", p.name, os.NewSyscallError("pidfd", err)),
 			"closecap needs Linux 5.6 or later, and a container's seccomp filter that allows pidfd_open")
 	}
 	p.pidfd = pidfd

@@ -13,6 +13,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/live"
@@ -32,7 +33,7 @@ func Run(ctx context.Context, s *script.Script, opt Options) (*event.Recording, 
 		rec.Run.Netns = "private"
 	}
 	if s.NeedsPrivate && !opt.Private {
-		return rec, kernel.WithHint(fmt.Errorf("run %s: sysctl and drop work in a private network namespace only", s.Name),
+		return rec, hint.With(fmt.Errorf("run %s: sysctl and drop work in a private network namespace only", s.Name),
 			"closecap run --private "+s.Name)
 	}
 	if opt.Timeout == 0 {
@@ -57,7 +58,7 @@ const missedTries = 5
 
 // deadline returns a context that ends so long from now.
 func deadline(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
-	late := kernel.WithHint(tooLate{after}, "--timeout gives it more time")
+	late := hint.With(tooLate{after}, "--timeout gives it more time")
 	return context.WithTimeoutCause(ctx, after, late)
 }
 
@@ -276,6 +277,6 @@ func free(host netip.Addr, port uint16, reuse bool) error {
 }
 
 func portInUse(addr string, err error) error {
-	return kernel.WithHint(fmt.Errorf("listen on %s: %w", addr, err),
+	return hint.With(fmt.Errorf("listen on %s: %w", addr, err),
 		"leave --port out and a free port is picked; ss -tlnp shows who listens")
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab/script"
 )
@@ -345,8 +346,8 @@ func TestRunSaysThatThePortIsInUse(t *testing.T) {
 	s := parse(t, opened)
 	_, err = Run(t.Context(), s, Options{Private: kernel.InPrivate(), Port: uint16(port)})
 	want := fmt.Sprintf("listen on 127.0.0.1:%d: address already in use", port)
-	if err == nil || err.Error() != want || kernel.Hint(err) == "" {
-		t.Errorf("Run() = %v (hint %q), want %s", err, kernel.Hint(err), want)
+	if err == nil || err.Error() != want || hint.Of(err) == "" {
+		t.Errorf("Run() = %v (hint %q), want %s", err, hint.Of(err), want)
 	}
 }
 
@@ -364,7 +365,7 @@ func TestRunEndsAtACallThatMustNotFail(t *testing.T) {
 func TestRunRefusesDropOnTheHost(t *testing.T) {
 	s := parse(t, opened+"drop client FIN\n")
 	_, err := Run(t.Context(), s, Options{})
-	if err == nil || kernel.Hint(err) == "" {
+	if err == nil || hint.Of(err) == "" {
 		t.Errorf("Run() = %v, want an error with a hint", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -18,6 +18,6 @@ func ActorMain() {}
 // Run is not supported here.
 func Run(_ context.Context, s *script.Script, _ Options) (*event.Recording, error) {
 	err := fmt.Errorf("run %s: %w: scenarios need Linux", s.Name, errors.ErrUnsupported)
-	return &event.Recording{Run: event.Run{Scenario: s.Name}}, kernel.WithHint(err,
+	return &event.Recording{Run: event.Run{Scenario: s.Name}}, hint.With(err,
 		"closecap analyze --sample "+s.Name+" shows a recording of it")
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
@@ -159,7 +160,7 @@ func TestBarrierCountsBytes(t *testing.T) {
 func TestOpenErrors(t *testing.T) {
 	open(t, Options{}).Stop()
 	_, err := Open(Options{Interface: "nosuch0"})
-	if !errors.Is(err, os.ErrNotExist) || kernel.Hint(err) == "" {
+	if !errors.Is(err, os.ErrNotExist) || hint.Of(err) == "" {
 		t.Errorf("Open(nosuch0) = %v, want it not to exist, with a hint", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
@@ -56,7 +57,7 @@ func Open(opt Options) (*Capture, error) {
 	}
 	if ifi.Flags&net.FlagLoopback != 0 {
 		if c.marker, err = openMarker(); err != nil {
-			return nil, kernel.WithHint(fmt.Errorf("open capture on %s: %w", ifi.Name, err),
+			return nil, hint.With(fmt.Errorf("open capture on %s: %w", ifi.Name, err),
 				"is the loopback up? try: ip link set lo up")
 		}
 	}
@@ -94,7 +95,7 @@ func findInterface(name string) (*net.Interface, error) {
 	if name == "" {
 		return nil, errors.New("find loopback: this network namespace has none")
 	}
-	return nil, kernel.WithHint(fmt.Errorf("find interface %s: %w", name, os.ErrNotExist),
+	return nil, hint.With(fmt.Errorf("find interface %s: %w", name, os.ErrNotExist),
 		"ip link lists the interfaces")
 }
 
@@ -102,7 +103,7 @@ func findInterface(name string) (*net.Interface, error) {
 func mayCapture() error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return kernel.WithHint(os.NewSyscallError("socket", err),
+		return hint.With(os.NewSyscallError("socket", err),
 			"capturing needs CAP_NET_RAW: use sudo, or setcap cap_net_raw+ep on the program, or a private namespace")
 	}
 	unix.Close(fd)

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // keptFromChildren runs open and marks what it leaves open as FD_CLOEXEC: libpcap does not, and a
@@ -40,7 +40,7 @@ func keptFromChildren(open func() error) error {
 func inheritable() ([]int, error) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return nil, kernel.WithHint(fmt.Errorf("list descriptors: %w", err), "is /proc mounted?")
+		return nil, hint.With(fmt.Errorf("list descriptors: %w", err), "is /proc mounted?")
 	}
 	var fds []int
 	for _, e := range entries {

@@ -43,7 +43,7 @@ import (
 	"unsafe"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // program is a compiled filter, freed when nothing refers to it.
@@ -62,7 +62,7 @@ func CompileFilter(expr string, linkType uint16) (func(*event.Packet) bool, erro
 	defer C.free(unsafe.Pointer(reason))
 	c := C.compile(C.int(dlt(linkType)), text, reason)
 	if c == nil {
-		return nil, kernel.WithHint(fmt.Errorf("compile filter %q: %s", expr, C.GoString(reason)),
+		return nil, hint.With(fmt.Errorf("compile filter %q: %s", expr, C.GoString(reason)),
 			"man 7 pcap-filter describes the language")
 	}
 	p := &program{c}

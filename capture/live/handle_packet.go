@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // handle reads from an AF_PACKET socket's ring (packet(7), TPACKET_V2: each packet is there at
@@ -123,7 +123,7 @@ func checkLink(ifi *net.Interface) error {
 	if ifi.Flags&net.FlagLoopback != 0 || len(ifi.HardwareAddr) == 6 {
 		return nil
 	}
-	return kernel.WithHint(
+	return hint.With(
 		fmt.Errorf("read link type: no Ethernet, and no libpcap in this build: %w", errors.ErrUnsupported),
 		"build with cgo and libpcap's headers (make run installs them)")
 }

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // Capture is an open capture.
@@ -17,7 +17,7 @@ type Capture struct{}
 
 // Open is not supported here.
 func Open(opt Options) (*Capture, error) {
-	return nil, kernel.WithHint(
+	return nil, hint.With(
 		fmt.Errorf("open capture on %s: %w", runtime.GOOS, errors.ErrUnsupported),
 		"capture with tcpdump or Wireshark and read the file: closecap analyze FILE")
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/trace"
 )
 
@@ -254,7 +254,7 @@ func tracer() {
 		},
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, kernel.Hint(err))
+		fmt.Fprintln(os.Stderr, hint.Of(err))
 	}
 	must(err)
 }

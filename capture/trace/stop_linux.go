@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // grace is how long the program has between SIGTERM and SIGKILL.
@@ -86,14 +86,14 @@ func forbidden(pid int, err error) error {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if _, rest, ok := strings.Cut(string(status), "\nTracerPid:\t"); ok && !strings.HasPrefix(rest, "0\n") {
 		other, _, _ := strings.Cut(rest, "\n")
-		return kernel.WithHint(err, "process "+other+" already traces it: a program can have one tracer only")
+		return hint.With(err, "process "+other+" already traces it: a program can have one tracer only")
 	}
 	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	switch strings.TrimSpace(string(scope)) {
 	case "2":
-		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 2, which lets only root trace, and sudo's caller is not root: sudo env -u SUDO_UID -u SUDO_GID closecap trace ...")
+		return hint.With(err, "kernel.yama.ptrace_scope is 2, which lets only root trace, and sudo's caller is not root: sudo env -u SUDO_UID -u SUDO_GID closecap trace ...")
 	case "3":
-		return kernel.WithHint(err, "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot")
+		return hint.With(err, "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot")
 	}
-	return kernel.WithHint(err, "a container or security module forbids ptrace; Docker: --cap-add SYS_PTRACE")
+	return hint.With(err, "a container or security module forbids ptrace; Docker: --cap-add SYS_PTRACE")
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"runtime"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 func run(context.Context, Options) (Result, error) {
 	err := fmt.Errorf("trace program on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
-	return Result{}, kernel.WithHint(err,
+	return Result{}, hint.With(err,
 		"tracing works on Linux, amd64 and arm64; capture with tcpdump and read the file with closecap analyze")
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // warnUnprivileged says that a program did not get the privileges that its file would give: the
@@ -76,6 +76,6 @@ func canLook() error {
 	if err != unix.ENOSYS && err != unix.EPERM {
 		return nil // it works, or lacks something that is no lasting matter
 	}
-	return kernel.WithHint(fmt.Errorf("trace program: look at its sockets: %w", os.NewSyscallError("pidfd_getfd", err)),
+	return hint.With(fmt.Errorf("trace program: look at its sockets: %w", os.NewSyscallError("pidfd_getfd", err)),
 		"closecap needs Linux 5.6 or later, and a container's seccomp filter that allows pidfd_open and pidfd_getfd")
 }

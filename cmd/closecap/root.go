@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
@@ -88,12 +89,12 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitFailed
 	}
 	fmt.Fprintf(stderr, "closecap: %s\n", lines(err.Error()))
-	hint := kernel.Hint(err)
-	if hint == "" && errors.Is(err, syscall.EMFILE) {
-		hint = "raise the limit of open files: ulimit -n 256"
+	help := hint.Of(err)
+	if help == "" && errors.Is(err, syscall.EMFILE) {
+		help = "raise the limit of open files: ulimit -n 256"
 	}
-	if hint != "" {
-		fmt.Fprintf(stderr, "closecap: hint: %s\n", lines(hint))
+	if help != "" {
+		fmt.Fprintf(stderr, "closecap: hint: %s\n", lines(help))
 	}
 	switch {
 	case errors.As(err, &usage):
@@ -178,7 +179,7 @@ packet.
 func argCount(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{kernel.WithHint(fmt.Errorf("%s: %w", cmd.Name(), err), "usage: "+cmd.UseLine())}
+			return usageError{hint.With(fmt.Errorf("%s: %w", cmd.Name(), err), "usage: "+cmd.UseLine())}
 		}
 		return nil
 	}

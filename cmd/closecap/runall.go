@@ -19,6 +19,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/lab/script"
@@ -199,8 +200,8 @@ func lacking(err error) bool {
 // reason is an error with its hint, in one line.
 func reason(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if hint := kernel.Hint(err); hint != "" {
-		text += " (" + hint + ")"
+	if help := hint.Of(err); help != "" {
+		text += " (" + help + ")"
 	}
 	return text
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/capture/scope"
 	"github.com/closecap/closecap/capture/trace/stracelog"
@@ -30,7 +30,7 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	log, err := stracelog.ReadFiles(a.flags.calls, stracelog.Options{Near: a.counts.First})
 	debug.SetGCPercent(collect)
 	if errors.Is(err, stracelog.ErrTooMany) {
-		return kernel.WithHint(err, "trace less: strace -e trace=network,close,exit_group, or cut the log to the time of the capture")
+		return hint.With(err, "trace less: strace -e trace=network,close,exit_group, or cut the log to the time of the capture")
 	}
 	if err != nil {
 		return err

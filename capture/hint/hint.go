@@ -1,4 +1,6 @@
-package kernel
+// Package hint gives an error a line that says what to do about it. It shows nothing: the command
+// line does.
+package hint
 
 import "errors"
 
@@ -13,17 +15,17 @@ func (h *hinted) Unwrap() error { return h.error }
 // Hint returns what can be done about the error, one line.
 func (h *hinted) Hint() string { return h.hint }
 
-// WithHint returns err with a line that says what to do about it. A nil err stays nil.
-func WithHint(err error, hint string) error {
+// With returns err with a line that says what to do about it. A nil err stays nil.
+func With(err error, hint string) error {
 	if err == nil {
 		return nil
 	}
 	return &hinted{err, hint}
 }
 
-// Hint returns the hint that the outermost error of err's chain carries, "" without one. Any
+// Of returns the hint that the outermost error of err's chain carries, "" without one. Any
 // error with a method Hint() string counts.
-func Hint(err error) string {
+func Of(err error) string {
 	var h interface{ Hint() string }
 	if errors.As(err, &h) {
 		return h.Hint()
