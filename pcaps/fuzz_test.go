@@ -18,6 +18,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
 )
@@ -50,7 +51,7 @@ func FuzzRecordingReport(f *testing.F) {
 func reportAll(t *testing.T, b []byte, width int) {
 	r := pcapfile.NewReader(bytes.NewReader(b), "fuzz", pcapfile.Options{})
 	defer r.Close()
-	rec, err := pcapfile.ReadRecording(r)
+	rec, err := intake.ReadRecording(t.Context(), r)
 	var fe *pcapfile.FileError
 	if err != nil && !errors.As(err, &fe) {
 		t.Errorf("read: %v names no place", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -133,7 +134,7 @@ func readCaptures(t *testing.T) map[uint16][]event.Segment {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	rec, err := pcapfile.ReadRecording(pcapfile.NewReader(file, name, pcapfile.Options{}))
+	rec, err := intake.ReadRecording(t.Context(), pcapfile.NewReader(file, name, pcapfile.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

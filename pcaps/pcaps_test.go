@@ -14,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
@@ -141,7 +142,7 @@ func read(t *testing.T, name string) *event.Recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := pcapfile.ReadRecording(pcapfile.NewReader(bytes.NewReader(b), name, pcapfile.Options{}))
+	rec, err := intake.ReadRecording(t.Context(), pcapfile.NewReader(bytes.NewReader(b), name, pcapfile.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

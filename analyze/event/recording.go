@@ -12,6 +12,16 @@ type Packet struct {
 	Comment   string // of the file, or to be written there
 }
 
+// Record is one frame of a timeline: a packet, or an entry between packets, in which case Packet
+// holds no Data.
+type Record struct {
+	Packet       Packet
+	Journal      bool // no packet: an entry of any program; those below are closecap's
+	Call         *Call
+	Run          *Run
+	Expectations []Expectation // with Run
+}
+
 // Recording is all the evidence of one run: few connections, all of it in memory.
 type Recording struct {
 	Run          Run           `json:"run"`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile/gen"
 )
 
@@ -79,7 +80,7 @@ func BenchmarkReadAndDecode(b *testing.B) {
 
 func BenchmarkBatches(b *testing.B) {
 	perPacket(b, func(r *Reader) (n uint64) {
-		for batch, err := range r.Batches(context.Background(), decode.New()) {
+		for batch, err := range intake.Batches(context.Background(), r) {
 			if err != nil {
 				b.Fatal(err)
 			}

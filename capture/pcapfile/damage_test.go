@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/intake"
 )
 
 // TestDamagedExpectation reads a recording whose second expectation has no arguments: the error
@@ -22,7 +23,7 @@ func TestDamagedExpectation(t *testing.T) {
 	if err := w.Close(&run, expectations, "verdict"); err != nil {
 		t.Fatal(err)
 	}
-	rec, err := ReadRecording(NewReader(&b, "forged", Options{}))
+	rec, err := intake.ReadRecording(t.Context(), NewReader(&b, "forged", Options{}))
 	var fe *FileError
 	if !errors.As(err, &fe) || fe.File != "forged" || fe.Offset == 0 || !strings.Contains(err.Error(), "expectation 2 of 2: expect state") {
 		t.Errorf("ReadRecording: %v, want the place of expectation 2", err)

@@ -15,7 +15,7 @@ const patience = 100 * time.Millisecond
 // inside that read ends with it, or with the process, and closes the stream.
 type interruptible struct {
 	done    <-chan struct{}
-	stalled func() // called in Read when the stream stalls
+	stalled func() bool // called in Read when the stream stalls; false ends the reading
 	chunks  chan chunk
 	spent   chan []byte // buffers to fill
 	last    []byte      // the buffer at hand
@@ -28,7 +28,7 @@ type chunk struct {
 	err error
 }
 
-func newInterruptible(r io.ReadCloser, done <-chan struct{}, stalled func()) *interruptible {
+func newInterruptible(r io.ReadCloser, done <-chan struct{}, stalled func() bool) *interruptible {
 	i := &interruptible{done: done, stalled: stalled, chunks: make(chan chunk), spent: make(chan []byte, 2)}
 	for range cap(i.spent) {
 		i.spent <- make([]byte, bufferSize/4)
@@ -83,7 +83,9 @@ func (i *interruptible) receive() (buffer, rest []byte, err error) {
 		case c := <-i.chunks:
 			return c.b, c.b, c.err
 		case <-wait:
-			i.stalled()
+			if !i.stalled() {
+				return nil, nil, context.Canceled
+			}
 		case <-i.done:
 			return nil, nil, context.Canceled
 		}

@@ -40,17 +40,11 @@ type Options struct {
 	MaxExpansion int64
 }
 
-// Record is one frame: a packet, or a journal entry, in which case Packet holds no Data.
+// Record is one frame and where it stands; it is valid until the next.
 type Record struct {
-	Packet event.Packet // Data is valid until the next call of Next
-
+	event.Record // its Call is valid until the next, too
 	File      string // the path it was read from
 	FileFrame uint64 // 1-based position in that file
-
-	Journal      bool        // no packet: an entry of any program; those below are closecap's
-	Call         *event.Call // valid until the next call of Next
-	Run          *event.Run
-	Expectations []event.Expectation // with Run
 }
 
 // Interface is where packets of a file were captured.
@@ -78,8 +72,8 @@ type Reader struct {
 	callText   int
 	callReader callReader
 	progress   progress
-	done       <-chan struct{} // ends a read of what may stall; set by Batches
-	stalled    func()          // called when what is read stalls; set by Batches
+	done       <-chan struct{} // ends a read of what may stall; set by Records
+	stalled    func() bool     // called when what is read stalls, false ends the read; set by Records
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
@@ -120,16 +114,6 @@ func NewReader(stream io.Reader, name string, opt Options) *Reader {
 	r := &Reader{opt: opt}
 	r.waiting = []*file{{path: name, stdin: stream, reader: r}}
 	return r
-}
-
-// packetsOnly reports whether the files being read are of a kind that holds nothing but packets.
-func (r *Reader) packetsOnly() bool {
-	for _, f := range r.open {
-		if _, ok := f.format.(*pcap); !ok {
-			return false
-		}
-	}
-	return len(r.open) > 0
 }
 
 // cause strips the path that os errors repeat.
@@ -236,6 +220,16 @@ func (r *Reader) earliest() *file {
 
 // Interfaces returns what is known so far of the interfaces that packets refer to.
 func (r *Reader) Interfaces() []Interface { return r.interfaces }
+
+// LinkTypes returns the link types of the interfaces so far, each once.
+func (r *Reader) LinkTypes() (types []uint16) {
+	for i := range r.interfaces {
+		if t := r.interfaces[i].LinkType; !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	return types
+}
 
 // Dropped returns how many packets the captures say they lost, as far as was read.
 func (r *Reader) Dropped() uint64 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/intake"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -75,7 +76,7 @@ func TestRecordingRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := NewReader(bytes.NewReader(buf.Bytes()), "rec", Options{})
-	got, err := ReadRecording(r)
+	got, err := intake.ReadRecording(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -23,7 +24,7 @@ type analysis struct {
 	flags  *analyzeFlags
 	source string
 	small  bool // every segment is kept
-	counts pcapfile.Counts
+	counts intake.Counts
 }
 
 // read drains r. readErr tells what was wrong with the input: what came before it, if
@@ -32,9 +33,9 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, a.options(std))
 	show := &shower{out: out, stream: stream, page: newPage(a.flags.html), pick: &a.flags.pick, order: a.flags.sort}
-	next, stop := iter.Pull2(r.Batches(ctx, decode.New()))
+	next, stop := iter.Pull2(intake.Batches(ctx, r))
 	defer stop()
-	in := &intake{reader: r, next: next}
+	in := &timeline{reader: r, next: next}
 	first := in.batch()
 	var res *analyze.Result
 	var err error
@@ -68,7 +69,7 @@ func (a *analysis) read(ctx context.Context, r *pcapfile.Reader, format report.F
 
 // join gathers a timeline that has calls whole, and shows what they and the packets tell
 // together.
-func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analyze.Result, error) {
+func (a *analysis) join(in *timeline, first *intake.Batch, show *shower) (*analyze.Result, error) {
 	rec := &event.Recording{}
 	for b := first; b != nil; b = in.batch() {
 		a.counts = b.Counts
@@ -93,7 +94,7 @@ func (a *analysis) join(in *intake, first *pcapfile.Batch, show *shower) (*analy
 
 // stream shows each connection as soon as it is over. keepsNone tells that it is not needed
 // after that.
-func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keepsNone bool) *analyze.Result {
+func (a *analysis) stream(in *timeline, first *intake.Batch, show *shower, keepsNone bool) *analyze.Result {
 	follower := flows.NewFollower(a.follow(), nil)
 	judge := new(flows.Judge)
 	if keepsNone {
@@ -115,16 +116,16 @@ func (a *analysis) stream(in *intake, first *pcapfile.Batch, show *shower, keeps
 	return a.result(in.reader, follower)
 }
 
-// intake hands out the batches of a timeline and keeps what was wrong with it.
-type intake struct {
+// timeline hands out the batches of a timeline and keeps what was wrong with it.
+type timeline struct {
 	reader *pcapfile.Reader
-	next   func() (*pcapfile.Batch, error, bool)
+	next   func() (*intake.Batch, error, bool)
 	errs   []error
 	clock  clock
 }
 
 // batch returns the next batch, nil at the end. It is good until the next call.
-func (in *intake) batch() *pcapfile.Batch {
+func (in *timeline) batch() *intake.Batch {
 	for {
 		b, err, ok := in.next()
 		if !ok {
@@ -153,7 +154,7 @@ func (a *analysis) follow() analyze.Options {
 }
 
 // collect adds a batch to a recording.
-func collect(rec *event.Recording, b *pcapfile.Batch, r *pcapfile.Reader) {
+func collect(rec *event.Recording, b *intake.Batch, r *pcapfile.Reader) {
 	rec.Segments = append(grown(rec.Segments, len(b.Segments), r), b.Segments...)
 	rec.Calls = append(grown(rec.Calls, len(b.Calls), r), b.Calls...)
 	if b.Run != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/analyze/suggest"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/lab/script"
@@ -148,7 +149,7 @@ func recorded(name string) (*analyze.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := pcapfile.ReadRecording(pcapfile.NewReader(bytes.NewReader(data), name, pcapfile.Options{}))
+	rec, err := intake.ReadRecording(context.Background(), pcapfile.NewReader(bytes.NewReader(data), name, pcapfile.Options{}))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -33,7 +34,7 @@ func TestWriteIsDeterministicAndReadable(t *testing.T) {
 
 	r := pcapfile.NewReader(&a, "gen", pcapfile.Options{})
 	defer r.Close()
-	rec, err := pcapfile.ReadRecording(r)
+	rec, err := intake.ReadRecording(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

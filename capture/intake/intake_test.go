@@ -1,8 +1,9 @@
-package pcapfile
+package intake
 
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -11,12 +12,17 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // repeated is a pcap whose packets are real segments.
 func repeated(n int) []byte {
-	b := pcapBytes(le, magicMicro, 4, 101)
+	le := binary.LittleEndian
+	var b []byte
+	for _, word := range []uint32{0xa1b2c3d4, 2 | 4<<16, 0, 0, 65535, 101} { // raw IP
+		b = le.AppendUint32(b, word)
+	}
 	segment := []byte{
 		0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
 		1, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 1, 0, 0, 0, 0, 0,
@@ -34,11 +40,11 @@ func repeated(n int) []byte {
 func TestBatches(t *testing.T) {
 	const n = 5*batchSize + 3
 	b := repeated(n)
-	r := NewReader(bytes.NewReader(append(b, 1, 2, 3)), "x", Options{})
+	r := pcapfile.NewReader(bytes.NewReader(append(b, 1, 2, 3)), "x", pcapfile.Options{})
 	var next uint64 = 1
 	var counts Counts
 	var errs []error
-	for batch, err := range r.Batches(context.Background(), decode.New()) {
+	for batch, err := range Batches(context.Background(), r) {
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -62,12 +68,12 @@ func TestBatches(t *testing.T) {
 func TestBatchesCarryCallsAndRun(t *testing.T) {
 	rec := sampleRecording()
 	var buf bytes.Buffer
-	if err := WriteRecording(&buf, rec, Interface{}, nil, "done"); err != nil {
+	if err := pcapfile.WriteRecording(&buf, rec, pcapfile.Interface{}, nil, "done"); err != nil {
 		t.Fatal(err)
 	}
 	var calls, runs int
 	var counts Counts
-	for batch, err := range NewReader(&buf, "x", Options{}).Batches(context.Background(), decode.New()) {
+	for batch, err := range Batches(context.Background(), pcapfile.NewReader(&buf, "x", pcapfile.Options{})) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,8 +86,8 @@ func TestBatchesCarryCallsAndRun(t *testing.T) {
 		}
 		counts = batch.Counts
 	}
-	if calls != 3 || runs != 1 || counts.Frames != 7 || counts.Packets != 3 || counts.Cut != 2 {
-		t.Errorf("%d calls, %d runs, counts %+v; want 3, 1 and 7 frames", calls, runs, counts)
+	if calls != 3 || runs != 1 || counts.Packets != 3 || counts.Cut != 2 {
+		t.Errorf("%d calls, %d runs, counts %+v; want 3, 1 and 3 packets, 2 of them cut", calls, runs, counts)
 	}
 }
 
@@ -89,14 +95,14 @@ func TestBatchesCarryCallsAndRun(t *testing.T) {
 func TestBatchesStop(t *testing.T) {
 	b := repeated(100 * batchSize)
 	before := runtime.NumGoroutine()
-	for range NewReader(bytes.NewReader(b), "x", Options{}).Batches(context.Background(), decode.New()) {
+	for range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{})) {
 		break
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var last error
 	n := 0
-	for _, err := range NewReader(bytes.NewReader(b), "x", Options{}).Batches(ctx, decode.New()) {
+	for _, err := range Batches(ctx, pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{})) {
 		if n++; n == 2 {
 			cancel()
 		}
@@ -128,7 +134,7 @@ func TestBatchesStopWhileInputStalls(t *testing.T) {
 	if _, err := out.Write(repeated(n)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open([]string{"-"}, in, Options{})
+	r, err := pcapfile.Open([]string{"-"}, in, pcapfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +146,7 @@ func TestBatchesStopWhileInputStalls(t *testing.T) {
 		cancel()
 	}()
 	var last error
-	for _, err := range r.Batches(ctx, decode.New()) {
+	for _, err := range Batches(ctx, r) {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
@@ -158,12 +164,12 @@ func TestBatchesWhileInputStalls(t *testing.T) {
 	if _, err := out.Write(repeated(3)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open([]string{"-"}, in, Options{})
+	r, err := pcapfile.Open([]string{"-"}, in, pcapfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	for b, err := range r.Batches(context.Background(), decode.New()) {
+	for b, err := range Batches(context.Background(), r) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,10 +183,26 @@ func TestBatchesWhileInputStalls(t *testing.T) {
 	}
 }
 
+// sampleRecording is three packets, each after a call.
+func sampleRecording() *event.Recording {
+	rec := &event.Recording{
+		Run:          event.Run{Tool: "closecap", Scenario: "close"},
+		Expectations: []event.Expectation{{At: "close:3", Text: "expect closer client", Subject: "closer", Args: []string{"client"}}},
+	}
+	for i := range 3 {
+		at := event.Time(1764000000123456789 + i*1000)
+		data := make([]byte, 61+i)
+		rec.Packets = append(rec.Packets, event.Packet{Frame: uint64(i + 1), Time: at, WireLen: len(data) + i, LinkType: 1, Data: data})
+		rec.Calls = append(rec.Calls, event.Call{Actor: "client", Name: "send", Start: at - 700, End: at + 100})
+	}
+	rec.Number()
+	return rec
+}
+
 // The calls of a recording decide how it is read: its beginning waits for them.
 func TestRecordingIsNotCutWhereInputStalls(t *testing.T) {
 	var recording bytes.Buffer
-	if err := WriteRecording(&recording, sampleRecording(), Interface{}, nil, "done"); err != nil {
+	if err := pcapfile.WriteRecording(&recording, sampleRecording(), pcapfile.Interface{}, nil, "done"); err != nil {
 		t.Fatal(err)
 	}
 	in, out, err := os.Pipe()
@@ -188,7 +210,7 @@ func TestRecordingIsNotCutWhereInputStalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	r, err := Open([]string{"-"}, in, Options{})
+	r, err := pcapfile.Open([]string{"-"}, in, pcapfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,12 +218,12 @@ func TestRecordingIsNotCutWhereInputStalls(t *testing.T) {
 	if _, err := out.Write(recording.Next(half)); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(3*patience, func() {
+	time.AfterFunc(300*time.Millisecond, func() {
 		io.Copy(out, &recording)
 		out.Close()
 	})
 	var calls []int
-	for b, err := range r.Batches(context.Background(), decode.New()) {
+	for b, err := range Batches(context.Background(), r) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,12 +245,12 @@ func TestStandardInputInPieces(t *testing.T) {
 		defer out.Close()
 		io.Copy(struct{ io.Writer }{out}, iotest.HalfReader(bytes.NewReader(repeated(n))))
 	}()
-	r, err := Open([]string{"-"}, in, Options{})
+	r, err := pcapfile.Open([]string{"-"}, in, pcapfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var counts Counts
-	for b, err := range r.Batches(context.Background(), decode.New()) {
+	for b, err := range Batches(context.Background(), r) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,14 +1,32 @@
-package pcapfile
+// Package intake turns what a source hands out, packets and recorded calls, into batches of
+// segments. A source is capture files (package pcapfile) or interfaces (package live).
+//
+// It decodes, counts, and keeps a few batches ahead of whoever reads them. It follows no
+// connection, and knows neither file formats nor interfaces.
+package intake
 
 import (
 	"context"
-	"io"
 	"iter"
 	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/decode"
 )
+
+// Source is where records come from.
+type Source interface {
+	// Records hands out the records in time order, each valid until the next, once. It waits for
+	// them no longer than ctx allows, and gives up what the source holds open when it ends. An
+	// error ends a part of the source, one of its files; others may follow. Where both are nil,
+	// nothing has come for a while.
+	Records(ctx context.Context) iter.Seq2[*event.Record, error]
+
+	// LinkTypes returns the LINKTYPE_ values that have occurred so far, and Dropped how many
+	// packets the capture says it lost. Once Records has ended they are final.
+	LinkTypes() []uint16
+	Dropped() uint64
+}
 
 // Batch is a run of segments in the order of their frames, and what stood between them.
 type Batch struct {
@@ -17,12 +35,11 @@ type Batch struct {
 	Run          *event.Run // with Expectations, in the batch that holds the run's entry
 	Expectations []event.Expectation
 	Counts       Counts // from the timeline's begin to this batch's end
-	Stalled      bool   // standard input, or a FIFO, has nothing more for now
+	Stalled      bool   // the source has nothing more for now
 }
 
 // Counts is what was read of a timeline.
 type Counts struct {
-	Frames   uint64 // packets and journal entries, those that Keep refused included
 	Packets  uint64 // those that were decoded
 	Segments uint64
 	Unparsed [decode.Reasons]uint64 // by reason: packets that could not be read down to TCP
@@ -31,9 +48,9 @@ type Counts struct {
 	Last     event.Time // the latest, wherever it stood
 }
 
-// A batch is long enough that who waits for one sleeps seldom: a kernel that finds its cores busy
-// wakes a thread on the core where it slept, behind the one that runs there, though another core
-// has just become idle. Batches in flight bound the memory.
+// A long batch keeps its consumer from blocking often: a kernel that finds its cores busy wakes a
+// thread on the core where it slept, behind the one that runs there, though another core has just
+// become idle. Batches in flight bound the memory.
 const (
 	batchSize = 1536
 	inFlight  = 8
@@ -41,17 +58,15 @@ const (
 
 // Batches reads and decodes in a goroutine of its own while the caller works. A batch is valid
 // until the next one is asked for, and its arrays are used again. Errors stand where they
-// arose: one of a file does not end the sequence, one of ctx does. When the loop ends, the
-// goroutine has ended too, and the Reader is closed.
-func (r *Reader) Batches(ctx context.Context, d *decode.Decoder) iter.Seq2[*Batch, error] {
+// arose: one of src does not end the sequence, one of ctx does. When the loop ends, the
+// goroutine has ended too, and with it src's Records.
+func Batches(ctx context.Context, src Source) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		r.done = ctx.Done()
 		b := &batcher{
-			r: r, d: d, done: ctx.Done(),
+			done: ctx.Done(),
 			full: make(chan result, inFlight), free: make(chan *Batch, inFlight),
 		}
-		r.stalled = b.stall
 		for range inFlight {
 			b.free <- &Batch{Segments: make([]event.Segment, 0, batchSize)}
 		}
@@ -59,9 +74,9 @@ func (r *Reader) Batches(ctx context.Context, d *decode.Decoder) iter.Seq2[*Batc
 		go func() {
 			defer close(finished)
 			defer close(b.full)
-			b.run()
+			b.run(ctx, src)
 		}()
-		defer func() { cancel(); <-finished; r.Close() }()
+		defer func() { cancel(); <-finished }()
 
 		for got := range b.full {
 			if ctx.Err() != nil {
@@ -87,31 +102,28 @@ type result struct {
 
 // batcher is the reading side of Batches.
 type batcher struct {
-	r      *Reader
-	d      *decode.Decoder
-	done   <-chan struct{}
-	full   chan result
-	free   chan *Batch
-	batch  *Batch
-	counts Counts
-	handed bool // a batch that was full
+	decoder decode.Decoder
+	done    <-chan struct{}
+	full    chan result
+	free    chan *Batch
+	batch   *Batch
+	counts  Counts
 }
 
-func (b *batcher) run() {
+func (b *batcher) run(ctx context.Context, src Source) {
 	if !b.take() {
 		return
 	}
-	for {
-		rec, err := b.r.Next()
-		b.counts.Frames = b.r.frame
+	for rec, err := range src.Records(ctx) {
 		switch {
-		case err == io.EOF:
-			b.d.Flush()
-			b.abandoned()
-			b.send()
-			return
 		case err != nil:
-			if !b.hand() || !b.fail(err) {
+			if !b.hand() || !b.put(result{err: err}) {
+				return
+			}
+			continue
+		case rec == nil:
+			b.batch.Stalled = true
+			if !b.hand() {
 				return
 			}
 			continue
@@ -121,24 +133,14 @@ func (b *batcher) run() {
 			if !b.hand() {
 				return
 			}
-			b.handed = true
 		}
 	}
+	b.decoder.Flush()
+	b.abandoned()
+	b.send()
 }
 
-// stall hands over what there is while the input has no more. Who reads a recording knows
-// it by what the first batch holds: that one waits until it is full, where there may be calls.
-func (b *batcher) stall() {
-	if !b.handed && !b.r.packetsOnly() {
-		return
-	}
-	b.batch.Stalled = true
-	if !b.hand() {
-		b.batch = &Batch{} // the last one may still be read
-	}
-}
-
-func (b *batcher) record(rec *Record) {
+func (b *batcher) record(rec *event.Record) {
 	switch {
 	case rec.Call != nil:
 		b.batch.Calls = append(b.batch.Calls, *rec.Call)
@@ -165,12 +167,12 @@ func (b *batcher) packet(p *event.Packet) {
 	if n == cap(to.Segments) { // only abandoned fragments can fill it up
 		to.Segments = slices.Grow(to.Segments, 1)
 	}
-	switch b.d.Segment(p, &to.Segments[:n+1][n]) {
+	switch b.decoder.Segment(p, &to.Segments[:n+1][n]) {
 	case decode.TCP:
 		to.Segments = to.Segments[:n+1]
 		c.Segments++
 	case decode.Unparsed:
-		c.Unparsed[b.d.Why()]++
+		c.Unparsed[b.decoder.Why()]++
 	default:
 		b.abandoned()
 	}
@@ -179,7 +181,7 @@ func (b *batcher) packet(p *event.Packet) {
 // abandoned adds the fragments whose datagram will not come.
 func (b *batcher) abandoned() {
 	var s event.Segment
-	for b.d.Abandoned(&s) {
+	for b.decoder.Abandoned(&s) {
 		b.batch.Segments = append(b.batch.Segments, s)
 		b.counts.Segments++
 	}
@@ -192,8 +194,6 @@ func (b *batcher) send() bool {
 	b.batch.Counts = b.counts
 	return b.put(result{batch: b.batch})
 }
-
-func (b *batcher) fail(err error) bool { return b.put(result{err: err}) }
 
 func (b *batcher) put(r result) bool {
 	select {

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package pcapfile
+package intake
 
 import (
 	"bytes"
@@ -11,17 +11,17 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // besideFIFO is a timeline of three segments and a FIFO without a writer. Its first stalled
 // batch tells that the FIFO is being opened.
-func besideFIFO(t *testing.T) (r *Reader, path string) {
+func besideFIFO(t *testing.T) (r *pcapfile.Reader, path string) {
 	path = filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open([]string{"-", path}, bytes.NewReader(repeated(3)), Options{})
+	r, err := pcapfile.Open([]string{"-", path}, bytes.NewReader(repeated(3)), pcapfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestBatchesStopWhileFIFOHasNoWriter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error
-	for b, err := range r.Batches(ctx, decode.New()) {
+	for b, err := range Batches(ctx, r) {
 		if last = err; err == nil && b.Stalled {
 			cancel()
 		}
@@ -60,7 +60,7 @@ func TestBatchesStopWhileFIFOIsSilent(t *testing.T) {
 	defer cancel()
 	var last error
 	stalls := 0
-	for b, err := range r.Batches(ctx, decode.New()) {
+	for b, err := range Batches(ctx, r) {
 		if last = err; err != nil || !b.Stalled {
 			continue
 		}
@@ -80,7 +80,7 @@ func TestBatchesStopWhileFIFOIsSilent(t *testing.T) {
 func TestFIFOWhoseWriterComesLate(t *testing.T) {
 	r, path := besideFIFO(t)
 	n, opened := 0, false
-	for b, err := range r.Batches(t.Context(), decode.New()) {
+	for b, err := range Batches(t.Context(), r) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,47 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/decode"
+)
+
+// maxRecording bounds the frames of what is read into memory as one recording.
+const maxRecording = 1 << 20
+
+// ReadRecording reads all of src into memory, and decodes it. With an error, also that
+// of more than 1,048,576 frames, the recording holds what could be read before it.
+func ReadRecording(ctx context.Context, src Source) (*event.Recording, error) {
+	rec := &event.Recording{}
+	d := decode.New()
+	var s event.Segment
+	frames := 0
+	for next, err := range src.Records(ctx) {
+		if err != nil {
+			return rec, err
+		}
+		if next == nil {
+			continue
+		}
+		if frames++; frames > maxRecording {
+			return rec, fmt.Errorf("read recording: more than %d frames", maxRecording)
+		}
+		switch {
+		case next.Call != nil:
+			rec.Calls = append(rec.Calls, *next.Call)
+		case next.Run != nil:
+			rec.Run, rec.Expectations = *next.Run, next.Expectations
+		case !next.Journal:
+			p := next.Packet
+			p.Data = bytes.Clone(p.Data)
+			rec.Packets = append(rec.Packets, p)
+			if d.Segment(&p, &s) == decode.TCP {
+				rec.Segments = append(rec.Segments, s)
+			}
+		}
+	}
+	return rec, nil
+}
