@@ -16,8 +16,8 @@ const (
 
 // handshakes are the first packets of connections that may turn out to be the program's.
 type handshakes struct {
-	of     map[Pair]*handshake
-	oldest []Pair // some of which are held no longer
+	of     map[event.Pair]*handshake
+	oldest []event.Pair // some of which are held no longer
 	lost   uint64 // packets beyond maxOfEach of those that turned out to be
 	full   bool   // some made room
 }
@@ -30,7 +30,7 @@ type handshake struct {
 }
 
 // add holds a packet of a handshake that is held already, or with begins the first of a new one.
-func (h *handshakes) add(pair Pair, p *event.Packet, seg *event.Segment, begins bool) {
+func (h *handshakes) add(pair event.Pair, p *event.Packet, seg *event.Segment, begins bool) {
 	hs := h.of[pair]
 	switch {
 	case hs == nil && !begins:
@@ -45,9 +45,9 @@ func (h *handshakes) add(pair Pair, p *event.Packet, seg *event.Segment, begins 
 	hs.packets, hs.segs = append(hs.packets, p), append(hs.segs, *seg)
 }
 
-func (h *handshakes) begin(pair Pair, hs *handshake) {
+func (h *handshakes) begin(pair event.Pair, hs *handshake) {
 	if h.of == nil {
-		h.of = map[Pair]*handshake{}
+		h.of = map[event.Pair]*handshake{}
 	}
 	if len(h.oldest) == maxHandshakes {
 		if h.of[h.oldest[0]] != nil {
@@ -60,7 +60,7 @@ func (h *handshakes) begin(pair Pair, hs *handshake) {
 }
 
 // take hands out what is held of a connection that is the program's.
-func (h *handshakes) take(pair Pair, keep func(*event.Packet, *event.Segment)) {
+func (h *handshakes) take(pair event.Pair, keep func(*event.Packet, *event.Segment)) {
 	hs := h.of[pair]
 	if hs == nil {
 		return

@@ -20,17 +20,6 @@ import (
 	"github.com/closecap/closecap/capture/trace"
 )
 
-// Pair is a connection's two ends, the same whichever way a segment goes.
-type Pair struct{ A, B netip.AddrPort }
-
-// PairOf orders two ends.
-func PairOf(a, b netip.AddrPort) Pair {
-	if a.Compare(b) > 0 {
-		a, b = b, a
-	}
-	return Pair{a, b}
-}
-
 // Scope is what is known of a program's sockets. Its methods may be called concurrently.
 type Scope struct {
 	keep   func(*event.Packet, *event.Segment)
@@ -38,7 +27,7 @@ type Scope struct {
 
 	mu        sync.Mutex
 	decoder   *decode.Decoder
-	own       map[Pair]netip.AddrPort // the server of each of the program's connections
+	own       map[event.Pair]netip.AddrPort // the server of each of the program's connections
 	listeners map[netip.AddrPort]*listener
 	sockets   map[uint64]trace.Socket
 	asked     map[netip.AddrPort]int // connects on their way, by where they go
@@ -62,7 +51,7 @@ type listener struct {
 func New(keep func(*event.Packet, *event.Segment), narrow func([]netip.AddrPort) error) *Scope {
 	return &Scope{
 		keep: keep, narrow: narrow, decoder: decode.New(),
-		own: map[Pair]netip.AddrPort{}, listeners: map[netip.AddrPort]*listener{},
+		own: map[event.Pair]netip.AddrPort{}, listeners: map[netip.AddrPort]*listener{},
 		sockets: map[uint64]trace.Socket{}, asked: map[netip.AddrPort]int{}, servers: map[netip.AddrPort]int{},
 	}
 }
@@ -75,7 +64,7 @@ func (s *Scope) Packet(p *event.Packet) {
 	if s.decoder.Segment(p, &seg) != decode.TCP {
 		return
 	}
-	pair := PairOf(seg.Src, seg.Dst)
+	pair := event.PairOf(seg.Src, seg.Dst)
 	if _, ok := s.own[pair]; !ok && !s.accepted(pair, &seg) {
 		syn := seg.Flags.Has(event.SYN) && !seg.Flags.Has(event.ACK)
 		s.held.add(pair, p, &seg, syn && (s.unseen || s.wanted(seg.Dst)))
@@ -86,9 +75,9 @@ func (s *Scope) Packet(p *event.Packet) {
 
 // accepted reports whether the segment goes to, or comes from, a listener of the program's. If so, the
 // connection is the program's from now on.
-func (s *Scope) accepted(pair Pair, seg *event.Segment) bool {
+func (s *Scope) accepted(pair event.Pair, seg *event.Segment) bool {
 	for _, end := range [...]netip.AddrPort{seg.Dst, seg.Src} {
-		for _, at := range Everywhere(end) {
+		for _, at := range event.Everywhere(end) {
 			if l := s.listeners[at]; l != nil && (l.sockets > 0 || seg.Time <= l.until) {
 				s.add(pair, at)
 				return true
@@ -100,19 +89,12 @@ func (s *Scope) accepted(pair Pair, seg *event.Segment) bool {
 
 // wanted reports whether a connect is on its way to a.
 func (s *Scope) wanted(a netip.AddrPort) bool {
-	for _, at := range Everywhere(a) {
+	for _, at := range event.Everywhere(a) {
 		if s.asked[at] > 0 {
 			return true
 		}
 	}
 	return false
-}
-
-// Everywhere returns how an endpoint may be named: by itself, or by its port at every address.
-func Everywhere(a netip.AddrPort) [3]netip.AddrPort {
-	return [3]netip.AddrPort{a,
-		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
-		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())}
 }
 
 // Socket takes what the tracer says of a socket.
@@ -160,10 +142,10 @@ func (s *Scope) Socket(n trace.Socket) {
 
 // connected makes the connection the program's, with what is held of it.
 func (s *Scope) connected(n trace.Socket) {
-	pair := PairOf(n.Local, n.Remote)
+	pair := event.PairOf(n.Local, n.Remote)
 	if _, ok := s.own[pair]; !ok {
 		server := n.Remote
-		for _, at := range Everywhere(n.Local) {
+		for _, at := range event.Everywhere(n.Local) {
 			if s.listeners[at] != nil {
 				server = at
 			}
@@ -173,13 +155,13 @@ func (s *Scope) connected(n trace.Socket) {
 	s.held.take(pair, s.keep)
 }
 
-func (s *Scope) add(pair Pair, server netip.AddrPort) {
+func (s *Scope) add(pair event.Pair, server netip.AddrPort) {
 	s.own[pair] = server
 	s.need(server)
 }
 
 // Forget says that nothing more is wanted of a connection.
-func (s *Scope) Forget(pair Pair) {
+func (s *Scope) Forget(pair event.Pair) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if server, ok := s.own[pair]; ok {

@@ -114,7 +114,7 @@ func TestLate(t *testing.T) {
 	b.says(trace.Closed, 1, 40000, 80)
 	b.handshake(40000, 80)
 	b.expect(t, "40000>80 S", "80>40000 S.", "40000>80 .")
-	b.Forget(PairOf(at(80), at(40000)))
+	b.Forget(event.PairOf(at(80), at(40000)))
 	b.handshake(40000, 80)
 	b.expect(t)
 }
@@ -153,7 +153,7 @@ func TestFilter(t *testing.T) {
 		b.says(trace.Connected, uint64(i), 40000, 80+i)
 		b.says(trace.Closed, uint64(i), 40000, 80+i)
 	}
-	b.Forget(PairOf(at(40000), at(81)))
+	b.Forget(event.PairOf(at(40000), at(81)))
 	b.says(trace.Connecting, 9, 0, 90)
 	if want := "127.0.0.1:80 127.0.0.1:82 127.0.0.1:90"; strings.Join(b.filter, " ") != want {
 		t.Errorf("filter = %q, want %q", b.filter, want)
@@ -175,7 +175,7 @@ func TestBounds(t *testing.T) {
 	for range maxOfEach + 9 {
 		b.sees(80, 1, event.ACK)
 	}
-	if n := len(b.held.of[PairOf(at(1), at(80))].packets); n != maxOfEach {
+	if n := len(b.held.of[event.PairOf(at(1), at(80))].packets); n != maxOfEach {
 		t.Errorf("%d packets held of one connection, want %d", n, maxOfEach)
 	}
 	b.says(trace.Connected, 1, 1, 80)

@@ -31,7 +31,7 @@ type session struct {
 
 	mu      sync.Mutex
 	run     event.Run
-	ends    map[scope.Pair]*conn
+	ends    map[event.Pair]*conn
 	sockets map[uint64]*socket // by cookie; 0 has the calls of no socket
 	packets []event.Packet     // with whole
 	frames  uint64             // packets of the program so far
@@ -47,7 +47,7 @@ type session struct {
 
 // conn is what is kept of the connections with one pair of ends.
 type conn struct {
-	pair     scope.Pair
+	pair     event.Pair
 	segments []event.Segment
 	sockets  []*socket // of the program, one or both ends
 	reset    bool      // an RST came
@@ -82,7 +82,7 @@ func newSession(interfaces []string, narrow func([]netip.AddrPort) error) *sessi
 			Tool: "closecap " + version, Source: strings.Join(interfaces, ","),
 			Kernel: kernel.Release(), Netns: "host",
 		},
-		ends: map[scope.Pair]*conn{}, sockets: map[uint64]*socket{},
+		ends: map[event.Pair]*conn{}, sockets: map[uint64]*socket{},
 	}
 	if kernel.InPrivate() {
 		s.run.Netns = "private"
@@ -105,7 +105,7 @@ func (s *session) packet(p *event.Packet, seg *event.Segment) {
 	s.last = max(s.last, p.Time)
 	s.frames++
 	p.Frame, seg.Frame = s.frames, s.frames
-	s.conn(scope.PairOf(seg.Src, seg.Dst)).take(seg)
+	s.conn(event.PairOf(seg.Src, seg.Dst)).take(seg)
 	s.kept += segmentSize
 	if s.whole {
 		s.packets = append(s.packets, *p)
@@ -144,7 +144,7 @@ func (s *session) heard(n trace.Socket) {
 	k := s.socket(n.Cookie)
 	switch n.State {
 	case trace.Connected:
-		c := s.conn(scope.PairOf(n.Local, n.Remote))
+		c := s.conn(event.PairOf(n.Local, n.Remote))
 		if !slices.Contains(c.sockets, k) {
 			c.sockets, k.conns = append(c.sockets, k), append(k.conns, c)
 		}
@@ -161,7 +161,7 @@ func (s *session) heard(n trace.Socket) {
 
 func present() event.Time { return event.Time(time.Now().UnixNano()) }
 
-func (s *session) conn(p scope.Pair) *conn {
+func (s *session) conn(p event.Pair) *conn {
 	c := s.ends[p]
 	if c == nil {
 		c = &conn{pair: p}

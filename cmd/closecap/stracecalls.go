@@ -12,7 +12,6 @@ import (
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/pcapfile"
-	"github.com/closecap/closecap/capture/scope"
 	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
@@ -72,17 +71,17 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 // endpoints are what the sockets of a log were connected to, and where they listened. A local port alone
 // says nothing: Linux gives one to several connections at once.
 type endpoints struct {
-	pairs     map[scope.Pair]bool
+	pairs     map[event.Pair]bool
 	listeners map[netip.AddrPort]bool
 }
 
 func ownEnds(calls []event.Call) endpoints {
-	own := endpoints{map[scope.Pair]bool{}, map[netip.AddrPort]bool{}}
+	own := endpoints{map[event.Pair]bool{}, map[netip.AddrPort]bool{}}
 	for i := range calls {
 		c := &calls[i]
 		switch known := c.Local.IsValid() && c.Local.Port() != 0; {
 		case known && c.Remote.IsValid():
-			own.pairs[scope.PairOf(c.Local, c.Remote)] = true
+			own.pairs[event.PairOf(c.Local, c.Remote)] = true
 		case known && (c.Name == "listen" || c.Name == "accept"):
 			own.listeners[c.Local] = true
 		}
@@ -91,11 +90,11 @@ func ownEnds(calls []event.Call) endpoints {
 }
 
 func (e endpoints) has(s *event.Segment) bool {
-	if e.pairs[scope.PairOf(s.Src, s.Dst)] {
+	if e.pairs[event.PairOf(s.Src, s.Dst)] {
 		return true
 	}
 	for _, end := range [...]netip.AddrPort{s.Src, s.Dst} {
-		for _, at := range scope.Everywhere(end) {
+		for _, at := range event.Everywhere(end) {
 			if e.listeners[at] {
 				return true
 			}
