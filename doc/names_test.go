@@ -17,7 +17,11 @@ type declared struct{ packages, names map[string]bool }
 
 func declarations(t *testing.T) declared {
 	d := declared{map[string]bool{}, map[string]bool{}}
-	for _, root := range []string{"../analyze", "../capture", "../cmd", "../pcaps"} {
+	roots, err := filepath.Glob("../*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range append(roots, "../analyze", "../capture", "../cmd", "../pcaps") {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

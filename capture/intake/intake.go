@@ -16,10 +16,10 @@ import (
 
 // Source is where records come from.
 type Source interface {
-	// Records hands out the records in time order, each valid until the next, once. It waits for
-	// them no longer than ctx allows, and gives up what the source holds open when it ends. An
-	// error ends a part of the source, one of its files; others may follow. Where both are nil,
-	// nothing has come for a while.
+	// Records hands out the records in time order, once, each valid until the next; frames and
+	// the IDs of calls count them from 1. It waits for them no longer than ctx allows, and gives
+	// up what the source holds open when it ends. An error ends a part of the source, as one of
+	// its files; others may follow. Where both are nil, nothing has come for a while.
 	Records(ctx context.Context) iter.Seq2[*event.Record, error]
 
 	// LinkTypes returns the LINKTYPE_ values that have occurred so far, and Dropped how many

@@ -5,12 +5,14 @@ import (
 	"context"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/pcapfile"
@@ -107,12 +109,18 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
-	a := &analysis{flags: f, source: strings.Join(args, " "), small: small(args)}
+	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
+	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
+	opt.AllSegments = small(args) || f.pick.ID != 0
 	if f.sample != "" {
-		a.source, a.small = f.sample, true
+		opt.Source, opt.AllSegments = f.sample, true
 	}
+	gc := debug.SetGCPercent(-1)
+	debug.SetGCPercent(gc)
+	defer debug.SetGCPercent(gc)
+	opt.Joining = func() { debug.SetGCPercent(whileJoining) }
 	stop := showProgress(r, std.err)
-	readErr, writeErr := a.read(ctx, r, format, std)
+	readErr, writeErr := f.show(ctx, r, opt, format, std)
 	stop()
 	if writeErr != nil {
 		return writeErr
@@ -138,6 +146,10 @@ func (f *analyzeFlags) open(args []string, std streams) (*pcapfile.Reader, error
 	}
 	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
 }
+
+// whileJoining is the garbage collector's setting where nearly all that is read is kept: a million
+// calls take 1.1 GB with it, 1.5 GB without, for 5 % more CPU.
+const whileJoining = 25
 
 // wholeSize is up to what size a capture's segments are all kept and shown.
 const wholeSize = 4 << 20

@@ -1,33 +1,25 @@
-package main
+package closecap
 
 import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/analyze/terminal"
 	"github.com/closecap/closecap/capture/hint"
-	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/capture/trace/stracelog"
 )
 
-// whileReadingCalls is the garbage collector's setting while a log is read: what stays of it is
-// large, and the rest is gone with the next line (100 MB of socket calls: 520 MB instead of 640).
-const whileReadingCalls = 40
-
-// addCalls reads the logs of --calls into rec, and leaves of the capture what is about their
-// sockets. Without the flag it does nothing.
-func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
-	if len(a.flags.calls) == 0 {
+// addCalls reads the logs of strace into rec, and leaves of the capture what is about their sockets.
+// Where there are none it does nothing.
+func (a *Analysis) addCalls(rec *event.Recording) error {
+	if len(a.opt.StraceLogs) == 0 {
 		return nil
 	}
-	collect := debug.SetGCPercent(whileReadingCalls)
-	log, err := stracelog.ReadFiles(a.flags.calls, stracelog.Options{Near: a.counts.First})
-	debug.SetGCPercent(collect)
+	log, err := stracelog.ReadFiles(a.opt.StraceLogs, stracelog.Options{Near: a.counts.First})
 	if errors.Is(err, stracelog.ErrTooMany) {
 		return hint.With(err, "trace less: strace -e trace=network,close,exit_group, or cut the log to the time of the capture")
 	}
@@ -42,16 +34,14 @@ func (a *analysis) addCalls(rec *event.Recording, r *pcapfile.Reader) error {
 	for i := range rec.Calls {
 		rec.Calls[i].ID = i + 1
 	}
-	rec.Run.Tool = "closecap " + version
-	rec.Run.Source = a.source
-	rec.Run.LinkType = linkTypes(r)
-	rec.Run.Dropped = r.Dropped()
+	rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = a.opt.Tool, a.opt.Source, a.linkTypes()
+	rec.Run.Dropped = a.src.Dropped()
 	rec.Run.Warnings = append(rec.Run.Warnings, log.Warnings...)
 	if log.Unparsed > 0 {
 		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s of %s of the log could not be read",
 			analyze.Grouped(uint64(log.Unparsed)), analyze.Count(uint64(log.Lines), "line")))
 		for _, u := range log.Examples {
-			rec.Run.Warnings = append(rec.Run.Warnings, report.Safe(fmt.Sprintf("%s: %s: %s", u.At, u.Why, u.Text)))
+			rec.Run.Warnings = append(rec.Run.Warnings, terminal.Safe(fmt.Sprintf("%s: %s: %s", u.At, u.Why, u.Text)))
 		}
 	}
 

@@ -1,0 +1,212 @@
+// Package closecap says how each TCP connection of a capture ended, who ended it, and why.
+//
+// It is what the command closecap analyze runs: a source of packets and calls (capture files,
+// package pcapfile, or interfaces, package live) is decoded, the connections are followed in
+// bounded memory, and each is handed out when nothing more can come of it. Where calls stand
+// between the packets, or beside them in logs of strace, all is read first and joined: which
+// call caused which packet, and why each call returned.
+//
+// The words of the answers are package analyze's. A recording that is in memory already is
+// joined by join.Join; package report writes what came out as people and programs read it.
+package closecap
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/analyze/join"
+	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/intake"
+)
+
+// Options say how to analyze. The zero value works.
+type Options struct {
+	analyze.Options
+
+	// StraceLogs are files that strace -f -ttt -T -yy wrote on the machine of the capture, at the
+	// same time. Packets that belong to no socket in them are left out.
+	StraceLogs []string
+
+	// Tool and Source are what the Result names: the program, and where the packets are from.
+	Tool, Source string
+
+	// Transient makes each connection of a capture without calls valid only until the next, whose
+	// memory it shares.
+	Transient bool
+
+	// Joining, when set, is called once when there are calls, before all is read into memory.
+	Joining func()
+
+	// Stalled, when set, is called between two connections when the source has nothing more for
+	// now.
+	Stalled func()
+}
+
+// Analysis is the reading of one timeline. It is for one goroutine.
+type Analysis struct {
+	src    intake.Source
+	opt    Options
+	next   func() (*intake.Batch, error, bool)
+	counts intake.Counts
+	clock  clock
+	errs   []error
+	res    *analyze.Result
+}
+
+// New returns an Analysis of src, of which nothing is read yet.
+func New(src intake.Source, opt Options) *Analysis { return &Analysis{src: src, opt: opt} }
+
+// Connections reads the source and hands out its connections, once: each when nothing more can come
+// of it, or, where there are calls, in order at the end. Errors come last, since what was read before
+// a file broke, or until ctx ended, is told nevertheless. Leaving the loop ends the reading.
+func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connection, error] {
+	return func(yield func(*analyze.Connection, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		next, stop := iter.Pull2(intake.Batches(ctx, a.src))
+		defer stop()
+		a.next = next
+		first := a.batch()
+		work := a.follow
+		if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
+			work = a.join
+		}
+		more := true
+		work(first, func(c *analyze.Connection) bool {
+			if more = more && yield(c, nil); !more {
+				cancel()
+			}
+			return more
+		})
+		if w := a.clock.warning(); w != "" && a.res != nil {
+			a.res.Warnings = append(a.res.Warnings, w)
+		}
+		for _, err := range a.errs {
+			more = more && yield(nil, err)
+		}
+	}
+}
+
+// Result returns what holds for the whole timeline, with the calls and all connections where there
+// were calls, without connections otherwise. It is nil until Connections has come to its end, and
+// where a log of strace could not be read.
+func (a *Analysis) Result() *analyze.Result {
+	return a.res
+}
+
+// batch returns the next batch, nil at the end. It is good until the next call.
+func (a *Analysis) batch() *intake.Batch {
+	for {
+		b, err, ok := a.next()
+		if !ok {
+			return nil
+		}
+		if err == nil {
+			a.counts = b.Counts
+			a.clock.see(b.Segments)
+			return b
+		}
+		a.errs = append(a.errs, err)
+	}
+}
+
+// join gathers a timeline that has calls whole, and shows what they and the packets tell
+// together.
+func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool) {
+	if a.opt.Joining != nil {
+		a.opt.Joining()
+	}
+	rec := &event.Recording{}
+	for b := first; b != nil; b = a.batch() {
+		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
+		rec.Calls = append(grown(rec.Calls, len(b.Calls), a.src), b.Calls...)
+		if b.Run != nil {
+			rec.Run, rec.Expectations = *b.Run, b.Expectations
+		}
+	}
+	if err := a.addCalls(rec); err != nil {
+		a.errs = append(a.errs, err)
+		return
+	}
+	if rec.Run.Source == "" { // a recording whose end, where that stands, is missing
+		rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = a.opt.Tool, a.opt.Source, a.linkTypes()
+	}
+	res := join.Join(rec, a.opt.Options)
+	res.Capture.Packets = a.counts.Packets
+	a.unread(res)
+	a.res = res
+	for _, c := range res.Connections {
+		if !show(c) {
+			return
+		}
+	}
+}
+
+// grown returns list with room for n more, and where it has none for as many as the rest of the
+// files will bring if they go on like this: to grow step by step would copy each several times.
+func grown[T any](list []T, n int, src intake.Source) []T {
+	if len(list)+n <= cap(list) {
+		return list
+	}
+	const most = 4 // times what there is
+	more := len(list) + n
+	if files, ok := src.(interface{ Progress() (read, total int64) }); ok {
+		if read, total := files.Progress(); read > 0 && total > read {
+			more = int(float64(more) * min(most, 1.05*float64(total-read)/float64(read)))
+		}
+	}
+	return slices.Grow(list, max(n, more))
+}
+
+// result describes a capture without calls; its connections have been handed out.
+func (a *Analysis) result(st flows.Stats) *analyze.Result {
+	res := &analyze.Result{
+		Schema: analyze.Schema,
+		Tool:   a.opt.Tool,
+		Capture: analyze.Capture{
+			Source:    a.opt.Source,
+			LinkType:  a.linkTypes(),
+			Packets:   a.counts.Packets,
+			Segments:  a.counts.Segments,
+			Dropped:   a.src.Dropped(),
+			Truncated: a.counts.Cut > 0,
+			Evicted:   st.Evicted,
+			First:     a.counts.First,
+			Last:      a.counts.Last,
+		},
+		Warnings: []string{},
+	}
+	a.unread(res)
+	if res.Capture.Dropped > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %s: verdicts may miss what was in there", analyze.Count(res.Capture.Dropped, "packet")))
+	}
+	return res
+}
+
+// unread adds to res what the packets were that no segment came of, though they should be one.
+func (a *Analysis) unread(res *analyze.Result) {
+	for reason, n := range a.counts.Unparsed {
+		res.Capture.Unparsed += n
+		if n > 0 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s could not be read: %s", analyze.Count(n, "packet"), decode.Reason(reason)))
+		}
+	}
+}
+
+// linkTypes names the link types of the interfaces that were read.
+func (a *Analysis) linkTypes() string {
+	var names []string
+	for _, t := range a.src.LinkTypes() {
+		if name := decode.LinkName(t); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,143 @@
+package closecap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/capture/pcapfile/gen"
+)
+
+const generated = 3000
+
+// capture is many connections, the last packet of which is cut off.
+func capture(t *testing.T) *pcapfile.Reader {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := gen.Write(&b, gen.Options{Connections: generated, Open: 500}); err != nil {
+		t.Fatal(err)
+	}
+	return pcapfile.NewReader(bytes.NewReader(b.Bytes()[:b.Len()-1]), "generated", pcapfile.Options{})
+}
+
+// What was read before a file broke comes before the error.
+func TestErrorsComeLast(t *testing.T) {
+	a := New(capture(t), Options{Source: "generated"})
+	if a.Result() != nil {
+		t.Error("there is a result before anything was read")
+	}
+	var n int
+	var errs []error
+	for c, err := range a.Connections(t.Context()) {
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case len(errs) > 0:
+			t.Fatalf("connection %d comes after %v", c.ID, errs)
+		default:
+			n++
+		}
+	}
+	if n < generated {
+		t.Errorf("%d connections, want %d at least", n, generated)
+	}
+	if len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) {
+		t.Errorf("errors %v, want one unexpected EOF", errs)
+	}
+	res := a.Result()
+	if res == nil || res.Capture.Packets == 0 || res.Capture.Source != "generated" || len(res.Connections) > 0 {
+		t.Errorf("Result() = %+v, want what was read, without connections", res)
+	}
+}
+
+// A connection may be kept, unless it is transient: then the values are the same, one at a time.
+func TestTransient(t *testing.T) {
+	next, stop := iter.Pull2(New(capture(t), Options{Transient: true}).Connections(t.Context()))
+	defer stop()
+	var kept []*analyze.Connection
+	for c, err := range New(capture(t), Options{}).Connections(t.Context()) {
+		got, _, ok := next()
+		if err != nil {
+			break
+		}
+		if kept = append(kept, c); !ok || got.ID != c.ID || got.Client != c.Client || got.Ending != c.Ending {
+			t.Fatalf("transient %v, want %v", got, c)
+		}
+	}
+	seen := map[int]bool{}
+	for _, c := range kept {
+		seen[c.ID] = true
+	}
+	if len(seen) < generated {
+		t.Errorf("%d different connections were kept, want %d", len(seen), generated)
+	}
+}
+
+// silent is an interface on which one handshake is refused, another begins, and nothing more comes.
+type silent struct{}
+
+func (silent) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
+	const syn, rst, ack = 2, 4, 16
+	packet := func(frame uint64, at event.Time, flags, seq, acked byte, src, dst [2]byte) *event.Record {
+		b := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, src[0], 10, 0, 0, dst[0],
+			0, src[1], 0, dst[1], 0, 0, 0, seq, 0, 0, 0, acked, 0x50, flags, 1, 0, 0, 0, 0, 0}
+		return &event.Record{Packet: event.Packet{Frame: frame, Time: at, WireLen: len(b), LinkType: 101, Data: b}}
+	}
+	client, server := [2]byte{1, 200}, [2]byte{2, 80}
+	return func(yield func(*event.Record, error) bool) {
+		if yield(packet(1, 1e9, syn, 10, 0, client, server), nil) &&
+			yield(packet(2, 1e9+1, rst|ack, 0, 11, server, client), nil) &&
+			yield(packet(3, 60e9, syn, 90, 0, client, server), nil) && // so late that nothing more of the first is expected
+			yield(nil, nil) {
+			<-ctx.Done()
+		}
+	}
+}
+
+func (silent) LinkTypes() []uint16 { return []uint16{101} }
+func (silent) Dropped() uint64     { return 0 }
+
+// A source that is no file, and has no end: what is over is shown while it stalls.
+func TestStalled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	stalled := func() { got = append(got, "stalled"); cancel() }
+	for c, err := range New(silent{}, Options{Stalled: stalled}).Connections(ctx) {
+		if err != nil {
+			got = append(got, err.Error())
+		} else {
+			got = append(got, string(c.Ending))
+		}
+	}
+	if want := []string{"refused", "stalled", "unanswered", "context canceled"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Whoever leaves the loop ends a wait for more, and leaves no goroutine behind.
+func TestLeavingTheLoop(t *testing.T) {
+	before := runtime.NumGoroutine()
+	a := New(silent{}, Options{})
+	for range a.Connections(t.Context()) {
+		break
+	}
+	if a.Result() != nil {
+		t.Error("there is a result of what was not read to its end")
+	}
+	// The goroutines have said that they are done, and may be just about to be gone.
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}

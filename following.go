@@ -1,0 +1,100 @@
+package closecap
+
+import (
+	"sync/atomic"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/capture/intake"
+)
+
+// following follows the segments in a goroutine of its own and hands over what is finished, for the
+// caller to judge and to show: with the reader's that makes three, none of which is most of the work.
+type following struct {
+	follower *flows.Follower
+	finished chan lot
+	judged   chan []flows.Finished // for the follower to use again
+	next     []flows.Finished
+	unwanted atomic.Bool // nobody takes any more
+}
+
+// lot is some connections to be judged. With stalled, nothing comes after them for now.
+type lot struct {
+	finished []flows.Finished
+	stalled  bool
+}
+
+// How many connections are handed over at a time, and how many such lots there are: they bound
+// the memory.
+const (
+	lotSize = 64
+	lots    = 16
+)
+
+// follow shows each connection as soon as it is finished. A show that is false also ends what a.batch
+// waits for.
+func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bool) {
+	f := &following{
+		follower: flows.NewFollower(a.opt.Options, nil),
+		finished: make(chan lot, lots), judged: make(chan []flows.Finished, lots),
+		next: make([]flows.Finished, 0, lotSize),
+	}
+	for range lots - 1 {
+		f.judged <- make([]flows.Finished, 0, lotSize)
+	}
+	f.follower.HandOver(f.add)
+	go f.run(a, first)
+	defer func() {
+		f.unwanted.Store(true)
+		for lot := range f.finished {
+			f.judged <- lot.finished
+		}
+	}()
+	judge := new(flows.Judge)
+	if a.opt.Transient {
+		judge = flows.NewJudge()
+	}
+	more := true
+	for lot := range f.finished {
+		judge.Connections(lot.finished, func(c *analyze.Connection) { more = more && show(c) })
+		if !more {
+			return
+		}
+		if lot.stalled && a.opt.Stalled != nil {
+			a.opt.Stalled()
+		}
+		f.judged <- lot.finished
+	}
+	a.res = a.result(f.follower.Stats())
+}
+
+func (f *following) run(a *Analysis, first *intake.Batch) {
+	defer close(f.finished)
+	for b := first; b != nil && !f.unwanted.Load(); b = a.batch() {
+		f.follower.Segments(b.Segments)
+		if b.Stalled {
+			f.send(true)
+		}
+	}
+	if !f.unwanted.Load() {
+		f.follower.Finish()
+		f.finished <- lot{finished: f.next}
+	}
+}
+
+// add takes the next connection from the follower.
+func (f *following) add(o flows.Finished) {
+	f.next = append(f.next, o)
+	if len(f.next) == lotSize {
+		f.send(false)
+	}
+}
+
+func (f *following) send(stalled bool) {
+	f.finished <- lot{f.next, stalled}
+	f.next = <-f.judged
+	for _, o := range f.next {
+		f.follower.TakeBack(o)
+	}
+	f.next = f.next[:0]
+}
