@@ -48,7 +48,7 @@ tools:
 	@sh .ci/tools install
 
 format:
-	@out=$$(gofmt -l *.go cmd capture analyze pcaps doc); [ -z "$$out" ] || { echo "not gofmt-clean: $$out"; exit 1; }
+	@out=$$(gofmt -l *.go cmd capture analyze internal pcaps doc); [ -z "$$out" ] || { echo "not gofmt-clean: $$out"; exit 1; }
 
 vet:
 	$(GO) vet -tags '$(TAGS)' ./...

@@ -165,7 +165,7 @@ func TestHouse(t *testing.T) {
 			t.Errorf("README's house has %s, which is not there", path)
 		}
 	}
-	for _, pattern := range []string{"../cmd/*/", "../capture/*/", "../analyze/*/", "../*/"} {
+	for _, pattern := range []string{"../cmd/*/", "../capture/*/", "../analyze/*/", "../internal/*/", "../*/"} {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -9,39 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/outcome"
 )
-
-// said is what both witnesses, packets with calls and the kernel, say of a connection.
-type said struct {
-	Client   netip.AddrPort     `json:"client"`
-	Server   netip.AddrPort     `json:"server"`
-	Ending   analyze.Ending     `json:"ending"`
-	Closer   analyze.Side       `json:"closer"`
-	By       analyze.Side       `json:"by,omitempty"`
-	Cause    analyze.ResetCause `json:"cause,omitempty"`
-	Lost     analyze.Lost       `json:"lost,omitzero"`
-	LostOwn  analyze.Lost       `json:"lost_own,omitzero"`
-	TimeWait []analyze.Side     `json:"time_wait,omitempty"`
-}
-
-func saidOf(c *analyze.Connection) said {
-	s := said{Client: c.Client, Server: c.Server, Ending: c.Ending, Closer: c.Closer}
-	if c.Reset != nil {
-		s.By, s.Cause, s.Lost = c.Reset.By, c.Reset.Cause, c.Reset.Lost
-		s.Lost.Missing = 0
-	}
-	if c.Lost != nil {
-		s.LostOwn = *c.Lost
-	}
-	for _, w := range c.TimeWait {
-		s.TimeWait = append(s.TimeWait, w.Holder)
-	}
-	return s
-}
 
 // TestScenarios judges what a real kernel told while closecap run ran the scenarios, and compares
 // with what run said of packets and calls. The recordings are made anew by
@@ -59,14 +29,14 @@ func TestScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := bytes.SplitN(text, []byte("\n"), 2)
-			var want []said
+			var want []outcome.Outcome
 			if err := json.Unmarshal(lines[0], &want); err != nil {
 				t.Fatal(err)
 			}
 			// A scenario may use the same addresses again: both lists are in the order of time.
-			got := map[netip.AddrPort][]said{}
+			got := map[netip.AddrPort][]outcome.Outcome{}
 			for _, c := range judged(t, lines[1]) {
-				got[c.Client] = append(got[c.Client], saidOf(&c.Connection))
+				got[c.Client] = append(got[c.Client], outcome.Of(&c.Connection))
 			}
 			for _, w := range want {
 				if len(got[w.Client]) == 0 {
@@ -75,7 +45,7 @@ func TestScenarios(t *testing.T) {
 				}
 				one := got[w.Client][0]
 				got[w.Client] = got[w.Client][1:]
-				if diff := cmp.Diff(w, one, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+				if diff := outcome.Diff(w, one); diff != "" {
 					t.Errorf("run and kernel disagree (-run +kernel):\n%s", diff)
 				}
 			}

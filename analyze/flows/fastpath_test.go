@@ -9,8 +9,8 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/internal/story"
 	"github.com/closecap/closecap/analyze/seqnum"
+	"github.com/closecap/closecap/internal/story"
 )
 
 // traffic makes the segments of a few connections, most of them usual and some not.

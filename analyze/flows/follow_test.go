@@ -5,7 +5,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/internal/story"
+	"github.com/closecap/closecap/internal/story"
 )
 
 func followAll(opt analyze.Options, segments []event.Segment) []*analyze.Connection {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/closecap/closecap/analyze/internal/story"
+	"github.com/closecap/closecap/internal/story"
 )
 
 func TestLostSegments(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/internal/story"
+	"github.com/closecap/closecap/internal/story"
 )
 
 // TestStories follows the segments of each story in testdata/stories and compares what comes

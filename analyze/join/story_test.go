@@ -11,7 +11,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/internal/story"
+	"github.com/closecap/closecap/internal/story"
 )
 
 // TestJoinStories joins the calls and segments of each story in testdata/joins and compares

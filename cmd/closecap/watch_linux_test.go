@@ -12,42 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/lab/script"
+	"github.com/closecap/closecap/internal/outcome"
 )
-
-// said is what both witnesses, packets with calls and the kernel, say of a connection.
-type said struct {
-	Client   netip.AddrPort     `json:"client"`
-	Server   netip.AddrPort     `json:"server"`
-	Ending   analyze.Ending     `json:"ending"`
-	Closer   analyze.Side       `json:"closer"`
-	By       analyze.Side       `json:"by,omitempty"`
-	Cause    analyze.ResetCause `json:"cause,omitempty"`
-	Lost     analyze.Lost       `json:"lost,omitzero"`
-	LostOwn  analyze.Lost       `json:"lost_own,omitzero"`
-	TimeWait []analyze.Side     `json:"time_wait,omitempty"`
-}
-
-func saidOf(c *analyze.Connection) said {
-	s := said{Client: c.Client, Server: c.Server, Ending: c.Ending, Closer: c.Closer}
-	if c.Reset != nil {
-		s.By, s.Cause, s.Lost = c.Reset.By, c.Reset.Cause, c.Reset.Lost
-		s.Lost.Missing = 0
-	}
-	if c.Lost != nil {
-		s.LostOwn = *c.Lost
-	}
-	for _, w := range c.TimeWait {
-		s.TimeWait = append(s.TimeWait, w.Holder)
-	}
-	return s
-}
 
 func openKernel(t *testing.T) *bpf.Source {
 	t.Helper()
@@ -83,7 +54,7 @@ func TestWatchAgreesWithRun(t *testing.T) {
 			}
 			events := gather(t, source, &res)
 			want, got := compareWitnesses(events, &res)
-			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+			if diff := outcome.Diff(want, got); diff != "" {
 				told, _ := json.MarshalIndent(events, "", " ")
 				t.Errorf("run and kernel disagree (-run +kernel):\n%s\nevents: %s", diff, told)
 			} else if *update {
@@ -125,17 +96,17 @@ func gather(t *testing.T, source *bpf.Source, res *analyze.Result) []event.Kerne
 
 // compareWitnesses returns what run says, and what the kernel says of the same connections, in
 // their order.
-func compareWitnesses(events []event.KernelEvent, res *analyze.Result) (run, kernel []said) {
+func compareWitnesses(events []event.KernelEvent, res *analyze.Result) (run, kernel []outcome.Outcome) {
 	tracker := endings.NewTracker(endings.Options{})
 	for _, k := range events {
 		tracker.Add(k)
 	}
-	byClient := map[netip.AddrPort][]said{}
+	byClient := map[netip.AddrPort][]outcome.Outcome{}
 	for _, c := range tracker.Rest(0) {
-		byClient[c.Client] = append(byClient[c.Client], saidOf(&c.Connection))
+		byClient[c.Client] = append(byClient[c.Client], outcome.Of(&c.Connection))
 	}
 	for _, c := range res.Connections {
-		run = append(run, saidOf(c))
+		run = append(run, outcome.Of(c))
 		if same := byClient[c.Client]; len(same) > 0 {
 			kernel = append(kernel, same[0])
 			byClient[c.Client] = same[1:]
@@ -145,7 +116,7 @@ func compareWitnesses(events []event.KernelEvent, res *analyze.Result) (run, ker
 }
 
 // record writes a file for the tests of package endings.
-func record(t *testing.T, name string, run []said, events []event.KernelEvent) {
+func record(t *testing.T, name string, run []outcome.Outcome, events []event.KernelEvent) {
 	t.Helper()
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
