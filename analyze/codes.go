@@ -17,6 +17,9 @@ type Code[T comparable] struct {
 	// Of a reset cause: how a sentence goes on after "RST (frame 9): ", and how it begins, a
 	// format for the RST's sender.
 	Words, Sent string
+	// Of a reset cause: the TcpExt counter that tells of it (net/ipv4/tcp.c, tcp_input.c,
+	// tcp_timer.c). Where two causes share one, the calls tell them apart.
+	Counter string
 }
 
 // How an RST is said to have been sent.
@@ -40,11 +43,11 @@ var endingCodes = []Code[Ending]{
 
 var causeCodes = []Code[ResetCause]{
 	{Code: UnreadData, Means: "closed with data unread", Topic: "reset",
-		Words: "it closed with received data unread, so its kernel sent RST instead of FIN", Sent: byAborting},
+		Words: "it closed with received data unread, so its kernel sent RST instead of FIN", Sent: byAborting, Counter: "TCPAbortOnClose"},
 	{Code: LingerZero, Means: "closed with SO_LINGER 0", Topic: "reset",
-		Words: "it closed with SO_LINGER 0, which aborts instead of sending FIN", Sent: byAborting},
+		Words: "it closed with SO_LINGER 0, which aborts instead of sending FIN", Sent: byAborting, Counter: "TCPAbortOnData"},
 	{Code: DataAfterClose, Means: "data came for a socket that its application had closed", Topic: "lost-bytes",
-		Words: "data came for a socket that its application had already closed", Sent: byAnswering},
+		Words: "data came for a socket that its application had already closed", Sent: byAnswering, Counter: "TCPAbortOnData"},
 	{Code: NoSocket, Means: "nobody owned the segment that it answers", Topic: "reset",
 		Words: "no socket there owned the segment", Sent: byAnswering},
 	{Code: ConnRefused, Means: "nobody listened", Topic: "reset",
@@ -54,11 +57,11 @@ var causeCodes = []Code[ResetCause]{
 	{Code: Disconnect, Means: "connect(AF_UNSPEC)", Topic: "reset",
 		Words: "it disconnected with connect(AF_UNSPEC), which aborts", Sent: byAborting},
 	{Code: KeepaliveTimeout, Means: "its keep-alive probes went unanswered", Topic: "reset",
-		Words: "its keep-alive probes went unanswered", Sent: byAborting},
+		Words: "its keep-alive probes went unanswered", Sent: byAborting, Counter: "TCPAbortOnTimeout"},
 	{Code: TimeWaitReset, Means: "the segment hit a socket in TIME_WAIT", Topic: "reset",
 		Words: "the segment hit a socket in TIME_WAIT", Sent: byAnswering},
 	{Code: Linger2, Means: "an orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Topic: "reset",
-		Words: "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Sent: byAborting},
+		Words: "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Sent: byAborting, Counter: "TCPAbortOnLinger"},
 	{Code: Aborted, Means: "a live socket sent it, and by which call is not known", Topic: "reset",
 		Words: "it aborted the connection; which call did so is not known", Sent: byAborting},
 	{Code: Middlebox, Means: "something between the ends seems to have sent it", Topic: "reset",

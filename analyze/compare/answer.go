@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ func (ev *evidence) thisReceives() Answer {
 	return ev.ask("send", func(a *after) Answer {
 		sent, recv := first(a.peer(event.SendCall)), first(a.own(event.RecvCall))
 		if got := arrived(sent, a.own(event.RecvCall)); got != nil {
-			return measured("yes", "yes: "+bytesWord(got.Ret)+" that came after it"+ev.emptyRecv(), a.at(got))
+			return measured("yes", "yes: "+analyze.Count(uint64(got.Ret), "byte")+" that came after it"+ev.emptyRecv(), a.at(got))
 		}
 		if recv == nil {
 			return notMeasured()
@@ -113,9 +112,9 @@ func (ev *evidence) descriptor() Answer {
 		}
 		bad := slices.ContainsFunc(calls, func(c *analyze.Call) bool { return c.Errno == "EBADF" })
 		if bad {
-			return measured("no", "no: EBADF", a.places(calls)...)
+			return measured("no", "no: EBADF", a.refs(calls)...)
 		}
-		return measured("yes", "yes, until it is closed", a.places(calls)...)
+		return measured("yes", "yes, until it is closed", a.refs(calls)...)
 	})
 }
 
@@ -168,7 +167,7 @@ func (a *after) outcomes(calls []*analyze.Call) Answer {
 	for _, c := range calls {
 		said = append(said, outcomeWords(c))
 	}
-	return measured(join.Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.places(calls)...)
+	return measured(join.Outcome(calls[len(calls)-1]), strings.Join(said, ", then "), a.refs(calls)...)
 }
 
 func outcomeWords(c *analyze.Call) string {
@@ -176,16 +175,9 @@ func outcomeWords(c *analyze.Call) string {
 	case c.Errno == "EAGAIN":
 		return "nothing yet (EAGAIN)"
 	case c.Kind() == event.RecvCall && c.Ret > 0, c.Kind() == event.SendCall && c.Errno == "":
-		return bytesWord(c.Ret)
+		return analyze.Count(uint64(c.Ret), "byte")
 	}
 	return join.Outcome(c)
-}
-
-func bytesWord(n int64) string {
-	if n == 1 {
-		return "1 byte"
-	}
-	return fmt.Sprintf("%d bytes", n)
 }
 
 func (ev *evidence) peerPoll() Answer {

@@ -66,7 +66,7 @@ func measured(value, text string, from ...Ref) Answer {
 
 func (a *after) at(c *analyze.Call) Ref  { return Ref{Run: a.name, Row: c.ID} }
 func (a *after) frame(number uint64) Ref { return Ref{Run: a.name, Row: int(number)} }
-func (a *after) places(calls []*analyze.Call) []Ref {
+func (a *after) refs(calls []*analyze.Call) []Ref {
 	var out []Ref
 	for _, c := range calls {
 		out = append(out, a.at(c))

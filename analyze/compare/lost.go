@@ -81,7 +81,7 @@ func (ev *evidence) lostPeer() Answer {
 		if n == 0 {
 			return measured("no", "nothing is lost", a.at(sent))
 		}
-		text := fmt.Sprintf("lost: %s, and that send had said success", bytesWord(int64(n)))
+		text := fmt.Sprintf("lost: %s, and that send had said success", analyze.Count(uint64(n), "byte"))
 		from := []Ref{a.at(sent), a.frame(a.conn.Reset.Frame)}
 		later := a.pick(func(c *analyze.Call) bool {
 			tells := c.Errno == "EPIPE" || c.Errno == "ECONNRESET"

@@ -169,7 +169,7 @@ func (t *Tracker) begin(k key) *pair {
 
 // Ready judges what is over at now, and forgets it.
 func (t *Tracker) Ready(now event.Time) []*Connection {
-	return t.judge(now, func(p *pair) bool { return t.over(p, now) })
+	return t.judge(now, func(p *pair) bool { return t.finished(p, now) })
 }
 
 // Rest judges all that is left, with what is known.
@@ -177,12 +177,12 @@ func (t *Tracker) Rest(now event.Time) []*Connection {
 	return t.judge(now, func(*pair) bool { return true })
 }
 
-func (t *Tracker) judge(now event.Time, over func(*pair) bool) []*Connection {
+func (t *Tracker) judge(now event.Time, finished func(*pair) bool) []*Connection {
 	var out []*Connection
 	kept := t.order[:0]
 	tooMany := len(t.order) - t.opt.MaxWaiting
 	for i, p := range t.order {
-		if !over(p) && i >= tooMany {
+		if !finished(p) && i >= tooMany {
 			kept = append(kept, p)
 			continue
 		}
@@ -219,8 +219,8 @@ func (t *Tracker) forget(p *pair) {
 	}
 }
 
-// over reports whether nothing more is to come of p.
-func (t *Tracker) over(p *pair, now event.Time) bool {
+// finished reports whether nothing more is to come of p.
+func (t *Tracker) finished(p *pair, now event.Time) bool {
 	if now.Sub(p.last) < settling {
 		return false
 	}

@@ -100,7 +100,7 @@ func parse(name, src string) (*Topic, error) {
 		case !strings.HasPrefix(line, "  "):
 			err = fmt.Errorf("text after %q", head)
 		default:
-			err = t.goOn(head, strings.TrimSpace(line))
+			err = t.addLine(head, strings.TrimSpace(line))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("parse topic %s:%d: %w", name, i+2, err)
@@ -141,7 +141,7 @@ func (t *Topic) begin(head, line string) error {
 	return nil
 }
 
-func (t *Topic) goOn(head, line string) error {
+func (t *Topic) addLine(head, line string) error {
 	switch head {
 	case headAuthority:
 		t.Authority += " " + line

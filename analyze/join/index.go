@@ -204,19 +204,19 @@ func (l *segmentList) firstFrom(t event.Time) *analyze.Segment {
 
 // byteIndex finds segments of one sender by the bytes that they first brought.
 type byteIndex struct {
-	segments []*analyze.Segment // by where they begin
-	places   []int              // in capture order
-	ends     order
+	segments  []*analyze.Segment // by where they begin
+	positions []int              // in capture order
+	ends      order
 }
 
 func newByteIndex(segments []*analyze.Segment) *byteIndex {
-	x := &byteIndex{places: make([]int, len(segments)), segments: make([]*analyze.Segment, 0, len(segments))}
-	for i := range x.places {
-		x.places[i] = i
+	x := &byteIndex{positions: make([]int, len(segments)), segments: make([]*analyze.Segment, 0, len(segments))}
+	for i := range x.positions {
+		x.positions[i] = i
 	}
-	slices.SortStableFunc(x.places, func(i, j int) int { return cmp.Compare(segments[i].Seq, segments[j].Seq) })
+	slices.SortStableFunc(x.positions, func(i, j int) int { return cmp.Compare(segments[i].Seq, segments[j].Seq) })
 	keys := make([]int64, len(segments))
-	for i, at := range x.places {
+	for i, at := range x.positions {
 		s := segments[at]
 		x.segments = append(x.segments, s)
 		keys[i] = s.Seq + int64(s.Len)
@@ -233,7 +233,7 @@ func (x *byteIndex) meets(from, to uint64) []*analyze.Segment {
 	for i := x.ends.last(end, int64(from)+2); i >= 0; i = x.ends.last(i, int64(from)+2) {
 		found = append(found, i)
 	}
-	slices.SortFunc(found, func(i, j int) int { return cmp.Compare(x.places[i], x.places[j]) })
+	slices.SortFunc(found, func(i, j int) int { return cmp.Compare(x.positions[i], x.positions[j]) })
 	out := make([]*analyze.Segment, len(found))
 	for i, at := range found {
 		out[i] = x.segments[at]

@@ -32,23 +32,23 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	r.Call = c.ID
 	switch {
 	case c.IsDisconnect():
-		settle(r, analyze.Disconnect, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
+		setCause(r, analyze.Disconnect, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case isListening(c):
-		settle(r, analyze.ListenerClosed, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+		setCause(r, analyze.ListenerClosed, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
 		if sent := *lc.Bytes.Of(r.By.Other()); sent > r.Lost.Unacked {
 			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, r.By.Other()
 		}
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
-		settle(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
+		setCause(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
 	case c.RecvQ < 0 && lc.unreadBy(c) > 0:
 		n := lc.unreadBy(c)
-		settle(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", lc.cameBy(c)-n, lc.cameBy(c), c.ID, c.Name))
+		setCause(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", lc.cameBy(c)-n, lc.cameBy(c), c.ID, c.Name))
 		r.Lost.Unread, r.Lost.From = n, r.By.Other()
 	case lc.lingersZero(c) != nil:
-		settle(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
+		setCause(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case lc.lingers2(c) != nil:
-		settle(r, analyze.Linger2, sure(c), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
+		setCause(r, analyze.Linger2, sure(c), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
 	case c.RecvQ < 0:
 		r.Why = append(r.Why, fmt.Sprintf("it left inside #%d %s()", c.ID, c.Name))
 		return
@@ -65,13 +65,13 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	trigger := l.calls.get(r.Call)
 	gaveUp := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" })
 	if s.Root.Timer == "keepalive" {
-		settle(r, analyze.KeepaliveTimeout, analyze.Inferred, "it came from the keep-alive timer: no answer had reached its socket")
+		setCause(r, analyze.KeepaliveTimeout, analyze.Inferred, "it came from the keep-alive timer: no answer had reached its socket")
 		if gaveUp != nil {
 			l.confirm(r, gaveUp)
 		}
 		return
 	}
-	over := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && len(c.Holders) == 0 })
+	closing := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && len(c.Holders) == 0 })
 	shut := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool {
 		return c.Kind() == event.ShutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
 	})
@@ -81,12 +81,12 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	}
 	switch {
 	case gaveUp != nil && gaveUp.End < s.Time:
-		settle(r, analyze.NoSocket, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+		setCause(r, analyze.NoSocket, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
 		return
-	case over != nil:
-		settle(r, analyze.DataAfterClose, sure(over), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, over.ID, over.Name))
+	case closing != nil:
+		setCause(r, analyze.DataAfterClose, sure(closing), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, closing.ID, closing.Name))
 	case shut != nil:
-		settle(r, analyze.DataAfterClose, sure(shut), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
+		setCause(r, analyze.DataAfterClose, sure(shut), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
 	default:
 		return
 	}
@@ -132,26 +132,16 @@ func (lc *linked) cameBy(c *analyze.Call) uint64 {
 	return min(uint64(came), *lc.Bytes.Of(c.Side.Other()))
 }
 
-// settle replaces what the wire suggested.
-func settle(r *analyze.Reset, cause analyze.ResetCause, conf analyze.Confidence, why string) {
+// setCause replaces what the wire suggested.
+func setCause(r *analyze.Reset, cause analyze.ResetCause, conf analyze.Confidence, why string) {
 	r.Cause, r.Confidence = cause, conf
 	if !slices.Contains(r.Why, why) {
 		r.Why = append(r.Why, why)
 	}
 }
 
-// abortCounters are the TcpExt counters that tell of a cause (net/ipv4/tcp.c,
-// tcp_input.c, tcp_timer.c). Where two causes share a counter, the calls tell them apart.
-var abortCounters = map[analyze.ResetCause]string{
-	analyze.UnreadData:       "TCPAbortOnClose",
-	analyze.LingerZero:       "TCPAbortOnData",
-	analyze.DataAfterClose:   "TCPAbortOnData",
-	analyze.Linger2:          "TCPAbortOnLinger",
-	analyze.KeepaliveTimeout: "TCPAbortOnTimeout",
-}
-
 func (l *linker) confirm(r *analyze.Reset, c *analyze.Call) {
-	name := abortCounters[r.Cause]
+	name := analyze.CauseCode(r.Cause).Counter
 	if name == "" || c.Counters[name] == 0 || c.Guessed {
 		return
 	}

@@ -61,16 +61,16 @@ func (lc *linked) forgotten(side analyze.Side, s *event.Sample, got event.TCPSta
 	if got == event.TimeWait {
 		return 0
 	}
-	over := lc.callsOf(lastCloses, side)
+	closings := lc.callsOf(lastCloses, side)
 	for _, c := range lc.callsOf(timeouts, side).calls {
 		if c.Start <= s.Time && c.End <= s.Time {
-			if k := over.before(c); k != nil {
+			if k := closings.before(c); k != nil {
 				return s.Time
 			}
 			return c.End
 		}
 	}
-	if over.begun(s.Time) > 0 {
+	if closings.begun(s.Time) > 0 {
 		return s.Time
 	}
 	return 0

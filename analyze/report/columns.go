@@ -14,12 +14,12 @@ type listColumn struct {
 	csv   string // its name in CSV; "" is not in it
 	value func(*analyze.Connection) string
 
-	table place // in the table and in Markdown
+	table tableColumn // in the table and in Markdown
 	page  pagePlace
 }
 
-// place is where a column of the table stands and how it looks.
-type place struct {
+// tableColumn is where a column of the table stands and how it looks.
+type tableColumn struct {
 	at    int    // from the left, 0 is nowhere; only the order counts
 	from  layout // the widest layout that has it
 	to    layout // the narrowest
@@ -32,7 +32,7 @@ type place struct {
 // pagePlace is where a column of the page's list stands, under the title that it has in the
 // table. What is shown is also what it is sorted by, unless words says otherwise.
 type pagePlace struct {
-	at    int                                              // as place.at
+	at    int                                              // as tableColumn.at
 	key   string                                           // by which the script knows it
 	class string                                           // CSS classes of its cells; "wide" leaves the column out of a narrow window
 	sort  func(c *analyze.Connection, base event.Time) any // a number or a text; nil is value as it is
@@ -54,17 +54,17 @@ const (
 // listColumns are in the order of CSV, where new ones go to the end: a new column is a row here.
 var listColumns = []listColumn{
 	{csv: "id", value: func(c *analyze.Connection) string { return strconv.Itoa(c.ID) },
-		table: place{at: 10, to: bare, title: "#", right: true},
+		table: tableColumn{at: 10, to: bare, title: "#", right: true},
 		page:  pagePlace{at: 10, key: "id", class: "number", sort: func(c *analyze.Connection, _ event.Time) any { return c.ID }}},
 	{csv: "client", value: func(c *analyze.Connection) string { return c.Client.String() },
-		table: place{at: 20, to: joinEnding, title: "client"},
+		table: tableColumn{at: 20, to: joinEnding, title: "client"},
 		page:  pagePlace{at: 60, key: "client"}},
 	{csv: "server", value: func(c *analyze.Connection) string { return c.Server.String() },
-		table: place{at: 30, to: joinEnding, title: "server"},
+		table: tableColumn{at: 30, to: joinEnding, title: "server"},
 		page:  pagePlace{at: 70, key: "server"}},
 	{csv: "guessed", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Guessed) }},
 	{csv: "start", value: func(c *analyze.Connection) string { return c.Start.String() },
-		table: place{at: 40, to: joinEnds, title: "start (UTC)", cell: func(c *analyze.Connection) cell { return text(timeOfDay(c)) }},
+		table: tableColumn{at: 40, to: joinEnds, title: "start (UTC)", cell: func(c *analyze.Connection) cell { return text(timeOfDay(c)) }},
 		page: pagePlace{at: 80, key: "at", class: "wide", words: timeOfDay,
 			sort: func(c *analyze.Connection, base event.Time) any { return int64(c.Start - base) }}},
 	{csv: "end", value: func(c *analyze.Connection) string { return c.End.String() }},
@@ -73,26 +73,26 @@ var listColumns = []listColumn{
 	{csv: "client_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Client) }},
 	{csv: "server_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Server) }},
 	{csv: "client_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Client) },
-		table: place{at: 60, to: lean, title: "bytes →", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Client)) }},
+		table: tableColumn{at: 60, to: lean, title: "bytes →", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Client)) }},
 		page: pagePlace{at: 100, key: "up", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Client) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Client }}},
 	{csv: "server_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Server) },
-		table: place{at: 70, to: lean, title: "bytes ←", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Server)) }},
+		table: tableColumn{at: 70, to: lean, title: "bytes ←", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Server)) }},
 		page: pagePlace{at: 110, key: "down", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Server) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Server }}},
 	{csv: "client_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Client) }},
 	{csv: "server_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Server) }},
 	{csv: "ending", value: func(c *analyze.Connection) string { return string(c.Ending) },
-		table: place{at: 80, title: "ending", cell: func(c *analyze.Connection) cell { return styled(endingStyle(c.Ending), endingWords(c)) }},
+		table: tableColumn{at: 80, title: "ending", cell: func(c *analyze.Connection) cell { return styled(endingStyle(c.Ending), endingWords(c)) }},
 		page:  pagePlace{at: 20, key: "ending", words: endingWords, style: func(c *analyze.Connection) style { return endingStyle(c.Ending) }}},
 	{csv: "closer", value: func(c *analyze.Connection) string { return string(c.Closer) },
-		table: place{at: 90, title: "first closer", cell: func(c *analyze.Connection) cell { return text(closerWords(c)) }},
+		table: tableColumn{at: 90, title: "first closer", cell: func(c *analyze.Connection) cell { return text(closerWords(c)) }},
 		page:  pagePlace{at: 30, key: "closer", sort: func(c *analyze.Connection, _ event.Time) any { return Safe(closerWords(c)) }}},
 	{csv: "simultaneous", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Simultaneous) }},
 	{csv: "confidence", value: func(c *analyze.Connection) string { return string(c.Confidence) }},
 	{csv: "half_close_by", value: ofHalfClose(func(h *analyze.HalfClose) string { return string(h.By) })},
 	{csv: "half_close_ns", value: ofHalfClose(func(h *analyze.HalfClose) string { return strconv.FormatInt(h.NS, 10) }),
-		table: place{at: 110, to: joinEnds, title: "half-close", right: true, cell: func(c *analyze.Connection) cell { return text(together(halfCloseSpan(c))) }},
+		table: tableColumn{at: 110, to: joinEnds, title: "half-close", right: true, cell: func(c *analyze.Connection) cell { return text(together(halfCloseSpan(c))) }},
 		page: pagePlace{at: 120, key: "halfNS", class: "wide number", words: halfCloseSpan,
 			sort: func(c *analyze.Connection, _ event.Time) any {
 				if c.HalfClose == nil {
@@ -104,7 +104,7 @@ var listColumns = []listColumn{
 	{csv: "reset_by", value: ofReset(func(r *analyze.Reset) string { return string(r.By) })},
 	{csv: "reset_frame", value: ofReset(func(r *analyze.Reset) string { return decimal(r.Frame) })},
 	{csv: "reset_cause", value: ofReset(func(r *analyze.Reset) string { return string(r.Cause) }),
-		table: place{at: 100, title: "reset cause", cell: func(c *analyze.Connection) cell { return text(doubtedCause(c)) }},
+		table: tableColumn{at: 100, title: "reset cause", cell: func(c *analyze.Connection) cell { return text(doubtedCause(c)) }},
 		page:  pagePlace{at: 40, key: "cause"}},
 	{csv: "reset_confidence", value: ofReset(func(r *analyze.Reset) string { return string(r.Confidence) })},
 	{csv: "reset_trigger", value: ofReset(func(r *analyze.Reset) string { return frameOrNone(r.Trigger) })},
@@ -123,18 +123,18 @@ var listColumns = []listColumn{
 	{csv: "wireshark_completeness", value: func(c *analyze.Connection) string { return strconv.Itoa(c.Compat.Completeness) }},
 	{csv: "tcptrace", value: func(c *analyze.Connection) string { return c.Compat.Tcptrace }},
 	{csv: "warnings", value: func(c *analyze.Connection) string { return strings.Join(c.Warnings, "; ") }},
-	{table: place{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
-	{table: place{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
+	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
+	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return int64(c.End - c.Start) }}},
-	{table: place{at: 80, from: joinEnding, to: lean, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell { return joinedEnding(c, "") }}},
-	{table: place{at: 80, from: bare, to: bare, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell {
+	{table: tableColumn{at: 80, from: joinEnding, to: lean, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell { return joinedEnding(c, "") }}},
+	{table: tableColumn{at: 80, from: bare, to: bare, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell {
 		if lost := lostWords(c); lost != "" {
 			return joinedEnding(c, ", lost "+lost)
 		}
 		return joinedEnding(c, "")
 	}}},
-	{table: place{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
+	{table: tableColumn{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
 		page: pagePlace{at: 50, key: "lost", class: "bad", words: lostWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.LostBytes().Sum() }}},
 }

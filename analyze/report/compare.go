@@ -83,7 +83,7 @@ func comparisonGrid(c *compare.Comparison) *grid {
 
 func answerCell(a compare.Answer) cell {
 	c := cell{{text: Safe(a.Text), style: answerStyle(a), hang: 1}}
-	if from := placeWords(a.From); from != "" {
+	if from := refWords(a.From); from != "" {
 		c = append(c, line{text: from, style: dim, hang: 1})
 	}
 	return c
@@ -99,8 +99,8 @@ func answerStyle(a compare.Answer) style {
 	return plain
 }
 
-// placeWords writes where an answer comes from: "#10, 11" in the scenario itself, "send#14".
-func placeWords(from []compare.Ref) string {
+// refWords writes where an answer comes from: "#10, 11" in the scenario itself, "send#14".
+func refWords(from []compare.Ref) string {
 	var b strings.Builder
 	last := ""
 	for i, p := range from {
@@ -154,7 +154,7 @@ func (p *printer) answerBlocks(c *compare.Comparison) error {
 		}
 		for _, a := range q.Answers {
 			words := Safe(a.Text)
-			if from := placeWords(a.From); from != "" {
+			if from := refWords(a.From); from != "" {
 				words += " " + together("("+from+")")
 			}
 			if err := entry(a.Scenario, words, answerStyle(a)); err != nil {

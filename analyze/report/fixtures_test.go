@@ -40,8 +40,8 @@ func call(id int, n int64, actor, name, args string, ret int64, errno string, ca
 	return c
 }
 
-func carrying(c *analyze.Call, s string) *analyze.Call { c.Text = s; return c }
-func because(c *analyze.Call, s string) *analyze.Call  { c.Explain = s; return c }
+func carrying(c *analyze.Call, s string) *analyze.Call  { c.Text = s; return c }
+func explained(c *analyze.Call, s string) *analyze.Call { c.Explain = s; return c }
 
 func change(state event.TCPState, frame uint64, n int64) analyze.StateChange {
 	return analyze.StateChange{State: state, Frame: frame, Time: us(n)}
@@ -97,7 +97,7 @@ func halfClosed() *analyze.Result {
 	r := result("shutdown-wr", c)
 	est := "ESTABLISHED"
 	r.Calls = []*analyze.Call{
-		because(call(1, 10, "server", "listen", "", 0, "", nil, nil, "", ""), "nothing on the wire: listen is local"),
+		explained(call(1, 10, "server", "listen", "", 0, "", nil, nil, "", ""), "nothing on the wire: listen is local"),
 		call(2, 212, "client", "connect", "", 0, "", []uint64{3, 4, 5}, []uint64{4}, est, est),
 		call(6, 250, "server", "accept", "", 4, "", nil, nil, est, est),
 		carrying(call(7, 309, "client", "send", "12 bytes", 12, "", []uint64{8, 9}, nil, est, est), "Hello, world"),
@@ -107,7 +107,7 @@ func halfClosed() *analyze.Result {
 		carrying(call(14, 499, "server", "send", "12 bytes", 12, "", []uint64{15, 16}, nil, "FIN_WAIT2", "CLOSE_WAIT"), "Hello, world"),
 		carrying(call(17, 600, "client", "recv", "", 12, "", nil, []uint64{15}, "FIN_WAIT2", "CLOSE_WAIT"), "Hello, world"),
 		call(18, 699, "server", "close", "", 0, "", []uint64{19, 20}, nil, "TIME_WAIT", "CLOSED"),
-		because(call(21, 850, "client", "close", "", 0, "", nil, nil, "TIME_WAIT", "CLOSED"), "nothing left to send: its FIN left with #11"),
+		explained(call(21, 850, "client", "close", "", 0, "", nil, nil, "TIME_WAIT", "CLOSED"), "nothing left to send: its FIN left with #11"),
 	}
 	r.Calls[2].Accepted = 4
 	r.Calls[6].Blocked, r.Calls[6].End = true, us(3602)
@@ -147,10 +147,10 @@ func sentAfterClose() *analyze.Result {
 		call(6, 250, "server", "accept", "", 4, "", nil, nil, est, est),
 		carrying(call(7, 309, "client", "send", "12 bytes", 12, "", []uint64{8, 9}, nil, est, est), "Hello, world"),
 		call(10, 390, "client", "close", "", 0, "", []uint64{11}, nil, "FIN_WAIT1", "CLOSE_WAIT"),
-		because(call(12, 450, "client", "recv", "", -1, "EBADF", nil, nil, "FIN_WAIT1", "CLOSE_WAIT"), "fd 3 was closed by #10"),
+		explained(call(12, 450, "client", "recv", "", -1, "EBADF", nil, nil, "FIN_WAIT1", "CLOSE_WAIT"), "fd 3 was closed by #10"),
 		carrying(call(13, 613, "server", "send", "12 bytes", 12, "", []uint64{14, 15}, nil, "CLOSED", "CLOSED"), "Hello, world"),
 		call(16, 700, "server", "recv", "", 0, "", nil, []uint64{11}, "CLOSED", "CLOSED"),
-		because(call(17, 750, "server", "send", "12 bytes", -1, "EPIPE", nil, []uint64{15}, "CLOSED", "CLOSED"), "the RST has ended the connection"),
+		explained(call(17, 750, "server", "send", "12 bytes", -1, "EPIPE", nil, []uint64{15}, "CLOSED", "CLOSED"), "the RST has ended the connection"),
 	}
 	r.Calls[5].Bytes = &[2]uint64{0, 12}
 	r.Remember = []string{"send() returning is no proof of delivery."}

@@ -182,8 +182,8 @@ func (d *diagram) span() event.Time {
 // draw writes what stands inside the svg element.
 func (p *drawing) draw() string {
 	left := p.head(analyze.Client, p.conn.Client)
-	over := max(0, textWidth(left)*(svgChar+1)-(p.line[0]-p.time-svgLine))
-	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">%s</text>`, p.line[0]+3+over, escape(left))
+	overhang := max(0, textWidth(left)*(svgChar+1)-(p.line[0]-p.time-svgLine))
+	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">%s</text>`, p.line[0]+3+overhang, escape(left))
 	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">%s</text>`, p.line[1]-3, escape(p.head(analyze.Server, p.conn.Server)))
 	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", p.time)
 	for i := range p.rows {

@@ -99,14 +99,14 @@ func processes() ([]int, error) {
 func eachSocket(pid int, each func(fd int, inode uint64)) error {
 	dir, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
 	if err != nil {
-		if gone(err) {
+		if noProcess(err) {
 			return nil
 		}
 		return fmt.Errorf("list descriptors: %w", err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
-	if err != nil && !gone(err) {
+	if err != nil && !noProcess(err) {
 		return fmt.Errorf("list descriptors: %w", err)
 	}
 	var link [64]byte
@@ -136,7 +136,7 @@ func readDir(dir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+func noProcess(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
 // numbers returns the names that are numbers, in order.
 func numbers(names []string) []int {

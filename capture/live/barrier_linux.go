@@ -79,7 +79,7 @@ func (c *Capture) sendMarkers() {
 				b.done <- fmt.Errorf("send markers from every CPU: %w", err)
 				continue
 			}
-			b.done <- c.settle(b.ctx, cpus, &id)
+			b.done <- c.untilQuiet(b.ctx, cpus, &id)
 		case <-c.quit:
 			return
 		}
@@ -109,7 +109,7 @@ func allowedCPUs() ([]int, error) {
 	return cpus, nil
 }
 
-func (c *Capture) settle(ctx context.Context, cpus []int, id *uint64) error {
+func (c *Capture) untilQuiet(ctx context.Context, cpus []int, id *uint64) error {
 	for range maxRounds {
 		*id++
 		r, err := c.sendRound(*id, cpus)

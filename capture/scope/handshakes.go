@@ -18,15 +18,15 @@ const (
 type handshakes struct {
 	of     map[event.Pair]*handshake
 	oldest []event.Pair // some of which are held no longer
-	lost   uint64 // packets beyond maxOfEach of those that turned out to be
-	full   bool   // some made room
+	lost   uint64       // packets beyond maxOfEach of those that turned out to be
+	full   bool         // some made room
 }
 
 type handshake struct {
 	server  netip.AddrPort
 	packets []*event.Packet
 	segs    []event.Segment
-	over    uint64 // packets beyond maxOfEach
+	excess  uint64 // packets beyond maxOfEach
 }
 
 // add holds a packet of a handshake that is held already, or with begins the first of a new one.
@@ -39,7 +39,7 @@ func (h *handshakes) add(pair event.Pair, p *event.Packet, seg *event.Segment, b
 		hs = &handshake{server: seg.Dst}
 		h.begin(pair, hs)
 	case len(hs.packets) >= maxOfEach:
-		hs.over++
+		hs.excess++
 		return
 	}
 	hs.packets, hs.segs = append(hs.packets, p), append(hs.segs, *seg)
@@ -66,7 +66,7 @@ func (h *handshakes) take(pair event.Pair, keep func(*event.Packet, *event.Segme
 		return
 	}
 	delete(h.of, pair)
-	h.lost += hs.over
+	h.lost += hs.excess
 	for i, p := range hs.packets {
 		keep(p, &hs.segs[i])
 	}

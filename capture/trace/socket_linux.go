@@ -23,15 +23,15 @@ type socket struct {
 	local, remote netip.AddrPort // kept after the kernel has forgotten them
 	listening     bool
 
-	held    map[place]event.Time // descriptors of traced processes, as far as known, and since when
-	watches []watchAt            // by epoll
-	again   map[string]int       // EAGAIN results since the last call delivered, by family
-	polled  uint32               // the last poll result that was delivered
-	told    Socket               // what was announced last
+	held    map[descriptor]event.Time // descriptors of traced processes, as far as known, and since when
+	watches []watchAt                 // by epoll
+	again   map[string]int            // EAGAIN results since the last call delivered, by family
+	polled  uint32                    // the last poll result that was delivered
+	told    Socket                    // what was announced last
 }
 
-// place is one descriptor.
-type place struct {
+// descriptor is one number in one table of files.
+type descriptor struct {
 	files *files
 	fd    int
 }
@@ -127,7 +127,7 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 	}
 	s := t.sockets[cookie]
 	if s == nil {
-		s = &socket{cookie: cookie, inode: inode, family: family, held: map[place]event.Time{}}
+		s = &socket{cookie: cookie, inode: inode, family: family, held: map[descriptor]event.Time{}}
 		t.sockets[cookie] = s
 	}
 	s.refresh(dup)

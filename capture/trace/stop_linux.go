@@ -20,12 +20,12 @@ const grace = 2 * time.Second
 
 // stopWith ends all tracees when ctx ends. The returned func waits for its goroutine.
 func (t *tracer) stopWith(ctx context.Context) (stop func()) {
-	over, finished := make(chan struct{}), make(chan struct{})
+	done, finished := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)
 		select {
 		case <-ctx.Done():
-		case <-over:
+		case <-done:
 			return
 		}
 		t.signalAll(unix.SIGTERM)
@@ -36,12 +36,12 @@ func (t *tracer) stopWith(ctx context.Context) (stop func()) {
 			select {
 			case <-kill.C: // again and again: a fork may slip through
 				t.signalAll(unix.SIGKILL)
-			case <-over:
+			case <-done:
 				return
 			}
 		}
 	}()
-	return func() { close(over); <-finished }
+	return func() { close(done); <-finished }
 }
 
 // sigaction is the kernel's struct on amd64 and arm64 (rt_sigaction(2)).

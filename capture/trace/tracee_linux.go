@@ -93,7 +93,7 @@ func newFiles(owner *process) *files { return &files{owner: owner, known: map[in
 // since returns when fd became the TCP socket that it is known to be, 0 when none is known.
 func (f *files) since(fd int) event.Time {
 	if s := f.known[fd]; s != nil {
-		return s.held[place{f, fd}]
+		return s.held[descriptor{f, fd}]
 	}
 	return 0
 }
@@ -109,14 +109,14 @@ func (f *files) set(fd int, s *socket) {
 	}
 	f.known[fd] = s
 	f.tcp++
-	s.held[place{f, fd}] = now()
+	s.held[descriptor{f, fd}] = now()
 }
 
 // forget drops what is known of fd.
 func (f *files) forget(fd int) {
 	if s := f.known[fd]; s != nil {
 		f.tcp--
-		delete(s.held, place{f, fd})
+		delete(s.held, descriptor{f, fd})
 	}
 	delete(f.known, fd)
 	delete(f.epolls, fd)

@@ -28,9 +28,9 @@ func bySudo(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// placeFor returns a directory of everybody's, with a directory and a file in it that only root
+// dirFor returns a directory of everybody's, with a directory and a file in it that only root
 // may write, and a file that only root may read.
-func placeFor(t *testing.T) string {
+func dirFor(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "closecap-sudo")
 	if err != nil {
@@ -55,7 +55,7 @@ func placeFor(t *testing.T) string {
 
 // TestSudoReadsAsCaller names a file that root alone may read to every command that reads one.
 func TestSudoReadsAsCaller(t *testing.T) {
-	dir := placeFor(t)
+	dir := dirFor(t)
 	for _, args := range []string{
 		"run ./secret.close", "run --all ./secret.close", "compare ./secret.close",
 		"analyze ./secret.close", "analyze ./secret.close ./file", "analyze --sample close --calls ./secret.close",
@@ -69,7 +69,7 @@ func TestSudoReadsAsCaller(t *testing.T) {
 
 // TestSudoWritesAsCaller lets every flag that writes a file write where the caller may and may not.
 func TestSudoWritesAsCaller(t *testing.T) {
-	dir := placeFor(t)
+	dir := dirFor(t)
 	for _, args := range []string{
 		"analyze --sample close --html", "run close --html", "run close --save", "compare close --html",
 		"trace --html", "trace --save", "trace -o",
@@ -174,7 +174,7 @@ func TestCannotRun(t *testing.T) {
 
 // TestPrivilegesWithheld says at once when a program does not get what its file gives.
 func TestPrivilegesWithheld(t *testing.T) {
-	dir := placeFor(t)
+	dir := dirFor(t)
 	bySudo(t, dir) // skips
 	program, err := os.ReadFile("/bin/true")
 	if err != nil {

@@ -79,7 +79,7 @@ func (s *session) many() bool {
 // rest shows what is left, and returns what the report says of all.
 func (s *session) rest() *analyze.Result {
 	run := s.facts()
-	for _, rec := range s.over(present(), true) {
+	for _, rec := range s.finished(present(), true) {
 		rec.Run.Dropped = run.Dropped
 		s.rows.show(rec)
 	}
@@ -106,7 +106,7 @@ func (r *rows) finish(w io.Writer, res *analyze.Result) error {
 
 // sweep shows what is over. dropped is how many packets the capture has lost so far.
 func (s *session) sweep(r *rows, dropped uint64) {
-	for _, rec := range s.over(present(), false) {
+	for _, rec := range s.finished(present(), false) {
 		rec.Run.Dropped = dropped
 		r.show(rec)
 	}
@@ -115,11 +115,11 @@ func (s *session) sweep(r *rows, dropped uint64) {
 	}
 }
 
-// over takes what is over out of the session; with end, everything is.
-func (s *session) over(now event.Time, end bool) []*event.Recording {
+// finished takes what is over out of the session; with end, everything is.
+func (s *session) finished(now event.Time, end bool) []*event.Recording {
 	s.mu.Lock()
 	var recs []*event.Recording
-	var gone []*conn
+	var forgotten []*conn
 	listeners := s.listeners(now)
 	for _, c := range s.ends {
 		if s.ends[c.pair] != c || !end && !c.quiet(now) {
@@ -139,10 +139,10 @@ func (s *session) over(now event.Time, end bool) []*event.Recording {
 			rec.Calls = append(rec.Calls, k.calls...)
 			s.letGo(k)
 		}
-		recs, gone = append(recs, rec), append(gone, conns...)
+		recs, forgotten = append(recs, rec), append(forgotten, conns...)
 	}
 	s.mu.Unlock()
-	for _, c := range gone {
+	for _, c := range forgotten {
 		s.scope.Forget(c.pair)
 	}
 	return recs

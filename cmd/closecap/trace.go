@@ -153,14 +153,14 @@ func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.F
 	if f.save != "" || f.html != "" || !lines && format != report.Table && format != report.Markdown {
 		return func() error { return nil }
 	}
-	over, finished := make(chan struct{}), make(chan error, 1)
+	done, finished := make(chan struct{}), make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(sweepEvery)
 		defer tick.Stop()
 		var err error
 		for {
 			select {
-			case <-over:
+			case <-done:
 				finished <- err
 				return
 			case <-tick.C:
@@ -174,7 +174,7 @@ func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.F
 			}
 		}
 	}()
-	return func() error { close(over); return <-finished }
+	return func() error { close(done); return <-finished }
 }
 
 func (f *traceFlags) newRows(format report.Format, atOnce bool, std streams) (*rows, error) {

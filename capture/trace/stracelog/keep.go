@@ -29,15 +29,15 @@ type raw struct {
 func (r *raw) args() string { return r.text[:r.cut] }
 func (r *raw) ret() string  { return r.text[r.cut:] }
 
-// half is a call of which the second half has not come.
-type half struct {
+// unfinishedCall is one of which the second half has not come.
+type unfinishedCall struct {
 	line
 	start event.Time
 }
 
-// unfinished keeps the first half of a call, and of one that does not matter the name alone.
-func unfinished(l line) *half {
-	h := &half{line: line{kind: l.kind, tid: l.tid, name: strings.Clone(l.name)}, start: l.time}
+// keepUnfinished keeps the first half of a call, and of one that does not matter the name alone.
+func keepUnfinished(l line) *unfinishedCall {
+	h := &unfinishedCall{line: line{kind: l.kind, tid: l.tid, name: strings.Clone(l.name)}, start: l.time}
 	if handlers[l.name] != nil {
 		h.args = strings.Clone(l.args)
 	}

@@ -16,26 +16,26 @@ const lineLimit = 1 << 20
 
 // reader is the state of reading one source.
 type reader struct {
-	b       *builder
-	source  Source
-	tid     int // of a -ff file
-	number  int
-	half    map[int]*half // unfinished calls by thread
-	open    map[int]int   // by thread its last line, where the call may have lasted longer than that says: an index of b.raws
-	shift   event.Time    // from the time of day to the date
-	last    event.Time
-	alive   map[int]bool // threads that wrote with a pid and have not ended
-	born    map[int]bool // threads that strace attached to later
-	main    int          // the thread that wrote without a pid before there were others
-	torn    string       // the beginning of a line that strace's own news broke off
-	warned  bool
-	full    bool // more calls than Options.Limit
-	started bool
+	b          *builder
+	source     Source
+	tid        int // of a -ff file
+	number     int
+	unfinished map[int]*unfinishedCall // unfinished calls by thread
+	open       map[int]int             // by thread its last line, where the call may have lasted longer than that says: an index of b.raws
+	shift      event.Time              // from the time of day to the date
+	last       event.Time
+	alive      map[int]bool // threads that wrote with a pid and have not ended
+	born       map[int]bool // threads that strace attached to later
+	main       int          // the thread that wrote without a pid before there were others
+	torn       string       // the beginning of a line that strace's own news broke off
+	warned     bool
+	full       bool // more calls than Options.Limit
+	started    bool
 }
 
 // read takes in one source.
 func (b *builder) read(s Source) error {
-	r := &reader{b: b, source: s, tid: pidOfName(s.Name), half: map[int]*half{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
+	r := &reader{b: b, source: s, tid: pidOfName(s.Name), unfinished: map[int]*unfinishedCall{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
 	in := bufio.NewReaderSize(s.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
@@ -52,7 +52,7 @@ func (b *builder) read(s Source) error {
 			break
 		}
 	}
-	for _, h := range r.half {
+	for _, h := range r.unfinished {
 		r.add(h.line, h.start, 0)
 	}
 	if r.main != 0 {
@@ -109,7 +109,7 @@ func (r *reader) take(text string, whole bool) {
 	case lineEnded:
 		r.ended(l)
 	case lineUnfinished:
-		r.half[l.tid] = unfinished(l)
+		r.unfinished[l.tid] = keepUnfinished(l)
 	case lineResumed:
 		err = r.resumed(l)
 	case lineCall:
@@ -201,11 +201,11 @@ func (r *reader) endOf(l line) event.Time {
 
 // resumed puts the two halves of a call together.
 func (r *reader) resumed(l line) error {
-	h := r.half[l.tid]
+	h := r.unfinished[l.tid]
 	if h == nil || h.name != l.name {
 		return errors.New("resumed, but never begun")
 	}
-	delete(r.half, l.tid)
+	delete(r.unfinished, l.tid)
 	h.args += l.args
 	h.kind, h.ret, h.timed, h.took = lineCall, l.ret, l.timed, l.took
 	var end event.Time
@@ -222,8 +222,8 @@ func (r *reader) resumed(l line) error {
 
 // ended notes a thread's end; what it was inside of never returned.
 func (r *reader) ended(l line) {
-	if h := r.half[l.tid]; h != nil {
-		delete(r.half, l.tid)
+	if h := r.unfinished[l.tid]; h != nil {
+		delete(r.unfinished, l.tid)
 		r.add(h.line, h.start, 0)
 	}
 	delete(r.b.kept.touched, l.tid)
