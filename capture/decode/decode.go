@@ -109,23 +109,8 @@ const (
 	layerMPLS
 	layerPPP
 	layerPPPoE
-	layerSLL
-	layerSLL2
-	layerNull
-	layerHDLC
-	layerFDDI
 	layerSNAP
-	layerWiFi
-	layerRadiotap
-	layerPrism
-	layerPPI
-	layerPktap
-	layerPPPDirection
-	layerEnc
-	layerPFLog
-	layerNFLog
-	layerInfiniband
-	layerUnknownLink
+	layerUnknownLink // after it come those of linktype.go
 )
 
 func (d *Decoder) unusual(l layer) layer {
