@@ -85,6 +85,9 @@ func pcapPacket(b []byte, sec uint32, fromServer bool, flags byte, seq, ack uint
 		ip[15], ip[19] = 2, 1
 		tcp[0], tcp[1], tcp[2], tcp[3] = 0, 80, 0x9c, 0x40
 	}
+	if flags&4 != 0 {
+		tcp[14] = 0 // an RST that answers a SYN has no window
+	}
 	binary.BigEndian.PutUint32(tcp[4:], seq)
 	binary.BigEndian.PutUint32(tcp[8:], ack)
 	for _, n := range []uint32{sec, 0, 40, 40} {
