@@ -90,6 +90,9 @@ func (silent) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
 	packet := func(frame uint64, at event.Time, flags, seq, acked byte, src, dst [2]byte) *event.Record {
 		b := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, src[0], 10, 0, 0, dst[0],
 			0, src[1], 0, dst[1], 0, 0, 0, seq, 0, 0, 0, acked, 0x50, flags, 1, 0, 0, 0, 0, 0}
+		if flags&rst != 0 {
+			b[34] = 0 // one that answers a SYN has no window
+		}
 		return &event.Record{Packet: event.Packet{Frame: frame, Time: at, WireLen: len(b), LinkType: 101, Data: b}}
 	}
 	client, server := [2]byte{1, 200}, [2]byte{2, 80}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/internal/outcome"
 )

@@ -115,9 +115,6 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
 	}
-	gc := debug.SetGCPercent(-1)
-	debug.SetGCPercent(gc)
-	defer debug.SetGCPercent(gc)
 	opt.Joining = func() { debug.SetGCPercent(whileJoining) }
 	stop := showProgress(r, std.err)
 	readErr, writeErr := f.show(ctx, r, opt, format, std)

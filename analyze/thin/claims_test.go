@@ -1,0 +1,188 @@
+package thin_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows"
+)
+
+// claim is one thing that a result says of a connection, in words that do not depend on who is
+// taken for the client.
+type claim struct {
+	what, value string
+	sure        bool // with a confidence above unknown
+}
+
+// untilEnd are the endings that speak of the time until the capture ended: fewer packets may
+// say them of any connection.
+var untilEnd = []analyze.Ending{
+	analyze.Open, analyze.HalfClosed, analyze.FinUnacked, analyze.Unanswered, analyze.Silent,
+}
+
+// claimsOf lists what c claims.
+func claimsOf(c *analyze.Connection) []claim {
+	var out []claim
+	add := func(what, value string, conf analyze.Confidence) {
+		if value != "" {
+			out = append(out, claim{what, value, conf != analyze.Unknown && conf != ""})
+		}
+	}
+	add("ending", string(c.Ending), c.Confidence)
+	add("closer", who(c, c.Closer), c.Confidence)
+	if c.Simultaneous {
+		add("simultaneous", "true", c.Confidence)
+	}
+	if h := c.HalfClose; h != nil {
+		add("half-close by", who(c, h.By), c.Confidence)
+	}
+	if r := c.Reset; r != nil && c.Ending != analyze.UnknownEnding {
+		add("reset by", who(c, r.By), c.Confidence)
+		if r.Cause != analyze.UnknownCause {
+			add("reset cause", string(r.Cause), r.Confidence)
+		}
+		lost(c, &r.Lost, r.Confidence, add)
+	}
+	if c.Lost != nil {
+		lost(c, c.Lost, c.Confidence, add)
+	}
+	for _, t := range c.TimeWait {
+		add("time-wait of "+who(c, t.Holder), "held", t.Confidence)
+		if t.EndedBy != "" && t.EndedBy != "expiry" {
+			add("time-wait of "+who(c, t.Holder)+" ended by", t.EndedBy, t.Confidence)
+		}
+	}
+	for _, s := range c.Segments {
+		if s.Lost != "" && !strings.HasPrefix(s.Lost, "it, or ") {
+			add(fmt.Sprintf("lost frame %d", s.Frame), "lost", analyze.Inferred)
+		}
+	}
+	return out
+}
+
+func lost(c *analyze.Connection, l *analyze.Lost, conf analyze.Confidence, add func(string, string, analyze.Confidence)) {
+	whose := "lost of " + who(c, l.From)
+	for _, k := range []struct {
+		kind  string
+		bytes uint64
+	}{{"unacked", l.Unacked}, {"unread", l.Unread}, {"after close", l.AfterClose}} {
+		if k.bytes > 0 {
+			add(whose+" "+k.kind, fmt.Sprint(k.bytes), conf)
+		}
+	}
+}
+
+// who names an end by its address.
+func who(c *analyze.Connection, s analyze.Side) string {
+	switch s {
+	case analyze.Client:
+		return c.Client.String()
+	case analyze.Server:
+		return c.Server.String()
+	}
+	return string(s)
+}
+
+// sameTuple reports whether a and b are connections between the same two addresses.
+func sameTuple(a, b *analyze.Connection) bool {
+	return a.Client == b.Client && a.Server == b.Server || a.Client == b.Server && a.Server == b.Client
+}
+
+// verdict is what came of holding one claim against the whole capture.
+type verdict int
+
+const (
+	holds verdict = iota
+	contradicts
+	besideUnknown // a value beside the confidence unknown
+)
+
+// against holds what part, a connection of a thinner capture, claims against the connections of
+// the whole one that it may be.
+func against(part *analyze.Connection, whole []*analyze.Connection, hold func(claim, verdict, string)) {
+	var may []*analyze.Connection
+	for _, c := range whole {
+		if sameTuple(c, part) && c.FirstFrame <= part.LastFrame && part.FirstFrame <= c.LastFrame {
+			may = append(may, c)
+		}
+	}
+	for _, k := range claimsOf(part) {
+		switch {
+		case !k.sure && k.what != "ending" && k.value != string(analyze.UnknownCause):
+			hold(k, besideUnknown, "")
+		case !k.sure:
+		case slices.ContainsFunc(may, func(c *analyze.Connection) bool { return supports(c, part, k) }):
+			hold(k, holds, "")
+		default:
+			hold(k, contradicts, said(may, k))
+		}
+	}
+}
+
+// supports reports whether the whole connection says what part claims, or whether the claim is
+// about the time until the thinner capture ended.
+func supports(whole, part *analyze.Connection, k claim) bool {
+	if k.what == "ending" && slices.Contains(untilEnd, part.Ending) {
+		oneSided := part.Packets.Client == 0 || part.Packets.Server == 0
+		waits := part.Ending == analyze.Open || part.Ending == analyze.Unanswered
+		return waits && !(oneSided && part.Ending == analyze.Open) || !oneSided || whole.Ending == part.Ending
+	}
+	if k.value == "reuse" && strings.HasSuffix(k.what, "ended by") {
+		return true // a new connection did take the addresses
+	}
+	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
+		return true // it was refused until then; the client tried again
+	}
+	return slices.ContainsFunc(claimsOf(whole), func(o claim) bool {
+		if strings.HasPrefix(k.what, "lost of") && o.what == k.what {
+			return atMost(k.value, o.value) // of what was captured
+		}
+		return o.what == k.what && (o.value == k.value || slices.Contains(coarser[o.value], k.value))
+	})
+}
+
+// atMost reports whether the number a is not above b.
+func atMost(a, b string) bool {
+	n, _ := strconv.Atoi(a)
+	m, _ := strconv.Atoi(b)
+	return n <= m
+}
+
+// coarser are the causes that say less than another, and nothing else: what became of the socket,
+// not why.
+var coarser = map[string][]string{
+	string(analyze.DataAfterClose):   {string(analyze.NoSocket)},
+	string(analyze.Aborted):          {string(analyze.NoSocket)},
+	string(analyze.TimeWaitReset):    {string(analyze.NoSocket)},
+	string(analyze.Linger2):          {string(analyze.NoSocket), string(analyze.Aborted)},
+	string(analyze.KeepaliveTimeout): {string(analyze.Aborted)},
+}
+
+// said is what the whole connections say of the thing that k claims.
+func said(may []*analyze.Connection, k claim) string {
+	for _, c := range may {
+		for _, o := range claimsOf(c) {
+			if o.what == k.what {
+				return o.value
+			}
+		}
+	}
+	return "nothing of it"
+}
+
+// follow analyses segments alone.
+func follow(segments []event.Segment, sameHost bool) []*analyze.Connection {
+	var conns []*analyze.Connection
+	f := flows.NewFollower(analyze.Options{AllSegments: true, SameHost: sameHost}, func(c *analyze.Connection) {
+		conns = append(conns, c)
+	})
+	for i := range segments {
+		f.Segment(&segments[i])
+	}
+	f.Finish()
+	return conns
+}

@@ -1,0 +1,233 @@
+// Package thin_test holds the analysis to the property that makes its verdicts worth something:
+// a capture with fewer packets never says another thing than the whole one, but less.
+package thin_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/intake"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/internal/story"
+)
+
+var (
+	each  = flag.Int("each", 1, "how many generated connections of each kind")
+	every = flag.Bool("every", false, "print each contradiction")
+)
+
+// input is a whole capture.
+type input struct {
+	name     string
+	segments []event.Segment
+	sameHost bool
+}
+
+// inputs are the stories, the recordings without their calls, and generated connections.
+func inputs(t *testing.T) []input {
+	t.Helper()
+	var all []input
+	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
+		files, err := filepath.Glob("../" + folder + "/*.txt")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no stories in %s: %v", folder, err)
+		}
+		for _, file := range files {
+			all = append(all, told(t, file))
+		}
+	}
+	files, err := filepath.Glob("../../pcaps/*.pcapng")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, file := range files {
+		r, err := pcapfile.Open([]string{file}, nil, pcapfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := intake.ReadRecording(t.Context(), r)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, input{filepath.Base(file), rec.Segments, true})
+	}
+	for seed := range uint64(*each * len(plots) * 3) {
+		name, segments, _ := play(seed, []float64{0, 0.02, 0.1}[seed/uint64(len(plots))%3])
+		all = append(all, input{name, segments, false})
+	}
+	return all
+}
+
+// told reads the segments of a story.
+func told(t *testing.T, file string) input {
+	t.Helper()
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input{
+		name:     strings.TrimSuffix(filepath.Base(file), ".txt"),
+		segments: segments(t, string(ar.Files[0].Data)),
+		sameHost: strings.Contains(string(ar.Comment), "same-host"),
+	}
+}
+
+// thinned is a capture with fewer packets.
+type thinned struct {
+	how      string
+	segments []event.Segment
+}
+
+// thin makes thinner captures of segments in every way that happens to people.
+func thin(segments []event.Segment, seed uint64) []thinned {
+	var out []thinned
+	n := len(segments)
+	for i := 1; i < n; i++ {
+		out = append(out, thinned{"cut", segments[:i]}, thinned{"begun later", segments[i:]})
+	}
+	keep := func(how string, ok func(*event.Segment) bool) {
+		var some []event.Segment
+		for i := range segments {
+			if ok(&segments[i]) {
+				some = append(some, segments[i])
+			}
+		}
+		if len(some) > 0 {
+			out = append(out, thinned{how, some})
+		}
+	}
+	for _, dir := range []int{-1, 1} {
+		keep("one direction", func(s *event.Segment) bool {
+			if d := s.Src.Compare(s.Dst); d != 0 {
+				return d == dir
+			}
+			return true
+		})
+	}
+	keep("only SYN, FIN, RST", func(s *event.Segment) bool { return s.Flags&(event.SYN|event.FIN|event.RST) != 0 })
+	for i := range segments {
+		keep("without one", func(s *event.Segment) bool { return s != &segments[i] })
+	}
+	r := rand.New(rand.NewPCG(seed, 1))
+	for _, share := range []float64{0.05, 0.2, 0.5} {
+		for range 3 {
+			keep("loss", func(*event.Segment) bool { return r.Float64() >= share })
+		}
+	}
+	cut := slices.Clone(segments)
+	for i := range cut {
+		cut[i].Has &^= event.HasTimestamps | event.HasSACK | event.HasWScale
+		cut[i].Has |= event.Truncated | event.OptionsTruncated
+	}
+	out = append(out, thinned{"short snap length", cut})
+	return out
+}
+
+// knownContradictions are those that are known of; it may only become less.
+const knownContradictions = 104
+
+// knownUntrue are the wrong closers of generated captures; it may only become less.
+const knownUntrue = 5
+
+// TestThin holds the claims of thinner captures against those of the whole one.
+func TestThin(t *testing.T) {
+	bad, checked := map[string]int{}, 0
+	withheld := map[string]int{}
+	for i, in := range inputs(t) {
+		whole := follow(in.segments, in.sameHost)
+		for _, c := range whole {
+			for _, k := range claimsOf(c) {
+				if !k.sure {
+					withheld["whole"]++
+				}
+			}
+			if c.Ending == analyze.UnknownEnding {
+				withheld["whole, ending"]++
+			}
+		}
+		for _, th := range thin(in.segments, uint64(i)) {
+			for _, part := range follow(th.segments, in.sameHost) {
+				if part.Confidence == analyze.Unknown {
+					withheld[th.how+", ending"]++
+				}
+				if part.Closer == "" {
+					withheld[th.how+", closer"]++
+				}
+				against(part, whole, func(k claim, v verdict, want string) {
+					checked++
+					if v == holds {
+						return
+					}
+					kind := th.how + ": " + strings.Fields(k.what)[0]
+					if v == besideUnknown {
+						kind += " beside unknown"
+					}
+					bad[kind]++
+					if *every {
+						fmt.Fprintf(os.Stderr, "%s, %s to frame %d: %s %s, whole: %s\n", in.name, th.how, part.LastFrame, k.what, k.value, want)
+					}
+				})
+			}
+		}
+	}
+	t.Logf("%d claims held against the whole captures", checked)
+	for _, kind := range slices.Sorted(maps.Keys(withheld)) {
+		t.Logf("withheld %s: %d", kind, withheld[kind])
+	}
+	kinds := slices.SortedFunc(maps.Keys(bad), func(a, b string) int { return cmp.Compare(bad[b], bad[a]) })
+	all := 0
+	for _, kind := range kinds {
+		t.Logf("%s: %d contradictions", kind, bad[kind])
+		all += bad[kind]
+	}
+	if all > knownContradictions {
+		t.Errorf("%d contradictions, want at most %d", all, knownContradictions)
+	}
+}
+
+// TestTruth holds the claims of whole generated captures against what really happened.
+func TestTruth(t *testing.T) {
+	closers, untrue := 0, 0
+	for seed := range uint64(*each * len(plots) * 30) {
+		name, segments, want := play(seed, []float64{0, 0.02, 0.1}[seed%3])
+		conns := follow(segments, false)
+		if len(conns) != 1 {
+			t.Errorf("%s: %d connections, want 1", name, len(conns))
+			continue
+		}
+		c := conns[0]
+		if c.Closer != "" {
+			closers++
+			if string(c.Closer) != want.closer && c.Ending != analyze.WasRefused {
+				untrue++
+				t.Logf("%s: closer %s (%s, %s), want %q", name, c.Closer, c.Ending, c.Confidence, want.closer)
+			}
+		}
+	}
+	if closers == 0 || untrue > knownUntrue {
+		t.Errorf("%d of %d closers are wrong, want at most %d", untrue, closers, knownUntrue)
+	}
+}
+
+// segments reads what of a story's events came over the wire.
+func segments(t *testing.T, events string) []event.Segment {
+	var wire strings.Builder
+	for line := range strings.Lines(events) {
+		if words := strings.Fields(line); len(words) > 1 && !strings.Contains(words[1], "-") {
+			wire.WriteString(line)
+		}
+	}
+	return story.Parse(t, wire.String())
+}
