@@ -42,9 +42,9 @@ type Options struct {
 
 // Record is one frame and where it stands; it is valid until the next.
 type Record struct {
-	event.Record // its Call is valid until the next, too
-	File      string // the path it was read from
-	FileFrame uint64 // 1-based position in that file
+	event.Record        // its Call is valid until the next, too
+	File         string // the path it was read from
+	FileFrame    uint64 // 1-based position in that file
 }
 
 // Interface is where packets of a file were captured.
