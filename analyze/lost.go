@@ -12,6 +12,8 @@ func (c *Connection) LostBytes() Lost {
 		all.Unacked += r.Unacked
 		all.Unread += r.Unread
 		all.AfterClose += r.AfterClose
+		all.Discarded += r.Discarded
+		all.MayBe += r.MayBe
 		all.Missing += r.Missing
 	}
 	all.From = NoSide
@@ -19,4 +21,4 @@ func (c *Connection) LostBytes() Lost {
 }
 
 // Sum is how many bytes reached no application. What is missing from the capture is not lost.
-func (l Lost) Sum() uint64 { return l.Unacked + l.Unread + l.AfterClose }
+func (l Lost) Sum() uint64 { return l.Unacked + l.Unread + l.AfterClose + l.Discarded }

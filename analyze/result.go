@@ -112,7 +112,10 @@ type Connection struct {
 	Retransmits PerSide    `json:"retransmits,omitzero"` // segments sent again
 
 	Ending       Ending       `json:"ending"`
-	Closer       Side         `json:"closer"` // who ended it first: client, server, both or ""
+	Closer       Side         `json:"closer"` // who ended it first: client, server, both; "" where that is not known
+	CloserSure   Confidence   `json:"closer_confidence,omitempty"`
+	FinBy        Side         `json:"fin_by,omitempty"`     // half-closed: whose FIN came; fin-unacked: whose FIN has no ACK
+	Candidates   []Possible   `json:"candidates,omitempty"` // what may be, where it is not known
 	Simultaneous bool         `json:"simultaneous"`
 	Confidence   Confidence   `json:"confidence"`
 	Why          []string     `json:"why,omitempty"`          // the evidence for the ending, in words with frames
@@ -121,13 +124,23 @@ type Connection struct {
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Reset     *Reset     `json:"reset,omitempty"`
 	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
-	TimeWait  []TimeWait `json:"time_wait,omitempty"`
-	States    States     `json:"states"`
-	Segments  []*Segment `json:"segments"`
-	Omitted   uint64     `json:"omitted,omitempty"` // segments not listed
-	Compat    Compat     `json:"compat"`
-	Explains  string     `json:"explains,omitempty"` // topic of `closecap explain`
-	Warnings  []string   `json:"warnings"`
+	// InFlight counts the bytes that were sent and not acknowledged when the capture ended.
+	InFlight PerSide    `json:"in_flight,omitzero"`
+	TimeWait []TimeWait `json:"time_wait,omitempty"`
+	States   States     `json:"states"`
+	Segments []*Segment `json:"segments"`
+	Omitted  uint64     `json:"omitted,omitempty"` // segments not listed
+	Compat   Compat     `json:"compat"`
+	Explains string     `json:"explains,omitempty"` // topic of `closecap explain`
+	Warnings []string   `json:"warnings"`
+}
+
+// Possible is a value that a claim may have, where the evidence does not say. It is never counted
+// and never picked by a filter.
+type Possible struct {
+	Claim string `json:"claim"` // "closer"
+	Value string `json:"value"`
+	Why   string `json:"why,omitempty"` // why it is not known
 }
 
 // PerSide is one number for each end.
@@ -201,11 +214,13 @@ type Reset struct {
 
 // Lost counts payload bytes that did not reach an application, by kind.
 type Lost struct {
-	Unacked    uint64 `json:"unacked"`           // sent, never acknowledged
-	Unread     uint64 `json:"unread"`            // acknowledged by a kernel whose application can no longer read them
-	AfterClose uint64 `json:"after_close"`       // arrived after close
-	Missing    uint64 `json:"missing,omitempty"` // missing from the capture, not from the connection
-	From       Side   `json:"from,omitempty"`    // who had sent them
+	Unacked    uint64 `json:"unacked"`             // sent, never acknowledged
+	Unread     uint64 `json:"unread"`              // acknowledged by a kernel whose application can no longer read them
+	AfterClose uint64 `json:"after_close"`         // arrived after close
+	Discarded  uint64 `json:"discarded,omitempty"` // taken by send calls, thrown away by the sender's own kernel unsent
+	MayBe      uint64 `json:"may_be,omitempty"`    // sent, and its arrival not seen: it may be lost
+	Missing    uint64 `json:"missing,omitempty"`   // missing from the capture, not from the connection
+	From       Side   `json:"from,omitempty"`      // who had sent them
 }
 
 // TimeWait is one stay of one end in TIME_WAIT.

@@ -11,7 +11,7 @@ import (
 // stands in one connection, causes come before effects, a FIN takes one sequence number,
 // state changes are legal, numbers agree. It returns what does not hold, nil when all does.
 func Validate(r *Result) []error {
-	v := validator{seen: map[uint64]int{}, ids: map[int]bool{}}
+	v := validator{seen: map[uint64]int{}, ids: map[int]bool{}, read: map[streamOf]uint64{}}
 	for _, c := range r.Connections {
 		v.connection(c)
 	}
@@ -19,15 +19,51 @@ func Validate(r *Result) []error {
 		if c.Connection != 0 && !v.ids[c.Connection] {
 			v.fail("call %d: no connection %d", c.ID, c.Connection)
 		}
+		if c.Kind() == event.RecvCall && c.Bytes != nil {
+			v.took(c)
+		}
+	}
+	for _, c := range r.Connections {
+		v.losses(c)
 	}
 	return v.errs
+}
+
+// took notes how much of its stream a reading call had returned by then.
+func (v *validator) took(c *Call) {
+	k := streamOf{c.Connection, c.Side.Other()}
+	v.read[k] = max(v.read[k], c.Bytes[1])
+}
+
+// losses: what a side sent was read, or lost in one way, never in two.
+func (v *validator) losses(c *Connection) {
+	v.at = c.ID
+	lost := []*Lost{c.Lost}
+	if c.Reset != nil {
+		lost = append(lost, &c.Reset.Lost)
+	}
+	for _, l := range lost {
+		if l == nil || l.From == NoSide {
+			continue
+		}
+		read, sent := v.read[streamOf{c.ID, l.From}], *c.Bytes.Of(l.From)
+		n := l.Unacked + l.Unread + l.AfterClose + l.MayBe
+		v.check(n == 0 || read+n <= sent+l.Missing, "lost %+v of %d bytes, of which %d were read", *l, sent, read)
+	}
 }
 
 type validator struct {
 	seen map[uint64]int // frame -> connection
 	ids  map[int]bool
+	read map[streamOf]uint64 // bytes that its receiver's calls returned
 	errs []error
 	at   int
+}
+
+// streamOf names what a side of a connection sends.
+type streamOf struct {
+	connection int
+	from       Side
 }
 
 func (v *validator) fail(format string, args ...any) {
@@ -50,7 +86,9 @@ func (v *validator) connection(c *Connection) {
 	v.check((c.Ending == UnknownEnding) == (c.Confidence == Unknown), "%s with confidence %s", c.Ending, c.Confidence)
 	v.check(len(c.Why) > 0, "%s without a reason", c.Ending)
 	reset := c.Ending == WasReset || c.Ending == WasRefused
-	v.check((c.Reset != nil) == reset, "%s with reset %+v", c.Ending, c.Reset)
+	v.check((c.Reset != nil) == reset || c.Ending == UnknownEnding, "%s with reset %+v", c.Ending, c.Reset)
+	v.check((c.Closer == NoSide) == (c.CloserSure == "" || c.CloserSure == Unknown), "closer %q, %q", c.Closer, c.CloserSure)
+	v.check((c.FinBy != NoSide) == (c.Ending == HalfClosed || c.Ending == FinUnacked), "%s with FIN by %q", c.Ending, c.FinBy)
 	v.check(c.Warnings != nil, "warnings are null")
 	if c.Simultaneous && c.Ending == Graceful {
 		v.check(c.Closer == Both, "simultaneous, closed by %q", c.Closer)

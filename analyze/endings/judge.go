@@ -240,9 +240,20 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 
 // lose counts what side i had sent in vain.
 func (v *verdict) lose(i int) {
-	if e := v.end[i]; e != nil && e.Unacked > 0 {
-		v.Lost = &analyze.Lost{Unacked: uint64(e.Unacked), From: sideOf(i)}
+	if e := v.end[i]; e != nil && v.unacked(i)+uint64(e.Unsent) > 0 {
+		v.Lost = &analyze.Lost{Unacked: v.unacked(i), Discarded: uint64(e.Unsent), From: sideOf(i)}
 	}
+}
+
+// unacked returns how many bytes side i sent that were not acknowledged to it, less those that the
+// other end says it received: then only the ACK was lost.
+func (v *verdict) unacked(i int) uint64 {
+	e, peer := v.end[i], v.end[1-i]
+	n := uint64(e.Unacked)
+	if peer != nil && peer.Born {
+		n = min(n, e.Sent-min(e.Sent, peer.Received))
+	}
+	return n
 }
 
 func (v *verdict) endedByFins() {

@@ -38,7 +38,7 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 		l.Unread = uint64(e.Unread)
 	}
 	if e := v.end[1-by]; e != nil {
-		l.Unacked = uint64(e.Unacked)
+		l.Unacked, l.Discarded = v.unacked(1-by), uint64(e.Unsent)
 	}
 	if cause == analyze.DataAfterClose && r.Offender != nil {
 		l.AfterClose = uint64(r.Offender.Len)
@@ -180,7 +180,7 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.Closer = by
 	}
 	v.Reset = &analyze.Reset{By: by, Cause: analyze.UnknownCause, Confidence: analyze.Unknown,
-		Lost: analyze.Lost{From: sideOf(i), Unacked: uint64(e.Unacked)}}
+		Lost: analyze.Lost{From: sideOf(i), Unacked: v.unacked(i), Discarded: uint64(e.Unsent)}}
 	switch {
 	case e.Last() == event.SynSent:
 		v.Ending, v.Closer = analyze.WasRefused, by
@@ -191,6 +191,24 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.Reset.Cause, v.Reset.Confidence = analyze.DataAfterClose, analyze.Inferred
 		v.Reset.Lost.AfterClose, v.Reset.Lost.Unacked = v.Reset.Lost.Unacked, 0
 		v.Reset.Why = append(v.Reset.Why, fmt.Sprintf("the %s had sent FIN, and %d bytes were then sent to it", by, e.Unacked))
+	default:
+		v.causeByItsEnd(v.end[1-i])
 	}
 	v.because("the %s received RST", sideOf(i))
+}
+
+// causeByItsEnd tells the cause of an RST that no tracepoint showed by what the end that sent it
+// says of its own last moment.
+func (v *verdict) causeByItsEnd(e *event.Endpoint) {
+	if e == nil || e.ResetIn != 0 {
+		return
+	}
+	r := &event.KernelReset{Task: e.End, HadFile: e.HadFile}
+	// Any end that goes without a word looks aborted.
+	if c, _ := unexplained(r, e); c != analyze.Aborted {
+		v.Reset.Cause, v.Reset.Confidence = c, analyze.Inferred
+		if why := explanation(c, r, e, v.Reset.By); why != "" {
+			v.Reset.Why = append(v.Reset.Why, why)
+		}
+	}
 }

@@ -56,6 +56,12 @@ func TestScenarios(t *testing.T) {
 
 func judged(t *testing.T, events []byte) []*Connection {
 	t.Helper()
+	return judgedWithout(t, events, func(event.KernelEvent) bool { return false })
+}
+
+// judgedWithout judges what is left of events when those that lost picks are not told.
+func judgedWithout(t *testing.T, events []byte, lost func(event.KernelEvent) bool) []*Connection {
+	t.Helper()
 	tr := NewTracker(Options{})
 	var now event.Time
 	for d := json.NewDecoder(bytes.NewReader(events)); d.More(); {
@@ -63,7 +69,45 @@ func judged(t *testing.T, events []byte) []*Connection {
 		if err := d.Decode(&k); err != nil {
 			t.Fatal(err)
 		}
-		tr.Add(k)
+		if !lost(k) {
+			tr.Add(k)
+		}
 	}
 	return tr.Rest(now)
+}
+
+// TestLostReset judges the same recordings without what told of an RST: the end that sent it
+// still says why, or the cause is not known. It is never another.
+func TestLostReset(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	causes := map[analyze.ResetCause]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, events, _ := bytes.Cut(text, []byte("\n"))
+		whole := map[netip.AddrPort]*Connection{}
+		for _, c := range judged(t, events) {
+			whole[c.Client] = c
+		}
+		for _, c := range judgedWithout(t, events, func(k event.KernelEvent) bool { return k.Reset != nil }) {
+			want := whole[c.Client]
+			if c.Reset == nil || c.Reset.Cause == analyze.UnknownCause || want.Start != c.Start || want.Reset == nil {
+				continue
+			}
+			causes[c.Reset.Cause] = true
+			if got := c.Reset.Cause; got != want.Reset.Cause || c.Reset.By != want.Reset.By {
+				t.Errorf("%s: %s by %s where the RST is not told, %s by %s where it is", filepath.Base(file), got, c.Reset.By, want.Reset.Cause, want.Reset.By)
+			}
+		}
+	}
+	for _, cause := range []analyze.ResetCause{analyze.UnreadData, analyze.LingerZero, analyze.KeepaliveTimeout, analyze.Linger2, analyze.Disconnect} {
+		if !causes[cause] {
+			t.Errorf("no recording tells %s without its RST", cause)
+		}
+	}
 }

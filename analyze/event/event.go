@@ -7,6 +7,7 @@ package event
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -44,8 +45,30 @@ func (t *Time) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Sub returns the time from u to t.
-func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
+// Sub returns the time from u to t, the largest or least duration where it is beyond that.
+func (t Time) Sub(u Time) time.Duration {
+	d := t - u
+	if (d < t) != (u > 0) {
+		return time.Duration(limit(u < 0))
+	}
+	return time.Duration(d)
+}
 
-// Add returns t moved by d.
-func (t Time) Add(d time.Duration) Time { return t + Time(d) }
+// Add returns t moved by d, the last or first time that can be told where it is beyond that.
+func (t Time) Add(d time.Duration) Time {
+	u := t + Time(d)
+	if (u > t) != (d > 0) {
+		if d == 0 {
+			return t
+		}
+		return Time(limit(d > 0))
+	}
+	return u
+}
+
+func limit(late bool) int64 {
+	if late {
+		return math.MaxInt64
+	}
+	return math.MinInt64
+}

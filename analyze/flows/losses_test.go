@@ -15,12 +15,12 @@ func TestLostSegments(t *testing.T) {
 		"half-close-with-reply": {},
 		"one-sided":             {},
 		"keep-alive-answered":   {},
-		"fin-lost-once":         {4: "not acknowledged before frame 5 repeats it"},
+		"fin-lost-once":         {4: "it, or what answers it: frame 5 repeats it"},
 		"last-ack-lost":         {6: "it acknowledged frame 5, yet frame 7 repeats that"},
-		"unanswered":            {1: "not acknowledged before frame 2 repeats it", 2: "not acknowledged before frame 3 repeats it", 3: "not acknowledged before frame 4 repeats it", 4: "never acknowledged, like what it repeats"},
-		"fin-unacked":           {4: "not acknowledged before frame 5 repeats it", 5: "not acknowledged before frame 6 repeats it", 6: "not acknowledged before frame 7 repeats it", 7: "not acknowledged before frame 8 repeats it", 8: "never acknowledged, like what it repeats"},
-		"retransmitted-data":    {4: "not acknowledged before frame 5 repeats it"},
-		"silent":                {6: "not acknowledged before frame 7 repeats it", 7: "not acknowledged before frame 8 repeats it", 8: "not acknowledged before frame 9 repeats it", 9: "not acknowledged before frame 10 repeats it", 10: "never acknowledged, like what it repeats"},
+		"unanswered":            {1: "it, or what answers it: frame 2 repeats it", 2: "it, or what answers it: frame 3 repeats it", 3: "it, or what answers it: frame 4 repeats it"},
+		"fin-unacked":           {4: "it, or what answers it: frame 5 repeats it", 5: "it, or what answers it: frame 6 repeats it", 6: "it, or what answers it: frame 7 repeats it", 7: "it, or what answers it: frame 8 repeats it"},
+		"retransmitted-data":    {4: "it, or what answers it: frame 5 repeats it"},
+		"silent":                {6: "it, or what answers it: frame 7 repeats it", 7: "it, or what answers it: frame 8 repeats it", 8: "it, or what answers it: frame 9 repeats it", 9: "it, or what answers it: frame 10 repeats it"},
 	} {
 		data, err := os.ReadFile("testdata/stories/" + name + ".txt")
 		if err != nil {

@@ -164,7 +164,7 @@ func kindsOf(l *analyze.Lost) []string {
 	for _, k := range []struct {
 		name string
 		n    uint64
-	}{{"unacked", l.Unacked}, {"unread", l.Unread}, {"after-close", l.AfterClose}} {
+	}{{"unacked", l.Unacked}, {"unread", l.Unread}, {"after-close", l.AfterClose}, {"discarded", l.Discarded}} {
 		if k.n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", k.name, k.n))
 		}

@@ -55,6 +55,10 @@ func Link(res *analyze.Result, calls []event.Call) {
 	for _, c := range l.conns {
 		c.kernelStates()
 		l.reset(c)
+		c.vouch()
+		if res.Capture.Dropped == 0 {
+			c.discards()
+		}
 		c.timeWait()
 	}
 }

@@ -43,9 +43,13 @@ type Direction struct {
 
 	SynFrame, FinFrame uint64
 	FinAckFrame        uint64
-	finAckTime         event.Time
+	FinAckTime         event.Time
 	finAckAgain        uint64 // newest segment that acknowledges the FIN too
 	finAckAgainTime    event.Time
+	AtFin              AtFin
+	DataFinFrame       uint64 // MPTCP's end of this direction's stream
+	DataFinTime        event.Time
+	probed             [2]event.Time // the newest two keep-alives that the peer has not answered
 	FinTime            event.Time
 	gotFinFrame        uint64
 	gotFinTime         event.Time
@@ -66,6 +70,18 @@ type Direction struct {
 	FinSeen      bool
 	before       [2]sighting // those before the newest
 	burst        *burst      // those before that; nil until a segment was captured twice
+}
+
+// AtFin is what stood in the capture when the first FIN of an end came: whether its peer had ended
+// before is told by that.
+type AtFin struct {
+	Acked       int64      // what the FIN acknowledged
+	PeerNxt     int64      // the end of what had been captured of the peer
+	LastOfPeer  event.Time // when the newest segment of the peer was captured
+	PeerSeen    bool       // something of the peer had been captured
+	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that
+	Late        bool       // the peer had acknowledged the FIN already
+	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on
 }
 
 // rel returns the position of a header's sequence number in d's stream.

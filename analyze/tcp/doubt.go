@@ -14,7 +14,7 @@ func (fl *Flow) impossible(e End, s *event.Segment, r *Record) Ignored {
 		return outsideWindow
 	case p.FinEnd != 0 && p.Nxt <= p.FinEnd && r.Ack > p.FinEnd:
 		return beyondSent
-	case s.Flags&event.FIN != 0 && d.FinEnd == 0 && r.end() <= min(d.Nxt, d.Una):
+	case s.Flags&event.FIN != 0 && d.FinEnd == 0 && r.End() <= min(d.Nxt, d.Una):
 		return underSent
 	}
 	return Acted
@@ -28,7 +28,7 @@ func (fl *Flow) doubts(e End, s *event.Segment, r *Record) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case s.Flags&(event.FIN|event.ACK|event.SYN) != event.FIN|event.ACK || !p.Sent:
-	case d.Sent && d.FinEnd == 0 && r.end() <= d.Nxt:
+	case d.Sent && d.FinEnd == 0 && r.End() <= d.Nxt:
 		return underSent
 	case fl.doubt == nil && p.Holes == 0 && r.Ack > p.Nxt && r.Ack > p.Una:
 		return beyondSent

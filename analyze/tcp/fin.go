@@ -24,6 +24,10 @@ func (fl *Flow) gotFin(e End, s *event.Segment, seen bool) {
 	}
 }
 
+// GotFinSurely reports whether e has received its peer's FIN: it acknowledged it, or they share the
+// capturing host.
+func (fl *Flow) GotFinSurely(e End) bool { return fl.Dir[e].gotFin == proved || fl.sameHost }
+
 // finAcked moves e, whose FIN its peer's segment s covers.
 func (fl *Flow) finAcked(e End, s *event.Segment) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
@@ -31,7 +35,7 @@ func (fl *Flow) finAcked(e End, s *event.Segment) {
 		d.finAckAgain, d.finAckAgainTime = s.Frame, s.Time
 		return
 	}
-	d.FinAckFrame, d.finAckTime = s.Frame, s.Time
+	d.FinAckFrame, d.FinAckTime = s.Frame, s.Time
 	if d.State == event.FinWait1 && p.FinEnd != 0 && d.gotFin == unproved && !p.FinLost {
 		// The peer's FIN left before this ACK of ours, so it came first.
 		fl.gotFin(e, s, false)
@@ -50,14 +54,18 @@ func (fl *Flow) finAcked(e End, s *event.Segment) {
 func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.FinEnd != 0 {
-		if r.end() != d.FinEnd {
+		if r.End() != d.FinEnd {
 			r.Ignored, r.Ref = secondFin, d.FinFrame
 			return
 		}
 		fl.finAgain(e, s, r)
 		return
 	}
-	d.FinEnd, d.FinFrame, d.FinTime = r.end(), s.Frame, s.Time
+	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
+	d.AtFin = AtFin{
+		Acked: r.Ack, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
+		PeerAlive: p.SynSent || p.Bytes > 0, Late: d.Una >= r.End(),
+	}
 	if !fl.HasCloser {
 		fl.Closer, fl.HasCloser = e, true
 	} else if p.FinEnd != 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
@@ -81,7 +89,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 // peer's, and came after it.
 func (fl *Flow) overtaken(d *Direction, r *Record) bool {
 	q := fl.find(d.gotFinFrame)
-	return q != nil && q.Seq >= r.end()
+	return q != nil && q.Seq >= r.End()
 }
 
 // presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
@@ -109,10 +117,10 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Record) {
 	if p.gotFin == presumed {
 		fl.withdrawFin(e.Other())
 	}
-	if d.FinAckFrame != 0 && !fl.crossed(d.finAckTime, s.Time) {
-		d.FinAckFrame, d.finAckTime = d.finAckAgain, d.finAckAgainTime
+	if d.FinAckFrame != 0 && !fl.crossed(d.FinAckTime, s.Time) {
+		d.FinAckFrame, d.FinAckTime = d.finAckAgain, d.finAckAgainTime
 		d.finAckAgain = 0
-		if d.FinAckFrame != 0 && !fl.crossed(d.finAckTime, s.Time) {
+		if d.FinAckFrame != 0 && !fl.crossed(d.FinAckTime, s.Time) {
 			d.FinAckFrame = 0
 		}
 		fl.replay(e)

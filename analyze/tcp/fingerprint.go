@@ -1,18 +1,40 @@
 package tcp
 
-import "github.com/closecap/closecap/analyze/event"
+import (
+	"math/bits"
+
+	"github.com/closecap/closecap/analyze/event"
+)
 
 // pathBreak is how an RST differs from what its supposed sender sent before.
 type pathBreak uint8
 
 const (
-	BreakTTL pathBreak = 1 << iota
+	BreakTTL    pathBreak = 1 << iota
+	BreakNearer           // BreakTTL, and it came from nearer
 	BreakIPID
 	BreakTimestamp
 )
 
+// Foreign reports whether the breaks suffice to say that another than the supposed sender made a
+// segment: two that do not depend on each other, or that it came from nearer.
+func (b pathBreak) Foreign() bool {
+	return b&BreakNearer != 0 || bits.OnesCount8(uint8(b)) >= 2
+}
+
+// distance is how many routers a packet passed that arrived with ttl, if it began with one of the
+// usual numbers.
+func distance(ttl uint8) uint8 {
+	for _, initial := range [...]uint8{32, 64, 128, 255} {
+		if ttl <= initial {
+			return initial - ttl
+		}
+	}
+	return 0
+}
+
 // enoughMoves is how often an end's IP IDs must have counted up for them to be a counter.
-const enoughMoves = 3
+const enoughMoves = 2
 
 // fingerprint remembers how an end's packets look.
 func (d *Direction) fingerprint(s *event.Segment) {
@@ -37,8 +59,14 @@ func (d *Direction) fingerprint(s *event.Segment) {
 // zero window prove nothing: Linux itself resets so when nobody owns the segment.
 func (d *Direction) breaks(s *event.Segment) pathBreak {
 	var b pathBreak
-	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL {
-		b |= BreakTTL
+	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL && d.lastAt>>2 == s.Interface {
+		// A kernel without the socket answers with its default TTL, whatever the socket's was.
+		here, there := distance(s.TTL), distance(d.TTL)
+		if here < there {
+			b |= BreakTTL | BreakNearer
+		} else if here != there || s.Flags&event.ACK != 0 {
+			b |= BreakTTL
+		}
 	}
 	if s.Has&event.HasIPID != 0 && s.IPID != 0 && d.ipidMoves == enoughMoves && s.IPID-d.ipid > 4096 {
 		b |= BreakIPID

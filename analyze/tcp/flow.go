@@ -7,6 +7,7 @@ package tcp
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -72,6 +73,7 @@ type Facts struct {
 	sameHost         bool // both ends live on the capturing host
 	Simultaneous     bool
 	simultaneousOpen bool
+	Multipath        bool // both SYNs offered MPTCP, or the capture holds its options without them
 	Closer           End
 	HasCloser        bool
 	Warnings         Warning
@@ -96,6 +98,9 @@ type Facts struct {
 	doubt      *event.Segment // a FIN that acknowledges more than was seen of its receiver
 	secondISN  *event.Segment // a SYN,ACK with another ISN than the first, while neither was taken
 }
+
+// RoundTrip is how long the handshake's ACK took, 0 when it was not seen.
+func (fl *Flow) RoundTrip() time.Duration { return time.Duration(fl.rtt) }
 
 // Change is an end's entry into a state.
 type Change struct {

@@ -75,6 +75,9 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	}
 	d.Packets++
 	d.FinSeen = d.FinSeen || s.Flags&event.FIN != 0
+	if s.Has&event.HasMultipath != 0 {
+		fl.multipath(d, s)
+	}
 	if s.Flags&event.RST != 0 {
 		r.Kind = KindRst
 		fl.followReset(e, s, &r)
@@ -169,7 +172,7 @@ func (fl *Flow) ordinary(e End, s *event.Segment, r *Record) {
 	if s.Flags&event.FIN != 0 {
 		fl.fin(e, s, r)
 	}
-	p.Tries, p.keepalives = 0, 0
+	p.Tries, p.keepalives, p.probed = 0, 0, [2]event.Time{}
 	d.lastAck = r.Ack
 	if s.Flags&event.SYN == 0 {
 		if d.State == event.StateUnknown || d.State == event.SynRecv && (r.Length > 0 && !p.opensFast() || !p.Sent) {
@@ -220,13 +223,13 @@ func (fl *Flow) newlyAcked(e End, from, to int64) uint64 {
 	}
 	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
 		q := &fl.Records[i]
-		if q.From != e || q.end() == q.Seq || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
+		if q.From != e || q.End() == q.Seq || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
 			continue
 		}
-		if q.end() <= from {
+		if q.End() <= from {
 			break
 		}
-		if q.end() <= to {
+		if q.End() <= to {
 			return q.Frame
 		}
 	}
@@ -236,7 +239,7 @@ func (fl *Flow) newlyAcked(e End, from, to int64) uint64 {
 // sequence takes in the sequence space that e's segment fills.
 func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	from, to := r.Seq, r.end()
+	from, to := r.Seq, r.End()
 	data := from
 	if s.Flags&event.SYN != 0 {
 		data++
@@ -248,6 +251,9 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 	case r.Kind == KindKeepalive || r.Kind == KindProbe && to <= d.Nxt:
 		d.Tries++
 		d.keepalives++
+		if r.Kind == KindKeepalive {
+			d.probed = [2]event.Time{d.probed[1], s.Time}
+		}
 		d.dataFrame, d.datEnd, d.dataLen = s.Frame, to, uint32(to-from)
 		return
 	case to == from:
@@ -293,7 +299,7 @@ func (fl *Flow) again(d *Direction) {
 // addBytes counts payload that was not seen before.
 func (d *Direction) addBytes(p *Direction, n int64) {
 	d.Bytes += uint64(n)
-	if p.FinEnd != 0 && d.FinEnd == 0 {
+	if (p.FinEnd != 0 || p.DataFinFrame != 0) && d.FinEnd == 0 {
 		d.BytesAtPeerFin += uint64(n)
 	}
 }
@@ -301,13 +307,13 @@ func (d *Direction) addBytes(p *Direction, n int64) {
 // original returns the frame of end e that sent what r sends again.
 func (fl *Flow) original(e End, r *Record) uint64 {
 	d := &fl.Dir[e]
-	from, to := r.Seq, r.end()
+	from, to := r.Seq, r.End()
 	if d.dataFrame != 0 && d.dataSeq() == from && d.dataFrame < r.Frame {
 		return fl.firstOf(d.dataFrame)
 	}
 	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
 		q := &fl.Records[i]
-		if q.From == e && q.Repeats == 0 && q.Seq < to && q.end() > from && q.Ignored != SameFrame &&
+		if q.From == e && q.Repeats == 0 && q.Seq < to && q.End() > from && q.Ignored != SameFrame &&
 			q.Flags&event.RST == 0 && q.Frame < r.Frame {
 			return q.Frame
 		}

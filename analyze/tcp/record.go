@@ -19,8 +19,8 @@ type Record struct {
 	Ref                     uint64 // frame that the reason names
 }
 
-// end returns the position after r.
-func (r *Record) end() int64 {
+// End returns the position after r.
+func (r *Record) End() int64 {
 	n := r.Seq + int64(r.Length)
 	if r.Flags&event.SYN != 0 {
 		n++

@@ -59,7 +59,7 @@ func (fl *Flow) replay(e End) {
 		facts = append(facts, fact{d.gotFinFrame, d.gotFinTime, d.gotFinSeen, afterPeerFin})
 	}
 	if d.FinAckFrame != 0 {
-		facts = append(facts, fact{d.FinAckFrame, d.finAckTime, false, afterFinAck})
+		facts = append(facts, fact{d.FinAckFrame, d.FinAckTime, false, afterFinAck})
 	}
 	if d.FinEnd != 0 {
 		facts = append(facts, fact{d.FinFrame, d.FinTime, true, afterFin})

@@ -10,7 +10,7 @@ import (
 type Reset struct {
 	Frame, Trigger uint64
 	Time           event.Time
-	seq            int64
+	Seq            int64
 	window         uint16
 	By             End
 	Class          resetClass
@@ -26,6 +26,11 @@ type Reset struct {
 	Missed         uint64 // frame with which its receiver goes on
 	ReceivedData   bool   // its sender had been sent payload
 	Presumed       bool   // it lay beyond what was captured
+	AcksUnseen     bool   // it acknowledges what was not captured of its receiver
+	Acks           bool   // it acknowledges Ack
+	Ack            int64
+	AnsweredSeq    int64         // where what it answers begins
+	probed         [2]event.Time // the newest two of its sender's unanswered keep-alives
 }
 
 // resetClass tells resets by how they look (tcp_v4_send_reset and tcp_send_active_reset).
@@ -87,7 +92,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 func (fl *Flow) closeBoth(e End, s *event.Segment) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
-	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.seq <= d.Nxt) {
+	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.Seq <= d.Nxt) {
 		fl.enter(e, event.Closed, s, true)
 	}
 	if p.State != event.StateUnknown {
@@ -113,15 +118,16 @@ func (fl *Flow) believeReset() {
 func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) Reset {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	facts := Reset{
-		Frame: s.Frame, Time: s.Time, seq: r.Seq, window: s.Window, By: e, Class: class,
-		Refused:     p.State == event.SynSent && !d.SynSent,
+		Frame: s.Frame, Time: s.Time, Seq: r.Seq, window: s.Window, By: e, Class: class,
+		Refused:     p.State == event.SynSent && !d.SynSent && (class == synReset || s.Window == 0),
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
-		BothFins:   d.FinAckFrame != 0 && p.FinAckFrame != 0,
-		Keepalives: d.keepalives, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
+		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
+		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
+		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
 	}
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
-		facts.AnsweredLen = int64(trigger.Length)
+		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
 	}
 	return facts
 }
@@ -182,7 +188,11 @@ func (d *Direction) offers() int64 {
 	return int64(d.window) << d.wscale
 }
 
-// offender returns the newest segment that e's RST may answer, nil when it answers none.
+// fewRoundTrips is how many round trips after a segment the RST that answers it may come.
+const fewRoundTrips = 3
+
+// offender returns the segment that e's RST may answer: the oldest of the last few round trips, else
+// the newest. nil means that it answers none.
 func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch class {
@@ -193,21 +203,28 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 			return &Record{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
 		}
 	}
+	var drew *Record
 	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
 		q := &fl.Records[i]
 		if q.From == e || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
 			continue
 		}
-		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.end() > p.Una || q.end() == q.Seq) {
-			return q
+		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.End() > p.Una || q.End() == q.Seq) {
+			if drew == nil || q.End() > q.Seq && fl.rtt > 0 && r.Time.Sub(q.Time) <= fewRoundTrips*time.Duration(fl.rtt) {
+				drew = q // the first RST answers the first segment
+			}
+			continue
 		}
 		if d.FinEnd != 0 && q.Ack == d.FinEnd && r.Seq == d.FinEnd-1 {
 			continue // it was sent before e's FIN came in
 		}
 		break
 	}
+	if drew != nil {
+		return drew
+	}
 	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una {
-		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen}
+		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
 	}
 	return nil
 }
@@ -245,7 +262,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 	case rst.Refused && rst.Missed != 0 && r.Kind == KindSynAck:
 		fl.Reset = Reset{} // the SYN came again, as that of Windows does, and was taken
 		return
-	case e != rst.By && r.Kind == KindAck && rst.seq > fl.Dir[rst.By].Nxt && r.Ack < rst.seq:
+	case e != rst.By && r.Kind == KindAck && rst.Seq > fl.Dir[rst.By].Nxt && r.Ack < rst.Seq:
 		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST.
 		rst.Missed, rst.Talks = s.Frame, s.Frame
 		if q := fl.find(rst.Frame); q != nil {
@@ -253,7 +270,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 		}
 		fl.withdrawClosed(e, rst.Frame)
 	case e == rst.By:
-		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > time.Millisecond && r.Seq >= rst.seq &&
+		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > time.Millisecond && r.Seq >= rst.Seq &&
 			!fl.Dir[e].sentBefore(s) {
 			rst.Talks = s.Frame
 		}
@@ -282,4 +299,48 @@ func (fl *Flow) withdrawClosed(e End, frame uint64) {
 		fl.Changes[i].Seen = false
 		fl.withdraw(e, frame)
 	}
+}
+
+// AnswersAny reports whether r is a kernel's answer to a segment that no socket took.
+func (r *Reset) AnswersAny() bool { return r.Class == NobodyReset && r.Trigger != 0 }
+
+// ProbedInVain reports whether r is that of a keep-alive timer: it follows unanswered keep-alives in
+// their own interval (tcp_keepalive_timer).
+func (r *Reset) ProbedInVain() bool {
+	if r.Keepalives == 0 || r.probed[1] == 0 {
+		return false
+	}
+	last := r.Time.Sub(r.probed[1])
+	if r.probed[0] == 0 {
+		whole := last.Truncate(time.Second) // the interval is set in seconds; timers are late by an eighth at most
+		return whole > 0 && last-whole <= whole/8+10*time.Millisecond
+	}
+	interval := r.probed[1].Sub(r.probed[0])
+	return last > interval/2 && last < interval*3/2
+}
+
+// AtOnce reports whether fl's RST followed what came at t without room for another cause: in a round
+// trip or so.
+func (fl *Flow) AtOnce(t event.Time) bool {
+	return fl.rtt > 0 && fl.Reset.Time.Sub(t) <= 2*time.Duration(fl.rtt)
+}
+
+// Orphaned reports whether the RST's sender had a socket at the moment when it answered as if it
+// had none: a timer had just sent its data again, which what drew the RST acknowledges. Only an
+// application that has closed lets its kernel answer data so (tcp_rcv_state_process).
+func (fl *Flow) Orphaned() bool {
+	drew := fl.find(fl.Reset.Trigger)
+	if drew == nil || drew.Answers == 0 {
+		return false
+	}
+	own := fl.find(drew.Answers)
+	if own == nil || own.From != fl.Reset.By {
+		return false
+	}
+	repeated := own.Repeats != 0 || own.Again
+	for i := range fl.Records {
+		q := &fl.Records[i]
+		repeated = repeated || q.From == own.From && q.Repeats == own.Frame && q.Frame < drew.Frame
+	}
+	return repeated
 }

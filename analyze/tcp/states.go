@@ -138,6 +138,9 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Record) {
 		return
 	}
 	if r.Ack >= p.FinEnd {
+		if d.FinEnd == 0 && s.Flags&event.FIN == 0 && r.Seq <= d.Nxt {
+			p.AtFin.AckedWithin = true
+		}
 		fl.gotFin(e, s, true)
 		fl.finAcked(e.Other(), s)
 	} else if d.gotFin == presumed {

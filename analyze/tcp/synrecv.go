@@ -13,7 +13,7 @@ func (fl *Flow) takes(e End, r *Record) bool {
 	if r.Flags&event.SYN != 0 {
 		return r.Ack >= 1 && fl.simultaneousOpen
 	}
-	return r.Ack >= 1 && r.Seq >= 1 && (r.Seq == p.Una || r.end() > p.Una)
+	return r.Ack >= 1 && r.Seq >= 1 && (r.Seq == p.Una || r.End() > p.Una)
 }
 
 // opened reports whether e began with a SYN of its own, so that its peer's SYN,ACK is news to it.

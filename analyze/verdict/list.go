@@ -14,7 +14,9 @@ func (fl judged) ledger(sc *scratch) {
 	sc.timeWait = sc.timeWait[:0]
 	for e := range fl.Waits {
 		w := &fl.Waits[e]
-		if w.Since == 0 {
+		// Its holder has acknowledged the peer's FIN, in a segment that was captured or, on one
+		// host, that is to come, or that must have arrived as nothing was sent again.
+		if w.Since == 0 || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
 			continue
 		}
 		t := analyze.TimeWait{

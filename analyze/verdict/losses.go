@@ -19,7 +19,7 @@ const farApart = 4096
 // noteLosses marks the segments that seem not to have arrived: the sender sent them again and
 // nothing had acknowledged them, or it sent again what they had acknowledged. Where segments
 // are missing from the list, or an end from the capture, nothing is claimed.
-func noteLosses(c *analyze.Connection) {
+func noteLosses(c *analyze.Connection, now event.Time) {
 	oneSided := c.Packets.Client == 0 || c.Packets.Server == 0
 	if c.Omitted > 0 || oneSided && c.Ending != analyze.Unanswered {
 		return
@@ -37,7 +37,7 @@ func noteLosses(c *analyze.Connection) {
 	}
 	switch c.Ending {
 	case analyze.Unanswered, analyze.Silent, analyze.FinUnacked:
-		noteUnanswered(c, newest)
+		noteUnanswered(c, newest, now)
 	}
 }
 
@@ -48,9 +48,11 @@ func noteLoss(c *analyze.Connection, last, again int) {
 	if s.Ignored != "" || repeat.Ignored != "" {
 		return
 	}
-	answered, trip := false, roundTrip(c)
-	for _, a := range c.Segments[last:again] {
+	answered, passed, missed, trip := false, false, false, roundTrip(c)
+	for _, a := range c.Segments[last+1 : again] {
 		if !answersTo(a, s) {
+			passed = passed || a.From == s.From && a.Len > 0 && a.Seq > s.Seq
+			missed = missed || passed && a.From != s.From && a.Kind == analyze.KindAck && a.Ack <= s.Seq
 			continue
 		}
 		answered = true
@@ -58,16 +60,20 @@ func noteLoss(c *analyze.Connection, last, again int) {
 			a.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
 		}
 	}
-	if !answered {
-		s.Lost = fmt.Sprintf("not acknowledged before frame %d repeats it", repeat.Frame)
+	switch {
+	case answered:
+	case missed:
+		s.Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
+	default:
+		s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
 	}
 }
 
 // noteUnanswered marks the last copies of what was repeated and never acknowledged.
-func noteUnanswered(c *analyze.Connection, newest map[uint64]int) {
+func noteUnanswered(c *analyze.Connection, newest map[uint64]int, now event.Time) {
 	for i := len(c.Segments) - 1; i >= 0; i-- {
 		s := c.Segments[i]
-		if s.Retransmits == 0 || s.Ignored != "" || newest[s.Retransmits] != i {
+		if s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || newest[s.Retransmits] != i {
 			continue
 		}
 		if len(c.Segments)-i > farApart {

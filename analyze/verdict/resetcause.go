@@ -7,57 +7,95 @@ import (
 	"github.com/closecap/closecap/analyze/tcp"
 )
 
+// causeRule is what an RST must be for a cause, how sure that is at most, and what shows it. The first
+// rule that applies holds.
+type causeRule struct {
+	cause   analyze.ResetCause
+	atMost  analyze.Confidence
+	applies func(fl judged, rst *tcp.Reset) bool
+	why     func(fl judged, rst *tcp.Reset, because func(string, ...any))
+}
+
+var causeRules = [...]causeRule{
+	{analyze.ConnRefused, analyze.Observed, func(_ judged, rst *tcp.Reset) bool { return rst.Refused },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
+		}},
+	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Talks != 0 },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d: the %s goes on after the RST that bears its address", rst.Talks, rst.By.Side())
+		}},
+	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Breaks.Foreign() },
+		judged.explainBreaks},
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.Breaks != 0 },
+		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
+			fl.explainBreaks(rst, because)
+			because("that alone does not show that another than the %s sent it", rst.By.Side())
+		}},
+	{analyze.DataAfterClose, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		return rst.AnswersAny() && rst.AnsweredLen > 0 && fl.Orphaned()
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("frame %d brought data; the %s's kernel had still repeated its own for a socket that nobody reads any more",
+			rst.Trigger, rst.By.Side())
+	}},
+	{analyze.DataAfterClose, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
+		return rst.AnswersAny() && rst.AfterOwnFin && rst.AnsweredLen > 0
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("frame %d brought data after the %s had closed both directions", rst.Trigger, rst.By.Side())
+	}},
+	{analyze.Linger2, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		d := &fl.Dir[rst.By]
+		return rst.AnswersAny() && rst.Trigger == d.FinAckFrame && rst.Answered == tcp.KindAck && fl.AtOnce(d.FinAckTime)
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("frame %d only acknowledged the %s's FIN: its socket was not to stay in FIN_WAIT2", rst.Trigger, rst.By.Side())
+	}},
+	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		return rst.AnswersAny() && !fl.Handshake && !fl.Midstream && rst.By == tcp.Client
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
+	}},
+	{analyze.NoSocket, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
+		}},
+	{analyze.KeepaliveTimeout, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
+		return rst.Class == tcp.LiveReset && rst.ProbedInVain()
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
+	}},
+	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Class == tcp.LiveReset },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("the RST continues the sequence of a live socket")
+			if !rst.ReceivedData {
+				because("the %s had been sent no data, so none was unread", rst.By.Side())
+			}
+		}},
+	{analyze.UnknownCause, analyze.Unknown, func(judged, *tcp.Reset) bool { return true },
+		func(_ judged, _ *tcp.Reset, because func(string, ...any)) {
+			because("no captured segment drew it, and it does not look like a socket's abort")
+		}},
+}
+
 // judgeReset says who reset the connection and why, as far as packets tell.
 func (fl judged) judgeReset() *analyze.Reset {
 	rst := &fl.Reset
-	r := &analyze.Reset{By: rst.By.Side(), Frame: rst.Frame, Trigger: rst.Trigger, Confidence: analyze.Inferred}
-	because := func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) }
-	r.Lost.Unacked, r.Lost.Missing = fl.lostBy(rst.By.Other())
-	r.Lost.From = rst.By.Other().Side()
-	switch {
-	case rst.Refused:
-		r.Cause, r.Confidence = analyze.ConnRefused, analyze.Observed
-		r.Trigger = fl.Dir[rst.By.Other()].SynFrame
-		because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
-	case rst.Talks != 0:
-		r.Cause = analyze.Middlebox
-		because("frame %d: the %s goes on after the RST that bears its address", rst.Talks, r.By)
-	case rst.Breaks&(tcp.BreakTTL|tcp.BreakTimestamp) != 0:
-		r.Cause = analyze.Middlebox
-		fl.explainBreaks(because)
-	case rst.Class == tcp.NobodyReset && rst.Trigger != 0 && rst.AfterOwnFin && rst.AnsweredLen > 0:
-		r.Cause = analyze.DataAfterClose
-		n := min(uint64(rst.AnsweredLen), r.Lost.Unacked)
-		r.Lost.AfterClose, r.Lost.Unacked = n, r.Lost.Unacked-n
-		because("frame %d brought data after the %s had closed both directions", rst.Trigger, r.By)
-	case rst.Class == tcp.NobodyReset && rst.Trigger != 0 && rst.Trigger == fl.Dir[rst.By].FinAckFrame && rst.Answered == tcp.KindAck:
-		r.Cause = analyze.Linger2
-		because("frame %d only acknowledged the %s's FIN: its socket was not to stay in FIN_WAIT2", rst.Trigger, r.By)
-	case rst.Class == tcp.NobodyReset && rst.Trigger != 0 && !fl.Handshake && !fl.Midstream && rst.By == tcp.Client:
-		r.Cause = analyze.NoSocket
-		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
-	case rst.Class == tcp.NobodyReset && rst.Trigger != 0:
-		r.Cause = analyze.NoSocket
-		because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
-	case rst.Class == tcp.LiveReset && rst.Keepalives > 0:
-		r.Cause = analyze.KeepaliveTimeout
-		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, r.By)
-	case rst.Class == tcp.LiveReset:
-		r.Cause = analyze.Aborted
-		because("the RST continues the sequence of a live socket")
-		if !rst.ReceivedData {
-			because("the %s had been sent no data, so none was unread", r.By)
+	r := &analyze.Reset{By: rst.By.Side(), Frame: rst.Frame, Trigger: rst.Trigger}
+	for i := range causeRules {
+		if rule := &causeRules[i]; rule.applies(fl, rst) {
+			r.Cause, r.Confidence = rule.cause, rule.atMost
+			rule.why(fl, rst, func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) })
+			break
 		}
-	default:
-		r.Cause, r.Confidence = analyze.UnknownCause, analyze.Unknown
-		because("no captured segment drew it, and it does not look like a socket's abort")
 	}
+	if rst.Refused {
+		r.Trigger = fl.Dir[rst.By.Other()].SynFrame
+	}
+	fl.resetLosses(r)
 	return r
 }
 
 // explainBreaks names what does not fit the supposed sender.
-func (fl judged) explainBreaks(because func(string, ...any)) {
-	rst := &fl.Reset
+func (fl judged) explainBreaks(rst *tcp.Reset, because func(string, ...any)) {
 	if rst.Breaks&tcp.BreakTTL != 0 {
 		because("its TTL differs from that of all the %s's segments before (%d)", rst.By.Side(), fl.Dir[rst.By].TTL)
 	}

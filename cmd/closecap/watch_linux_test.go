@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,8 +38,14 @@ func openKernel(t *testing.T) *bpf.Source {
 // they say against what run says of the same connections by packets and calls.
 func TestWatchAgreesWithRun(t *testing.T) {
 	bin, source := build(t), openKernel(t)
-	for _, s := range script.Builtin() {
-		t.Run(s.Name, func(t *testing.T) {
+	scripts := script.Builtin()
+	discarded, err := filepath.Abs("../../capture/lab/testdata/discarded.close")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts = append(scripts, &script.Script{Name: discarded})
+	for _, s := range scripts {
+		t.Run(filepath.Base(s.Name), func(t *testing.T) {
 			if err := source.Poll(0, func(event.KernelEvent) {}); err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +135,7 @@ func record(t *testing.T, name string, run []outcome.Outcome, events []event.Ker
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join("../../analyze/endings/testdata", name+".ndjson"), b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join("../../analyze/endings/testdata", strings.TrimSuffix(filepath.Base(name), ".close")+".ndjson"), b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

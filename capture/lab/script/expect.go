@@ -74,7 +74,7 @@ var (
 	sides     = analyze.Names(analyze.SideCodes())
 	closers   = append(analyze.Names(analyze.CloserCodes()), "none")
 	tcpStates = analyze.Names(analyze.StateCodes())
-	lostKinds = []string{"unacked", "unread", "after-close"}
+	lostKinds = []string{"unacked", "unread", "after-close", "discarded"}
 	itemKinds = []string{"SYN", "SYN-ACK", "DATA", "FIN", "ACK", "RST", "KEEPALIVE", "PROBE", "CHALLENGE", "WINDOW", "ANY"}
 )
 

@@ -1,0 +1,86 @@
+package join
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// vouch lets the calls settle what the packets alone leave open: who closed first, and what was lost.
+func (lc *linked) vouch() {
+	lc.vouchCloser()
+	lost := []*analyze.Lost{lc.Lost}
+	if lc.Reset != nil {
+		lost = append(lost, &lc.Reset.Lost)
+	}
+	for _, l := range lost {
+		if l == nil || l.From == analyze.NoSide {
+			continue
+		}
+		if l.MayBe > 0 && lc.neverRead(l) {
+			l.Unacked, l.MayBe = l.Unacked+l.MayBe, 0
+		}
+		lc.keepRead(l)
+	}
+}
+
+// keepRead takes from l what a call returned after all: no byte is both read and lost.
+func (lc *linked) keepRead(l *analyze.Lost) {
+	_, read := lc.readOf(l.From)
+	sent := *lc.Bytes.Of(l.From) + l.Missing
+	over := l.MayBe + l.Unacked + l.Unread + l.AfterClose
+	over -= min(over, sent-min(sent, read))
+	for _, kind := range []*uint64{&l.MayBe, &l.Unacked, &l.AfterClose, &l.Unread} {
+		n := min(*kind, over)
+		*kind, over = *kind-n, over-n
+	}
+}
+
+// vouchCloser takes the candidate for the closer where the other end's calls were recorded and none of
+// them had ended its stream by then.
+func (lc *linked) vouchCloser() {
+	i := slices.IndexFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == "closer" })
+	if i < 0 || lc.Ending == analyze.UnknownEnding {
+		return
+	}
+	closer := analyze.Side(lc.Candidates[i].Value)
+	at := slices.IndexFunc(lc.Segments, func(s *analyze.Segment) bool {
+		return s.From == closer && s.Flags&(event.FIN|event.RST) != 0 && s.Ignored == ""
+	})
+	recorded, ended := false, false
+	for _, c := range lc.calls {
+		if c.Side == closer.Other() && at >= 0 && c.Start <= lc.Segments[at].Time {
+			recorded, ended = true, ended || endsWriting(c)
+		}
+	}
+	if !recorded || ended {
+		return
+	}
+	lc.Closer, lc.CloserSure = closer, analyze.Inferred
+	lc.Candidates = slices.Delete(lc.Candidates, i, i+1)
+	lc.Why = append(lc.Why, fmt.Sprintf("no recorded call of the %s had ended its stream before frame %d", closer.Other(), lc.Segments[at].Frame))
+}
+
+// neverRead reports whether the application that the bytes of l were for was recorded, and read none of
+// them: they stand at the end of their stream.
+func (lc *linked) neverRead(l *analyze.Lost) bool {
+	recorded, read := lc.readOf(l.From)
+	return recorded && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
+}
+
+// readOf returns how many of the bytes that from sent were read, and whether any call of its peer
+// was recorded.
+func (lc *linked) readOf(from analyze.Side) (recorded bool, read uint64) {
+	for _, c := range lc.calls {
+		if c.Side != from.Other() {
+			continue
+		}
+		recorded = true
+		if c.Bytes != nil && c.Kind() == event.RecvCall {
+			read = max(read, c.Bytes[1])
+		}
+	}
+	return recorded, read
+}

@@ -1,0 +1,178 @@
+package verdict
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// ackWithin is how long a kernel that lives on takes to acknowledge a FIN at the latest, the round
+// trip aside. Linux repeats an unacknowledged FIN after 200 ms and a round trip at the earliest, so
+// what comes sooner is no repetition of what was missed.
+const ackWithin = 190 * time.Millisecond
+
+// closerDoubts are the rules for "e, whose FIN was captured first, closed first".
+var closerDoubts = []rule{
+	{neverAlive, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Dir[e].FinFrame, e.Other()) }},
+	{ackedUnseen, func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Dir[e].FinFrame, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].AtFin.Late }, repeatsUnseen},
+	{func(fl judged, e tcp.End) bool { p := &fl.Dir[e.Other()]; return p.FinEnd != 0 && p.AtFin.Late },
+		func(fl judged, e tcp.End) string { return repeatsUnseen(fl, e.Other()) }},
+	{answeredInTime, nil},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinEnd != 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
+			fl.Dir[e].FinFrame, e.Other().Side(), fl.Dir[e.Other()].FinFrame)
+	}},
+	{func(fl judged, e tcp.End) bool { return fl.Reset.Frame != 0 }, nil},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinAckFrame != 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d goes on behind what was not captured of the %s: that may have been its FIN",
+			fl.Dir[e].FinAckFrame, e.Other().Side())
+	}},
+	{waitedInVain, nil},
+	{func(judged, tcp.End) bool { return true }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("%s before an answer to frame %d: a FIN of the %s may have been on its way",
+			fl.theEnd(), fl.Dir[e].FinFrame, e.Other().Side())
+	}},
+}
+
+// aborterDoubts are the rules for "e, whose RST came before any FIN that was captured, ended it".
+var aborterDoubts = []rule{
+	{func(fl judged, e tcp.End) bool { return !fl.alive(e.Other()) },
+		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
+		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Reset.Frame, e.Other()) }},
+}
+
+// resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
+// so long after a graceful end, too.
+var resetDoubts = []rule{
+	{func(fl judged, e tcp.End) bool {
+		rst := &fl.Reset
+		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd != 0 && rst.Class == tcp.NobodyReset &&
+			rst.AnsweredLen == 0 && rst.Answered != tcp.KindFin
+	}, func(fl judged, _ tcp.End) string {
+		return fmt.Sprintf("whether the connection was over before frame %d is not known: an ACK of a FIN may be missing", fl.Reset.Frame)
+	}},
+	{func(fl judged, e tcp.End) bool {
+		rst := &fl.Reset
+		return rst.Refused || rst.Class == tcp.LiveReset || rst.AnsweredLen > 0 && fl.Dir[e.Other()].FinEnd == 0
+	}, nil},
+	{func(fl judged, e tcp.End) bool { return !fl.alive(e) && fl.Dir[e].FinEnd == 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("nothing captured before frame %d shows that the %s knew of the connection", fl.Reset.Frame, e.Side())
+	}},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.Presumed }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d lies beyond what was captured of the %s: it may have ended before", fl.Reset.Frame, e.Side())
+	}},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Dir[e].FinEnd != 0 && !fl.alive(e.Other()) && fl.Dir[e.Other()].FinEnd == 0
+	}, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
+	{func(fl judged, e tcp.End) bool {
+		p := &fl.Dir[e.Other()]
+		return fl.Dir[e].FinEnd != 0 && p.FinEnd == 0 && p.Una > p.Nxt
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("more of the %s was acknowledged than was captured: it may have ended before", e.Other().Side())
+	}},
+}
+
+// alive reports whether a SYN or payload of e was captured: e had not ended before that.
+func (fl judged) alive(e tcp.End) bool { return fl.Dir[e].SynSent || fl.Dir[e].Bytes > 0 }
+
+// neverAlive: nothing of the peer says that it lived when e's FIN came.
+func neverAlive(fl judged, e tcp.End) bool {
+	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
+	return !at.PeerAlive && !(at.PeerSeen && p.FinEnd != 0 && at.PeerNxt < p.FinEnd)
+}
+
+// ackedUnseen: e's FIN acknowledges what was not captured of the peer, and it is not known to be data.
+func ackedUnseen(fl judged, e tcp.End) bool {
+	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
+	return at.Acked > at.PeerNxt && !(p.FinEnd > at.Acked && p.Holes == 0)
+}
+
+// answeredInTime: the peer acknowledged e's FIN while it went on itself, or so soon that its FIN is not
+// one that is repeated.
+func answeredInTime(fl judged, e tcp.End) bool {
+	p := &fl.Dir[e.Other()]
+	return fl.Dir[e].AtFin.AckedWithin ||
+		p.FinEnd != 0 && (fl.Filtered || p.FinTime.Sub(p.AtFin.LastOfPeer) <= fl.RoundTrip()+ackWithin)
+}
+
+// waitedInVain: a FIN of the peer that had been on its way would have come.
+func waitedInVain(fl judged, e tcp.End) bool {
+	return fl.Dir[e].FinLost || fl.now.Sub(fl.Dir[e].FinTime) >= tcp.Resend
+}
+
+func repeatsUnseen(fl judged, e tcp.End) string {
+	return fmt.Sprintf("frame %d repeats a FIN that was not captured", fl.Dir[e].FinFrame)
+}
+
+func (fl judged) mayHaveEnded(frame uint64, e tcp.End) string {
+	return fmt.Sprintf("nothing captured before frame %d shows that the %s had not ended already", frame, e.Side())
+}
+
+func (fl judged) mayHaveAcked(frame uint64, e tcp.End) string {
+	return fmt.Sprintf("frame %d acknowledges what was not captured of the %s: that may have been its FIN", frame, e.Side())
+}
+
+// overBeforeReset reports whether both FINs had been acknowledged before the RST came: an
+// unacknowledged one would have been sent again.
+func (fl judged) overBeforeReset() bool {
+	rst := &fl.Reset
+	if rst.BothFins {
+		return true
+	}
+	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
+	return c.FinEnd != 0 && s.FinEnd != 0 && !c.FinLost && !s.FinLost && c.Tries+s.Tries == 0 &&
+		rst.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
+}
+
+// settleCloser withholds a closer that is in doubt and keeps it as a candidate.
+func (fl judged) settleCloser(v *verdict) {
+	if fl.Multipath && (v.ending == analyze.Graceful || v.ending == analyze.HalfClosed) {
+		fl.multipathCloser(v)
+		return
+	}
+	if v.closer == analyze.NoSide {
+		return
+	}
+	v.closerSure = v.confidence
+	if v.closer == analyze.Both || v.ending == analyze.WasRefused {
+		return
+	}
+	if v.first = tcp.Client; v.closer == analyze.Server {
+		v.first = tcp.Server
+	}
+	rules := closerDoubts
+	if fl.Dir[v.first].FinEnd == 0 {
+		rules = aborterDoubts
+	}
+	if why := fl.doubt(rules, v.first); why != "" {
+		v.candidates = append(v.candidates, analyze.Possible{Claim: "closer", Value: string(v.closer), Why: why})
+		v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
+	}
+}
+
+// multipathCloser names who ended first on an MPTCP connection: the FIN of this subflow only takes the
+// subflow down; a stream ends with its DATA_FIN (RFC 8684 3.3.3).
+func (fl judged) multipathCloser(v *verdict) {
+	first := tcp.Client
+	if c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]; c.DataFinFrame == 0 || s.DataFinFrame != 0 && s.DataFinFrame < c.DataFinFrame {
+		first = tcp.Server
+	}
+	a, b := &fl.Dir[first], &fl.Dir[first.Other()]
+	v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
+	if a.DataFinFrame == 0 || b.DataFinFrame == 0 {
+		v.because("an MPTCP connection: not both ends' DATA_FINs were captured, and its FINs end no stream")
+		return
+	}
+	v.first, v.closer, v.closerSure, v.confidence = first, first.Side(), analyze.Inferred, analyze.Inferred
+	v.because("an MPTCP connection: frame %d is the DATA_FIN of the %s, frame %d that of the %s; the FINs only end the subflow",
+		a.DataFinFrame, first.Side(), b.DataFinFrame, first.Other().Side())
+}
+
+// endsByDataFin reports whether v's closer is told by the DATA_FINs.
+func (fl judged) endsByDataFin(v *verdict) bool {
+	return fl.Multipath && fl.Dir[v.first].DataFinFrame != 0 && (v.ending == analyze.Graceful || v.ending == analyze.HalfClosed)
+}

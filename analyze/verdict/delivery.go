@@ -1,0 +1,76 @@
+package verdict
+
+import (
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// losses says in c what did not reach the peer, as far as packets tell. What nobody acknowledged may
+// have arrived all the same, its ACK lost or not captured: it is lost for certain only where an RST
+// says so.
+func (fl judged) losses(c *analyze.Connection) {
+	for e := range fl.Dir {
+		e := tcp.End(e)
+		unacked, missing := fl.lostBy(e)
+		if unacked+missing == 0 {
+			continue
+		}
+		switch {
+		case c.Ending == analyze.UnknownEnding, c.Ending == analyze.Graceful:
+			unacked = 0
+		case c.Reset != nil && e != fl.Reset.By:
+			continue // the reset's own account has it
+		case c.Reset != nil, fl.Dir[e].Retransmits > 0:
+		default:
+			*c.InFlight.Of(e.Side()) = unacked
+			unacked = 0
+		}
+		if l := (analyze.Lost{MayBe: unacked, Missing: missing, From: e.Side()}); l.MayBe+l.Missing > 0 &&
+			(c.Lost == nil || l.MayBe+l.Missing > c.Lost.MayBe+c.Lost.Missing) {
+			c.Lost = &l
+		}
+	}
+}
+
+// resetLosses accounts for what the RST's receiver had sent: what a living socket had not acknowledged
+// with its RST never reached it, and what met a closed one is lost. The rest may have arrived.
+func (fl judged) resetLosses(r *analyze.Reset) {
+	rst := &fl.Reset
+	e := rst.By.Other()
+	unacked, missing := fl.lostBy(e)
+	r.Lost = analyze.Lost{Missing: missing, From: e.Side()}
+	d := &fl.Dir[e]
+	switch {
+	case rst.Refused:
+	case rst.Class == tcp.LiveReset && rst.Acks:
+		r.Lost.Unacked = min(uint64(max(0, d.Payload(d.Nxt)-max(rst.Ack, 1))), unacked)
+		return
+	case r.Cause == analyze.DataAfterClose:
+		at := rst.AnsweredSeq
+		for i := range fl.Records { // packets overtake each other
+			if q := &fl.Records[i]; q.From == e && q.Length > 0 && q.Ack == rst.Seq && q.End() > d.Una {
+				at = min(at, q.Seq)
+			}
+		}
+		r.Lost.AfterClose = min(uint64(max(0, d.Payload(d.Nxt)-max(at, d.Una, 1))), unacked)
+		unacked -= r.Lost.AfterClose
+	}
+	r.Lost.MayBe = unacked
+}
+
+// lostBy counts the bytes that e sent and nobody acknowledged, and those that were not captured.
+func (fl judged) lostBy(e tcp.End) (unacked, missing uint64) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if !d.Sent {
+		return 0, 0
+	}
+	end := d.Payload(d.Nxt)
+	if d.Una < end && p.Packets > 0 {
+		unacked = min(uint64(end-max(d.Una, 1)), d.Bytes)
+	}
+	missing = uint64(max(0, d.Holes))
+	if d.Una > d.Nxt && d.AckStep > 1 {
+		missing += uint64(d.Una - d.Nxt)
+	}
+	return unacked, missing
+}

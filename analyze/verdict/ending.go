@@ -1,0 +1,236 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// ending decides how the flow ended.
+func (fl judged) ending(v *verdict) {
+	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
+	switch {
+	case fl.Reset.Frame != 0 && !fl.overBeforeReset():
+		fl.endedByReset(v)
+	case c.FinEnd != 0 && s.FinEnd != 0:
+		fl.endedByFins(v)
+	case c.FinEnd != 0:
+		fl.endedByOneFin(tcp.Client, v)
+	case s.FinEnd != 0:
+		fl.endedByOneFin(tcp.Server, v)
+	default:
+		fl.endedWithout(v)
+	}
+}
+
+func (fl judged) endedByReset(v *verdict) {
+	rst := &fl.Reset
+	v.ending, v.closer, v.confidence = analyze.WasReset, rst.By.Side(), analyze.Observed
+	switch why := fl.doubt(resetDoubts, rst.By); {
+	case why != "":
+		v.withhold()
+		v.sent(rst.Frame, "RST", rst.By.Side())
+		v.because("%s", why)
+		return
+	case rst.Refused:
+		v.ending = analyze.WasRefused
+		v.because("frame %d: RST answers the SYN of frame %d", rst.Frame, fl.Dir[tcp.Client].SynFrame)
+		return
+	case fl.HasCloser:
+		v.closer = fl.Closer.Side()
+		v.sent(fl.Dir[fl.Closer].FinFrame, "FIN", v.closer)
+	case !fl.Dir[tcp.Client].Sent && !fl.Dir[tcp.Server].Sent:
+		v.withhold()
+		v.because("frame %d: nothing but an RST was captured", rst.Frame)
+		return
+	}
+	v.sent(rst.Frame, "RST", rst.By.Side())
+	if rst.Presumed {
+		v.confidence = analyze.Inferred
+		v.because("its number lies beyond what was captured, and nothing follows it")
+	}
+	if rst.Missed != 0 {
+		v.because("frame %d: the %s goes on, so it did not get the RST", rst.Missed, rst.By.Other().Side())
+	}
+	if rst.Breaks.Foreign() || rst.Talks != 0 {
+		if !fl.HasCloser {
+			v.closer = analyze.NoSide
+		}
+		v.confidence = analyze.Inferred
+	}
+}
+
+func (fl judged) endedByFins(v *verdict) {
+	v.ending, v.closer, v.confidence = analyze.Graceful, fl.Closer.Side(), analyze.Observed
+	if fl.Simultaneous {
+		v.closer = analyze.Both
+	}
+	first, second := &fl.Dir[fl.Closer], &fl.Dir[fl.Closer.Other()]
+	v.sent(first.FinFrame, "FIN", fl.Closer.Side())
+	v.sent(second.FinFrame, "FIN", fl.Closer.Other().Side())
+	for e := range fl.Dir {
+		d, by := &fl.Dir[e], tcp.End(e).Side()
+		if d.FinAckFrame != 0 {
+			continue
+		}
+		waited := fl.now.Sub(d.FinTime)
+		switch {
+		case fl.Filtered && d.Tries == 0:
+			v.confidence = analyze.Inferred
+			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
+		case d.FinLost:
+			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+			v.because("frame %d: this FIN was sent again and never acknowledged", d.FinFrame)
+			return
+		case d.Tries >= silentTries && d.Una < d.FinEnd-1:
+			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+			v.because("what came before the FIN of frame %d was sent again %s without an answer",
+				d.FinFrame, times(uint32(d.Tries)))
+			return
+		case waited >= tcp.Resend && d.Tries == 0:
+			v.confidence = analyze.Inferred
+			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", d.FinFrame, waited)
+		default:
+			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+			v.because("frame %d was not acknowledged in the %v until %s", d.FinFrame, waited, fl.theEnd())
+			return
+		}
+	}
+	if v.confidence == analyze.Observed {
+		b := strconv.AppendUint(append(v.why.text, "frames "...), first.FinAckFrame, 10)
+		b = strconv.AppendUint(append(b, " and "...), second.FinAckFrame, 10)
+		v.why.end(append(b, " acknowledge them"...))
+	}
+}
+
+func (fl judged) endedByOneFin(e tcp.End, v *verdict) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	v.ending, v.closer, v.finBy, v.confidence = analyze.HalfClosed, e.Side(), e.Side(), analyze.Inferred
+	v.sent(d.FinFrame, "FIN", e.Side())
+	switch {
+	case fl.finInferred(e.Other()) && fl.tookFin(e.Other()):
+		v.ending, v.finBy = analyze.Graceful, analyze.NoSide
+		v.because("frame %d acknowledges the FIN of the %s all the same", p.AckStepFrame, e.Other().Side())
+	case fl.finInferred(e.Other()):
+		v.withhold()
+		v.because("frame %d acknowledges one number more than was captured of the %s: a FIN, or a byte",
+			p.AckStepFrame, e.Other().Side())
+	case d.FinAckFrame != 0 && fl.quiet(e.Other()):
+		v.ending, v.finBy = analyze.Silent, analyze.NoSide
+		v.because("the %s sent again %s without an answer", e.Other().Side(), times(uint32(p.Tries)))
+	case d.FinAckFrame != 0:
+		if _, missing := fl.lostBy(e.Other()); missing > 0 {
+			v.because("frame %d acknowledges it; no FIN of the %s was captured, but neither were %s of its data",
+				d.FinAckFrame, e.Other().Side(), analyze.Count(missing, "byte"))
+			return
+		}
+		v.because("frame %d acknowledges it; the %s never sent a FIN", d.FinAckFrame, e.Other().Side())
+	case p.Packets == 0:
+		v.withhold()
+		v.because("nothing of the %s was captured", e.Other().Side())
+	case d.FinLost:
+		v.ending = analyze.FinUnacked
+		v.because("it was sent again and never acknowledged")
+	case fl.Filtered:
+		v.withhold()
+		v.because("the capture holds no pure ACK, so whether it arrived cannot be seen")
+	default:
+		v.ending = analyze.FinUnacked
+		if waited := fl.now.Sub(d.FinTime); waited < patience {
+			v.because("%s %v after it", fl.theEnd(), waited)
+		}
+	}
+}
+
+// theEnd says what kept more of fl from being seen.
+func (fl judged) theEnd() string {
+	if fl.Warnings&tcp.WarnEvicted != 0 {
+		return "it was given up"
+	}
+	return "the capture ends"
+}
+
+// finInferred reports whether the FIN of e, which was not captured, follows from its peer
+// acknowledging exactly one number more than was seen, and nothing after that.
+func (fl judged) finInferred(e tcp.End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return d.AckStep == 1 && d.AckStepFrame != 0 && d.Una > d.Nxt && p.FinEnd != 0
+}
+
+// tookFin reports whether what e's peer acknowledged last is the end of a FIN that the peer was
+// thought to ignore.
+func (fl judged) tookFin(e tcp.End) bool {
+	return slices.ContainsFunc(fl.Records, func(r tcp.Record) bool {
+		return r.From == e && r.Flags&event.FIN != 0 && r.End() == fl.Dir[e].Una
+	})
+}
+
+func (fl judged) endedWithout(v *verdict) {
+	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
+	v.ending, v.confidence = analyze.Open, analyze.Observed
+	switch {
+	case c.SynSent && !s.Sent && !fl.Handshake && c.Bytes == 0 && c.Una == 0 && c.Nxt <= 1:
+		v.ending = analyze.Unanswered
+		v.because("frame %d: SYN, sent %s, without an answer", c.SynFrame, times(1+c.Retransmits))
+		if fl.now.Sub(fl.SynAt) < patience && c.Retransmits == 0 {
+			v.confidence = analyze.Inferred
+			v.because("%s %v after it", fl.theEnd(), fl.now.Sub(fl.SynAt))
+		}
+	case s.SynSent && !fl.Handshake && (c.Packets > 0 || s.Retransmits > 0) && c.Nxt <= 1 && s.Una < 1:
+		v.ending = analyze.Unanswered
+		v.because("frame %d: SYN,ACK, which was never acknowledged", s.SynFrame)
+	case c.Packets == 0 && s.Packets == 0, fl.onlyAcks():
+		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
+		v.because("of one end only ACKs without data were captured, of the other nothing")
+	case fl.quiet(tcp.Client) || fl.quiet(tcp.Server):
+		e := tcp.Client
+		if s.Tries > c.Tries {
+			e = tcp.Server
+		}
+		v.ending = analyze.Silent
+		v.because("the %s sent again %s without an answer", e.Side(), times(uint32(fl.Dir[e].Tries)))
+	case c.Packets == 0 || s.Packets == 0:
+		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
+		v.because("only one direction was captured, and no end of it")
+	case c.State == event.Closed && s.State == event.Closed:
+		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
+		v.because("%s until frame %d, yet neither end knew of it any more "+
+			"when a new connection took its place", fl.noEnd(), fl.LastFrame)
+	default:
+		v.because("%s until frame %d", fl.noEnd(), fl.LastFrame)
+	}
+}
+
+// noEnd says what there is instead of an end: nothing, or one that its receiver ignored.
+func (fl judged) noEnd() string {
+	for i := range fl.Records {
+		if r := &fl.Records[i]; r.Flags&(event.FIN|event.RST) != 0 && r.Ignored != tcp.Acted && r.Ignored != tcp.SameFrame {
+			return fmt.Sprintf("frame %d changed nothing, and no other FIN or RST was captured", r.Frame)
+		}
+	}
+	return "neither FIN nor RST was captured"
+}
+
+// quiet reports whether e tried in vain, and for long enough, to be heard.
+func (fl judged) quiet(e tcp.End) bool {
+	return fl.Dir[e].Tries >= silentTries && fl.now.Sub(fl.Dir[e.Other()].LastTime) >= patience/2
+}
+
+// onlyAcks reports whether just one end was seen, and only with pure ACKs or resets.
+func (fl judged) onlyAcks() bool {
+	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
+	return fl.Midstream && c.Bytes+s.Bytes == 0 && (c.Packets == 0 || s.Packets == 0) &&
+		!c.SynSent && !s.SynSent
+}
+
+// times writes how often something happened.
+func times(n uint32) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
