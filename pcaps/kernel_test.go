@@ -70,7 +70,13 @@ func (w *truth) compare(t *testing.T, conns []*analyze.Connection) {
 			states = append(states, ch.State.String())
 		}
 		if c.Reset != nil && c.Reset.By == local {
-			resets = append(resets, c.Reset.Cause)
+			cause := c.Reset.Cause
+			for _, may := range c.Candidates { // a single probe's answer may be missing, so it is no more than one
+				if may.Claim == "reset cause" && cause == analyze.Aborted {
+					cause = analyze.ResetCause(may.Value)
+				}
+			}
+			resets = append(resets, cause)
 		}
 		tookOne = tookOne || c.Reset != nil && c.Reset.By == local.Other()
 	}

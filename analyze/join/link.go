@@ -55,7 +55,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 	for _, c := range l.conns {
 		c.kernelStates()
 		l.reset(c)
-		c.vouch()
+		l.vouch(c)
 		if res.Capture.Dropped == 0 {
 			c.discards()
 		}

@@ -9,8 +9,9 @@ import (
 )
 
 // vouch lets the calls settle what the packets alone leave open: who closed first, and what was lost.
-func (lc *linked) vouch() {
+func (l *linker) vouch(lc *linked) {
 	lc.vouchCloser()
+	l.vouchLinger2(lc)
 	lost := []*analyze.Lost{lc.Lost}
 	if lc.Reset != nil {
 		lost = append(lost, &lc.Reset.Lost)
@@ -61,6 +62,22 @@ func (lc *linked) vouchCloser() {
 	lc.Closer, lc.CloserSure = closer, analyze.Inferred
 	lc.Candidates = slices.Delete(lc.Candidates, i, i+1)
 	lc.Why = append(lc.Why, fmt.Sprintf("no recorded call of the %s had ended its stream before frame %d", closer.Other(), lc.Segments[at].Frame))
+}
+
+// vouchLinger2 takes the candidate linger2 for the reset's cause where a call had asked for it.
+func (l *linker) vouchLinger2(lc *linked) {
+	i := slices.IndexFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Value == string(analyze.Linger2) })
+	if i < 0 {
+		return
+	}
+	r := lc.Reset
+	over := lc.lastCallOf(r.By, lc.segment(r.Frame, len(lc.Segments)-1), endsWriting)
+	if over == nil || lc.lingers2(over) == nil {
+		return
+	}
+	setCause(r, analyze.Linger2, sure(over), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(over).ID))
+	l.confirm(r, over)
+	lc.Candidates = slices.Delete(lc.Candidates, i, i+1)
 }
 
 // neverRead reports whether the application that the bytes of l were for was recorded, and read none of

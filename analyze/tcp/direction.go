@@ -39,6 +39,7 @@ type Direction struct {
 	Gaps   []Span // what was not captured in order, and not since
 	Holes  int64  // bytes in gaps
 	low    int64  // where what was captured begins
+	Reach  int64  // the highest number that a segment stands at: what lies before it was sent
 	FinEnd int64  // position after the FIN; 0 without one
 
 	SynFrame, FinFrame uint64
@@ -68,6 +69,7 @@ type Direction struct {
 	gotFinSeen   bool // e's own segment showed it when it was first known
 	FinLost      bool // the FIN came again: its first transmission proves nothing
 	FinSeen      bool
+	PastFin      bool        // data behind the FIN were sent or acknowledged: nobody took that FIN
 	before       [2]sighting // those before the newest
 	burst        *burst      // those before that; nil until a segment was captured twice
 }
@@ -77,10 +79,11 @@ type Direction struct {
 type AtFin struct {
 	Acked       int64      // what the FIN acknowledged
 	PeerNxt     int64      // the end of what had been captured of the peer
+	PeerReach   int64      // where its newest segments stood
 	LastOfPeer  event.Time // when the newest segment of the peer was captured
 	PeerSeen    bool       // something of the peer had been captured
 	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that
-	Late        bool       // the peer had acknowledged the FIN already
+	Late        bool       // the peer had acknowledged the FIN already, or its sender gone on behind it
 	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on
 }
 

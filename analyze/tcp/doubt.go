@@ -13,6 +13,7 @@ func (fl *Flow) impossible(e End, s *event.Segment, r *Record) Ignored {
 	case s.Len > 0 && s.Flags&event.FIN == 0 && fl.beyondWindow(e.Other(), r.Seq):
 		return outsideWindow
 	case p.FinEnd != 0 && p.Nxt <= p.FinEnd && r.Ack > p.FinEnd:
+		p.PastFin = true
 		return beyondSent
 	case s.Flags&event.FIN != 0 && d.FinEnd == 0 && r.End() <= min(d.Nxt, d.Una):
 		return underSent

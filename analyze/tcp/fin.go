@@ -64,9 +64,10 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
 	d.AtFin = AtFin{
 		Acked: r.Ack, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
-		PeerAlive: p.SynSent || p.Bytes > 0, Late: d.Una >= r.End(),
+		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End(),
 	}
-	if !fl.HasCloser {
+	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
+	if !fl.HasCloser && fl.Reset.Frame == 0 {
 		fl.Closer, fl.HasCloser = e, true
 	} else if p.FinEnd != 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
 		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)

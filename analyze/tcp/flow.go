@@ -102,6 +102,9 @@ type Facts struct {
 // RoundTrip is how long the handshake's ACK took, 0 when it was not seen.
 func (fl *Flow) RoundTrip() time.Duration { return time.Duration(fl.rtt) }
 
+// OnSenderHost reports whether the capture was taken where both ends live.
+func (fl *Flow) OnSenderHost() bool { return fl.sameHost }
+
 // Change is an end's entry into a state.
 type Change struct {
 	Frame uint64

@@ -172,6 +172,7 @@ func (fl *Flow) ordinary(e End, s *event.Segment, r *Record) {
 	if s.Flags&event.FIN != 0 {
 		fl.fin(e, s, r)
 	}
+	d.Reach = max(d.Reach, r.Seq)
 	p.Tries, p.keepalives, p.probed = 0, 0, [2]event.Time{}
 	d.lastAck = r.Ack
 	if s.Flags&event.SYN == 0 {
@@ -262,6 +263,7 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 		d.skip(d.Nxt, from)
 	}
 	length := int64(s.Len)
+	d.PastFin = d.PastFin || d.FinEnd != 0 && data+length >= d.FinEnd
 	n := d.fresh(data, data+length)
 	d.addBytes(p, n)
 	first := length > 0 && n == length // or what it repeats was not captured

@@ -16,6 +16,7 @@ type Record struct {
 	Kind                    Kind
 	Ignored                 Ignored
 	Again                   bool   // it repeats what is not listed
+	Mixed                   bool   // what drew an RST: other segments may have drawn it as well
 	Ref                     uint64 // frame that the reason names
 }
 

@@ -29,6 +29,8 @@ type Reset struct {
 	AcksUnseen     bool   // it acknowledges what was not captured of its receiver
 	Acks           bool   // it acknowledges Ack
 	Ack            int64
+	Mixed          bool          // other segments than the one it answers may have drawn it, some without data
+	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
 	probed         [2]event.Time // the newest two of its sender's unanswered keep-alives
 }
@@ -45,7 +47,8 @@ const (
 // followReset follows an RST that e sent.
 func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	class := classOf(s, r)
+	class := d.classOf(s, r)
+	p.PastFin = p.PastFin || s.Flags&event.ACK != 0 && p.FinEnd != 0 && r.Ack > p.FinEnd
 	trigger := fl.offender(e, r, class)
 	if trigger != nil {
 		r.Answers = trigger.Frame
@@ -80,6 +83,9 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 		return
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
+		if fl.Reset.By == e && class == NobodyReset && (trigger == nil || trigger.Time < fl.Reset.Time.Add(-fl.RoundTrip()-minCrossing)) {
+			fl.Reset.DrawnUnseen = s.Frame
+		}
 		r.Ignored = alreadyClosed
 		return
 	}
@@ -128,16 +134,17 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
 		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
+		facts.Mixed = trigger.Mixed
 	}
 	return facts
 }
 
-// classOf tells an RST's class by its looks.
-func classOf(s *event.Segment, r *Record) resetClass {
+// classOf tells the class of d's RST by its looks.
+func (d *Direction) classOf(s *event.Segment, r *Record) resetClass {
 	switch {
 	case s.Flags&event.ACK == 0:
 		return NobodyReset
-	case s.Seq == 0 && r.Seq != 0, s.Seq == 0 && s.Window == 0:
+	case s.Seq == 0 && (r.Seq != 0 || s.Window == 0 || !d.Based):
 		return synReset
 	}
 	return LiveReset
@@ -191,6 +198,25 @@ func (d *Direction) offers() int64 {
 // fewRoundTrips is how many round trips after a segment the RST that answers it may come.
 const fewRoundTrips = 3
 
+// answerTime is how long after a segment the RST that answers it may come.
+func (fl *Flow) answerTime() time.Duration {
+	if fl.rtt == 0 {
+		return time.Second
+	}
+	return fewRoundTrips*time.Duration(fl.rtt) + 200*time.Millisecond
+}
+
+// reordering is by how much the segments of an end may overtake each other.
+func (fl *Flow) reordering() time.Duration {
+	if fl.rtt == 0 {
+		return fl.resetGrace()
+	}
+	if fl.sameHost {
+		return minCrossing
+	}
+	return max(minCrossing, fewRoundTrips*time.Duration(fl.rtt))
+}
+
 // offender returns the segment that e's RST may answer: the oldest of the last few round trips, else
 // the newest. nil means that it answers none.
 func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
@@ -204,12 +230,17 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 		}
 	}
 	var drew *Record
+	mixed := false
 	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
 		q := &fl.Records[i]
 		if q.From == e || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
 			continue
 		}
+		if r.Time.Sub(q.Time) > fl.answerTime() {
+			break
+		}
 		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.End() > p.Una || q.End() == q.Seq) {
+			mixed = mixed || drew != nil && (q.Length > 0) != (drew.Length > 0)
 			if drew == nil || q.End() > q.Seq && fl.rtt > 0 && r.Time.Sub(q.Time) <= fewRoundTrips*time.Duration(fl.rtt) {
 				drew = q // the first RST answers the first segment
 			}
@@ -221,9 +252,11 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 		break
 	}
 	if drew != nil {
-		return drew
+		found := *drew
+		found.Mixed = mixed
+		return &found
 	}
-	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una {
+	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
 		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
 	}
 	return nil
@@ -270,7 +303,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 		}
 		fl.withdrawClosed(e, rst.Frame)
 	case e == rst.By:
-		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > time.Millisecond && r.Seq >= rst.Seq &&
+		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > fl.reordering() && r.Seq >= rst.Seq &&
 			!fl.Dir[e].sentBefore(s) {
 			rst.Talks = s.Frame
 		}
@@ -284,6 +317,11 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 	if rst.Talks != 0 && rst.Missed != 0 {
 		fl.withdrawClosed(rst.By, rst.Frame)
 		fl.Reset = Reset{}
+		for e := range fl.Dir { // a FIN that had come behind it
+			if d := &fl.Dir[e]; !fl.HasCloser && d.FinEnd != 0 {
+				fl.Closer, fl.HasCloser = End(e), true
+			}
+		}
 	}
 }
 
@@ -307,14 +345,10 @@ func (r *Reset) AnswersAny() bool { return r.Class == NobodyReset && r.Trigger !
 // ProbedInVain reports whether r is that of a keep-alive timer: it follows unanswered keep-alives in
 // their own interval (tcp_keepalive_timer).
 func (r *Reset) ProbedInVain() bool {
-	if r.Keepalives == 0 || r.probed[1] == 0 {
+	if r.Keepalives == 0 || r.probed[0] == 0 { // the answer to a single one may be missing
 		return false
 	}
 	last := r.Time.Sub(r.probed[1])
-	if r.probed[0] == 0 {
-		whole := last.Truncate(time.Second) // the interval is set in seconds; timers are late by an eighth at most
-		return whole > 0 && last-whole <= whole/8+10*time.Millisecond
-	}
 	interval := r.probed[1].Sub(r.probed[0])
 	return last > interval/2 && last < interval*3/2
 }

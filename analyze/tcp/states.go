@@ -127,7 +127,7 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Record) {
 	}
 	if p.State == event.SynRecv && fl.takes(e.Other(), r) {
 		fl.enter(e.Other(), event.Established, s, false)
-		if !syn && !fl.Handshake {
+		if !syn && !fl.Handshake && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 {
 			fl.rtt = int64(s.Time.Sub(fl.SynAt))
 		}
 	}

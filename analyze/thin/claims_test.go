@@ -16,6 +16,7 @@ import (
 type claim struct {
 	what, value string
 	sure        bool // with a confidence above unknown
+	conf        analyze.Confidence
 }
 
 // untilEnd are the endings that speak of the time until the capture ended: fewer packets may
@@ -29,11 +30,11 @@ func claimsOf(c *analyze.Connection) []claim {
 	var out []claim
 	add := func(what, value string, conf analyze.Confidence) {
 		if value != "" {
-			out = append(out, claim{what, value, conf != analyze.Unknown && conf != ""})
+			out = append(out, claim{what, value, conf != analyze.Unknown && conf != "", conf})
 		}
 	}
 	add("ending", string(c.Ending), c.Confidence)
-	add("closer", who(c, c.Closer), c.Confidence)
+	add("closer", who(c, c.Closer), c.CloserSure)
 	if c.Simultaneous {
 		add("simultaneous", "true", c.Confidence)
 	}
@@ -41,7 +42,7 @@ func claimsOf(c *analyze.Connection) []claim {
 		add("half-close by", who(c, h.By), c.Confidence)
 	}
 	if r := c.Reset; r != nil && c.Ending != analyze.UnknownEnding {
-		add("reset by", who(c, r.By), c.Confidence)
+		add("reset by", who(c, r.By), c.Confidence) // in whose name it came
 		if r.Cause != analyze.UnknownCause {
 			add("reset cause", string(r.Cause), r.Confidence)
 		}
@@ -134,6 +135,9 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 	if k.value == "reuse" && strings.HasSuffix(k.what, "ended by") {
 		return true // a new connection did take the addresses
 	}
+	if forged(whole, part) && (k.conf == analyze.Inferred || k.what == "ending" || k.what == "reset by") {
+		return true // no single point can exclude a perfect forgery
+	}
 	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
 		return true // it was refused until then; the client tried again
 	}
@@ -142,6 +146,20 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 			return atMost(k.value, o.value) // of what was captured
 		}
 		return o.what == k.what && (o.value == k.value || slices.Contains(coarser[o.value], k.value))
+	})
+}
+
+// forged reports whether the RST of part bears the name of an end that did not send it, as the whole
+// capture shows: the claim then is in whose name it came.
+func forged(whole, part *analyze.Connection) bool {
+	if part.Reset == nil {
+		return false
+	}
+	if r := whole.Reset; r != nil && (r.Cause == analyze.Middlebox || r.Cause == analyze.UnknownCause) {
+		return true
+	}
+	return slices.ContainsFunc(whole.Segments, func(s *analyze.Segment) bool {
+		return s.Frame == part.Reset.Frame && s.Ignored != "" && s.Ignored != "the connection had ended"
 	})
 }
 
@@ -159,7 +177,7 @@ var coarser = map[string][]string{
 	string(analyze.Aborted):          {string(analyze.NoSocket)},
 	string(analyze.TimeWaitReset):    {string(analyze.NoSocket)},
 	string(analyze.Linger2):          {string(analyze.NoSocket), string(analyze.Aborted)},
-	string(analyze.KeepaliveTimeout): {string(analyze.Aborted)},
+	string(analyze.KeepaliveTimeout): {string(analyze.Aborted), string(analyze.NoSocket)},
 }
 
 // said is what the whole connections say of the thing that k claims.

@@ -27,9 +27,10 @@ type world struct {
 
 // truth is what really happened.
 type truth struct {
-	closer string // "client", "server", "both", "" for nobody
-	reset  string // who sent the first RST that its receiver acted on
-	stuck  [2]int // bytes of each end that its peer's application never read
+	closer   string // "client", "server", "both", "" for nobody
+	crossing string // whose RST was sent before its sender had the closer's FIN
+	reset    string // who sent the first RST that its receiver acted on
+	stuck    [2]int // bytes of each end that its peer's application never read
 }
 
 type happening struct {

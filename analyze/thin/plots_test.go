@@ -138,6 +138,9 @@ func (w *world) truth() truth {
 		t.closer = "both"
 	default:
 		t.closer = names[first.me]
+		if at == first.finSentAt && second.rstSentAt != 0 && (second.sawPeerFin == 0 || second.rstSentAt < second.sawPeerFin) {
+			t.crossing = names[second.me]
+		}
 	}
 	return t
 }

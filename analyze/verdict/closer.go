@@ -20,6 +20,15 @@ var closerDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].AtFin.Late }, repeatsUnseen},
 	{func(fl judged, e tcp.End) bool { p := &fl.Dir[e.Other()]; return p.FinEnd != 0 && p.AtFin.Late },
 		func(fl judged, e tcp.End) string { return repeatsUnseen(fl, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
+	}},
+	{func(fl judged, e tcp.End) bool {
+		rst := &fl.Reset
+		return rst.Frame != 0 && rst.By == e.Other() && rst.Class == tcp.NobodyReset && fl.Dir[rst.By].FinEnd == 0
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d came of a kernel without a socket: the %s may have ended before", fl.Reset.Frame, e.Other().Side())
+	}},
 	{answeredInTime, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinEnd != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
@@ -43,6 +52,16 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
 		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Reset.Frame, e.Other()) }},
+	{func(fl judged, _ tcp.End) bool {
+		rst := &fl.Reset
+		return rst.Class == tcp.NobodyReset && (rst.Trigger == 0 || rst.Answered == tcp.KindAck)
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", fl.Reset.Frame, e.Other().Side())
+	}},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d was drawn by what was not captured of the %s: that may have been its FIN",
+			fl.Reset.DrawnUnseen, e.Other().Side())
+	}},
 }
 
 // resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
@@ -54,6 +73,18 @@ var resetDoubts = []rule{
 			rst.AnsweredLen == 0 && rst.Answered != tcp.KindFin
 	}, func(fl judged, _ tcp.End) string {
 		return fmt.Sprintf("whether the connection was over before frame %d is not known: an ACK of a FIN may be missing", fl.Reset.Frame)
+	}},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Dir[e.Other()].Packets == 0 && (fl.Reset.Talks != 0 || fl.Reset.Class == tcp.NobodyReset)
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("nothing of the %s was captured: whether frame %d ended anything is not known", e.Other().Side(), fl.Reset.Frame)
+	}},
+	{func(fl judged, e tcp.End) bool {
+		rst, d := &fl.Reset, &fl.Dir[e]
+		return rst.Class == tcp.NobodyReset && rst.AnsweredLen == 0 && d.FinEnd == 0 && fl.Dir[e.Other()].FinEnd != 0 && d.BytesAtPeerFin > 0
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("an RST of the %s before frame %d may be missing: the %s had sent data after its FIN",
+			e.Other().Side(), fl.Reset.Frame, e.Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
@@ -70,9 +101,9 @@ var resetDoubts = []rule{
 	}, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		p := &fl.Dir[e.Other()]
-		return fl.Dir[e].FinEnd != 0 && p.FinEnd == 0 && p.Una > p.Nxt
+		return fl.Dir[e].FinEnd != 0 && p.FinEnd == 0 && max(p.Una, p.Reach) > p.Nxt
 	}, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("more of the %s was acknowledged than was captured: it may have ended before", e.Other().Side())
+		return fmt.Sprintf("the %s sent more than was captured: it may have ended before", e.Other().Side())
 	}},
 }
 
@@ -88,7 +119,8 @@ func neverAlive(fl judged, e tcp.End) bool {
 // ackedUnseen: e's FIN acknowledges what was not captured of the peer, and it is not known to be data.
 func ackedUnseen(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
-	return at.Acked > at.PeerNxt && !(p.FinEnd > at.Acked && p.Holes == 0)
+	to := max(at.Acked, at.PeerReach)
+	return to > at.PeerNxt && !(p.FinEnd > to && p.Holes == 0)
 }
 
 // answeredInTime: the peer acknowledged e's FIN while it went on itself, or so soon that its FIN is not
@@ -145,8 +177,11 @@ func (fl judged) settleCloser(v *verdict) {
 		v.first = tcp.Server
 	}
 	rules := closerDoubts
-	if fl.Dir[v.first].FinEnd == 0 {
+	if !fl.HasCloser {
 		rules = aborterDoubts
+		if !fl.OnSenderHost() {
+			v.closerSure = analyze.Inferred // in whose name an RST came is seen, not who made it
+		}
 	}
 	if why := fl.doubt(rules, v.first); why != "" {
 		v.candidates = append(v.candidates, analyze.Possible{Claim: "closer", Value: string(v.closer), Why: why})

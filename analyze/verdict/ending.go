@@ -79,9 +79,13 @@ func (fl judged) endedByFins(v *verdict) {
 		}
 		waited := fl.now.Sub(d.FinTime)
 		switch {
-		case fl.Filtered && d.Tries == 0:
+		case fl.Filtered && d.Tries == 0 && d.Una >= d.FinEnd-1:
 			v.confidence = analyze.Inferred
 			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
+		case fl.Filtered && d.Una < d.FinEnd-1:
+			v.withhold()
+			v.because("the capture holds no pure ACK, and nothing else acknowledges what came before frame %d", d.FinFrame)
+			return
 		case d.FinLost:
 			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
 			v.because("frame %d: this FIN was sent again and never acknowledged", d.FinFrame)
@@ -186,6 +190,9 @@ func (fl judged) endedWithout(v *verdict) {
 	case c.Packets == 0 && s.Packets == 0, fl.onlyAcks():
 		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
 		v.because("of one end only ACKs without data were captured, of the other nothing")
+	case c.Packets == 0 || s.Packets == 0:
+		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
+		v.because("only one direction was captured, and no end of it")
 	case fl.quiet(tcp.Client) || fl.quiet(tcp.Server):
 		e := tcp.Client
 		if s.Tries > c.Tries {
@@ -193,9 +200,6 @@ func (fl judged) endedWithout(v *verdict) {
 		}
 		v.ending = analyze.Silent
 		v.because("the %s sent again %s without an answer", e.Side(), times(uint32(fl.Dir[e].Tries)))
-	case c.Packets == 0 || s.Packets == 0:
-		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
-		v.because("only one direction was captured, and no end of it")
 	case c.State == event.Closed && s.State == event.Closed:
 		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
 		v.because("%s until frame %d, yet neither end knew of it any more "+

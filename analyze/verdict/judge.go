@@ -125,13 +125,14 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 		Bytes:       analyze.PerSide{Client: fl.Dir[tcp.Client].Bytes, Server: fl.Dir[tcp.Server].Bytes},
 		Retransmits: analyze.PerSide{Client: uint64(fl.Dir[tcp.Client].Retransmits), Server: uint64(fl.Dir[tcp.Server].Retransmits)},
 		Ending:      v.ending, Closer: v.closer, CloserSure: v.closerSure, Simultaneous: v.closer == analyze.Both,
-		FinBy: v.finBy, Candidates: v.candidates, Confidence: v.confidence, Why: sc.why,
+		FinBy: v.finBy, Confidence: v.confidence, Why: sc.why,
 		Omitted: fl.Omitted, Warnings: []string{},
 	}
 	c.HalfClose = jd.halfClose(&sc.halfClose, v)
 	if fl.Reset.Frame != 0 && (v.ending == analyze.WasReset || v.ending == analyze.WasRefused || v.ending == analyze.UnknownEnding) {
-		c.Reset = jd.judgeReset()
+		c.Reset = jd.judgeReset(v)
 	}
+	c.Candidates = v.candidates
 	jd.losses(c)
 	jd.ledger(sc)
 	jd.listStates(sc)

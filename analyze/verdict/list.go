@@ -16,7 +16,7 @@ func (fl judged) ledger(sc *scratch) {
 		w := &fl.Waits[e]
 		// Its holder has acknowledged the peer's FIN, in a segment that was captured or, on one
 		// host, that is to come, or that must have arrived as nothing was sent again.
-		if w.Since == 0 || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
+		if w.Since == 0 || fl.Dir[e].PastFin || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
 			continue
 		}
 		t := analyze.TimeWait{
@@ -134,8 +134,6 @@ func (fl judged) likelyCalls(sc *scratch) {
 		switch {
 		case answered:
 			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST (shutdown(SHUT_RDWR) looks alike)", d.FinFrame)
-		case c.Reset != nil && c.Reset.Cause == analyze.Linger2 && fl.Reset.By == e:
-			add(e, "close() with TCP_LINGER2 below 0", "its kernel answered the ACK of its FIN with RST", d.FinFrame)
 		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
 		case p.FinEnd != 0 && p.FinFrame < d.FinFrame && !fl.Simultaneous:

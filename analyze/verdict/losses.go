@@ -84,7 +84,7 @@ func noteUnanswered(c *analyze.Connection, newest map[uint64]int, now event.Time
 			answered = answered || answersTo(a, s)
 		}
 		if !answered {
-			s.Lost = "never acknowledged, like what it repeats"
+			s.Lost = "it, or what answers it: nothing acknowledged it, as with what it repeats"
 		}
 	}
 }
