@@ -80,6 +80,7 @@ type AtFin struct {
 	Acked       int64      // what the FIN acknowledged
 	PeerNxt     int64      // the end of what had been captured of the peer
 	PeerReach   int64      // where its newest segments stood
+	Before      event.Time // when its sender's segment before it was captured
 	LastOfPeer  event.Time // when the newest segment of the peer was captured
 	PeerSeen    bool       // something of the peer had been captured
 	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that

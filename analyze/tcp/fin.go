@@ -63,7 +63,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 	}
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
 	d.AtFin = AtFin{
-		Acked: r.Ack, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
+		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
 		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End(),
 	}
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.

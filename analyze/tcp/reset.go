@@ -30,6 +30,7 @@ type Reset struct {
 	Acks           bool   // it acknowledges Ack
 	Ack            int64
 	Mixed          bool          // other segments than the one it answers may have drawn it, some without data
+	Restarted      bool          // its sender had sent a SYN of a new connection: it knew no other
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
 	probed         [2]event.Time // the newest two of its sender's unanswered keep-alives
@@ -83,15 +84,25 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 		return
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
-		if fl.Reset.By == e && class == NobodyReset && (trigger == nil || trigger.Time < fl.Reset.Time.Add(-fl.RoundTrip()-minCrossing)) {
-			fl.Reset.DrawnUnseen = s.Frame
-		}
+		fl.resetAgain(e, s, r, class, trigger)
 		r.Ignored = alreadyClosed
 		return
 	}
 	fl.Reset = fl.describeReset(e, s, r, class, trigger)
 	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
 	fl.closeBoth(e, s)
+}
+
+// resetAgain takes in another RST of e that comes when the connection had ended.
+func (fl *Flow) resetAgain(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) {
+	rst, p := &fl.Reset, &fl.Dir[e.Other()]
+	switch {
+	case rst.Frame == 0 || rst.By != e:
+	case class == NobodyReset && fl.rtt > 0 && p.LastTime < rst.Time.Add(-fl.RoundTrip()*5/4-minCrossing):
+		rst.DrawnUnseen = s.Frame // nothing of its receiver was on its way
+	case class == LiveReset && rst.Class == NobodyReset && s.Time.Sub(rst.Time) <= fl.reordering():
+		*rst = fl.describeReset(e, s, r, class, trigger) // its socket's own, which the other overtook
+	}
 }
 
 // closeBoth ends both ends by e's RST.
@@ -131,6 +142,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
 		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
 	}
+	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
 		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
@@ -341,6 +353,12 @@ func (fl *Flow) withdrawClosed(e End, frame uint64) {
 
 // AnswersAny reports whether r is a kernel's answer to a segment that no socket took.
 func (r *Reset) AnswersAny() bool { return r.Class == NobodyReset && r.Trigger != 0 }
+
+// DrawnByNoData reports whether r is a kernel's answer without a socket, and no captured data or FIN drew
+// it. What its sender did to its socket may be missing then, or what its peer did.
+func (r *Reset) DrawnByNoData() bool {
+	return r.Class == NobodyReset && (r.Trigger == 0 || r.Answered == KindAck) && !r.Restarted
+}
 
 // ProbedInVain reports whether r is that of a keep-alive timer: it follows unanswered keep-alives in
 // their own interval (tcp_keepalive_timer).

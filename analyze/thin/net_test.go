@@ -197,7 +197,9 @@ func (h *host) refuse(p packet) {
 	if p.flags&event.RST != 0 {
 		return
 	}
-	h.rstSentAt = h.w.now
+	if h.rstSentAt == 0 {
+		h.rstSentAt = h.w.now
+	}
 	if p.flags&event.ACK == 0 {
 		h.send(packet{flags: event.RST | event.ACK, seq: -int(h.isn), ack: p.end()})
 		return

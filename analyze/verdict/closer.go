@@ -8,10 +8,14 @@ import (
 	"github.com/closecap/closecap/analyze/tcp"
 )
 
-// ackWithin is how long a kernel that lives on takes to acknowledge a FIN at the latest, the round
-// trip aside. Linux repeats an unacknowledged FIN after 200 ms and a round trip at the earliest, so
-// what comes sooner is no repetition of what was missed.
-const ackWithin = 190 * time.Millisecond
+const (
+	// ackWithin is how long a kernel that lives on takes to acknowledge a FIN at the latest, the round
+	// trip aside. Linux repeats an unacknowledged FIN after 200 ms and a round trip at the earliest, so
+	// what comes sooner is no repetition of what was missed.
+	ackWithin = 190 * time.Millisecond
+	// soonWithin is how long Linux holds back the ACK of a FIN, so that its own FIN may bring it.
+	soonWithin = 50 * time.Millisecond
+)
 
 // closerDoubts are the rules for "e, whose FIN was captured first, closed first".
 var closerDoubts = []rule{
@@ -52,10 +56,7 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
 		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Reset.Frame, e.Other()) }},
-	{func(fl judged, _ tcp.End) bool {
-		rst := &fl.Reset
-		return rst.Class == tcp.NobodyReset && (rst.Trigger == 0 || rst.Answered == tcp.KindAck)
-	}, func(fl judged, e tcp.End) string {
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnByNoData() }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", fl.Reset.Frame, e.Other().Side())
 	}},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 }, func(fl judged, e tcp.End) string {
@@ -81,10 +82,10 @@ var resetDoubts = []rule{
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst, d := &fl.Reset, &fl.Dir[e]
-		return rst.Class == tcp.NobodyReset && rst.AnsweredLen == 0 && d.FinEnd == 0 && fl.Dir[e.Other()].FinEnd != 0 && d.BytesAtPeerFin > 0
+		return rst.DrawnByNoData() && rst.Talks == 0 && d.FinEnd == 0 && d.Bytes+fl.Dir[e.Other()].Bytes > 0
 	}, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("an RST of the %s before frame %d may be missing: the %s had sent data after its FIN",
-			e.Other().Side(), fl.Reset.Frame, e.Side())
+		return fmt.Sprintf("frame %d came of a kernel without a socket: an RST of the %s before it may be missing",
+			fl.Reset.Frame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
@@ -127,8 +128,16 @@ func ackedUnseen(fl judged, e tcp.End) bool {
 // one that is repeated.
 func answeredInTime(fl judged, e tcp.End) bool {
 	p := &fl.Dir[e.Other()]
-	return fl.Dir[e].AtFin.AckedWithin ||
-		p.FinEnd != 0 && (fl.Filtered || p.FinTime.Sub(p.AtFin.LastOfPeer) <= fl.RoundTrip()+ackWithin)
+	switch took := p.FinTime.Sub(p.AtFin.LastOfPeer); {
+	case fl.Dir[e].AtFin.AckedWithin:
+		return true
+	case p.FinEnd == 0:
+		return false
+	case fl.Filtered, took <= fl.RoundTrip()+soonWithin:
+		return true
+	default:
+		return took <= fl.RoundTrip()+ackWithin && p.FinTime.Sub(p.AtFin.Before) <= ackWithin
+	}
 }
 
 // waitedInVain: a FIN of the peer that had been on its way would have come.

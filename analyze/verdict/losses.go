@@ -104,10 +104,22 @@ func answersTo(a, s *analyze.Segment) bool {
 	return a.Flags.Has(event.RST) || a.Flags.Has(event.ACK) && a.Ack >= end
 }
 
-// roundTrip is how long the handshake took, 0 when it is not in the capture.
+// roundTrip is how long the handshake took from the newest SYN to the ACK of its answer, 0 when it is
+// not in the capture.
 func roundTrip(c *analyze.Connection) time.Duration {
-	if len(c.Segments) < 3 || c.Segments[0].Kind != analyze.KindSyn || c.Segments[1].Kind != analyze.KindSynAck {
-		return 0
+	var syn event.Time
+	sent, answered := false, false
+	for _, s := range c.Segments {
+		switch {
+		case s.Kind == analyze.KindSyn && !answered:
+			syn, sent = s.Time, true
+		case s.Kind == analyze.KindSynAck && sent:
+			answered = true
+		case !answered || s.From != analyze.Client:
+			return 0
+		default:
+			return s.Time.Sub(syn)
+		}
 	}
-	return c.Segments[2].Time.Sub(c.Segments[0].Time)
+	return 0
 }
