@@ -5,6 +5,7 @@
 # make install  program, man pages, completion: PREFIX=/usr/local, DESTDIR; make uninstall
 # make dist     a release in dist/: static tars and Debian packages, for amd64 and arm64
 # make bench    speed and memory beside other tools
+# make thin     what thinner captures claim that whole ones do not, and what is withheld
 # make man      doc/man from the commands; make schema: doc/schema.json from the types
 
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
@@ -82,6 +83,11 @@ man:
 
 schema:
 	$(GO) test -buildvcs=false -pgo=off ./doc -run TestSchema -update
+
+# EACH is how many connections of each kind are generated.
+.PHONY: thin
+thin:
+	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth' -args -every -each $(or $(EACH),1)
 
 bench: build
 	sh .ci/bench

@@ -68,6 +68,15 @@ func summarize(conns []*analyze.Connection) string {
 			closer = "nobody"
 		}
 		p("  %s by %s, %s, simultaneous %v", c.Ending, closer, c.Confidence, c.Simultaneous)
+		if c.CloserSure != c.Confidence && c.Closer != analyze.NoSide {
+			p("  closer %s", c.CloserSure)
+		}
+		if c.FinBy != analyze.NoSide {
+			p("  fin by %s", c.FinBy)
+		}
+		for _, may := range c.Candidates {
+			p("  perhaps %s %s: %s", may.Claim, may.Value, may.Why)
+		}
 		for _, w := range c.Why {
 			p("  why: %s", w)
 		}
@@ -85,6 +94,9 @@ func summarize(conns []*analyze.Connection) string {
 		}
 		if c.Lost != nil {
 			p("  lost %+v", *c.Lost)
+		}
+		if c.InFlight != (analyze.PerSide{}) {
+			p("  in flight %d:%d", c.InFlight.Client, c.InFlight.Server)
 		}
 		for _, w := range c.TimeWait {
 			p("  time-wait %s since %s until %s, %s, rearmed %v, ended by %q %d", w.Holder,

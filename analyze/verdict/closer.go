@@ -38,6 +38,10 @@ var closerDoubts = []rule{
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
 			fl.Dir[e].FinFrame, e.Other().Side(), fl.Dir[e.Other()].FinFrame)
 	}},
+	{func(fl judged, e tcp.End) bool {
+		rst := &fl.Reset
+		return rst.Frame != 0 && rst.By == e && rst.Class == tcp.NobodyReset && rst.Trigger == 0
+	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool { return fl.Reset.Frame != 0 }, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinAckFrame != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d goes on behind what was not captured of the %s: that may have been its FIN",
@@ -56,13 +60,10 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
 		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Reset.Frame, e.Other()) }},
-	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnByNoData() }, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", fl.Reset.Frame, e.Other().Side())
-	}},
-	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 }, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("frame %d was drawn by what was not captured of the %s: that may have been its FIN",
-			fl.Reset.DrawnUnseen, e.Other().Side())
-	}},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnByNoData() },
+		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
+		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 }
 
 // resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
@@ -82,7 +83,7 @@ var resetDoubts = []rule{
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst, d := &fl.Reset, &fl.Dir[e]
-		return rst.DrawnByNoData() && rst.Talks == 0 && d.FinEnd == 0 && d.Bytes+fl.Dir[e.Other()].Bytes > 0
+		return rst.DrawnByNoData() && rst.Talks == 0 && !rst.Breaks.Foreign() && d.FinEnd == 0 && d.Bytes+fl.Dir[e.Other()].Bytes > 0
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket: an RST of the %s before it may be missing",
 			fl.Reset.Frame, e.Other().Side())
@@ -153,6 +154,10 @@ func (fl judged) mayHaveEnded(frame uint64, e tcp.End) string {
 	return fmt.Sprintf("nothing captured before frame %d shows that the %s had not ended already", frame, e.Side())
 }
 
+func (fl judged) mayBeDrawnByFin(frame uint64, e tcp.End) string {
+	return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", frame, e.Side())
+}
+
 func (fl judged) mayHaveAcked(frame uint64, e tcp.End) string {
 	return fmt.Sprintf("frame %d acknowledges what was not captured of the %s: that may have been its FIN", frame, e.Side())
 }
@@ -171,7 +176,7 @@ func (fl judged) overBeforeReset() bool {
 
 // settleCloser withholds a closer that is in doubt and keeps it as a candidate.
 func (fl judged) settleCloser(v *verdict) {
-	if fl.Multipath && (v.ending == analyze.Graceful || v.ending == analyze.HalfClosed) {
+	if fl.endsByDataFin(v) {
 		fl.multipathCloser(v)
 		return
 	}
@@ -216,7 +221,8 @@ func (fl judged) multipathCloser(v *verdict) {
 		a.DataFinFrame, first.Side(), b.DataFinFrame, first.Other().Side())
 }
 
-// endsByDataFin reports whether v's closer is told by the DATA_FINs.
+// endsByDataFin reports whether v's closer is a matter of DATA_FINs: a FIN of an MPTCP connection came
+// first.
 func (fl judged) endsByDataFin(v *verdict) bool {
-	return fl.Multipath && fl.Dir[v.first].DataFinFrame != 0 && (v.ending == analyze.Graceful || v.ending == analyze.HalfClosed)
+	return fl.Multipath && fl.HasCloser && v.ending != analyze.UnknownEnding
 }

@@ -43,6 +43,10 @@ func (fl judged) endedByReset(v *verdict) {
 	case fl.HasCloser:
 		v.closer = fl.Closer.Side()
 		v.sent(fl.Dir[fl.Closer].FinFrame, "FIN", v.closer)
+		if fl.Simultaneous {
+			v.closer = analyze.Both
+			v.sent(fl.Dir[fl.Closer.Other()].FinFrame, "FIN", fl.Closer.Other().Side())
+		}
 	case !fl.Dir[tcp.Client].Sent && !fl.Dir[tcp.Server].Sent:
 		v.withhold()
 		v.because("frame %d: nothing but an RST was captured", rst.Frame)

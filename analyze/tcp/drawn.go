@@ -1,0 +1,120 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// fewRoundTrips is how many round trips after a segment the RST that answers it may come.
+const fewRoundTrips = 3
+
+// answerTime is how long after a segment the RST that answers it may come.
+func (fl *Flow) answerTime() time.Duration {
+	if fl.rtt == 0 {
+		return time.Second
+	}
+	return fewRoundTrips*time.Duration(fl.rtt) + 200*time.Millisecond
+}
+
+// reordering is by how much the segments of an end may overtake each other.
+func (fl *Flow) reordering() time.Duration {
+	if fl.rtt == 0 {
+		return fl.resetGrace()
+	}
+	if fl.sameHost {
+		return minCrossing
+	}
+	return max(minCrossing, fewRoundTrips*time.Duration(fl.rtt))
+}
+
+// offender returns the segment that e's RST may answer: the oldest of the last few round trips, else
+// the newest. nil means that it answers none.
+func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	switch class {
+	case LiveReset:
+		return nil
+	case synReset:
+		if p.SynFrame != 0 && r.Ack == p.Nxt {
+			return &Record{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
+		}
+	}
+	var drew *Record
+	mixed := false
+	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
+		q := &fl.Records[i]
+		if q.From == e || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
+			continue
+		}
+		if r.Time.Sub(q.Time) > fl.answerTime() {
+			break
+		}
+		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.End() > p.Una || q.End() == q.Seq) {
+			mixed = mixed || drew != nil && (q.Length > 0) != (drew.Length > 0)
+			if drew == nil || q.End() > q.Seq && fl.rtt > 0 && r.Time.Sub(q.Time) <= fewRoundTrips*time.Duration(fl.rtt) {
+				drew = q // the first RST answers the first segment
+			}
+			continue
+		}
+		if d.FinEnd != 0 && q.Ack == d.FinEnd && r.Seq == d.FinEnd-1 {
+			continue // it was sent before e's FIN came in
+		}
+		break
+	}
+	if drew != nil {
+		found := *drew
+		found.Mixed = mixed
+		return &found
+	}
+	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
+		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
+	}
+	return nil
+}
+
+// AnswersAny reports whether r is a kernel's answer to a segment that no socket took.
+func (r *Reset) AnswersAny() bool { return r.Class == NobodyReset && r.Trigger != 0 }
+
+// DrawnByNoData reports whether r is a kernel's answer without a socket, and no captured data or FIN drew
+// it. What its sender did to its socket may be missing then, or what its peer did.
+func (r *Reset) DrawnByNoData() bool {
+	return r.Class == NobodyReset && (r.Trigger == 0 || r.Answered == KindAck) && !r.Restarted
+}
+
+// ProbedInVain reports whether r is that of a keep-alive timer: it follows unanswered keep-alives in
+// their own interval (tcp_keepalive_timer).
+func (r *Reset) ProbedInVain() bool {
+	if r.Keepalives == 0 || r.probed[0] == 0 { // the answer to a single one may be missing
+		return false
+	}
+	last := r.Time.Sub(r.probed[1])
+	interval := r.probed[1].Sub(r.probed[0])
+	return last > interval/2 && last < interval*3/2
+}
+
+// AtOnce reports whether fl's RST followed what came at t without room for another cause: in a round
+// trip or so.
+func (fl *Flow) AtOnce(t event.Time) bool {
+	return fl.rtt > 0 && fl.Reset.Time.Sub(t) <= 2*time.Duration(fl.rtt)
+}
+
+// Orphaned reports whether the RST's sender had a socket at the moment when it answered as if it
+// had none: a timer had just sent its data again, which what drew the RST acknowledges. Only an
+// application that has closed lets its kernel answer data so (tcp_rcv_state_process).
+func (fl *Flow) Orphaned() bool {
+	drew := fl.find(fl.Reset.Trigger)
+	if drew == nil || drew.Answers == 0 {
+		return false
+	}
+	own := fl.find(drew.Answers)
+	if own == nil || own.From != fl.Reset.By {
+		return false
+	}
+	repeated := own.Repeats != 0 || own.Again
+	for i := range fl.Records {
+		q := &fl.Records[i]
+		repeated = repeated || q.From == own.From && q.Repeats == own.Frame && q.Frame < drew.Frame
+	}
+	return repeated
+}
