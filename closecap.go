@@ -183,9 +183,6 @@ func (a *Analysis) result(st flows.Stats) *analyze.Result {
 		Warnings: []string{},
 	}
 	a.unread(res)
-	if res.Capture.Dropped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("the capture lost %s: verdicts may miss what was in there", analyze.Count(res.Capture.Dropped, "packet")))
-	}
 	return res
 }
 

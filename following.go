@@ -55,8 +55,14 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		judge = flows.NewJudge()
 	}
 	more := true
+	var all, lacking uint64
 	for lot := range f.finished {
-		judge.Connections(lot.finished, func(c *analyze.Connection) { more = more && show(c) })
+		judge.Connections(lot.finished, func(c *analyze.Connection) {
+			if all++; !c.Whole {
+				lacking++
+			}
+			more = more && show(c)
+		})
 		if !more {
 			return
 		}
@@ -66,6 +72,9 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		f.judged <- lot.finished
 	}
 	a.res = a.result(f.follower.Stats())
+	if lost := a.res.Capture.Dropped; lost > 0 {
+		a.res.Warnings = append(a.res.Warnings, analyze.LossWarning(lost, lacking, all))
+	}
 }
 
 func (f *following) run(a *Analysis, first *intake.Batch) {

@@ -133,6 +133,8 @@ type Connection struct {
 	Compat   Compat     `json:"compat"`
 	Explains string     `json:"explains,omitempty"` // topic of `closecap explain`
 	Warnings []string   `json:"warnings"`
+
+	Whole bool `json:"-"` // its own numbers leave no room for a packet that the capture lacks
 }
 
 // Possible is a value that a claim may have, where the evidence does not say. It is never counted

@@ -56,7 +56,7 @@ func Join(rec *event.Recording, opt analyze.Options) *analyze.Result {
 		Link(res, calls)
 	}
 	if res.Capture.Dropped > 0 {
-		Taint(res, res.Capture.Dropped)
+		taint(res, res.Capture.Dropped)
 	}
 	Check(res, expectations)
 	return res

@@ -56,7 +56,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 		c.kernelStates()
 		l.reset(c)
 		l.vouch(c)
-		if res.Capture.Dropped == 0 {
+		if res.Capture.Dropped == 0 || c.Whole {
 			c.discards()
 		}
 		c.timeWait()

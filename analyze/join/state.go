@@ -111,17 +111,24 @@ func (lc *linked) timeWait() {
 	}
 }
 
-// Taint says of every verdict that packets are missing.
-func Taint(res *analyze.Result, dropped uint64) {
-	why := fmt.Sprintf("the capture lost %d packets: what they held is not known", dropped)
-	res.Warnings = append(res.Warnings, why)
+// taint says that packets are missing of the connections that leave room for one by their own numbers:
+// what they claim is inferred at most.
+func taint(res *analyze.Result, dropped uint64) {
+	var lacking uint64
 	for _, c := range res.Connections {
-		c.Warnings = append(c.Warnings, why)
-		if c.Confidence != analyze.Unknown {
-			c.Confidence = analyze.Unknown
+		if c.Whole {
+			continue
 		}
-		if c.Reset != nil && c.Reset.Confidence != analyze.InKernel {
-			c.Reset.Confidence = analyze.Unknown
+		lacking++
+		c.Warnings = append(c.Warnings, fmt.Sprintf("the capture lost %s, and this connection may lack some", analyze.Count(dropped, "packet")))
+		for _, sure := range []*analyze.Confidence{&c.Confidence, &c.CloserSure} {
+			if *sure == analyze.Observed {
+				*sure = analyze.Inferred
+			}
+		}
+		if c.Reset != nil && c.Reset.Confidence == analyze.Observed {
+			c.Reset.Confidence = analyze.Inferred
 		}
 	}
+	res.Warnings = append(res.Warnings, analyze.LossWarning(dropped, lacking, uint64(len(res.Connections))))
 }

@@ -132,7 +132,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	if fl.Reset.Frame != 0 && (v.ending == analyze.WasReset || v.ending == analyze.WasRefused || v.ending == analyze.UnknownEnding) {
 		c.Reset = jd.judgeReset(v)
 	}
-	c.Candidates = v.candidates
+	c.Candidates, c.Whole = v.candidates, fl.IsWhole()
 	jd.losses(c)
 	jd.ledger(sc)
 	jd.listStates(sc)
