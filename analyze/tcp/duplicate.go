@@ -21,9 +21,12 @@ func sight(s *event.Segment) sighting {
 	all = all*0x9E3779B97F4A7C15 + uint64(s.Options.SACKRight)
 	return sighting{
 		frame: s.Frame, time: s.Time, sum: uint32(all>>32) ^ uint32(all),
-		at: s.Interface<<2 | uint32(s.Has/event.Outgoing)&3,
+		at: at(s),
 	}
 }
+
+// at returns where s was captured: the interface, and whether it came or left.
+func at(s *event.Segment) uint32 { return s.Interface<<2 | uint32(s.Has/event.Outgoing)&3 }
 
 // isDuplicate reports whether s, sighted as w, is the packet of the earlier sighting q: on another
 // interface or the other way through the same, or with the same IP ID within a millisecond.

@@ -59,7 +59,7 @@ func (d *Direction) fingerprint(s *event.Segment) {
 // zero window prove nothing: Linux itself resets so when nobody owns the segment.
 func (d *Direction) breaks(s *event.Segment) pathBreak {
 	var b pathBreak
-	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL && d.lastAt>>2 == s.Interface {
+	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL && d.lastAt == at(s) {
 		// A kernel without the socket answers with its default TTL, whatever the socket's was.
 		here, there := distance(s.TTL), distance(d.TTL)
 		if here < there {

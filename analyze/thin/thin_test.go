@@ -27,6 +27,7 @@ import (
 var (
 	each  = flag.Int("each", 1, "how many generated connections of each kind")
 	every = flag.Bool("every", false, "print each contradiction")
+	files = flag.String("captures", "", "hold these captures of others, a pattern, instead of the project's own")
 	show  = flag.String("show", "", "print the segments of the input of that name")
 )
 
@@ -40,6 +41,9 @@ type input struct {
 // inputs are the stories, the recordings without their calls, and generated connections.
 func inputs(t *testing.T) []input {
 	t.Helper()
+	if *files != "" {
+		return captures(t, *files, false)
+	}
 	var all []input
 	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
 		files, err := filepath.Glob("../" + folder + "/*.txt")
@@ -50,6 +54,7 @@ func inputs(t *testing.T) []input {
 			all = append(all, told(t, file))
 		}
 	}
+<<<<<<< HEAD
 	files, err := filepath.Glob("../../pcaps/*.pcapng")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recordings: %v", err)
@@ -65,6 +70,9 @@ func inputs(t *testing.T) []input {
 		}
 		all = append(all, input{filepath.Base(file), rec.Segments, true})
 	}
+=======
+	all = append(all, captures(t, "../../pcaps/*.pcapng", true)...)
+>>>>>>> cd7b599 (tcp: compare an RST's TTL within one point and direction only)
 	for seed := range uint64(*each * len(plots) * 3) {
 		name, segments, _ := play(seed, []float64{0, 0.02, 0.1}[seed/uint64(len(plots))%3])
 		all = append(all, input{name, segments, false})
@@ -79,6 +87,27 @@ func framesOf(segments []event.Segment) []uint64 {
 		frames = append(frames, segments[i].Frame)
 	}
 	return frames
+}
+
+// captures reads files without their calls.
+func captures(t *testing.T, pattern string, sameHost bool) (all []input) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures %s: %v", pattern, err)
+	}
+	for _, file := range files {
+		r, err := pcapfile.Open([]string{file}, nil, pcapfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := pcapfile.ReadRecording(r)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, input{filepath.Base(file), rec.Segments, sameHost})
+	}
+	return all
 }
 
 // told reads the segments of a story.
