@@ -6,7 +6,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/internal/story"
+	"github.com/closecap/closecap/internal/story"
 )
 
 // TestDroppedPackets: what the capture lost puts in doubt the connections that leave room for it by

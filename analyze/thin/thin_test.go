@@ -54,25 +54,7 @@ func inputs(t *testing.T) []input {
 			all = append(all, told(t, file))
 		}
 	}
-<<<<<<< HEAD
-	files, err := filepath.Glob("../../pcaps/*.pcapng")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	for _, file := range files {
-		r, err := pcapfile.Open([]string{file}, nil, pcapfile.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec, err := intake.ReadRecording(t.Context(), r)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all = append(all, input{filepath.Base(file), rec.Segments, true})
-	}
-=======
 	all = append(all, captures(t, "../../pcaps/*.pcapng", true)...)
->>>>>>> cd7b599 (tcp: compare an RST's TTL within one point and direction only)
 	for seed := range uint64(*each * len(plots) * 3) {
 		name, segments, _ := play(seed, []float64{0, 0.02, 0.1}[seed/uint64(len(plots))%3])
 		all = append(all, input{name, segments, false})
@@ -101,7 +83,7 @@ func captures(t *testing.T, pattern string, sameHost bool) (all []input) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rec, err := pcapfile.ReadRecording(r)
+		rec, err := intake.ReadRecording(t.Context(), r)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
