@@ -111,6 +111,7 @@ var listColumns = []listColumn{
 	{csv: "lost_unacked", value: ofLost(func(l analyze.Lost) uint64 { return l.Unacked })},
 	{csv: "lost_unread", value: ofLost(func(l analyze.Lost) uint64 { return l.Unread })},
 	{csv: "lost_after_close", value: ofLost(func(l analyze.Lost) uint64 { return l.AfterClose })},
+	{csv: "lost_discarded", value: ofLost(func(l analyze.Lost) uint64 { return l.Discarded })},
 	{csv: "time_wait", value: func(c *analyze.Connection) string {
 		var holders []string
 		for _, t := range c.TimeWait {

@@ -97,6 +97,7 @@ func (s *summary) addLost(l analyze.Lost) {
 	s.lost.Unacked += l.Unacked
 	s.lost.Unread += l.Unread
 	s.lost.AfterClose += l.AfterClose
+	s.lost.Discarded += l.Discarded
 	s.lost.Missing += l.Missing
 }
 

@@ -18,6 +18,7 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	} else {
 		lines = append(lines, enderSentences(c, callsOf(r, c))...)
 	}
+	lines = append(lines, candidateSentences(c)...)
 	if s := lostSentence(c); s != "" {
 		lines = append(lines, s)
 	}
@@ -51,22 +52,23 @@ func evidence(c *analyze.Connection) []string {
 }
 
 func endingSentence(c *analyze.Connection) string {
-	closer, other := string(c.Closer), string(c.Closer.Other())
+	closer := string(c.Closer)
 	half := halfCloseWords(c.HalfClose)
 	switch c.Ending {
 	case analyze.Graceful:
 		if c.Simultaneous {
 			return "graceful: both ends closed at once, each FIN left before the other's arrived (simultaneous close)."
 		}
+		if c.Closer == analyze.NoSide {
+			return "graceful: both ends closed; which of them first is not known."
+		}
 		return "graceful: the " + closer + " closed first" + half + "."
 	case analyze.HalfClosed:
 		return fmt.Sprintf("half-closed: the %s sent FIN, the %s had not closed when the capture ended%s.%s",
-			closer, other, half, leftStates(c))
+			c.FinBy, c.FinBy.Other(), half, leftStates(c))
 	case analyze.FinUnacked:
-		if c.Closer == analyze.Both {
-			return "fin-unacked: both ends sent FIN, and no acknowledgment of both was seen." + leftStates(c)
-		}
-		return "fin-unacked: the " + closer + " sent FIN, and no acknowledgment of it was seen." + leftStates(c)
+		return fmt.Sprintf("fin-unacked: the %s sent FIN, and no acknowledgment of it was seen until the capture ended.%s",
+			c.FinBy, leftStates(c))
 	case analyze.WasReset:
 		return resetSentence(c)
 	case analyze.WasRefused:
@@ -78,7 +80,20 @@ func endingSentence(c *analyze.Connection) string {
 	case analyze.Silent:
 		return silentSentence(c)
 	}
+	if c.Reset != nil {
+		return fmt.Sprintf("unknown: an RST in the name of the %s came (frame %d); whether it ended the connection is not known.",
+			c.Reset.By, c.Reset.Frame)
+	}
 	return "unknown: the evidence does not show how it ended."
+}
+
+// candidateSentences say what may be where it is not known.
+func candidateSentences(c *analyze.Connection) []string {
+	var lines []string
+	for _, p := range c.Candidates {
+		lines = append(lines, fmt.Sprintf("Not known: %s. Perhaps %s: %s.", Safe(p.Claim), Safe(p.Value), Safe(p.Why)))
+	}
+	return lines
 }
 
 func halfCloseWords(h *analyze.HalfClose) string {
@@ -229,6 +244,11 @@ func lostSentence(c *analyze.Connection) string {
 	if c.Lost != nil {
 		all = appendLoss(all, c.Lost)
 	}
+	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
+		if n := *c.InFlight.Of(side); n > 0 {
+			all = append(all, fmt.Sprintf("In flight when the capture ended: %s of the %s's data.", count(n, "byte"), side))
+		}
+	}
 	return strings.Join(all, " ")
 }
 
@@ -239,14 +259,17 @@ func appendLoss(all []string, lost *analyze.Lost) []string {
 			kinds = append(kinds, count(k.bytes, "byte")+" "+k.words)
 		}
 	}
-	if len(kinds) == 0 {
-		return all
-	}
 	whose := ""
 	if lost.From != analyze.NoSide {
 		whose = " of the " + string(lost.From) + "'s data"
 	}
-	return append(all, "Lost"+whose+": "+and(kinds)+".")
+	if len(kinds) > 0 {
+		all = append(all, "Lost"+whose+": "+and(kinds)+".")
+	}
+	if lost.MayBe > 0 {
+		all = append(all, "May be lost"+whose+": "+count(lost.MayBe, "byte")+" of which no acknowledgment was captured.")
+	}
+	return all
 }
 
 type lostKind struct {
@@ -259,6 +282,7 @@ func lostKinds(l *analyze.Lost) []lostKind {
 		{l.Unacked, "sent but never acknowledged"},
 		{l.Unread, "acknowledged by the kernel but never read"},
 		{l.AfterClose, "arrived after close"},
+		{l.Discarded, "taken by send calls but never sent"},
 		{l.Missing, "missing from the capture (not from the connection)"},
 	}
 }

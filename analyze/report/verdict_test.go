@@ -43,12 +43,23 @@ func TestVerdicts(t *testing.T) {
 			c.Confidence, c.Why = analyze.Inferred, []string{"the server's FIN was not captured, frame 20 acknowledges it"}
 		}},
 		{"half-closed", func(c *analyze.Connection) {
-			c.Ending, c.HalfClose = analyze.HalfClosed, &analyze.HalfClose{By: cl, NS: 3725e9, Bytes: 1}
+			c.Ending, c.FinBy, c.HalfClose = analyze.HalfClosed, cl, &analyze.HalfClose{By: cl, NS: 3725e9, Bytes: 1}
 			c.States.Client = []analyze.StateChange{change(event.FinWait2, 9, 9)}
 			c.States.Server = []analyze.StateChange{change(event.CloseWait, 9, 9)}
 		}},
-		{"fin-unacked", func(c *analyze.Connection) { c.Ending = analyze.FinUnacked }},
-		{"fin-unacked by both", func(c *analyze.Connection) { c.Ending, c.Closer = analyze.FinUnacked, analyze.Both }},
+		{"fin-unacked", func(c *analyze.Connection) { c.Ending, c.FinBy = analyze.FinUnacked, analyze.Server }},
+		{"closer not known", func(c *analyze.Connection) {
+			c.Ending, c.Closer, c.Candidates = analyze.Graceful, analyze.NoSide, []analyze.Possible{
+				{Claim: "closer", Value: "client", Why: "the ACK of frame 9 was not captured"}}
+		}},
+		{"unknown with a reset", func(c *analyze.Connection) {
+			c.Ending, c.Confidence, c.Closer = analyze.UnknownEnding, analyze.Unknown, analyze.NoSide
+			c.Reset = &analyze.Reset{By: analyze.Server, Frame: 17, Cause: analyze.NoSocket, Confidence: analyze.Inferred}
+		}},
+		{"in flight", func(c *analyze.Connection) {
+			c.Ending, c.InFlight = analyze.Open, analyze.PerSide{Client: 1460}
+			c.Lost = &analyze.Lost{MayBe: 7, From: analyze.Server}
+		}},
 		{"unanswered", func(c *analyze.Connection) {
 			c.Ending, c.Closer, c.Retransmits.Client = analyze.Unanswered, analyze.NoSide, 6
 		}},

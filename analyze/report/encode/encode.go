@@ -48,6 +48,15 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	}
 	b = appendWord(append(b, `,"ending":`...), string(c.Ending))
 	b = appendWord(append(b, `,"closer":`...), string(c.Closer))
+	if c.CloserSure != "" {
+		b = appendWord(append(b, `,"closer_confidence":`...), string(c.CloserSure))
+	}
+	if c.FinBy != "" {
+		b = appendWord(append(b, `,"fin_by":`...), string(c.FinBy))
+	}
+	if len(c.Candidates) > 0 {
+		b = appendList(append(b, `,"candidates":`...), c.Candidates, appendPossible)
+	}
 	b = strconv.AppendBool(append(b, `,"simultaneous":`...), c.Simultaneous)
 	b = appendWord(append(b, `,"confidence":`...), string(c.Confidence))
 	if len(c.Why) > 0 {
@@ -86,6 +95,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	}
 	if c.Lost != nil {
 		b = appendLost(append(b, `,"lost":`...), c.Lost)
+	}
+	if c.InFlight != (analyze.PerSide{}) {
+		b = appendPerSide(append(b, `,"in_flight":`...), c.InFlight)
 	}
 	if len(c.TimeWait) > 0 {
 		b = appendList(append(b, `,"time_wait":`...), c.TimeWait, e.timeWait)
@@ -170,6 +182,15 @@ type second struct {
 	text [len(`"2006-01-02T15:04:05.`)]byte
 }
 
+func appendPossible(b []byte, p analyze.Possible) []byte {
+	b = appendString(append(b, `{"claim":`...), p.Claim)
+	b = appendString(append(b, `,"value":`...), p.Value)
+	if p.Why != "" {
+		b = appendString(append(b, `,"why":`...), p.Why)
+	}
+	return append(b, '}')
+}
+
 func appendReset(b []byte, r *analyze.Reset) []byte {
 	b = appendWord(append(b, `{"by":`...), string(r.By))
 	b = appendUint(append(b, `,"frame":`...), r.Frame)
@@ -191,6 +212,12 @@ func appendLost(b []byte, l *analyze.Lost) []byte {
 	b = appendUint(append(b, `{"unacked":`...), l.Unacked)
 	b = appendUint(append(b, `,"unread":`...), l.Unread)
 	b = appendUint(append(b, `,"after_close":`...), l.AfterClose)
+	if l.Discarded != 0 {
+		b = appendUint(append(b, `,"discarded":`...), l.Discarded)
+	}
+	if l.MayBe != 0 {
+		b = appendUint(append(b, `,"may_be":`...), l.MayBe)
+	}
 	if l.Missing != 0 {
 		b = appendUint(append(b, `,"missing":`...), l.Missing)
 	}
