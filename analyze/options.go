@@ -2,9 +2,12 @@ package analyze
 
 import "time"
 
+// LinuxTimeWait is how long Linux keeps an end in TIME_WAIT (TCP_TIMEWAIT_LEN, include/net/tcp.h).
+const LinuxTimeWait = 60 * time.Second
+
 // Options say what a Follower is to assume and to keep. The zero value works.
 type Options struct {
-	// TimeWait is how long an end stays in TIME_WAIT; 0 means 60 s, as on Linux.
+	// TimeWait is how long an end stays in TIME_WAIT; 0 means LinuxTimeWait.
 	TimeWait time.Duration
 	// MaxConnections bounds the connections held open at a time; past it the one idle for
 	// longest, to eight seconds, is given up. 0 means 131,072; each costs a kilobyte at

@@ -2,14 +2,10 @@ package endings
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
-
-// timeWait is how long an end stays in TIME_WAIT (TCP_TIMEWAIT_LEN, include/net/tcp.h).
-const timeWait = 60 * time.Second
 
 // verdict is a connection while it is judged.
 type verdict struct {
@@ -306,7 +302,7 @@ func (v *verdict) waits() {
 		if peer := v.end[1-i]; !e.FinIn && peer != nil {
 			since = finAt(peer) // it reached the end that the kernel keeps without a socket
 		}
-		w := analyze.TimeWait{Holder: sideOf(i), Since: since, Until: since.Add(timeWait), Confidence: analyze.InKernel, Rearmed: []uint64{}}
+		w := analyze.TimeWait{Holder: sideOf(i), Since: since, Until: since.Add(analyze.LinuxTimeWait), Confidence: analyze.InKernel, Rearmed: []uint64{}}
 		v.TimeWait = append(v.TimeWait, w)
 		if changes := *v.States.Of(sideOf(i)); len(changes) > 0 && !e.FinIn {
 			last := &changes[len(changes)-1]

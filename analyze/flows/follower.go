@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	defaultTimeWait       = 60 * time.Second
 	defaultMaxConnections = 1 << 17
 	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what
 	// may still come.
@@ -80,7 +79,7 @@ type Follower struct {
 // come of it.
 func NewFollower(opt analyze.Options, done func(*analyze.Connection)) *Follower {
 	if opt.TimeWait == 0 {
-		opt.TimeWait = defaultTimeWait
+		opt.TimeWait = analyze.LinuxTimeWait
 	}
 	if opt.MaxConnections == 0 {
 		opt.MaxConnections = defaultMaxConnections

@@ -67,7 +67,7 @@ any capture does, when strace ran beside it.`,
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
-	fl.DurationVar(&f.timeWait, "time-wait", 0, "how long TIME_WAIT lasts (default 1m0s, as on Linux)")
+	fl.DurationVar(&f.timeWait, "time-wait", analyze.LinuxTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
 	f.completeFilters(cmd)
 	return cmd
