@@ -126,7 +126,6 @@ func notClosedBy(l *sockets.Listing) string {
 
 // socketColumn is a column of the table.
 type socketColumn struct {
-	title string
 	min   int
 	right bool
 	value func(l *sockets.Listing, r *sockets.Socket) cell
