@@ -50,6 +50,8 @@ var causeCodes = []Code[ResetCause]{
 		Words: "data came for a socket that its application had already closed", Sent: byAnswering, Counter: "TCPAbortOnData"},
 	{Code: NoSocket, Means: "nobody owned the segment that it answers", Topic: "reset",
 		Words: "no socket there owned the segment", Sent: byAnswering},
+	{Code: AcceptQueueFull, Means: "the listener's accept queue was full", Topic: "accept-queue",
+		Words: "the listener's accept queue was full, so its kernel did not open the connection", Sent: byAnswering, Counter: "ListenOverflows"},
 	{Code: ConnRefused, Means: "nobody listened", Topic: "reset",
 		Words: "nothing listens on that port", Sent: byAnswering},
 	{Code: ListenerClosed, Means: "the listener closed before the connection was accepted", Topic: "reset",

@@ -140,10 +140,16 @@ type Connection struct {
 // Possible is a value that a claim may have, where the evidence does not say. It is never counted
 // and never picked by a filter.
 type Possible struct {
-	Claim string `json:"claim"` // "closer"
+	Claim string `json:"claim"` // ClaimCloser or ClaimCause
 	Value string `json:"value"`
 	Why   string `json:"why,omitempty"` // why it is not known
 }
+
+// What a Possible may be about.
+const (
+	ClaimCloser = "closer"
+	ClaimCause  = "cause" // of the reset
+)
 
 // PerSide is one number for each end.
 type PerSide struct {
@@ -184,6 +190,7 @@ const (
 	LingerZero       ResetCause = "linger-zero"
 	DataAfterClose   ResetCause = "data-after-close"
 	NoSocket         ResetCause = "no-socket"
+	AcceptQueueFull  ResetCause = "accept-queue-full"
 	ConnRefused      ResetCause = "refused"
 	ListenerClosed   ResetCause = "listener-closed"
 	Disconnect       ResetCause = "disconnect"

@@ -20,10 +20,14 @@ func (l *linker) reset(lc *linked) {
 	if s == nil {
 		return
 	}
+	wire := r.Cause
 	if s.Root.Kind == analyze.RootCall {
 		l.activeReset(lc, r, l.calls.get(s.Root.Call))
 	} else {
 		l.passiveReset(lc, r, s)
+	}
+	if r.Cause != wire {
+		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCause })
 	}
 }
 
@@ -75,6 +79,12 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	shut := lc.lastCallOf(r.By, s, func(c *analyze.Call) bool {
 		return c.Kind() == event.ShutdownCall && c.Errno == "" && c.Args != "SHUT_WR"
 	})
+	if at := lc.inSynRecv(r.By, s); at != nil {
+		setCause(r, analyze.AcceptQueueFull, analyze.Inferred,
+			fmt.Sprintf("after #%d %s() the kernel still had the %s in SYN_RECV, though frame %d completes the handshake", at.ID, at.Name, r.By, r.Trigger))
+		l.confirm(r, at)
+		return
+	}
 	data := lc.segment(r.Trigger, len(lc.Segments)-1)
 	if data == nil || data.Len == 0 {
 		return
@@ -130,6 +140,36 @@ func (lc *linked) cameBy(c *analyze.Call) uint64 {
 		}
 	}
 	return min(uint64(came), *lc.Bytes.Of(c.Side.Other()))
+}
+
+// inSynRecv returns the last call before s after which the kernel had side in SYN_RECV, though the
+// handshake's last ACK, or data, had been sent to it: nil where that was not so.
+func (lc *linked) inSynRecv(side analyze.Side, s *analyze.Segment) *analyze.Call {
+	var sent event.Time // the first segment that completes the handshake
+	for _, k := range lc.Segments {
+		if k.From == side.Other() && k.Flags&(event.SYN|event.RST) == 0 && k.Ignored == "" {
+			sent = k.Time
+			break
+		}
+	}
+	if sent == 0 {
+		return nil
+	}
+	var last *analyze.Call
+	state := event.StateUnknown
+	for i := range lc.samples {
+		q := &lc.samples[i]
+		if q.Time > s.Time {
+			break
+		}
+		if sampleSide(lc.Connection, q.Sample) == side {
+			last, state = q.call, q.State
+		}
+	}
+	if state != event.SynRecv {
+		return nil
+	}
+	return last
 }
 
 // setCause replaces what the wire suggested.

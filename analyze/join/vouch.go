@@ -42,7 +42,7 @@ func (lc *linked) keepRead(l *analyze.Lost) {
 // vouchCloser takes the candidate for the closer where the other end's calls were recorded and none of
 // them had ended its stream by then.
 func (lc *linked) vouchCloser() {
-	i := slices.IndexFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == "closer" })
+	i := slices.IndexFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCloser })
 	if i < 0 || lc.Ending == analyze.UnknownEnding {
 		return
 	}

@@ -50,7 +50,7 @@ func TestVerdicts(t *testing.T) {
 		{"fin-unacked", func(c *analyze.Connection) { c.Ending, c.FinBy = analyze.FinUnacked, analyze.Server }},
 		{"closer not known", func(c *analyze.Connection) {
 			c.Ending, c.Closer, c.Candidates = analyze.Graceful, analyze.NoSide, []analyze.Possible{
-				{Claim: "closer", Value: "client", Why: "the ACK of frame 9 was not captured"}}
+				{Claim: analyze.ClaimCloser, Value: "client", Why: "the ACK of frame 9 was not captured"}}
 		}},
 		{"unknown with a reset", func(c *analyze.Connection) {
 			c.Ending, c.Confidence, c.Closer = analyze.UnknownEnding, analyze.Unknown, analyze.NoSide

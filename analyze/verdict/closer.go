@@ -198,7 +198,7 @@ func (fl judged) settleCloser(v *verdict) {
 		}
 	}
 	if why := fl.doubt(rules, v.first); why != "" {
-		v.candidates = append(v.candidates, analyze.Possible{Claim: "closer", Value: string(v.closer), Why: why})
+		v.candidates = append(v.candidates, analyze.Possible{Claim: analyze.ClaimCloser, Value: string(v.closer), Why: why})
 		v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
 	}
 }

@@ -14,73 +14,77 @@ type causeRule struct {
 	atMost  analyze.Confidence
 	applies func(fl judged, rst *tcp.Reset) bool
 	why     func(fl judged, rst *tcp.Reset, because func(string, ...any))
-	perhaps analyze.ResetCause // a cause that says more, and would need more
-	lacks   string             // what it would need
+	perhaps []analyze.ResetCause // causes that say more, and would need more
+	lacks   string               // what it would need
 }
 
 var causeRules = [...]causeRule{
 	{analyze.ConnRefused, analyze.Observed, func(_ judged, rst *tcp.Reset) bool { return rst.Refused },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
-		}, "", ""},
+		}, nil, ""},
 	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Talks != 0 },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d: the %s goes on after the RST that bears its address", rst.Talks, rst.By.Side())
-		}, "", ""},
+		}, nil, ""},
 	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Breaks.Foreign() },
-		judged.explainBreaks, "", ""},
+		judged.explainBreaks, nil, ""},
 	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.Breaks != 0 },
 		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 			fl.explainBreaks(rst, because)
 			because("that alone does not show that another than the %s sent it", rst.By.Side())
-		}, "", ""},
+		}, nil, ""},
 	{analyze.DataAfterClose, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
 		return rst.AnswersAny() && rst.AnsweredLen > 0 && !rst.Mixed && fl.Orphaned()
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d brought data; the %s's kernel had still repeated its own for a socket that nobody reads any more",
 			rst.Trigger, rst.By.Side())
-	}, "", ""},
+	}, nil, ""},
 	{analyze.DataAfterClose, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
 		return rst.AnswersAny() && rst.AfterOwnFin && rst.AnsweredLen > 0
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d brought data after the %s had closed both directions", rst.Trigger, rst.By.Side())
-	}, "", ""},
+	}, nil, ""},
 	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
 		d := &fl.Dir[rst.By]
 		return rst.AnswersAny() && rst.Trigger == d.FinAckFrame && rst.Answered == tcp.KindAck && fl.AtOnce(d.FinAckTime)
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d only acknowledged the %s's FIN, and no socket was left for it", rst.Trigger, rst.By.Side())
-	}, analyze.Linger2, "data that drew it may be missing"},
+	}, []analyze.ResetCause{analyze.Linger2}, "data that drew it may be missing"},
 	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
 		return rst.AnswersAny() && !fl.Handshake && !fl.Midstream && rst.By == tcp.Client
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
-	}, "", ""},
+	}, nil, ""},
+	{analyze.UnknownCause, analyze.Unknown, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.neverOpened(rst.By) },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d was answered without options, window or ACK, and the server had acknowledged nothing since its SYN,ACK: no socket owned the connection there, or it had never been opened", rst.Trigger)
+		}, []analyze.ResetCause{analyze.NoSocket, analyze.AcceptQueueFull}, "only the kernel's state of that end, or its ListenOverflows, would tell"},
 	{analyze.NoSocket, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
-		}, "", ""},
+		}, nil, ""},
 	{analyze.KeepaliveTimeout, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
 		return rst.Class == tcp.LiveReset && rst.ProbedInVain()
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
-	}, "", ""},
+	}, nil, ""},
 	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
 		return rst.Class == tcp.LiveReset && rst.Keepalives == 1
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("the RST continues the sequence of a live socket, behind a keep-alive without an answer")
-	}, analyze.KeepaliveTimeout, "the answer to a single keep-alive may be missing"},
+	}, []analyze.ResetCause{analyze.KeepaliveTimeout}, "the answer to a single keep-alive may be missing"},
 	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Class == tcp.LiveReset },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a live socket")
 			if !rst.ReceivedData {
 				because("the %s had been sent no data, so none was unread", rst.By.Side())
 			}
-		}, "", ""},
+		}, nil, ""},
 	{analyze.UnknownCause, analyze.Unknown, func(judged, *tcp.Reset) bool { return true },
 		func(_ judged, _ *tcp.Reset, because func(string, ...any)) {
 			because("no captured segment drew it, and it does not look like a socket's abort")
-		}, "", ""},
+		}, nil, ""},
 }
 
 // judgeReset says who reset the connection and why, as far as packets tell.
@@ -91,8 +95,8 @@ func (fl judged) judgeReset(v *verdict) *analyze.Reset {
 		if rule := &causeRules[i]; rule.applies(fl, rst) {
 			r.Cause, r.Confidence = rule.cause, rule.atMost
 			rule.why(fl, rst, func(format string, args ...any) { r.Why = append(r.Why, fmt.Sprintf(format, args...)) })
-			if rule.perhaps != "" {
-				v.candidates = append(v.candidates, analyze.Possible{Claim: "reset cause", Value: string(rule.perhaps), Why: rule.lacks})
+			for _, cause := range rule.perhaps {
+				v.candidates = append(v.candidates, analyze.Possible{Claim: analyze.ClaimCause, Value: string(cause), Why: rule.lacks})
 			}
 			break
 		}
@@ -102,6 +106,13 @@ func (fl judged) judgeReset(v *verdict) *analyze.Reset {
 	}
 	fl.resetLosses(r)
 	return r
+}
+
+// neverOpened reports whether e may have stayed in SYN_RECV: a server that sent nothing but its SYN,ACK
+// and acknowledged nothing but the SYN.
+func (fl judged) neverOpened(e tcp.End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return e == tcp.Server && d.SynFrame != 0 && p.SynFrame != 0 && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
 }
 
 // explainBreaks names what does not fit the supposed sender.
