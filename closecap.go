@@ -1,7 +1,7 @@
 // Package closecap says how each TCP connection of a capture ended, who ended it, and why.
 //
 // It is what the command closecap analyze runs: a source of packets and calls (capture files,
-// package pcapfile, or interfaces, package live) is decoded, the connections are followed in
+// package pcapfile, or any other intake.Source) is decoded, the connections are followed in
 // bounded memory, and each is handed out when nothing more can come of it. Where calls stand
 // between the packets, or beside them in logs of strace, all is read first and joined: which
 // call caused which packet, and why each call returned.
@@ -123,12 +123,18 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 		a.opt.Joining()
 	}
 	rec := &event.Recording{}
+	runs := 0
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
 		rec.Calls = append(grown(rec.Calls, len(b.Calls), a.src), b.Calls...)
 		if b.Run != nil {
 			rec.Run, rec.Expectations = *b.Run, b.Expectations
+			runs += b.Runs
 		}
+	}
+	if runs > 1 { // an expect line speaks of its own run's calls and connections, by number
+		rec.Run.Scenario, rec.Run.Remember, rec.Run.Explains, rec.Expectations = "", nil, "", nil
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d recordings as one: what their scripts expect is not checked", runs))
 	}
 	if err := a.addCalls(rec); err != nil {
 		a.errs = append(a.errs, err)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,33 @@ func capture(t *testing.T) *pcapfile.Reader {
 		t.Fatal(err)
 	}
 	return pcapfile.NewReader(bytes.NewReader(b.Bytes()[:b.Len()-1]), "generated", pcapfile.Options{})
+}
+
+// Two recordings as one timeline are no run of either's script.
+func TestRecordingsAsOne(t *testing.T) {
+	for files, want := range map[string]int{"pcaps/close.pcapng": 0, "pcaps/close.pcapng pcaps/close-unread.pcapng": 1} {
+		r, err := pcapfile.Open(strings.Fields(files), nil, pcapfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		a := New(r, Options{})
+		for _, err := range a.Connections(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, warned := a.Result(), 0
+		for _, w := range res.Warnings {
+			if strings.Contains(w, "what their scripts expect is not checked") {
+				warned++
+			}
+		}
+		failed := slices.ContainsFunc(res.Expectations, func(e analyze.Expectation) bool { return !e.OK })
+		if warned != want || failed || want > 0 && res.Scenario != "" {
+			t.Errorf("%s: %d warnings, want %d; an expectation failed: %v; scenario %q", files, warned, want, failed, res.Scenario)
+		}
+	}
 }
 
 // What was read before a file broke comes before the error.

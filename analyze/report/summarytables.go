@@ -13,8 +13,8 @@ import (
 
 const (
 	shownEndpoints = 10
-	ephemeralPorts = 28232            // Linux: net.ipv4.ip_local_port_range 32768 60999
-	timeWaitLength = 60 * time.Second // Linux: TCP_TIMEWAIT_LEN
+	ephemeralPorts = 28232 // Linux: net.ipv4.ip_local_port_range 32768 60999
+	timeWaitLength = analyze.LinuxTimeWait
 )
 
 // summary writes what many connections have in common.

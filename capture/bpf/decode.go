@@ -10,7 +10,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// The kinds, flags and layouts of c/closecap.bpf.c. layout_test.go and the loader compare them
+// The kinds, flags and layouts of c/closecap.bpf.c. layout_linux.go compares them
 // with what the object says of itself.
 const (
 	kindEndpoint = 1

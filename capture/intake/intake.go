@@ -1,5 +1,5 @@
 // Package intake turns what a source hands out, packets and recorded calls, into batches of
-// segments. A source is capture files (package pcapfile) or interfaces (package live).
+// segments. A source is capture files (package pcapfile), or what a program makes one.
 //
 // It decodes, counts, and keeps a few batches ahead of whoever reads them. It follows no
 // connection, and knows neither file formats nor interfaces.
@@ -34,6 +34,7 @@ type Batch struct {
 	Calls        []event.Call
 	Run          *event.Run // with Expectations, in the batch that holds the run's entry
 	Expectations []event.Expectation
+	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
 	Stalled      bool   // the source has nothing more for now
 }
@@ -146,6 +147,7 @@ func (b *batcher) record(rec *event.Record) {
 		b.batch.Calls = append(b.batch.Calls, *rec.Call)
 	case rec.Run != nil:
 		b.batch.Run, b.batch.Expectations = rec.Run, rec.Expectations
+		b.batch.Runs++
 	case !rec.Journal:
 		b.packet(&rec.Packet)
 	}

@@ -41,9 +41,10 @@ func newTrace(std streams) *cobra.Command {
 which process caused which packet, and why each call returned what it returned.
 
 The program keeps its streams, its terminal and its signals; closecap exits with its
-status, with 127 where there is no such program and 126 where it can't be run. Without the right to capture, or with --private, program and capture share a
-network namespace of their own, with nothing but a loopback: enough for a server and a
-client in one shell command.`,
+status, with 127 where there is no such program and 126 where it can't be run. Without the
+right to capture, or with --private, program and capture share a network namespace of
+their own, with nothing but a loopback: enough for a server and a client in one shell
+command.`,
 		Example: "  sudo closecap trace -- curl -s http://localhost:8080/\n  closecap trace -- sh -c 'python3 server.py & python3 client.py'\n  closecap trace -o table.txt --save t.pcapng -- ./server",
 		Args:    argCount(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -149,7 +150,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 // sweepWhile shows connections as they end, where the form has a row for each and the packets are not
 // wanted later. The returned func waits for its goroutine.
 func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.Format, std streams) (stop func() error) {
-	lines := format == report.NDJSON || format == report.CSV
+	lines := format.ConnectionsOnly()
 	if f.save != "" || f.html != "" || !lines && format != report.Table && format != report.Markdown {
 		return func() error { return nil }
 	}
@@ -217,7 +218,7 @@ func (f *traceFlags) show(s *session, format report.Format, std streams) error {
 	} else {
 		err = buffered(std.out, write)
 	}
-	if format == report.NDJSON || format == report.CSV {
+	if format.ConnectionsOnly() {
 		for _, w := range report.Warnings(res) {
 			fmt.Fprintf(std.err, "closecap: warning: %s\n", report.Safe(w))
 		}
