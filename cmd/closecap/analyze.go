@@ -77,7 +77,6 @@ any capture does, when strace ran beside it.`,
 var wantMore = map[string]string{
 	"conn":            "the number of a connection, from 1",
 	"port":            "a port, from 1",
-	"time-wait":       "a duration longer than 0",
 	"max-connections": "how many, from 1",
 }
 
@@ -171,8 +170,8 @@ func (f *analyzeFlags) limits(format report.Format) error {
 		return misused("--conn %d: want %s", f.pick.ID, wantMore["conn"])
 	case f.pick.MinHalfClose < 0:
 		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
-	case f.timeWait < 0:
-		return misused("--time-wait %v: want %s", f.timeWait, wantMore["time-wait"])
+	case f.timeWait <= 0:
+		return misused("--time-wait %v: want a duration longer than 0", f.timeWait)
 	case f.maxConnections < 0:
 		return misused("--max-connections %d: want %s", f.maxConnections, wantMore["max-connections"])
 	case f.summary && !slices.Contains(report.SummaryFormats(), format):
