@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -39,7 +40,7 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 	rec.entry()
 	var bad error
 	for key, value := range journalFields(b) {
-		switch key {
+		switch string(key) {
 		case "__REALTIME_TIMESTAMP":
 			if us, err := strconv.ParseUint(string(value), 10, 53); err == nil && rec.Packet.Time == 0 {
 				rec.Packet.Time = event.Time(us * 1000)
@@ -63,8 +64,8 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 
 // journalFields yields KEY=value lines and the binary form: KEY, newline, 64-bit little-endian
 // length, value, newline.
-func journalFields(b []byte) func(yield func(string, []byte) bool) {
-	return func(yield func(string, []byte) bool) {
+func journalFields(b []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
 		for {
 			line, rest, found := bytes.Cut(b, []byte{'\n'})
 			if !found || len(line) == 0 {
@@ -81,7 +82,7 @@ func journalFields(b []byte) func(yield func(string, []byte) bool) {
 				}
 				value, rest = rest[8:8+n], rest[8+n+1:]
 			}
-			if !yield(string(key), value) {
+			if !yield(key, value) {
 				return
 			}
 			b = rest
