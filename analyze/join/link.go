@@ -3,6 +3,7 @@ package join
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -107,8 +108,9 @@ type linked struct {
 	row     int // place in Result.Connections
 	calls   []*analyze.Call
 	samples []sampleOf
-	known   [2]bool // whether any call of the side was recorded
-	rival   bool    // its client's connect may be one of several
+	known   [2]bool          // whether any call of the side was recorded
+	ways    [2]time.Duration // how long each side took to answer in the handshake, 0 where that is not captured
+	rival   bool             // its client's connect may be one of several
 
 	made     [len(callClasses)][2]*callList
 	sent     [len(segmentClasses)][3]*segmentList

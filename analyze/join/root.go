@@ -15,13 +15,13 @@ import (
 // delayed ACK comes no sooner than TCP_DELACK_MIN, 40 ms (include/net/tcp.h).
 const softirqGap = 10 * time.Millisecond
 
-// leastDelayedAck is TCP_DELACK_MIN (include/net/tcp.h).
-const leastDelayedAck = 40 * time.Millisecond
-
 // roots finds why each segment was sent, in capture order, so that a segment's own cause is
 // known before those of its answers, and hands it to the calls that caused it.
 func (l *linker) roots() {
 	for _, c := range l.conns {
+		for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+			c.ways[columnOf(side)] = c.way(side)
+		}
 		for i, s := range c.Segments {
 			s.Root = l.root(c, i)
 			if s.Root.Kind == analyze.RootUnknown && !c.known[columnOf(s.From)] {
@@ -273,40 +273,6 @@ func (l *linker) ackRoot(c *linked, i int) analyze.Root {
 		return l.answer(a, analyze.Inferred)
 	}
 	return analyze.Root{Kind: analyze.RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: analyze.Inferred}
-}
-
-// ackFromAfar: an end without recorded calls may be another machine. Its answer takes the way there
-// and back, as its part of the handshake did; what comes a delayed ACK later still waited for that timer.
-func (l *linker) ackFromAfar(c *linked, s, a *analyze.Segment) analyze.Root {
-	way := c.way(s.From)
-	switch took := s.Time.Sub(a.Time); {
-	case took < way+way/2+softirqGap:
-		return l.answer(a, analyze.Inferred)
-	case took < way+leastDelayedAck:
-		return c.unrecorded(s.From)
-	}
-	return analyze.Root{Kind: analyze.RootTimer, Timer: "delayed-ack", Frame: a.Frame, Confidence: analyze.Inferred}
-}
-
-// way returns how long side took to answer in the handshake, 0 where that is not captured.
-func (lc *linked) way(side analyze.Side) time.Duration {
-	asks, answers := analyze.KindSyn, analyze.KindSynAck
-	if side == analyze.Client {
-		asks, answers = analyze.KindSynAck, analyze.KindAck
-	}
-	var asked event.Time
-	for _, s := range lc.Segments {
-		switch {
-		case s.From != side && s.Kind == asks:
-			asked = s.Time
-		case s.From == side && asked != 0:
-			if s.Kind != answers {
-				return 0
-			}
-			return s.Time.Sub(asked)
-		}
-	}
-	return 0
 }
 
 // duringCall reports whether s left while the call behind a, which it acknowledges, still ran.
