@@ -1,23 +1,32 @@
 package analyze
 
+import "iter"
+
 // LostBytes adds up what each end sent in vain, by kind: the bytes that a reset cost, and
 // those of the end that reset or of a connection without one. From is empty.
 func (c *Connection) LostBytes() Lost {
 	var all Lost
-	if c.Lost != nil {
-		all = *c.Lost
+	for l := range c.Losses() {
+		all.Unacked += l.Unacked
+		all.Unread += l.Unread
+		all.AfterClose += l.AfterClose
+		all.Discarded += l.Discarded
+		all.MayBe += l.MayBe
+		all.Missing += l.Missing
 	}
-	if c.Reset != nil {
-		r := &c.Reset.Lost
-		all.Unacked += r.Unacked
-		all.Unread += r.Unread
-		all.AfterClose += r.AfterClose
-		all.Discarded += r.Discarded
-		all.MayBe += r.MayBe
-		all.Missing += r.Missing
-	}
-	all.From = NoSide
 	return all
+}
+
+// Losses yields what the RST cost, where there was one, and then what was lost besides.
+func (c *Connection) Losses() iter.Seq[*Lost] {
+	return func(yield func(*Lost) bool) {
+		if c.Reset != nil && !yield(&c.Reset.Lost) {
+			return
+		}
+		if c.Lost != nil {
+			yield(c.Lost)
+		}
+	}
 }
 
 // Sum is how many bytes reached no application. What is missing from the capture is not lost.

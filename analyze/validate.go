@@ -38,12 +38,8 @@ func (v *validator) took(c *Call) {
 // losses: what a side sent was read, or lost in one way, never in two.
 func (v *validator) losses(c *Connection) {
 	v.at = c.ID
-	lost := []*Lost{c.Lost}
-	if c.Reset != nil {
-		lost = append(lost, &c.Reset.Lost)
-	}
-	for _, l := range lost {
-		if l == nil || l.From == NoSide {
+	for l := range c.Losses() {
+		if l.From == NoSide {
 			continue
 		}
 		read, sent := v.read[streamOf{c.ID, l.From}], *c.Bytes.Of(l.From)

@@ -37,15 +37,9 @@ func (lc *linked) discards() {
 // taken returns how many bytes the send calls of side took. Where one of them is in doubt it
 // returns 0: a join by time or descriptor may have given it another connection's.
 func (lc *linked) taken(side analyze.Side) uint64 {
-	var to uint64
-	for _, c := range lc.calls {
-		if c.Side != side || c.Kind() != event.SendCall || c.Bytes == nil {
-			continue
-		}
-		if c.Guessed {
-			return 0
-		}
-		to = max(to, c.Bytes[1])
+	n, guessed := lc.covered(side, event.SendCall)
+	if guessed {
+		return 0
 	}
-	return to
+	return n
 }

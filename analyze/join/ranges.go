@@ -47,5 +47,16 @@ func number(calls []*analyze.Call, s analyze.Side, kind event.CallKind) {
 	}
 }
 
+// covered returns how far the data calls of one side and direction reach in their stream, and
+// whether one of them is joined by a guess.
+func (lc *linked) covered(side analyze.Side, kind event.CallKind) (n uint64, guessed bool) {
+	for _, c := range lc.calls {
+		if c.Side == side && c.Bytes != nil && c.Kind() == kind {
+			n, guessed = max(n, c.Bytes[1]), guessed || c.Guessed
+		}
+	}
+	return n, guessed
+}
+
 // longestStream is more bytes than any connection carries; calls that claim more are not believed.
 const longestStream = 1 << 62

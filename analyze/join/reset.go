@@ -34,6 +34,10 @@ func (l *linker) reset(lc *linked) {
 // activeReset: the RST left inside a call of its own side.
 func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	r.Call = c.ID
+	var came, unread uint64
+	if c.RecvQ < 0 {
+		came, unread = lc.unreadBy(c)
+	}
 	switch {
 	case c.IsDisconnect():
 		setCause(r, analyze.Disconnect, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
@@ -45,10 +49,9 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
 		setCause(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
-	case c.RecvQ < 0 && lc.unreadBy(c) > 0:
-		n := lc.unreadBy(c)
-		setCause(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", lc.cameBy(c)-n, lc.cameBy(c), c.ID, c.Name))
-		r.Lost.Unread, r.Lost.From = n, r.By.Other()
+	case unread > 0:
+		setCause(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", came-unread, came, c.ID, c.Name))
+		r.Lost.Unread, r.Lost.From = unread, r.By.Other()
 	case lc.lingersZero(c) != nil:
 		setCause(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case lc.lingers2(c) != nil:
@@ -105,27 +108,25 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	}
 }
 
-// unreadBy returns how many of the bytes that had come when c began its side's calls had not read. It is
-// 0 where not all of them may be recorded: the socket's first call must be.
-func (lc *linked) unreadBy(c *analyze.Call) uint64 {
-	var read uint64
+// unreadBy returns how many bytes had come when c began, and how many of them its side's calls had not
+// read. That is 0 where not all of them may be recorded: the socket's first call must be.
+func (lc *linked) unreadBy(c *analyze.Call) (came, unread uint64) {
 	whole := false
 	for _, k := range lc.calls {
 		switch {
 		case k.Side != c.Side:
 		case k.Guessed:
-			return 0
+			return 0, 0
 		case k.Kind() == event.ConnectCall || k.Kind() == event.AcceptCall:
 			whole = true
-		case k.Kind() == event.RecvCall && k.Bytes != nil:
-			read = max(read, k.Bytes[1])
 		}
 	}
-	came := lc.cameBy(c)
-	if !whole || read >= came {
-		return 0
+	if !whole {
+		return 0, 0
 	}
-	return came - read
+	came = lc.cameBy(c)
+	read, _ := lc.covered(c.Side, event.RecvCall)
+	return came, came - min(came, read)
 }
 
 // cameBy returns how many bytes c's side had acknowledged when c began.
@@ -142,34 +143,27 @@ func (lc *linked) cameBy(c *analyze.Call) uint64 {
 	return min(uint64(came), *lc.Bytes.Of(c.Side.Other()))
 }
 
-// inSynRecv returns the last call before s after which the kernel had side in SYN_RECV, though the
-// handshake's last ACK, or data, had been sent to it: nil where that was not so.
+// inSynRecv returns the call after which, at last before s, the kernel said that side was in SYN_RECV,
+// though the other end had gone on after its SYN by then or does with what s answers: nil where it said
+// otherwise.
 func (lc *linked) inSynRecv(side analyze.Side, s *analyze.Segment) *analyze.Call {
-	var sent event.Time // the first segment that completes the handshake
-	for _, k := range lc.Segments {
-		if k.From == side.Other() && k.Flags&(event.SYN|event.RST) == 0 && k.Ignored == "" {
-			sent = k.Time
-			break
-		}
-	}
-	if sent == 0 {
-		return nil
-	}
-	var last *analyze.Call
-	state := event.StateUnknown
+	wentOn := slices.ContainsFunc(lc.Segments, func(k *analyze.Segment) bool {
+		return k.From == side.Other() && k.Flags&(event.SYN|event.RST) == 0 && k.Ignored == ""
+	})
+	var last *sampleOf
 	for i := range lc.samples {
 		q := &lc.samples[i]
 		if q.Time > s.Time {
 			break
 		}
-		if sampleSide(lc.Connection, q.Sample) == side {
-			last, state = q.call, q.State
+		if q.side == side {
+			last = q
 		}
 	}
-	if state != event.SynRecv {
+	if !wentOn || last == nil || last.State != event.SynRecv {
 		return nil
 	}
-	return last
+	return last.call
 }
 
 // setCause replaces what the wire suggested.

@@ -12,12 +12,8 @@ import (
 func (l *linker) vouch(lc *linked) {
 	lc.vouchCloser()
 	l.vouchLinger2(lc)
-	lost := []*analyze.Lost{lc.Lost}
-	if lc.Reset != nil {
-		lost = append(lost, &lc.Reset.Lost)
-	}
-	for _, l := range lost {
-		if l == nil || l.From == analyze.NoSide {
+	for l := range lc.Losses() {
+		if l.From == analyze.NoSide {
 			continue
 		}
 		if l.MayBe > 0 && lc.neverRead(l) {
@@ -29,7 +25,7 @@ func (l *linker) vouch(lc *linked) {
 
 // keepRead takes from l what a call returned after all: no byte is both read and lost.
 func (lc *linked) keepRead(l *analyze.Lost) {
-	_, read := lc.readOf(l.From)
+	read, _ := lc.covered(l.From.Other(), event.RecvCall)
 	sent := *lc.Bytes.Of(l.From) + l.Missing
 	over := l.MayBe + l.Unacked + l.Unread + l.AfterClose
 	over -= min(over, sent-min(sent, read))
@@ -83,21 +79,7 @@ func (l *linker) vouchLinger2(lc *linked) {
 // neverRead reports whether the application that the bytes of l were for was recorded, and read none of
 // them: they stand at the end of their stream.
 func (lc *linked) neverRead(l *analyze.Lost) bool {
-	recorded, read := lc.readOf(l.From)
-	return recorded && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
-}
-
-// readOf returns how many of the bytes that from sent were read, and whether any call of its peer
-// was recorded.
-func (lc *linked) readOf(from analyze.Side) (recorded bool, read uint64) {
-	for _, c := range lc.calls {
-		if c.Side != from.Other() {
-			continue
-		}
-		recorded = true
-		if c.Bytes != nil && c.Kind() == event.RecvCall {
-			read = max(read, c.Bytes[1])
-		}
-	}
-	return recorded, read
+	reader := l.From.Other()
+	read, _ := lc.covered(reader, event.RecvCall)
+	return lc.known[columnOf(reader)] && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
 }

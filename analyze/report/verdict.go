@@ -238,11 +238,8 @@ func likelySentences(c *analyze.Connection) []string {
 // lostSentence counts the bytes that reached no application, by sender and kind.
 func lostSentence(c *analyze.Connection) string {
 	var all []string
-	if c.Reset != nil {
-		all = appendLoss(all, &c.Reset.Lost)
-	}
-	if c.Lost != nil {
-		all = appendLoss(all, c.Lost)
+	for l := range c.Losses() {
+		all = appendLoss(all, l)
 	}
 	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
 		if n := *c.InFlight.Of(side); n > 0 {
