@@ -16,6 +16,7 @@ const namesUncaptured = 3
 func (l *linker) uncaptured() {
 	seen := map[[2]netip.AddrPort]bool{}
 	var names []string
+	n := 0
 	var first, last *analyze.Call
 	for _, c := range l.res.Calls {
 		if !isUncaptured(c) {
@@ -29,14 +30,15 @@ func (l *linker) uncaptured() {
 			continue
 		}
 		seen[[2]netip.AddrPort{c.Local, c.Remote}], seen[[2]netip.AddrPort{c.Remote, c.Local}] = true, true
-		names = append(names, fmt.Sprintf("%s and %s", c.Local, c.Remote))
+		if n++; n <= namesUncaptured {
+			names = append(names, fmt.Sprintf("%s and %s", c.Local, c.Remote))
+		}
 	}
 	if first == nil {
 		return
 	}
-	n := len(names)
 	if n > namesUncaptured {
-		names = append(names[:namesUncaptured], "…")
+		names = append(names, "…")
 	}
 	when := "the capture is empty"
 	if at := l.res.Capture; at.First != 0 {

@@ -249,7 +249,7 @@ func heldBy(r *sockets.Socket) string {
 			who = append(who, fmt.Sprintf("%d more", len(r.Holders)-i))
 			break
 		}
-		who = append(who, fmt.Sprintf("%s[%d]%sfd%s%d", Safe(h.Comm), h.PID, noBreak, noBreak, h.FD))
+		who = append(who, fmt.Sprintf("%s%sfd%s%d", holderName(h), noBreak, noBreak, h.FD))
 	}
 	return and(who)
 }

@@ -118,7 +118,7 @@ func (j *judge) finWait2(s *event.Socket, r *Socket) {
 	// With more than TCP_TIMEWAIT_LEN to wait, the socket waits out the excess as it is first
 	// (net/ipv4/tcp.c: __tcp_close()).
 	if s.Timer == "keepalive" {
-		left += timeWaitLength
+		left += int64(analyze.LinuxTimeWait)
 	}
 	r.is(OrphanWaits, "fin-wait2", End{By: ByPeer}, End{By: ByTimer, Setting: "tcp_fin_timeout", LeftNS: left})
 }

@@ -9,10 +9,9 @@ import (
 
 // The kernel's constants (include/net/tcp.h).
 const (
-	timeWaitLength = int64(60 * time.Second)       // TCP_TIMEWAIT_LEN
-	rtoMin         = int64(200 * time.Millisecond) // TCP_RTO_MIN
-	rtoMax         = int64(120 * time.Second)      // TCP_RTO_MAX, where tcp_rto_max_ms is not there
-	orphanRetries  = 8                             // for tcp_orphan_retries 0 (net/ipv4/tcp_timer.c: tcp_orphan_retries())
+	rtoMin        = int64(200 * time.Millisecond) // TCP_RTO_MIN
+	rtoMax        = int64(120 * time.Second)      // TCP_RTO_MAX, where tcp_rto_max_ms is not there
+	orphanRetries = 8                             // for tcp_orphan_retries 0 (net/ipv4/tcp_timer.c: tcp_orphan_retries())
 )
 
 // givesUp says when the kernel stops sending again. TCP_USER_TIMEOUT, a lack of memory and a
