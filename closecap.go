@@ -160,7 +160,7 @@ func grown[T any](list []T, n int, src intake.Source) []T {
 	if len(list)+n <= cap(list) {
 		return list
 	}
-	const most = 16 // times what there is
+	const most = 64 // times what there is
 	more := len(list) + n
 	if files, ok := src.(interface{ Progress() (read, total int64) }); ok {
 		if read, total := files.Progress(); read > 0 && total > read {

@@ -214,7 +214,7 @@ func (s *jsonScanner) text() (b []byte, plain bool) {
 }
 
 // number takes the characters of a whole number.
-func (s *jsonScanner) number() string {
+func (s *jsonScanner) number() []byte {
 	n := 0
 	for n < len(s.b) && (s.b[n] >= '0' && s.b[n] <= '9' || s.b[n] == '-') {
 		n++
@@ -222,26 +222,26 @@ func (s *jsonScanner) number() string {
 	text := s.b[:n]
 	digits := bytes.TrimPrefix(text, []byte("-"))
 	if n == 0 || len(digits) > 1 && digits[0] == '0' {
-		return ""
+		return nil
 	}
 	s.b = s.b[n:]
-	return string(text)
+	return text
 }
 
 func (s *jsonScanner) int64(to *int64) (ok bool) {
-	n, err := strconv.ParseInt(s.number(), 10, 64)
+	n, err := strconv.ParseInt(string(s.number()), 10, 64)
 	*to = n
 	return err == nil
 }
 
 func (s *jsonScanner) int(to *int) (ok bool) {
-	n, err := strconv.Atoi(s.number())
+	n, err := strconv.Atoi(string(s.number()))
 	*to = n
 	return err == nil
 }
 
 func (s *jsonScanner) uint64(to *uint64) (ok bool) {
-	n, err := strconv.ParseUint(s.number(), 10, 64)
+	n, err := strconv.ParseUint(string(s.number()), 10, 64)
 	*to = n
 	return err == nil
 }

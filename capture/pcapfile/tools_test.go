@@ -1,6 +1,7 @@
 package pcapfile
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,6 +74,16 @@ func TestTcpdumpReadsRecording(t *testing.T) {
 func TestCapinfosReadsRecording(t *testing.T) {
 	contains(t, tool(t, "capinfos", savedRecording(t)),
 		"closecap 0.1.0", "Linux 6.18.44", "Name = lo", "tcp port 80", "nanoseconds")
+}
+
+// Wireshark gives a call the microsecond in which it began.
+func TestTsharkShowsTheCallsTimes(t *testing.T) {
+	rec := sampleRecording()
+	fields := tool(t, "tshark", "-r", savedRecording(t), "-T", "fields", "-e", "frame.number", "-e", "frame.time_epoch")
+	for i := range rec.Calls {
+		us := int64(rec.Calls[i].Start) / 1000
+		contains(t, fields, fmt.Sprintf("%d\t%d.%06d000\n", rec.Calls[i].ID, us/1e6, us%1e6))
+	}
 }
 
 // Calls and packets of a recording are the rows that Wireshark shows, under the same numbers.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -116,7 +117,7 @@ func (w *Writer) Close(run *event.Run, expectations []event.Expectation, verdict
 }
 
 func (w *Writer) entry(message string, at event.Time, pid int, key string, json []byte) error {
-	b := appendField(w.block[:0], "__REALTIME_TIMESTAMP", fmt.Sprint(max(at, 0)/1000))
+	b := appendField(w.block[:0], "__REALTIME_TIMESTAMP", strconv.FormatInt(int64(max(at, 0))/1000, 10))
 	b = appendField(b, "SYSLOG_IDENTIFIER", "closecap")
 	if pid > 0 {
 		b = appendField(b, "_PID", fmt.Sprint(pid))
