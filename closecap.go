@@ -160,11 +160,11 @@ func grown[T any](list []T, n int, src intake.Source) []T {
 	if len(list)+n <= cap(list) {
 		return list
 	}
-	const most = 64 // times what there is
+	const most = 128 // times what there is
 	more := len(list) + n
 	if files, ok := src.(interface{ Progress() (read, total int64) }); ok {
 		if read, total := files.Progress(); read > 0 && total > read {
-			more = int(float64(more) * min(most, 1.05*float64(total-read)/float64(read)))
+			more = int(float64(more) * min(most, 1.15*float64(total-read)/float64(read)))
 		}
 	}
 	return slices.Grow(list, max(n, more))

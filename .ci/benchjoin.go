@@ -16,6 +16,7 @@ type series struct {
 	name        string
 	connections func(calls int) int
 	calls       []int
+	half        bool // see makerecording
 }
 
 // joins measures how the cost of recordings with calls grows with the number of calls. The exponent
@@ -23,9 +24,10 @@ type series struct {
 // 2 is the square.
 func joins(closecap, dir string, limit time.Duration) error {
 	all := []series{
-		{"one connection", func(int) int { return 1 }, []int{10_000, 100_000, 1_000_000}},
-		{"1,000 connections", func(int) int { return 1000 }, []int{10_000, 100_000, 1_000_000}},
-		{"10 calls a connection", func(calls int) int { return calls / 10 }, []int{10_000, 100_000, 300_000}},
+		{"one connection", func(int) int { return 1 }, []int{10_000, 100_000, 1_000_000}, false},
+		{"1,000 connections", func(int) int { return 1000 }, []int{10_000, 100_000, 1_000_000}, false},
+		{"10 calls a connection", func(calls int) int { return calls / 10 }, []int{10_000, 100_000, 300_000}, false},
+		{"one connection's client", func(int) int { return 1 }, []int{10_000, 100_000, 1_000_000}, true},
 	}
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "recording\tformat\tcalls\tconnections\tseconds\tCPU seconds\tpeak memory\texponent")
@@ -33,9 +35,9 @@ func joins(closecap, dir string, limit time.Duration) error {
 		for _, format := range []string{"table", "json"} {
 			last := cost{}
 			for i, calls := range s.calls {
-				path := filepath.Join(dir, fmt.Sprintf("%d-%d.pcapng", s.connections(calls), calls))
+				path := filepath.Join(dir, fmt.Sprintf("%d-%d-%t.pcapng", s.connections(calls), calls, s.half))
 				err := generate(path, "./capture/pcapfile/gen/makerecording",
-					"-connections", fmt.Sprint(s.connections(calls)), "-calls", fmt.Sprint(calls))
+					"-connections", fmt.Sprint(s.connections(calls)), "-calls", fmt.Sprint(calls), fmt.Sprintf("-half=%t", s.half))
 				if err != nil {
 					return err
 				}

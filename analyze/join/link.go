@@ -112,6 +112,7 @@ type linked struct {
 	ways    [2]time.Duration // how long each side took to answer in the handshake, 0 where that is not captured
 	rival   bool             // its client's connect may be one of several
 
+	bySide   [2][]*analyze.Call
 	made     [len(callClasses)][2]*callList
 	sent     [len(segmentClasses)][3]*segmentList
 	bytes    [2]*byteIndex
@@ -158,7 +159,15 @@ var callClasses = [...]func(*analyze.Call) bool{
 func (lc *linked) callsOf(class callClass, side analyze.Side) *callList {
 	list := &lc.made[class][columnOf(side)]
 	if *list == nil {
-		*list = newCallList(picked(lc.calls, func(c *analyze.Call) bool { return c.Side == side && callClasses[class](c) }))
+		*list = newCallList(picked(lc.callsBy(side), callClasses[class]))
+	}
+	return *list
+}
+
+func (lc *linked) callsBy(side analyze.Side) []*analyze.Call {
+	list := &lc.bySide[columnOf(side)]
+	if *list == nil {
+		*list = picked(lc.calls, func(c *analyze.Call) bool { return c.Side == side })
 	}
 	return *list
 }

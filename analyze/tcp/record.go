@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"slices"
+
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -44,6 +46,9 @@ func (fl *Flow) keep(r *Record) {
 			fl.Omitted++
 			return
 		}
+	}
+	if len(fl.Records) == cap(fl.Records) { // append alone copies a long list six times, not twice
+		fl.Records = slices.Grow(fl.Records, max(1, len(fl.Records)))
 	}
 	fl.Records = append(fl.Records, *r)
 }

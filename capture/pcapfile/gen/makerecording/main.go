@@ -21,8 +21,9 @@ import (
 func main() {
 	connections := flag.Int("connections", 1, "how many, all of them open at a time")
 	calls := flag.Int("calls", 10_000, "how many on all of them, at least 8 each")
+	half := flag.Bool("half", false, "leave out the handshakes and the server's calls, as where another machine serves and the capture began late")
 	flag.Parse()
-	if err := write(os.Stdout, *connections, *calls); err != nil {
+	if err := write(os.Stdout, *connections, *calls, *half); err != nil {
 		fmt.Fprintln(os.Stderr, "makerecording:", err)
 		os.Exit(1)
 	}
@@ -65,19 +66,20 @@ type conn struct {
 type maker struct {
 	w     *pcapfile.Writer
 	conns []conn
+	half  bool
 	now   event.Time
 	err   error
 	frame []byte
 }
 
-func write(out io.Writer, connections, calls int) error {
-	run := event.Run{Tool: "makerecording", Source: "lo", LinkType: "RAW", SameHost: true}
+func write(out io.Writer, connections, calls int, half bool) error {
+	run := event.Run{Tool: "makerecording", Source: "lo", LinkType: "RAW", SameHost: !half}
 	buffered := bufio.NewWriterSize(out, 1<<20)
 	w, err := pcapfile.NewWriter(buffered, &run, pcapfile.Interface{Name: "lo"})
 	if err != nil {
 		return err
 	}
-	m := &maker{w: w, now: start, conns: make([]conn, connections)}
+	m := &maker{w: w, now: start, conns: make([]conn, connections), half: half}
 	for i := range m.conns {
 		m.connect(i)
 	}
@@ -147,6 +149,9 @@ func (m *maker) close(i int) {
 // call writes a call of one end of connection i that lasts for a time.
 func (m *maker) call(i, end int, name, args string, ret int64, lasts event.Time) {
 	m.now += step
+	if m.half && end == server {
+		return
+	}
 	c := &m.conns[i]
 	k := event.Call{
 		Actor: names[end], PID: 100 + end, TID: 100_000*(1+end) + i, FD: c.fd[end],
@@ -193,6 +198,9 @@ func (m *maker) packet(c *conn, from int, flags byte, payload int) {
 	c.seq[from] += uint32(payload)
 	if flags&(syn|fin) != 0 {
 		c.seq[from]++
+	}
+	if m.half && c.seq[client]+c.seq[server] <= 2 {
+		return
 	}
 	err := m.w.Packet(&event.Packet{Time: m.now, WireLen: len(b), LinkType: 101, Data: b})
 	if m.err == nil {
