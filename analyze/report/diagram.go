@@ -85,7 +85,7 @@ func newDiagram(r *analyze.Result, c *analyze.Connection) *diagram {
 	}
 	d.nameActors(rows)
 	sortRows(rows)
-	d.rows = d.fold(splitCalls(rows))
+	d.rows = cutMiddle(splitCalls(d.fold(rows)))
 	d.addStates(r)
 	d.addTimeWait()
 	d.markWaiting()

@@ -48,10 +48,21 @@ func (d *diagram) fold(rows []diagramRow) []diagramRow {
 	return out
 }
 
+// drawnRows is how many rows of a connection are drawn at most: of more, the middle is one.
+const drawnRows = 2000
+
+func cutMiddle(rows []diagramRow) []diagramRow {
+	if len(rows) <= drawnRows {
+		return rows
+	}
+	from, to := drawnRows/2, len(rows)-drawnRows/2
+	return slices.Concat(rows[:from], []diagramRow{foldRows(rows[from:to])}, rows[to:])
+}
+
 // quiet reports whether a row says nothing about how the connection ends.
 func quiet(row *diagramRow, shown map[uint64]bool) bool {
 	if c := row.call; c != nil {
-		return (c.Kind() == event.SendCall || c.Kind() == event.RecvCall) && c.Ret > 0 && c.Errno == "" && c.Note == "" && row.part == wholeCall
+		return (c.Kind() == event.SendCall || c.Kind() == event.RecvCall) && c.Ret > 0 && c.Errno == "" && c.Note == ""
 	}
 	s := row.segments[0]
 	return uneventful(s) && s.Lost == "" && !shown[s.Frame]
@@ -62,7 +73,8 @@ func foldRows(rows []diagramRow) diagramRow {
 	var bytes [2]uint64
 	for i := range rows {
 		folded.segments = append(folded.segments, rows[i].segments...)
-		if rows[i].call != nil {
+		folded.calls = append(folded.calls, rows[i].calls...)
+		if rows[i].call != nil && rows[i].part != callReturns {
 			folded.calls = append(folded.calls, rows[i].call)
 		}
 	}

@@ -21,6 +21,31 @@ func (r *tableRow) add(html, text string) {
 	r.text = append(r.text, strings.TrimSpace(plainSpaces(text)))
 }
 
+// pageRows is how many rows a page's table has at most, the first and the last: a browser takes
+// seconds to lay out ten times as many.
+const pageRows = 2000
+
+// leftOut says which of n rows a page's table leaves out, those in [from, to).
+func leftOut(n int) (from, to int) {
+	if n <= pageRows {
+		return n, n
+	}
+	return pageRows / 2, n - pageRows/2
+}
+
+// gapRow stands in the place of n rows, in a table of that many columns.
+func gapRow(n, columns, column int) tableRow {
+	var r tableRow
+	for i := range columns {
+		words := ""
+		if i == column {
+			words = "… " + count(uint64(n), "row") + " more: closecap shows them as a table or as JSON"
+		}
+		r.add(`<span class="dim">`+words+`</span>`, words)
+	}
+	return r
+}
+
 func writeTable(b *strings.Builder, label string, titles []string, rows []tableRow) {
 	fmt.Fprintf(b, `<table class="rows"><caption>%s</caption><thead><tr>`, label)
 	for _, t := range titles {
@@ -37,13 +62,25 @@ func writeTable(b *strings.Builder, label string, titles []string, rows []tableR
 	b.WriteString("</tbody></table>")
 }
 
+var (
+	callTitles = []string{"#", "ms", "call", "result", "wire events it caused", "client", "server"}
+	wireTitles = []string{"#", "ms", "wire", "seq", "ack", "len", "notes", "client", "server"}
+)
+
 // writeCallTable writes a row for each call, as the terminal's table has it.
 func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 	var rows []tableRow
 	shown := map[stateKey]string{}
 	calls := callRows(view)
 	states := rowStates(calls, view)
+	from, to := leftOut(len(calls))
 	for i, row := range calls {
+		if i == from {
+			rows = append(rows, gapRow(to-from, len(callTitles), 4))
+		}
+		if i >= from && i < to {
+			continue
+		}
 		var r tableRow
 		call, result := uncalledWords(row), cell{}
 		id := ""
@@ -65,8 +102,7 @@ func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "Calls, what they returned, and the wire events they caused",
-		[]string{"#", "ms", "call", "result", "wire events it caused", "client", "server"}, rows)
+	writeTable(b, "Calls, what they returned, and the wire events they caused", callTitles, rows)
 }
 
 func (r *tableRow) addCell(class string, c cell) {
@@ -121,7 +157,15 @@ func writeWireEvent(b *strings.Builder, s *analyze.Segment, d *diagram) {
 func writeWireTable(b *strings.Builder, d *diagram) {
 	var rows []tableRow
 	shown := map[stateKey]string{}
-	for _, run := range fold(d.conn.Segments) {
+	runs := fold(d.conn.Segments)
+	from, to := leftOut(len(runs))
+	for i, run := range runs {
+		if i == from {
+			rows = append(rows, gapRow(to-from, len(wireTitles), 6))
+		}
+		if i >= from && i < to {
+			continue
+		}
 		var r tableRow
 		s := run[0]
 		if len(run) > 1 {
@@ -142,8 +186,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "Segments; the states are inferred from them",
-		[]string{"#", "ms", "wire", "seq", "ack", "len", "notes", "client", "server"}, rows)
+	writeTable(b, "Segments; the states are inferred from them", wireTitles, rows)
 }
 
 func (d *diagram) addSegment(r *tableRow, s *analyze.Segment) {

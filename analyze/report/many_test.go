@@ -188,6 +188,22 @@ func TestDocumentOfManyCalls(t *testing.T) {
 	}
 }
 
+// A page of one connection is no larger for more calls and segments than a page shows.
+func TestPageOfManyCalls(t *testing.T) {
+	size := func(calls int) int {
+		r := sentAfterClose()
+		for i := range calls {
+			r.Calls = append(r.Calls, call(100+i, int64(1000+i), "client", "send", "1 bytes", -1, "EAGAIN", nil, nil, "", ""))
+			r.Connections[0].Segments = append(r.Connections[0].Segments, r.Connections[0].Segments[i%2])
+		}
+		return len(render(t, HTML, r, Options{}))
+	}
+	few, many := size(2*pageRows), size(10*pageRows)
+	if many > few+few/20 {
+		t.Errorf("%d calls make a page of %d bytes, %d calls one of %d", 2*pageRows, few, 10*pageRows, many)
+	}
+}
+
 // TestLongTableEqualsTheHeld draws a table whose rows are made anew, and the same as cells.
 func TestLongTableEqualsTheHeld(t *testing.T) {
 	r := manyCalls()

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,8 +68,8 @@ func (p *drawing) rowData(row *svgRow) string {
 	case segmentKind:
 		p.segmentData(&a, row.segments[0])
 	case foldKind:
-		a.add("frames", numbers(row.segments, func(s *analyze.Segment) uint64 { return s.Frame }))
-		a.add("calls", numbers(row.calls, func(c *analyze.Call) uint64 { return uint64(c.ID) }))
+		a.add("frames", numbers(tabled(row.segments), func(s *analyze.Segment) uint64 { return s.Frame }))
+		a.add("calls", numbers(tabled(row.calls), func(c *analyze.Call) uint64 { return uint64(c.ID) }))
 	case timeWaitKind:
 		a.add("holder", string(row.wait.Holder))
 		a.add("until", row.wait.Until.String())
@@ -82,6 +83,12 @@ func (p *drawing) rowData(row *svgRow) string {
 		a.add("kernel-"+string(side), strings.Join(names[true], " "))
 	}
 	return a.String()
+}
+
+// tabled leaves out of list what a page's table leaves out as well.
+func tabled[T any](list []T) []T {
+	from, to := leftOut(len(list))
+	return slices.Concat(list[:from], list[to:])
 }
 
 // callData are the attributes of a call, in the table and in the picture.
