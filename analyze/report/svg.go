@@ -40,6 +40,25 @@ var (
 	narrow = measures{class: "narrow-picture", width: 500, time: 60, line: [2]int{194, 364}, labels: [2]int{15, 15}, words: 22}
 )
 
+// makeRoom moves the times to the right where the numbers of d's calls would run into them, at the
+// cost of the labels beside the client's lifeline.
+func (m *measures) makeRoom(d *diagram) {
+	needed := 0
+	for i := range d.rows {
+		row, number := &d.rows[i], 0
+		if m.number != 0 {
+			number = len(callNumber(row)) + 1
+		}
+		if row.kind != timeWaitKind {
+			needed = max(needed, number+len(milliseconds(row.time, d.base)))
+		}
+	}
+	if more := needed*svgChar - (m.time - m.number); more > 0 {
+		m.time += more
+		m.labels[0] = max(8, m.labels[0]-(more+svgChar-1)/svgChar)
+	}
+}
+
 // svgRow is where a row of the diagram stands.
 type svgRow struct {
 	*diagramRow
@@ -133,6 +152,7 @@ func plainSpaces(s string) string { return strings.ReplaceAll(s, noBreak, " ") }
 
 // newDrawing measures d.
 func newDrawing(d *diagram, m measures) *drawing {
+	m.makeRoom(d)
 	p := &drawing{diagram: d, measures: m, even: svgHead, scaled: svgHead}
 	span := d.span()
 	for i := range d.rows {
