@@ -39,7 +39,7 @@ func TestArrows(t *testing.T) {
 		t.Fatalf("%d packages, error %v", len(imports), err)
 	}
 	vocabulary := []string{"analyze", "analyze/event", "analyze/seqnum", "analyze/suggest", "analyze/terminal"}
-	understands := []string{"capture/intake", "capture/lab", "capture/scope"} // what a packet says
+	understands := []string{"capture/intake", "capture/lab", "capture/scope", "capture/session"} // what a packet says
 	for dir, paths := range imports {
 		for _, path := range paths {
 			in := func(tree string) bool { return strings.HasPrefix(dir+"/", tree+"/") }

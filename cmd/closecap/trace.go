@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/live"
+	"github.com/closecap/closecap/capture/session"
 	"github.com/closecap/closecap/capture/trace"
 )
 
@@ -82,7 +84,7 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if start := (*trace.StartError)(nil); errors.As(err, &start) {
 		return statusError{err, startStatus(start)}
 	}
-	if s == nil || err != nil && s.calls == 0 {
+	if s == nil || err != nil && s.Totals().Calls == 0 {
 		return err
 	}
 	return errors.Join(err, f.show(s, format, std))
@@ -112,8 +114,15 @@ const (
 // sweepEvery is how often what is over is looked for.
 const sweepEvery = time.Second
 
+// traced is what there is of a program that ran.
+type traced struct {
+	*session.Session
+	program trace.Result
+	rows    *rows // nil until something is shown before the end
+}
+
 // record captures while the program runs.
-func (f *traceFlags) record(ctx context.Context, args []string, format report.Format, std streams) (*session, error) {
+func (f *traceFlags) record(ctx context.Context, args []string, format report.Format, std streams) (*traced, error) {
 	diag, err := kernel.OpenDiag()
 	if err != nil {
 		return nil, err
@@ -123,18 +132,16 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(capture.Interfaces(), capture.Narrow)
-	s.whole = f.save != ""
-	if f.live {
-		s.watch = std.err
-	}
+	s := &traced{Session: session.New(session.Options{
+		Run: runOn(capture.Interfaces()), Whole: f.save != "", Narrow: capture.Narrow,
+	})}
 	err = capture.Narrow(nil) // until the program has a socket
-	capture.Start(s.scope.Packet)
+	capture.Start(s.Packet)
 	err = errors.Join(err, kernel.DropPrivileges(), capture.Barrier(ctx))
 	if err == nil {
 		stop := f.sweepWhile(s, capture, format, std)
 		s.program, err = trace.Run(ctx, trace.Options{
-			Args: args, AllCalls: f.allCalls, OnCall: s.call, OnSocket: s.heard, Sample: diag.Sample,
+			Args: args, AllCalls: f.allCalls, OnCall: f.onCall(s.Session, std), OnSocket: s.Socket, Sample: diag.Sample,
 			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
 		})
 		err = errors.Join(err, stop())
@@ -143,13 +150,36 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	defer cancel()
 	barrierErr := capture.Barrier(settle)
 	stats, stopErr := capture.Stop()
-	s.run.Dropped = stats.Dropped + stats.InterfaceDropped
+	s.End(stats.Dropped+stats.InterfaceDropped, s.program.Warnings)
 	return s, errors.Join(err, barrierErr, stopErr)
+}
+
+// runOn says what is known of a run before it begins.
+func runOn(interfaces []string) event.Run {
+	run := event.Run{
+		Tool: "closecap " + version, Source: strings.Join(interfaces, ","),
+		Kernel: kernel.Release(), Netns: "host",
+	}
+	if kernel.InPrivate() {
+		run.Netns = "private"
+	}
+	return run
+}
+
+// onCall returns what takes each call, and with --live shows it.
+func (f *traceFlags) onCall(s *session.Session, std streams) func(event.Call) {
+	if !f.live {
+		return s.Call
+	}
+	return func(c event.Call) {
+		fmt.Fprintln(std.err, report.Safe(c.Summary()))
+		s.Call(c)
+	}
 }
 
 // sweepWhile shows connections as they end, where the form has a row for each and the packets are not
 // wanted later. The returned func waits for its goroutine.
-func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.Format, std streams) (stop func() error) {
+func (f *traceFlags) sweepWhile(s *traced, capture *live.Group, format report.Format, std streams) (stop func() error) {
 	lines := format.ConnectionsOnly()
 	if f.save != "" || f.html != "" || !lines && format != report.Table && format != report.Markdown {
 		return func() error { return nil }
@@ -166,12 +196,12 @@ func (f *traceFlags) sweepWhile(s *session, capture *live.Group, format report.F
 				return
 			case <-tick.C:
 			}
-			if s.rows == nil && err == nil && (lines || s.many()) {
+			if s.rows == nil && err == nil && (lines || s.Connections() > report.CallsShown) {
 				s.rows, err = f.newRows(format, lines && f.outFile == "", std)
 			}
 			if s.rows != nil {
 				stats, _ := capture.Stats() // Stop says what is wrong with it
-				s.sweep(s.rows, stats.Dropped+stats.InterfaceDropped)
+				s.rows.sweep(s.Session, present(), stats.Dropped+stats.InterfaceDropped)
 			}
 		}
 	}()
@@ -200,15 +230,15 @@ func warnUnprivileged(w io.Writer, program string) {
 }
 
 // show reports what was recorded and passes the program's status on.
-func (f *traceFlags) show(s *session, format report.Format, std streams) error {
+func (f *traceFlags) show(s *traced, format report.Format, std streams) error {
 	var rec *event.Recording
 	var res *analyze.Result
 	var write func(w io.Writer) error
 	if s.rows != nil {
-		res = s.rest()
+		res = s.rows.rest(s.Session)
 		write = func(w io.Writer) error { return s.rows.finish(w, res) }
 	} else {
-		rec = s.recording()
+		rec = s.Recording()
 		res = join.Join(rec, analyze.Options{})
 		write = func(w io.Writer) error { return report.Write(w, format, res, f.shown(std)) }
 	}
