@@ -3,6 +3,7 @@ package flows
 import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
 	"github.com/closecap/closecap/analyze/verdict"
 )
 
@@ -30,12 +31,13 @@ func NewJudge() *Judge { return &Judge{judge: verdict.NewJudge()} }
 // Connections judges a lot and hands each Connection to show.
 func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
 	for _, o := range lot {
-		show(j.connection(o.fl, o.now))
+		show(j.connection(&o.fl.Flow, o.fl, o.now))
 	}
 }
 
-func (j *Judge) connection(fl *followed, now event.Time) *analyze.Connection {
-	c := j.judge.Connection(&fl.Flow, now)
-	c.Compat = fl.tools.Compat(&fl.Flow, j.judge.Keep(fl.tools.History()))
+// connection judges flow, which is fl's or a copy of that.
+func (j *Judge) connection(flow *tcp.Flow, fl *followed, now event.Time) *analyze.Connection {
+	c := j.judge.Connection(flow, now)
+	c.Compat = fl.tools.Compat(flow, j.judge.Keep(fl.tools.History()))
 	return c
 }

@@ -62,6 +62,7 @@ type Follower struct {
 	done           func(*analyze.Connection)
 	handOver       func(Finished) // instead of done, when not nil
 	judge          Judge
+	early          time.Duration // see Early; 0 for not early
 	roster         roster
 	table          table
 	backlog        backlog
@@ -282,7 +283,7 @@ func (f *Follower) take() *followed {
 	f.free = f.free[:last]
 	fl.Clear()
 	fl.tools.Clear()
-	fl.steady = false
+	fl.steady, fl.shown = false, false
 	return fl
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // requeue puts fl on the queue where it belongs, now that its newest segment was followed.
@@ -19,6 +18,9 @@ func (f *Follower) requeue(fl *followed, last event.Time) {
 		if fl.WasReset() {
 			to = aborted
 		}
+		if f.early != 0 && !fl.shown {
+			to = unshown
+		}
 		f.roster.expiry[fl.place] = fl.Expiry()
 		h.marks |= atOnce
 	case fl.IsEmbryo():
@@ -26,6 +28,9 @@ func (f *Follower) requeue(fl *followed, last event.Time) {
 	}
 	if fl.Held() != nil {
 		h.marks |= atOnce
+	}
+	if !to.finished() {
+		fl.shown = false
 	}
 	if to == h.queue && (f.roster.isLast(to, fl.place) || !to.finished() && last-h.queued < inOrderTo) {
 		return
@@ -38,12 +43,13 @@ func (f *Follower) requeue(fl *followed, last event.Time) {
 func (f *Follower) expire() {
 	f.nextExpiry = f.now + expiresEach
 	r := &f.roster
-	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(tcp.AfterReset) < f.now; p = r.first(ending) {
+	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(f.endingWait()) < f.now; p = r.first(ending) {
 		f.catchUp(p)
 		if r.heads[p].queue.finished() && r.expiry[p] < f.now {
 			f.finish(p)
 		}
 	}
+	f.showEnded()
 	for _, q := range [...]queue{aborted, closed} {
 		for p := r.first(q); p != 0 && r.expiry[p] < f.now; p = r.first(q) {
 			f.finish(p)
@@ -105,7 +111,7 @@ func (f *Follower) fetch(h *head) {
 // acknowledged stays, unless there are far too many.
 func (f *Follower) makePlace() {
 	r := &f.roster
-	p := r.oldest(ending, aborted, closed)
+	p := r.oldest(ending, unshown, aborted, closed)
 	f.catchUp(p)
 	switch fl := r.flows[p]; {
 	case !r.heads[p].queue.finished():
@@ -143,10 +149,13 @@ func (f *Follower) finish(p place) {
 	f.table.remove(f.roster.heads, p)
 	f.roster.dismiss(p)
 	held := fl.TakeHeld()
-	if f.handOver != nil {
+	switch {
+	case fl.shown:
+		f.release(fl)
+	case f.handOver != nil:
 		f.handOver(Finished{fl, f.now})
-	} else {
-		f.done(f.judge.connection(fl, f.now))
+	default:
+		f.done(f.judge.connection(&fl.Flow, fl, f.now))
 		f.release(fl)
 	}
 	if held != nil {

@@ -13,14 +13,15 @@ const (
 	embryos queue = iota // not known to be established
 	alive
 	ending // an RST, or the second FIN, waits to be followed
-	// Those below are over, and wait for what may still come; the first expires first.
+	// Those below are over, and wait for what may still come; of the last two the first expires first.
+	unshown // and are to be handed out early: see Early
 	aborted // by an RST
 	closed  // by FINs
 	queues
 )
 
 // finished reports whether the connections on q are.
-func (q queue) finished() bool { return q == aborted || q == closed }
+func (q queue) finished() bool { return q >= unshown }
 
 // place is a connection's number among those that are open, from 1 on. Places are used again.
 type place uint32
@@ -143,7 +144,7 @@ func (r *roster) oldest(of ...queue) (p place) {
 }
 
 // waiting returns how many connections are over, or seem to be.
-func (r *roster) waiting() int { return r.n[ending] + r.n[aborted] + r.n[closed] }
+func (r *roster) waiting() int { return r.n[ending] + r.n[unshown] + r.n[aborted] + r.n[closed] }
 
 func (r *roster) isLast(q queue, p place) bool { return r.ends[q].prev == p }
 

@@ -7,6 +7,7 @@ package tcp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -59,6 +60,16 @@ func (fl *Flow) Clear() {
 
 // Release lets go of the lists that had outgrown their rooms.
 func (fl *Flow) Release() { fl.Records, fl.Changes, fl.held = nil, nil, nil }
+
+// Copy returns what is known of fl now, to be concluded while fl is followed further.
+func (fl *Flow) Copy() *Flow {
+	c := *fl
+	c.Records, c.Changes, c.Rearms = slices.Clone(fl.Records), slices.Clone(fl.Changes), slices.Clone(fl.Rearms)
+	for e := range c.Dir {
+		c.Dir[e].Gaps = slices.Clone(fl.Dir[e].Gaps)
+	}
+	return &c
+}
 
 // Facts is all that is known of a connection.
 type Facts struct {
