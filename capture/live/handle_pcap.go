@@ -84,6 +84,13 @@ func filterExpr(opt Options, m *marker) string {
 		}
 		tcp = "(" + strings.Join(ports, " or ") + ")"
 	}
+	switch {
+	case opt.Filter == "":
+	case len(opt.Ports) > 0:
+		tcp = fmt.Sprintf("(%s and (%s))", tcp, opt.Filter)
+	default:
+		tcp = "(" + opt.Filter + ")"
+	}
 	if m == nil {
 		return tcp
 	}

@@ -16,6 +16,10 @@ type Options struct {
 	Interface string   // "" means the loopback
 	Ports     []uint16 // TCP ports, either side; empty means all TCP
 
+	// Filter is what is captured, in pcap-filter(7)'s language, whether TCP or not; with Ports only of
+	// those. CompileFilter says whether it is a filter. It needs libpcap. Narrow ends it.
+	Filter string
+
 	// SnapLen is how many bytes of a packet are kept; 0 means all. The kernel's buffer has slots
 	// of this size, so a short one lets it take longer bursts: on the loopback the default
 	// Buffer holds a hundred packets of any size, or five thousand of 1,500 bytes.

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"runtime"
 
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/hint"
 )
 
@@ -39,3 +41,20 @@ func (c *Capture) Stop() (Stats, error) { return Stats{}, errors.ErrUnsupported 
 
 // Interface returns "".
 func (c *Capture) Interface() string { return "" }
+
+// Source is a capture as a source of records.
+type Source struct{}
+
+// Source returns one that has none.
+func (c *Capture) Source(ctx context.Context) *Source { return &Source{} }
+
+// Records is not supported here.
+func (s *Source) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
+	return func(yield func(*event.Record, error) bool) { yield(nil, errors.ErrUnsupported) }
+}
+
+// LinkTypes returns nil.
+func (s *Source) LinkTypes() []uint16 { return nil }
+
+// Dropped returns 0.
+func (s *Source) Dropped() uint64 { return 0 }

@@ -33,6 +33,10 @@ func captureProgram(opt Options, m *marker) ([]unix.SockFilter, error) {
 	if len(opt.Ports) > maxPorts {
 		return nil, fmt.Errorf("assemble filter: %d ports, at most %d", len(opt.Ports), maxPorts)
 	}
+	if opt.Filter != "" {
+		_, err := CompileFilter(opt.Filter, linkTypeEthernet)
+		return nil, err
+	}
 	var a assembler
 	if m != nil {
 		// Every packet of the loopback passes twice; the second time is the reception.
