@@ -46,6 +46,12 @@ type Options struct {
 	// Stalled, when set, is called between two connections when the source has nothing more for
 	// now.
 	Stalled func()
+
+	// Now, when set, tells the time by the clock that stamps the packets, of a source that is live and
+	// has no calls. A connection is then handed out a second after it has ended, and not only when
+	// nothing more can come of it; one that goes on after all is handed out again, with its ID, when
+	// it ends. What has not ended when the source does comes last.
+	Now func() event.Time
 }
 
 // Analysis is the reading of one timeline. It is for one goroutine.
@@ -74,6 +80,9 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 		a.next = next
 		first := a.batch()
 		work := a.follow
+		if a.opt.Now != nil {
+			work = a.followLive
+		}
 		if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
 			work = a.join
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"runtime"
@@ -152,6 +153,53 @@ func TestStalled(t *testing.T) {
 	}
 	if want := []string{"refused", "stalled", "unanswered", "context canceled"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// ticking is that interface, which goes on to say that nothing comes until its context ends.
+type ticking struct{ silent }
+
+func (s ticking) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
+	return func(yield func(*event.Record, error) bool) {
+		records, stop := iter.Pull2(s.silent.Records(ctx))
+		defer stop()
+		for range 3 {
+			if rec, err, ok := records(); !ok || !yield(rec, err) {
+				return
+			}
+		}
+		for ctx.Err() == nil && yield(nil, nil) {
+		}
+	}
+}
+
+// A source that is live: each connection is shown a second after its end, by the clock that goes on
+// while no packet comes, and only once.
+func TestLive(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	now := event.Time(60e9)
+	clock := func() event.Time {
+		now = now.Add(250 * time.Millisecond)
+		if now > 400e9 {
+			cancel()
+		}
+		return now
+	}
+	a := New(ticking{}, Options{Now: clock})
+	for c, err := range a.Connections(ctx) {
+		if err != nil {
+			got = append(got, err.Error())
+		} else {
+			got = append(got, fmt.Sprintf("%s at %d s", c.Ending, now/1e9))
+		}
+	}
+	if want := []string{"refused at 60 s", "unanswered at 360 s", "context canceled"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if res := a.Result(); res == nil || res.Capture.Packets != 3 {
+		t.Errorf("Result() = %+v, want 3 packets", res)
 	}
 }
 

@@ -2,6 +2,7 @@ package closecap
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/flows"
@@ -71,7 +72,48 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		}
 		f.judged <- lot.finished
 	}
-	a.res = a.result(f.follower.Stats())
+	a.followed(f.follower.Stats(), lacking, all)
+}
+
+// endedFor is how long a connection must have been silent after its end to be shown while the source is
+// live: within that an RST may turn out not to have been taken.
+const endedFor = time.Second
+
+// followLive shows each connection when it has ended. It judges what it follows further, so it does
+// both in one goroutine.
+func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection) bool) {
+	more := true
+	var all, lacking uint64
+	f := flows.NewFollower(a.opt.Options, func(c *analyze.Connection) {
+		if all++; !c.Whole {
+			lacking++
+		}
+		more = more && show(c)
+	})
+	f.Early(endedFor)
+	for b := first; b != nil && more; b = a.batch() {
+		f.Segments(b.Segments)
+		if !b.Stalled {
+			continue
+		}
+		f.Pass(a.opt.Now())
+		if more && a.opt.Stalled != nil {
+			a.opt.Stalled()
+		}
+	}
+	if !more {
+		return
+	}
+	f.Finish()
+	if more {
+		a.followed(f.Stats(), lacking, all)
+	}
+}
+
+// followed describes a capture without calls when all its connections have been shown. Of all of them,
+// some lack packets.
+func (a *Analysis) followed(st flows.Stats, lacking, all uint64) {
+	a.res = a.result(st)
 	if lost := a.res.Capture.Dropped; lost > 0 {
 		a.res.Warnings = append(a.res.Warnings, analyze.LossWarning(lost, lacking, all))
 	}

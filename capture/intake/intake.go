@@ -1,5 +1,6 @@
 // Package intake turns what a source hands out, packets and recorded calls, into batches of
-// segments. A source is capture files (package pcapfile), or what a program makes one.
+// segments. A source is capture files (package pcapfile), an interface (package live), or what a
+// program makes one.
 //
 // It decodes, counts, and keeps a few batches ahead of whoever reads them. It follows no
 // connection, and knows neither file formats nor interfaces.
@@ -19,7 +20,8 @@ type Source interface {
 	// Records hands out the records in time order, once, each valid until the next; frames and
 	// the IDs of calls count them from 1. It waits for them no longer than ctx allows, and gives
 	// up what the source holds open when it ends. An error ends a part of the source, as one of
-	// its files; others may follow. Where both are nil, nothing has come for a while.
+	// its files; others may follow. Where both are nil, what came so far is to be handed on: nothing
+	// has come for a while, or it has waited for a while.
 	Records(ctx context.Context) iter.Seq2[*event.Record, error]
 
 	// LinkTypes returns the LINKTYPE_ values that have occurred so far, and Dropped how many
@@ -36,7 +38,7 @@ type Batch struct {
 	Expectations []event.Expectation
 	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
-	Stalled      bool   // the source has nothing more for now
+	Stalled      bool   // the source had nothing more for now, or asks not to wait for it
 }
 
 // Counts is what was read of a timeline.
