@@ -154,7 +154,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	}
 	res := join.Join(rec, a.opt.Options)
 	res.Capture.Packets = a.counts.Packets
-	a.unread(res)
+	a.unread(res, uint64(len(res.Connections)))
 	a.res = res
 	for _, c := range res.Connections {
 		if !show(c) {
@@ -180,7 +180,7 @@ func grown[T any](list []T, n int, src intake.Source) []T {
 }
 
 // result describes a capture without calls; its connections have been handed out.
-func (a *Analysis) result(st flows.Stats) *analyze.Result {
+func (a *Analysis) result(st flows.Stats, connections uint64) *analyze.Result {
 	res := &analyze.Result{
 		Schema: analyze.Schema,
 		Tool:   a.opt.Tool,
@@ -197,17 +197,20 @@ func (a *Analysis) result(st flows.Stats) *analyze.Result {
 		},
 		Warnings: []string{},
 	}
-	a.unread(res)
+	a.unread(res, connections)
 	return res
 }
 
-// unread adds to res what the packets were that no segment came of, though they should be one.
-func (a *Analysis) unread(res *analyze.Result) {
+// unread adds to res what the packets were that no segment came of.
+func (a *Analysis) unread(res *analyze.Result, connections uint64) {
 	for reason, n := range a.counts.Unparsed {
 		res.Capture.Unparsed += n
 		if n > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s could not be read: %s", analyze.Count(n, "packet"), decode.Reason(reason)))
 		}
+	}
+	if w := othersWarning(&a.counts.Others, connections); w != "" {
+		res.Warnings = append(res.Warnings, w)
 	}
 }
 

@@ -113,7 +113,7 @@ func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection
 // followed describes a capture without calls when all its connections have been shown. Of all of them,
 // some lack packets.
 func (a *Analysis) followed(st flows.Stats, lacking, all uint64) {
-	a.res = a.result(st)
+	a.res = a.result(st, all)
 	if lost := a.res.Capture.Dropped; lost > 0 {
 		a.res.Warnings = append(a.res.Warnings, analyze.LossWarning(lost, lacking, all))
 	}

@@ -42,6 +42,8 @@ type Decoder struct {
 	noSum     bool   // the checksum's pseudo header is not in this packet
 	addresses uint64 // sum of both addresses, for the checksum
 	reason    Reason
+	tunnel    tunnel // the innermost one
+	found     Other  // where the walk ended without TCP
 
 	fragments fragments
 }
@@ -52,6 +54,9 @@ func New() *Decoder { return &Decoder{} }
 // Why names the reason of the last Unparsed.
 func (d *Decoder) Why() Reason { return d.reason }
 
+// Other names what the last NotTCP was, and what the last TCP left unread beside its segment.
+func (d *Decoder) Other() Other { return d.found }
+
 // Segment reads p into s. It keeps nothing of p.Data; s is undefined unless the verdict is TCP.
 //
 // A fragmented segment is reported with the packet that completes it, as Wireshark does.
@@ -60,6 +65,7 @@ func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
 	d.seg, d.data, d.wire = s, p.Data, max(p.WireLen, len(p.Data))
 	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
+	d.tunnel, d.found = 0, Other{}
 	return d.walk(linkLayer(p.LinkType))
 }
 
@@ -126,7 +132,7 @@ func (d *Decoder) unusual(l layer) layer {
 	case layerAH:
 		return d.ah()
 	case layerEtherIP: // RFC 3378
-		return d.after(2, layerEthernet)
+		return d.after(2, d.into(inEtherIP, layerEthernet))
 	case layerVLAN:
 		return d.vlan()
 	case layerVNTag:

@@ -49,13 +49,13 @@ type datagram struct {
 func (d *Decoder) fragment(proto uint8, id uint32, offset int, more bool) layer {
 	if proto != protoTCP {
 		if offset != 0 {
-			return layerOther
+			return d.other(stopFragment, 0)
 		}
 		d.cut = true
 		if d.seg.Src.Addr().Is6() {
 			return d.extensions(proto)
 		}
-		return protocol(proto)
+		return d.protocol(proto)
 	}
 	if offset+d.wire > maxDatagram || more && (d.wire%8 != 0 || d.wire == 0) {
 		return d.broken(BadIPLength)

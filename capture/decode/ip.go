@@ -72,21 +72,21 @@ func (d *Decoder) ipv4() layer {
 	if frag := binary.BigEndian.Uint16(b[6:]); frag&0x3fff != 0 {
 		return d.fragment(b[9], uint32(s.IPID), int(frag&0x1fff)*8, frag&0x2000 != 0)
 	}
-	return protocol(b[9])
+	return d.protocol(b[9])
 }
 
-func protocol(proto uint8) layer {
+func (d *Decoder) protocol(proto uint8) layer {
 	switch proto {
 	case protoTCP:
 		return layerTCP
 	case protoUDP:
 		return layerUDP
 	case protoIPv4:
-		return layerIPv4
+		return d.into(inIP, layerIPv4)
 	case protoIPv6:
-		return layerIPv6
+		return d.into(inIP, layerIPv6)
 	case protoGRE:
-		return layerGRE
+		return d.into(inGRE, layerGRE)
 	case protoAH:
 		return layerAH
 	case protoMPLS:
@@ -94,7 +94,7 @@ func protocol(proto uint8) layer {
 	case protoEtherIP:
 		return layerEtherIP
 	}
-	return layerOther
+	return d.other(stopIP, uint16(proto))
 }
 
 func (d *Decoder) ipv6() layer {
@@ -153,7 +153,7 @@ func (d *Decoder) extensions(proto uint8) layer {
 			}
 			proto = next // RFC 6946: an atomic fragment is whole
 		default:
-			return protocol(proto)
+			return d.protocol(proto)
 		}
 	}
 	return d.broken(TooDeep)
@@ -171,5 +171,5 @@ func (d *Decoder) ah() layer {
 	if d.seg.Src.Addr().Is6() {
 		return d.extensions(next)
 	}
-	return protocol(next)
+	return d.protocol(next)
 }

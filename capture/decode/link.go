@@ -47,7 +47,7 @@ func (d *Decoder) etherType(kind uint16) layer {
 	if kind < 0x600 {
 		return d.lengthOf(int(kind))
 	}
-	return layerOther
+	return d.other(stopEtherType, kind)
 }
 
 // lengthOf takes an 802.3 length, behind which there is only padding.
@@ -84,16 +84,19 @@ func (d *Decoder) snap() layer {
 		if len(d.data) < d.wire {
 			return d.short()
 		}
-		return layerOther // a bare LLC frame may be shorter
+		if len(d.data) == 0 {
+			return d.other(stopLLC, 0)
+		}
+		return d.other(stopLLC, uint16(d.data[0])) // a bare LLC frame may be shorter
 	}
 	if d.data[0] != 0xaa || d.data[1] != 0xaa || d.data[2] != 3 {
-		return layerOther
+		return d.other(stopLLC, uint16(d.data[0]))
 	}
 	oui := uint32(d.data[3])<<16 | uint32(d.data[4])<<8 | uint32(d.data[5])
 	kind := binary.BigEndian.Uint16(d.data[6:])
 	// RFC 1042 uses OUI 0; 802.1H bridges tunnel some types under 00:00:f8.
 	if oui != 0 && oui != 0x0000f8 || kind < 0x600 {
-		return layerOther
+		return d.other(stopSNAP, kind)
 	}
 	d.skip(8)
 	return d.etherType(kind)
@@ -105,7 +108,7 @@ func (d *Decoder) fddi() layer {
 		return d.short()
 	}
 	if d.data[0]&0xf0 != 0x50 { // not an asynchronous LLC frame
-		return layerOther
+		return d.other(stopFDDI, 0)
 	}
 	d.skip(13)
 	return layerSNAP
@@ -138,7 +141,7 @@ func (d *Decoder) cooked(kind uint16) layer {
 	case kind == 4: // LINUX_SLL_P_802_2
 		return layerSNAP
 	case kind < 0x600:
-		return layerOther
+		return d.other(stopCooked, kind)
 	}
 	return d.etherType(kind)
 }
@@ -169,7 +172,7 @@ func (d *Decoder) null() layer {
 	case 10, 24, 28, 30: // AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
 		return layerIPv6
 	}
-	return layerOther
+	return d.other(stopFamily, uint16(family))
 }
 
 // hdlc reads Cisco's HDLC header.
@@ -225,7 +228,7 @@ func (d *Decoder) nflog() layer {
 			return layerBroken
 		}
 	}
-	return layerOther
+	return d.other(stopNFLog, 0)
 }
 
 // pktap reads Apple's header, which holds its own length and the link type behind it.

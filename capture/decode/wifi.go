@@ -57,10 +57,13 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 	}
 	kind, flags := d.data[0], d.data[1]
 	if kind&0x0f != 0x08 { // version 0, type data
-		return layerOther
+		return d.other(stopWiFi, 0)
 	}
-	if kind&0x40 != 0 || flags&0x40 != 0 { // carries no data, or protected
-		return layerOther
+	if kind&0x40 != 0 { // carries no data
+		return d.other(stopWiFi, 0)
+	}
+	if flags&0x40 != 0 {
+		return d.other(stopProtected, 0)
 	}
 	size := 24
 	if flags&3 == 3 { // between access points: a fourth address
@@ -70,7 +73,7 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 		return d.short()
 	}
 	if d.data[22]&0x0f != 0 { // a later fragment
-		return layerOther
+		return d.other(stopFragment, 0)
 	}
 	aggregate := false
 	if kind&0x80 != 0 { // QoS
@@ -86,11 +89,25 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 	if padded {
 		size = (size + 3) &^ 3
 	}
-	if aggregate { // destination, source and length of the first subframe (IEEE 802.11 9.3.2.2)
-		size += 14
-	}
 	if !d.skip(size) {
 		return layerBroken
 	}
+	if aggregate {
+		return d.aggregate()
+	}
 	return layerSNAP
+}
+
+// aggregate reads the first subframe of an A-MSDU (IEEE 802.11 9.3.2.2) and notes that there are more.
+func (d *Decoder) aggregate() layer {
+	const header = 14 // destination, source, length
+	if len(d.data) < header {
+		return d.short()
+	}
+	size := int(binary.BigEndian.Uint16(d.data[12:]))
+	d.skip(header)
+	if len(d.data) > (size+3)&^3+header { // less is padding, or a check sum
+		d.other(stopAggregate, 0)
+	}
+	return d.lengthOf(size)
 }

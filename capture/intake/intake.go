@@ -46,6 +46,7 @@ type Counts struct {
 	Packets  uint64 // those that were decoded
 	Segments uint64
 	Unparsed [decode.Reasons]uint64 // by reason: packets that could not be read down to TCP
+	Others   decode.Others          // by what they were: packets without TCP
 	Cut      uint64                 // packets that the snap length cut
 	First    event.Time
 	Last     event.Time // the latest, wherever it stood
@@ -180,6 +181,7 @@ func (b *batcher) packet(p *event.Packet) {
 	default:
 		b.abandoned()
 	}
+	c.Others.Add(b.decoder.Other())
 }
 
 // abandoned adds the fragments whose datagram will not come.
