@@ -110,6 +110,9 @@ const (
 	layerEtherIP
 	layerVLAN
 	layerVNTag
+	layerTag4
+	layerTag6
+	layerNSH
 	layerBackbone
 	layerFabricPath
 	layerMPLS
@@ -134,9 +137,13 @@ func (d *Decoder) unusual(l layer) layer {
 	case layerEtherIP: // RFC 3378
 		return d.after(2, d.into(inEtherIP, layerEthernet))
 	case layerVLAN:
-		return d.vlan()
-	case layerVNTag:
-		return d.vntag()
+		return d.tag(2)
+	case layerVNTag, layerTag4: // a VN-Tag is that of a Cisco switch and its extenders
+		return d.tag(4)
+	case layerTag6:
+		return d.tag(6)
+	case layerNSH:
+		return d.nsh()
 	case layerBackbone:
 		return d.after(4, layerEthernet)
 	case layerFabricPath:

@@ -21,6 +21,7 @@ const (
 	protoDestOpts = 60
 	protoEtherIP  = 97
 	protoMPLS     = 137
+	protoEthernet = 143 // RFC 8986 4.9
 )
 
 func (d *Decoder) ip() layer {
@@ -93,6 +94,8 @@ func (d *Decoder) protocol(proto uint8) layer {
 		return layerMPLS
 	case protoEtherIP:
 		return layerEtherIP
+	case protoEthernet:
+		return d.into(inIP, layerEthernet)
 	}
 	return d.other(stopIP, uint16(proto))
 }

@@ -31,6 +31,12 @@ func (d *Decoder) etherType(kind uint16) layer {
 		return layerVLAN
 	case 0x8926:
 		return layerVNTag
+	case 0x893f, 0x8909: // the E-TAG of 802.1BR, Cisco's metadata
+		return layerTag6
+	case 0x892f, 0xf1c1: // HSR (IEC 62439-3), the R-TAG of 802.1CB
+		return layerTag4
+	case 0x894f:
+		return layerNSH
 	case 0x88e7: // 802.1ah: the service's tag, then the customer's frame
 		return layerBackbone
 	case 0x8903:
@@ -59,22 +65,13 @@ func (d *Decoder) lengthOf(n int) layer {
 	return layerSNAP
 }
 
-func (d *Decoder) vlan() layer {
-	if len(d.data) < 4 {
+// tag skips a tag of n bytes, behind which the EtherType of what was tagged stands.
+func (d *Decoder) tag(n int) layer {
+	if len(d.data) < n+2 {
 		return d.short()
 	}
-	kind := binary.BigEndian.Uint16(d.data[2:])
-	d.skip(4)
-	return d.etherType(kind)
-}
-
-// vntag reads the tag between a Cisco switch and its extenders.
-func (d *Decoder) vntag() layer {
-	if len(d.data) < 6 {
-		return d.short()
-	}
-	kind := binary.BigEndian.Uint16(d.data[4:])
-	d.skip(6)
+	kind := binary.BigEndian.Uint16(d.data[n:])
+	d.skip(n + 2)
 	return d.etherType(kind)
 }
 

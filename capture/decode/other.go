@@ -35,6 +35,7 @@ const (
 	stopFDDI
 	stopWiFi
 	stopProtected
+	stopDTLS
 	stopAggregate
 	stopNFLog
 )
@@ -56,6 +57,7 @@ var stops = [...]string{
 	stopFDDI:      "FDDI without LLC",
 	stopWiFi:      "Wi-Fi without data",
 	stopProtected: "Wi-Fi, encrypted",
+	stopDTLS:      "DTLS",
 	stopAggregate: "A-MSDU, of which only the first part is read",
 	stopNFLog:     "NFLOG without payload",
 }
@@ -76,11 +78,17 @@ const (
 	inEtherIP
 	inERSPAN
 	inPPPoE
+	inMPLS
+	inLISP
+	inTZSP
+	inCAPWAP
+	inNSH
 )
 
 var tunnels = [...]string{
 	inIP: "IP in IP", inGRE: "GRE", inVXLAN: "VXLAN", inGeneve: "Geneve", inGTP: "GTP", inTeredo: "Teredo",
 	inL2TP: "L2TP", inAYIYA: "AYIYA", inEtherIP: "EtherIP", inERSPAN: "ERSPAN", inPPPoE: "PPPoE",
+	inMPLS: "MPLS", inLISP: "LISP", inTZSP: "TZSP", inCAPWAP: "CAPWAP", inNSH: "NSH",
 }
 
 // named are the numbers that have a name. What is hidden may carry TCP; the rest is known to carry none.

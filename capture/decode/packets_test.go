@@ -123,10 +123,35 @@ func samples(t testing.TB) []sample {
 	addUDP("GRE in UDP", 4754, false, gopacket.Payload{0, 0, 8, 0})
 	addUDP("AYIYA", 5072, true, gopacket.Payload(append([]byte{0x44, 0x52, 0x11, 41, 0, 0, 0, 9}, make([]byte, 16+20)...)))
 	add("EtherIP", 1, false, stack{eth(v4), ip4(97), gopacket.Payload{0x30, 0}, eth(v4)})
+	moreTunnels(add, addUDP)
 	linux := linuxSamples(t, add)
 	all = append(all, linux...)
 	wifiSamples(add)
 	return all
+}
+
+// moreTunnels are what few but Wireshark read.
+func moreTunnels(add func(string, uint16, bool, stack, ...byte), addUDP func(string, layers.UDPPort, bool, ...gopacket.SerializableLayer)) {
+	v4, v6 := layers.EthernetTypeIPv4, layers.EthernetTypeIPv6
+	addUDP("VXLAN-GPE with NSH", 4790, true, gopacket.Payload{0x0c, 0, 0, 4, 0, 0, 7, 0, 0x0f, 0xc2, 2, 2, 0, 0, 7, 255})
+	addUDP("VXLAN-GPE with MPLS", 4790, false, gopacket.Payload{0x0c, 0, 0, 5, 0, 0, 7, 0, 0, 1, 0x41, 9})
+	addUDP("MPLS in UDP", 6635, true, gopacket.Payload{0, 1, 0x41, 9})
+	addUDP("LISP", 4341, true, gopacket.Payload{0x80, 0, 0, 7, 0, 0, 0, 1})
+	addUDP("TZSP", 37008, false, gopacket.Payload{1, 0, 0, 1, 10, 1, 5, 0, 1}, eth(v4))
+	addUDP("TZSP of Wi-Fi", 37008, true, gopacket.Payload(append(append([]byte{1, 0, 0, 18, 1, 8, 1}, make([]byte, 22)...), 0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd)))
+	addUDP("CAPWAP", 5247, false, gopacket.Payload{0, 0x10, 2, 0, 0, 0, 0, 0}, eth(v4))
+	addUDP("CAPWAP of Wi-Fi", 5247, false, gopacket.Payload(append(append([]byte{0, 0x20, 3, 0x10, 0, 0, 0, 0, 4, 9, 9, 9, 9, 0, 0, 0, 1, 8},
+		make([]byte, 22)...), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0)))
+	add("WCCP", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x883e}, gopacket.Payload{0, 9, 0, 9}})
+	add("EoIP", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), gopacket.Payload{0x20, 1, 0x64, 0, 0, 59, 7, 0}, eth(v4)})
+	add("Aruba, later queues", 1, false, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x8370},
+		gopacket.Payload(append(append([]byte{8, 2}, make([]byte, 22)...), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0))})
+	add("NSH in GRE", 1, true, stack{eth(v4), ip4(layers.IPProtocolGRE), &layers.GRE{Protocol: 0x894f}, gopacket.Payload{0x0f, 0xc2, 2, 3, 0, 0, 7, 255}, eth(v6)})
+	add("Ethernet in IP", 1, true, stack{eth(v4), ip4(143), eth(v6)})
+	add("HSR", 1, false, stack{eth(0x892f), gopacket.Payload{0, 79, 0, 1, 8, 0}})
+	add("E-TAG", 1, false, stack{eth(0x893f), gopacket.Payload{0, 1, 0, 2, 0, 0, 8, 0}})
+	add("R-TAG", 1, false, stack{eth(0xf1c1), gopacket.Payload{0, 0, 0, 2, 8, 0}})
+	add("Cisco's metadata", 1, false, stack{eth(0x8909), gopacket.Payload{1, 1, 0, 1, 0, 20, 8, 0}})
 }
 
 // linuxSamples are the cooked headers and the extension headers of IPv6.

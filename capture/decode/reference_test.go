@@ -34,6 +34,7 @@ func reference(link uint16, b []byte, s *event.Segment) answer {
 				return behind(limited, refuses)
 			}
 			referenceIP4(l, s)
+			limited = limited || l.Protocol == protoEthernet
 		case *layers.IPv6:
 			if l.Version != 6 {
 				return behind(limited, refuses)

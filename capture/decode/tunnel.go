@@ -41,11 +41,49 @@ func (d *Decoder) gre() layer {
 		return d.erspan(flags&0x1000 != 0)
 	case 0x22eb:
 		return d.erspan3()
+	case 0x6400: // MikroTik's EoIP
+		return layerEthernet
+	case 0x883e:
+		return d.wccp()
 	}
-	if kind&0xff0f == 0x8200 { // Aruba's access points, by the radio's queue
+	if kind >= 0x8200 && kind <= 0x8370 && kind&15 == 0 { // Aruba's access points, by the radio's queue
 		return layerWiFi
 	}
 	return d.tunnelled(kind)
+}
+
+// wccp skips the redirect header that version 2 puts before the packet.
+func (d *Decoder) wccp() layer {
+	if len(d.data) > 0 && d.data[0]>>4 != 4 && !d.skip(4) {
+		return layerBroken
+	}
+	return layerIP
+}
+
+// nsh reads the header of a service function chain (RFC 8300 2.2).
+func (d *Decoder) nsh() layer {
+	if len(d.data) < 4 {
+		return d.short()
+	}
+	size, next := int(d.data[1]&0x3f)*4, d.data[3]
+	if size < 8 {
+		return d.broken(BadLinkHeader)
+	}
+	if !d.skip(size) {
+		return layerBroken
+	}
+	switch next {
+	case 1:
+		return layerIPv4
+	case 2:
+		return layerIPv6
+	case 3:
+		return layerEthernet
+	case 5:
+		return layerMPLS
+	}
+	d.tunnel = inNSH
+	return d.other(stopNext, uint16(next))
 }
 
 // erspan reads mirrored Ethernet (draft-foschiano-erspan): type I has no header of its own

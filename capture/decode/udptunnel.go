@@ -13,6 +13,10 @@ const (
 	portL2TP     = 1701
 	portGRE      = 4754 // RFC 8086
 	portAYIYA    = 5072
+	portMPLS     = 6635 // RFC 7510
+	portLISP     = 4341
+	portTZSP     = 37008
+	portCAPWAP   = 5247
 )
 
 func (d *Decoder) udp() layer {
@@ -22,6 +26,9 @@ func (d *Decoder) udp() layer {
 	port := binary.BigEndian.Uint16(d.data[2:])
 	if port == portTeredo || binary.BigEndian.Uint16(d.data) == portTeredo {
 		return d.teredo()
+	}
+	if binary.BigEndian.Uint16(d.data) == portCAPWAP { // from the controller
+		port = portCAPWAP
 	}
 	in := tunnelOf(port)
 	if in == 0 {
@@ -45,6 +52,14 @@ func (d *Decoder) udp() layer {
 		return d.gre()
 	case portAYIYA:
 		return d.ayiya()
+	case portMPLS:
+		return layerMPLS
+	case portLISP: // RFC 9300 5.1
+		return d.after(8, layerIP)
+	case portTZSP:
+		return d.tzsp()
+	case portCAPWAP:
+		return d.capwap()
 	}
 	if d.data[0]&0x08 == 0 { // RFC 7348 5: the I flag must be set
 		return d.other(stopTunnel, 0)
@@ -68,6 +83,14 @@ func tunnelOf(port uint16) tunnel {
 		return inGRE
 	case portAYIYA:
 		return inAYIYA
+	case portMPLS:
+		return inMPLS
+	case portLISP:
+		return inLISP
+	case portTZSP:
+		return inTZSP
+	case portCAPWAP:
+		return inCAPWAP
 	}
 	return 0
 }
@@ -106,6 +129,10 @@ func (d *Decoder) vxlanGPE() layer {
 		return layerIPv4
 	case next == 2:
 		return layerIPv6
+	case next == 4:
+		return layerNSH
+	case next == 5:
+		return layerMPLS
 	}
 	return d.other(stopNext, uint16(next))
 }
@@ -202,4 +229,63 @@ func (d *Decoder) geneve() layer {
 		return layerBroken
 	}
 	return d.tunnelled(kind)
+}
+
+// tzsp reads what sniffers of Wi-Fi and MikroTik's routers mirror: the tagged fields, then the frame.
+func (d *Decoder) tzsp() layer {
+	kind, inner := d.data[1], binary.BigEndian.Uint16(d.data[2:])
+	if kind > 1 { // neither received nor to be sent
+		return d.other(stopTunnel, 0)
+	}
+	d.skip(4)
+	for {
+		if len(d.data) < 2 {
+			return d.short()
+		}
+		switch tag := d.data[0]; {
+		case tag == 0: // padding
+			d.skip(1)
+		case tag != 1:
+			if !d.skip(2 + int(d.data[1])) {
+				return layerBroken
+			}
+		default:
+			d.skip(1)
+			switch inner {
+			case 1:
+				return layerEthernet
+			case 18:
+				return layerWiFi
+			}
+			return d.other(stopNext, inner)
+		}
+	}
+}
+
+// capwap reads what access point and controller tell each other of the stations' frames (RFC 5415 4.3).
+func (d *Decoder) capwap() layer {
+	const native, fragment, keepAlive = 0x0100, 0x0080, 0x0008
+	kind, size, flags := d.data[0], int(d.data[1]>>3)*4, binary.BigEndian.Uint16(d.data[2:])
+	offset := binary.BigEndian.Uint16(d.data[6:]) >> 3
+	switch {
+	case kind == 1:
+		return d.other(stopDTLS, 0)
+	case kind != 0 || flags&keepAlive != 0:
+		return d.other(stopTunnel, 0)
+	case size < 8:
+		return d.broken(BadLinkHeader)
+	case flags&fragment != 0 && offset != 0:
+		return d.other(stopFragment, 0)
+	}
+	d.cut = d.cut || flags&fragment != 0
+	if !d.skip(size) {
+		return layerBroken
+	}
+	if flags&native == 0 {
+		return layerEthernet
+	}
+	if wireless := flags >> 9 & 0x1f; wireless != 1 {
+		return d.other(stopNext, wireless)
+	}
+	return layerWiFi
 }

@@ -56,6 +56,9 @@ func (d *Decoder) wifiFrame(padded bool) layer {
 		return d.short()
 	}
 	kind, flags := d.data[0], d.data[1]
+	if kind&0x0f != 0x08 && flags&0x0f == 0x08 && d.tunnel == inCAPWAP {
+		kind, flags = flags, kind // Cisco's access points swap the two
+	}
 	if kind&0x0f != 0x08 { // version 0, type data
 		return d.other(stopWiFi, 0)
 	}
