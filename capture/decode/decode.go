@@ -30,7 +30,7 @@ func (v Verdict) String() string { return [...]string{"not tcp", "tcp", "unparse
 // A Decoder holds what outlasts one packet: the fragments that wait for their datagram.
 // It is for one goroutine.
 type Decoder struct {
-	// SkipChecksums leaves TCP checksums unverified: BadChecksum is then never set.
+	// SkipChecksums leaves checksums unverified: BadChecksum and BadIPChecksum are then never set.
 	SkipChecksums bool
 
 	data      []byte // captured bytes from the layer at hand on
@@ -39,6 +39,7 @@ type Decoder struct {
 	cut       bool   // the data ends with an IP fragment that others continue
 	whole     bool   // the data is the header of a datagram put together from fragments
 	snapped   bool   // and the snap length cut one of those
+	continued bool   // a tunnel's packet goes on in further fragments
 	noSum     bool   // the checksum's pseudo header is not in this packet
 	addresses uint64 // sum of both addresses, for the checksum
 	reason    Reason
@@ -65,7 +66,7 @@ func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
 	d.seg, d.data, d.wire = s, p.Data, max(p.WireLen, len(p.Data))
 	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
-	d.tunnel, d.found = 0, Other{}
+	d.tunnel, d.found, d.continued = 0, Other{}, false
 	return d.walk(linkLayer(p.LinkType))
 }
 

@@ -51,7 +51,7 @@ func (d *Decoder) fragment(proto uint8, id uint32, offset int, more bool) layer 
 		if offset != 0 {
 			return d.other(stopFragment, 0)
 		}
-		d.cut = true
+		d.cut, d.continued = true, len(d.data) >= d.wire
 		if d.seg.Src.Addr().Is6() {
 			return d.extensions(proto)
 		}

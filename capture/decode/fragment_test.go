@@ -23,6 +23,8 @@ func piece(t testing.TB, id uint16, from, to int) []byte {
 		word |= 0x2000
 	}
 	binary.BigEndian.PutUint16(b[6:], word)
+	b[10], b[11] = 0, 0
+	binary.BigEndian.PutUint16(b[10:], ^fold(sum(b[:20])))
 	return b
 }
 
@@ -110,6 +112,34 @@ func TestFirstFragmentAlone(t *testing.T) {
 	w.IPID = 7
 	if s, v := read(d, 101, piece(t, 7, 0, 504)); v != TCP || s != w {
 		t.Errorf("next first fragment: %v\n got %+v\nwant %+v", v, s, w)
+	}
+}
+
+// Of a tunnel's packet in fragments the first has the inner headers: the capture lacks nothing of
+// the segment, unless the snap length cut that piece.
+func TestTunnelInFragments(t *testing.T) {
+	inner := ip4(layers.IPProtocolTCP)
+	gtp := gopacket.Payload{0x30, 0xff, 4, 64, 0, 0, 0, 1}
+	u, outer := udp(2152), ip4(layers.IPProtocolUDP)
+	if err := u.SetNetworkLayerForChecksum(outer); err != nil {
+		t.Fatal(err)
+	}
+	whole := serialize(t, outer, u, gtp, inner, syn(inner), make(gopacket.Payload, 1000))
+	first := append([]byte(nil), whole[:20+512]...)
+	binary.BigEndian.PutUint16(first[2:], uint16(len(first)))
+	binary.BigEndian.PutUint16(first[6:], 0x2000)
+	first[10], first[11] = 0, 0
+	w := want(false)
+	w.Len = 1000
+	for _, snap := range []int{len(first), 200} {
+		var s event.Segment
+		if snap < len(first) {
+			w.Has |= event.Truncated
+		}
+		v := New().Segment(&event.Packet{Frame: 1, Time: 5, LinkType: 101, WireLen: len(first), Data: first[:snap]}, &s)
+		if v != TCP || s != w {
+			t.Errorf("first fragment, %d bytes captured: %v\n got %+v\nwant %+v", snap, v, s, w)
+		}
 	}
 }
 

@@ -49,7 +49,9 @@ func (d *Decoder) completeness(b []byte) {
 			s.Has |= event.Truncated
 		}
 	case len(b) < d.wire:
-		s.Has |= event.Truncated
+		if !d.continued { // otherwise the rest is in the tunnel's further fragments
+			s.Has |= event.Truncated
+		}
 	case !d.SkipChecksums && !d.noSum && !checksumOK(b, d.addresses):
 		s.Has |= event.BadChecksum
 	}
