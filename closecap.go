@@ -33,6 +33,9 @@ type Options struct {
 	// same time. Packets that belong to no socket in them are left out.
 	StraceLogs []string
 
+	// SkipChecksums leaves checksums unverified, as Zeek does with -C: they count in Zeek's fields only.
+	SkipChecksums bool
+
 	// Tool and Source are what the Result names: the program, and where the packets are from.
 	Tool, Source string
 
@@ -75,7 +78,7 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 	return func(yield func(*analyze.Connection, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next, stop := iter.Pull2(intake.Batches(ctx, a.src))
+		next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums}))
 		defer stop()
 		a.next = next
 		first := a.batch()

@@ -59,3 +59,19 @@ func TestOthersWarning(t *testing.T) {
 		}
 	}
 }
+
+// A wrong checksum is Zeek's C, unless checksums are not looked at.
+func TestSkipChecksums(t *testing.T) {
+	syn := append(make([]byte, 12), 8, 0, 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+		0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 16, 0, 1, 1, 0, 0)
+	for skip, want := range map[bool]string{false: "OTH C", true: "S0 S"} {
+		for c, err := range New(packets{syn}, Options{SkipChecksums: skip}).Connections(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Compat.ZeekConnState + " " + c.Compat.ZeekHistory; got != want {
+				t.Errorf("with SkipChecksums %v: Zeek's fields %q, want %q", skip, got, want)
+			}
+		}
+	}
+}

@@ -77,7 +77,27 @@ func TestCompat(t *testing.T) {
 		{"no gap by a FIN's ack", shakeHands + "4 0 client > server P. seq 151 ack 501 len 9 win 9\n5 0 server > client F. seq 501 ack 160 win 9",
 			want("S3", "ShADf", 31, "incomplete (2 SYN, 1 FIN)")},
 		{"bad checksum", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 bad-checksum",
-			want("S1", "ShACD", 15, "incomplete (2 SYN, 0 FIN)")},
+			want("S1", "ShAC", 15, "incomplete (2 SYN, 0 FIN)")},
+		{"a bad checksum's payload is sent again", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 bad-checksum\n" +
+			"5 1 client > server P. seq 101 ack 501 len 9 win 9\n6 1 server > client . seq 501 ack 110 win 9",
+			want("S1", "ShACDa", 15, "incomplete (2 SYN, 0 FIN)")},
+		{"a bad checksum's payload is acknowledged", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 bad-checksum\n" +
+			"5 1 server > client . seq 501 ack 110 win 9",
+			want("S1", "ShACaG", 15, "incomplete (2 SYN, 0 FIN)")},
+		{"a FIN with a bad checksum", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9 bad-checksum",
+			want("S1", "ShAC", 23, "incomplete (2 SYN, 1 FIN)")},
+		{"a bad IP checksum is no packet", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9 bad-ip-checksum",
+			want("S1", "ShA", 23, "incomplete (2 SYN, 1 FIN)")},
+		{"nor does it begin anything", "1 0 client > server S seq 100 win 9 bad-ip-checksum\n2 0 server > client S. seq 500 ack 101 win 9",
+			want("OTH", "^h", 3, "incomplete (2 SYN, 0 FIN)")},
+		{"a SYN,ACK first, then an ACK of its own end", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 10.0.0.2:5000 > client . seq 501 ack 113 win 9\n" +
+			"3 0 10.0.0.2:5000 > client F. seq 501 ack 114 win 9",
+			want("SHR", "^haf", 20, "unidirectional")},
+		{"a SYN,ACK first, then its ACK", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 client > 10.0.0.2:5000 . seq 101 ack 501 win 9\n" +
+			"3 0 client > 10.0.0.2:5000 P. seq 101 ack 501 len 5 win 9",
+			want("S1", "^hAD", 12, "incomplete (1 SYN, 0 FIN)")},
+		{"a SYN,ACK first, then data", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 10.0.0.2:5000 > client P. seq 501 ack 101 len 5 win 9",
+			want("OTH", "^hd", 8, "unidirectional")},
 		{"mid-stream from a server's port", "1 0 server > client P. seq 5 ack 7 len 3 win 9\n2 0 client > server . seq 7 ack 8 win 9",
 			want("OTH", "^dA", 4, "incomplete (0 SYN, 0 FIN)")},
 		{"data on the SYN", "1 0 client > server S seq 100 len 4 win 9", want("S0", "ST", 9, "unidirectional")},

@@ -23,9 +23,6 @@ func (t *Tools) Clear() {
 	t.shark = 0
 }
 
-// Begin takes the first segment of fl.
-func (t *Tools) Begin(fl *tcp.Flow, s *event.Segment) { t.zeek.begin(fl, s) }
-
 // Segment takes a segment that stands at seq and ack in the streams of fl, before fl follows it.
 func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int64) {
 	t.shark |= sharkBits(fl, s)

@@ -10,6 +10,7 @@ import (
 // zeekConn follows a connection as Zeek does: doc/compat.md says how.
 type zeekConn struct {
 	single  [2]uint8 // which letters of those that appear once did
+	begun   bool     // orig is chosen
 	orig    tcp.End
 	letters []byte
 	ended   event.Time // when Zeek had seen it closed; 0 while open
@@ -29,7 +30,7 @@ type zeekEnd struct {
 	fins, did     bool     // it sent a FIN; Zeek took its close for complete
 	closeAt       int64    // where its FIN or RST stands
 	acked         int64    // up to where gaps were looked for
-	cut           tcp.Span // Payload that the capture cut and nobody has acknowledged: to Zeek a gap
+	cut           tcp.Span // payload that Zeek did not get whole, and nobody has acknowledged: to Zeek a gap
 }
 
 // What logged and has are of.
@@ -92,13 +93,22 @@ func (z *zeekConn) flip() {
 
 // segment takes in a segment before the flow's own numbers move.
 func (z *zeekConn) segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int64) {
-	if z.ended != 0 && s.Time-z.ended >= zeekLinger || s.Has&event.OptionsTruncated != 0 {
-		return // forgotten, or no header to Zeek
+	if z.ended != 0 && s.Time-z.ended >= zeekLinger || s.Has&(event.OptionsTruncated|event.BadIPChecksum) != 0 {
+		return // forgotten, or no packet to Zeek
+	}
+	if !z.begun {
+		z.begun = true
+		z.begin(fl, s)
 	}
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	zh, zp := &z.ends[e], &z.ends[e.Other()]
 	if s.Has&event.BadChecksum != 0 {
 		z.counted(e, 'c', &zh.badSums)
+		zh.miss(s, seq)
+		return
+	}
+	if s.Flags&(event.SYN|event.FIN|event.RST) == 0 && string(z.letters) == "H" {
+		z.unanswered()
 	}
 	reversed := zh.state == zeekInactive && zp.state == zeekSynAckSent && zh.start == uint32(s.Seq)
 	next := zh.number(s)
@@ -113,6 +123,8 @@ func (z *zeekConn) segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack i
 		z.counted(e, 't', &zh.again)
 	} else if s.Has&event.Truncated != 0 && s.Flags&event.RST == 0 {
 		zh.miss(s, seq)
+	} else if zh.cut.To != 0 && seq <= zh.cut.From && seq+int64(s.Len) >= zh.cut.To {
+		zh.cut = tcp.Span{} // now it came whole
 	}
 	z.move(e, zh, zp, s, reversed)
 	if s.Flags&event.FIN != 0 {
@@ -126,6 +138,15 @@ func (z *zeekConn) segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack i
 	}
 	z.end(zh, zp, d, p, s)
 	z.end(zp, zh, p, d, s)
+}
+
+// unanswered flips the roles where a SYN,ACK came first, and then data or an ACK: no port scan's
+// SYN,ACK is followed by either.
+func (z *zeekConn) unanswered() {
+	z.ends[z.orig].set(zeekEstablished)
+	z.letters = z.letters[:0]
+	z.flip()
+	z.log(z.orig.Other(), 'h')
 }
 
 // acknowledge notes what the peer's segment s says it has of an end.
@@ -316,8 +337,11 @@ func (z *zeekConn) reveal(e tcp.End, p *tcp.Direction, s *event.Segment, ack int
 	}
 }
 
-// miss notes payload of which the capture holds only a part.
+// miss notes payload that Zeek did not get whole.
 func (zh *zeekEnd) miss(s *event.Segment, seq int64) {
+	if s.Len == 0 {
+		return
+	}
 	if zh.cut == (tcp.Span{}) {
 		zh.cut.From = seq
 	}

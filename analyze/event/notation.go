@@ -16,7 +16,7 @@ var hasWords = []struct {
 	word string
 }{
 	{HasSACKPermitted, "sackOK"}, {Truncated, "cut"}, {OptionsTruncated, "options-cut"},
-	{BadChecksum, "bad-checksum"}, {Fragmented, "fragment"}, {Outgoing, "out"}, {Incoming, "in"},
+	{BadChecksum, "bad-checksum"}, {BadIPChecksum, "bad-ip-checksum"}, {Fragmented, "fragment"}, {Outgoing, "out"}, {Incoming, "in"},
 	{HasMultipath, "mptcp"}, {DataFin, "data-fin"},
 }
 
@@ -26,7 +26,7 @@ var hasWords = []struct {
 //
 // Frame, seconds since the epoch, ends, flags; then what differs from nothing, by name: seq,
 // ack, len, win, id, ttl, if (interface), mss, wscale, ts VALUE:ECHO, sack LEFT:RIGHT,
-// tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, fragment, out, in,
+// tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, bad-ip-checksum, fragment, out, in,
 // mptcp, data-fin.
 func (s *Segment) String() string {
 	var b strings.Builder

@@ -55,6 +55,7 @@ const (
 	Incoming         // the link layer or the file says the packet reached the capturing host
 	HasMultipath     // an MPTCP option
 	DataFin          // which ends its sender's stream (RFC 8684 3.3.3)
+	BadIPChecksum    // the IPv4 header's checksum is wrong
 )
 
 // Options are the TCP options that matter to a connection's end.

@@ -266,7 +266,6 @@ func (f *Follower) meet(p place, s *event.Segment, swapped bool) *followed {
 	h.marks |= met
 	fl.place = p
 	fl.Begin(&f.opt, int(h.id), swapped, s)
-	fl.tools.Begin(&fl.Flow, s)
 	return fl
 }
 

@@ -55,5 +55,5 @@ func (fl *Flow) FastPath(e End, s *event.Segment) bool {
 }
 
 // unusual is what a segment must not be for FastPath.
-const unusual = event.Truncated | event.OptionsTruncated | event.Fragmented | event.BadChecksum |
+const unusual = event.Truncated | event.OptionsTruncated | event.Fragmented | event.BadChecksum | event.BadIPChecksum |
 	event.HasMultipath

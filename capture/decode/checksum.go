@@ -17,6 +17,15 @@ func checksumOK(b []byte, addresses uint64) bool {
 	return binary.BigEndian.Uint16(b[16:]) == fold(pseudo) || fold(add(pseudo, sum(b))) == 0xffff
 }
 
+// headerSumOK reports whether the checksum of the IPv4 header b is right, or was left for the
+// network card to compute.
+func headerSumOK(b []byte) bool {
+	if b[10]|b[11] == 0 || len(b) < int(b[0]&15)*4 {
+		return true
+	}
+	return fold(sum(b)) == 0xffff
+}
+
 // sum adds b up in ones' complement, in two sums that do not wait for each other (RFC 1071 2(A)
 // and 2(C)). It has the order of bytes that the loads have (2(B)); fold puts it right.
 func sum(b []byte) uint64 {

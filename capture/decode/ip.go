@@ -64,8 +64,11 @@ func (d *Decoder) ipv4() layer {
 	s.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[16:20])), 0)
 	s.IPID = binary.BigEndian.Uint16(b[4:])
 	s.TTL = b[8]
-	s.Has |= event.HasIPID
+	s.Has = s.Has&^event.BadIPChecksum | event.HasIPID
 	d.addresses = binary.LittleEndian.Uint64(b[12:])
+	if !d.SkipChecksums && !headerSumOK(b[:min(header, len(b))]) {
+		s.Has |= event.BadIPChecksum
+	}
 	d.noSum = header > 20 // a source route hides the address that was summed
 	if !d.skip(header) {
 		return layerBroken
@@ -123,7 +126,7 @@ func (d *Decoder) ipv6() layer {
 	s.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[24:40])), 0)
 	s.IPID = 0
 	s.TTL = b[7]
-	s.Has &^= event.HasIPID
+	s.Has &^= event.HasIPID | event.BadIPChecksum
 	d.addresses, d.noSum = sum(b[8:40]), false
 	d.skip(40)
 	return d.extensions(b[6])

@@ -77,6 +77,36 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
+func TestIPChecksum(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		bad  bool
+		sum  uint16 // added to the right one
+	}{
+		{"right", false, 0}, {"wrong", true, 1}, {"wrong in a tunnel", true, 1},
+	} {
+		b := packet4(t)[14:]
+		binary.BigEndian.PutUint16(b[10:], binary.BigEndian.Uint16(b[10:])+c.sum)
+		if c.name == "wrong in a tunnel" {
+			b = serialize(t, ip4(layers.IPProtocolIPv4), gopacket.Payload(b))
+		}
+		d := New()
+		s, v := read(d, 101, b)
+		if got := s.Has&event.BadIPChecksum != 0; v != TCP || got != c.bad {
+			t.Errorf("%s: Segment = %v, bad IP checksum %v, want %v", c.name, v, got, c.bad)
+		}
+		d.SkipChecksums = true
+		if s, _ := read(d, 101, b); s.Has&event.BadIPChecksum != 0 {
+			t.Errorf("%s: bad IP checksum though SkipChecksums", c.name)
+		}
+	}
+	b := packet4(t)
+	b[24], b[25] = 0, 0
+	if s, v := read(New(), 1, b); v != TCP || s.Has&event.BadIPChecksum != 0 {
+		t.Errorf("left to the card: Segment = %v, bad IP checksum %v, want false", v, s.Has&event.BadIPChecksum != 0)
+	}
+}
+
 func TestSumOfEveryLength(t *testing.T) {
 	b := make([]byte, 100)
 	for i := range b {

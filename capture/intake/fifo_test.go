@@ -43,7 +43,7 @@ func TestBatchesStopWhileFIFOHasNoWriter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error
-	for b, err := range Batches(ctx, r) {
+	for b, err := range Batches(ctx, r, Options{}) {
 		if last = err; err == nil && b.Stalled {
 			cancel()
 		}
@@ -60,7 +60,7 @@ func TestBatchesStopWhileFIFOIsSilent(t *testing.T) {
 	defer cancel()
 	var last error
 	stalls := 0
-	for b, err := range Batches(ctx, r) {
+	for b, err := range Batches(ctx, r, Options{}) {
 		if last = err; err != nil || !b.Stalled {
 			continue
 		}
@@ -80,7 +80,7 @@ func TestBatchesStopWhileFIFOIsSilent(t *testing.T) {
 func TestFIFOWhoseWriterComesLate(t *testing.T) {
 	r, path := besideFIFO(t)
 	n, opened := 0, false
-	for b, err := range Batches(t.Context(), r) {
+	for b, err := range Batches(t.Context(), r, Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,16 +60,22 @@ const (
 	inFlight  = 8
 )
 
+// Options say how packets are read. The zero value works.
+type Options struct {
+	SkipChecksums bool // none is verified, and none is wrong
+}
+
 // Batches reads and decodes in a goroutine of its own while the caller works. A batch is valid
 // until the next one is asked for, and its arrays are used again. Errors stand where they
 // arose: one of src does not end the sequence, one of ctx does. When the loop ends, the
 // goroutine has ended too, and with it src's Records.
-func Batches(ctx context.Context, src Source) iter.Seq2[*Batch, error] {
+func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		b := &batcher{
-			done: ctx.Done(),
-			full: make(chan result, inFlight), free: make(chan *Batch, inFlight),
+			decoder: decode.Decoder{SkipChecksums: opt.SkipChecksums},
+			done:    ctx.Done(),
+			full:    make(chan result, inFlight), free: make(chan *Batch, inFlight),
 		}
 		for range inFlight {
 			b.free <- &Batch{Segments: make([]event.Segment, 0, batchSize)}

@@ -44,7 +44,7 @@ func TestBatches(t *testing.T) {
 	var next uint64 = 1
 	var counts Counts
 	var errs []error
-	for batch, err := range Batches(context.Background(), r) {
+	for batch, err := range Batches(context.Background(), r, Options{}) {
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -73,7 +73,7 @@ func TestBatchesCarryCallsAndRun(t *testing.T) {
 	}
 	var calls, runs int
 	var counts Counts
-	for batch, err := range Batches(context.Background(), pcapfile.NewReader(&buf, "x", pcapfile.Options{})) {
+	for batch, err := range Batches(context.Background(), pcapfile.NewReader(&buf, "x", pcapfile.Options{}), Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,14 +95,14 @@ func TestBatchesCarryCallsAndRun(t *testing.T) {
 func TestBatchesStop(t *testing.T) {
 	b := repeated(100 * batchSize)
 	before := runtime.NumGoroutine()
-	for range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{})) {
+	for range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{}), Options{}) {
 		break
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var last error
 	n := 0
-	for _, err := range Batches(ctx, pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{})) {
+	for _, err := range Batches(ctx, pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{}), Options{}) {
 		if n++; n == 2 {
 			cancel()
 		}
@@ -146,7 +146,7 @@ func TestBatchesStopWhileInputStalls(t *testing.T) {
 		cancel()
 	}()
 	var last error
-	for _, err := range Batches(ctx, r) {
+	for _, err := range Batches(ctx, r, Options{}) {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
@@ -169,7 +169,7 @@ func TestBatchesWhileInputStalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for b, err := range Batches(context.Background(), r) {
+	for b, err := range Batches(context.Background(), r, Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestRecordingIsNotCutWhereInputStalls(t *testing.T) {
 		out.Close()
 	})
 	var calls []int
-	for b, err := range Batches(context.Background(), r) {
+	for b, err := range Batches(context.Background(), r, Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestStandardInputInPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	var counts Counts
-	for b, err := range Batches(context.Background(), r) {
+	for b, err := range Batches(context.Background(), r, Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -80,7 +80,7 @@ func BenchmarkReadAndDecode(b *testing.B) {
 
 func BenchmarkBatches(b *testing.B) {
 	perPacket(b, func(r *Reader) (n uint64) {
-		for batch, err := range intake.Batches(context.Background(), r) {
+		for batch, err := range intake.Batches(context.Background(), r, intake.Options{}) {
 			if err != nil {
 				b.Fatal(err)
 			}

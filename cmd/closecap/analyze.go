@@ -32,6 +32,7 @@ type analyzeFlags struct {
 	sort           string
 	summary        bool
 	timeWait       time.Duration
+	skipChecksums  bool
 	maxConnections int
 	pick           analyze.Selection
 }
@@ -68,6 +69,7 @@ any capture does, when strace ran beside it.`,
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
 	fl.DurationVar(&f.timeWait, "time-wait", analyze.LinuxTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
+	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
 	f.completeFilters(cmd)
 	return cmd
@@ -110,6 +112,7 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	}
 	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
 	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
+	opt.SkipChecksums = f.skipChecksums
 	opt.AllSegments = small(args) || f.pick.ID != 0
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
