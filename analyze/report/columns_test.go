@@ -39,7 +39,7 @@ func TestListColumnsAreWhole(t *testing.T) {
 // TestListLayouts shows which columns each layout has.
 func TestListLayouts(t *testing.T) {
 	want := []string{
-		"#, client, server, start (UTC), lasted, bytes →, bytes ←, ending, first closer, reset cause, half-close, lost",
+		"#, client, server, start (UTC), lasted, bytes →, bytes ←, ending, first closer, reset cause, half-close, lost, warnings",
 		"#, client, server, start (UTC), lasted, bytes →, bytes ←, ending (closer), half-close, lost",
 		"#, client → server, start (UTC), lasted, bytes →, bytes ←, ending (closer), half-close, lost",
 		"#, client → server, lasted, bytes →, bytes ←, ending (closer), lost",

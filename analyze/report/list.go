@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -50,29 +51,59 @@ func endsCell(c *analyze.Connection) cell {
 	return text(c.Client.String() + noBreak + "→ " + c.Server.String())
 }
 
-// joinedEnding is the ending with who closed first, the cause of a reset, and more.
+// joinedEnding is the ending with the cause of a reset, who closed first, more, and how many warnings
+// there are.
 func joinedEnding(c *analyze.Connection, more string) cell {
 	words, closer := endingWords(c), closerWords(c)
-	switch cause := doubtedCause(c); {
-	case cause != "" && c.Ending == analyze.WasReset:
-		words += " by " + string(c.Reset.By) + ": " + cause
-	case c.Simultaneous:
-		words += " (both at once)"
-	case closer != "" && c.Reset == nil:
+	if c.Reset != nil && c.Ending != analyze.WasRefused {
+		words += ": " + resetCauseWords(c)
+	}
+	switch {
+	case c.Ending != analyze.WasReset:
+	case closer == "":
+		closer = "closer unknown"
+	case closer == string(c.Reset.By): // it is named already
+		closer = ""
+	}
+	if closer != "" {
 		words += " (" + closer + ")"
+	}
+	if n := len(c.Warnings); n > 0 {
+		more += ", " + count(uint64(n), "warning")
 	}
 	return cell{{text: words + more, style: endingStyle(c.Ending), hang: 2}}
 }
 
+// endingWords are the ending, and who sent the RST that it was.
 func endingWords(c *analyze.Connection) string {
-	return string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
+	words := string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
+	if c.Reset != nil && c.Ending == analyze.WasReset {
+		words += " by " + string(c.Reset.By)
+	}
+	return words
 }
 
-func doubtedCause(c *analyze.Connection) string {
+// resetCauseWords are a reset's cause, with what else it may be.
+func resetCauseWords(c *analyze.Connection) string {
 	if c.Reset == nil {
 		return ""
 	}
-	return Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
+	words := Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
+	if others := candidates(c, analyze.ClaimCause, ", "); others != "" {
+		words += " (maybe " + others + ")"
+	}
+	return words
+}
+
+// candidates are the values that a claim may have, where it is not known.
+func candidates(c *analyze.Connection, claim, between string) string {
+	var values []string
+	for _, p := range c.Candidates {
+		if p.Claim == claim {
+			values = append(values, Safe(p.Value))
+		}
+	}
+	return strings.Join(values, between)
 }
 
 // doubt marks a claim that does not stand in the packets themselves. What is called unknown
@@ -85,10 +116,21 @@ func doubt(confidence analyze.Confidence, unknown bool) string {
 }
 
 func closerWords(c *analyze.Connection) string {
-	if c.Simultaneous {
-		return "both at once"
+	if maybe := candidates(c, analyze.ClaimCloser, " or "); maybe != "" {
+		return "maybe " + maybe
 	}
-	return string(c.Closer)
+	words := string(c.Closer)
+	if c.Simultaneous {
+		words = "both at once"
+	}
+	return words + doubt(c.CloserSure, words == "")
+}
+
+func warningCount(c *analyze.Connection) string {
+	if len(c.Warnings) == 0 {
+		return ""
+	}
+	return strconv.Itoa(len(c.Warnings))
 }
 
 func lostWords(c *analyze.Connection) string {

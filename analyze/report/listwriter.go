@@ -30,6 +30,15 @@ func (l *list) start(p *printer, first []*analyze.Connection, more bool) error {
 			break
 		}
 	}
+	if !more {
+		l.shrink(func(yield func([]cell) bool) {
+			for _, c := range first {
+				if !yield(l.layout.row(c)) {
+					return
+				}
+			}
+		})
+	}
 	if err := l.heading(); err != nil {
 		return err
 	}
