@@ -65,6 +65,9 @@ type Options struct {
 
 const (
 	defaultMaxWaiting = 1 << 16
+	// maxResets bounds the RSTs that are kept of one connection, maxSame the connections with the
+	// same addresses that an event is compared with.
+	maxResets, maxSame = 64, 64
 	// settling is how long after its last event a connection may still get one that belongs to
 	// it: an RST is told after the change of state that sends it.
 	settling = 30 * time.Millisecond

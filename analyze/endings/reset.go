@@ -158,11 +158,11 @@ func explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, 
 		return fmt.Sprintf("%s to AF_UNSPEC dissolved the connection", task)
 	case c == analyze.ListenerClosed:
 		return fmt.Sprintf("%s of the listener, before anyone accepted", task)
-	case c == analyze.DataAfterClose:
+	case c == analyze.DataAfterClose && r.Offender != nil:
 		return fmt.Sprintf("%d bytes came after the %s had closed both directions", r.Offender.Len, by)
 	case c == analyze.ConnRefused && r.State == event.StateUnknown:
 		return "a SYN came and nobody listens on that port"
-	case c == analyze.NoSocket:
+	case c == analyze.NoSocket && r.Offender != nil:
 		return fmt.Sprintf("a segment of %d bytes came and no socket was there any more", r.Offender.Len)
 	case c == analyze.KeepaliveTimeout && e != nil:
 		return "no keep-alive was answered"

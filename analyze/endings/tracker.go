@@ -112,21 +112,30 @@ func simultaneousOpen(a, b *event.Endpoint) bool {
 
 func (t *Tracker) reset(r *event.KernelReset) {
 	if p := t.bySock[r.Socket]; r.Socket != 0 && p != nil && !p.done {
-		p.resets = append(p.resets, r)
-		p.last = max(p.last, r.Time)
+		p.take(r)
 		return
 	}
 	k := keyOf(r.Netns, r.Local, r.Remote)
 	if p := t.find(k, func(*pair) bool { return true }); p != nil {
-		p.resets = append(p.resets, r)
-		p.last = max(p.last, r.Time)
+		p.take(r)
 		return
 	}
 	if r.Socket == 0 && !isRefusal(r) && t.hasEnded(k, r.Time) {
 		return // it answers what came too late, and changes nothing
 	}
-	p := t.begin(k)
-	p.resets, p.last = append(p.resets, r), r.Time
+	t.begin(k).take(r)
+}
+
+// take adds an RST. Of many that no socket sent the first say all.
+func (p *pair) take(r *event.KernelReset) {
+	p.last = max(p.last, r.Time)
+	if len(p.resets) >= maxResets {
+		if r.Socket == 0 {
+			return
+		}
+		p.resets = p.resets[:maxResets-1]
+	}
+	p.resets = append(p.resets, r)
 }
 
 func (t *Tracker) release(r *event.Release) {
@@ -152,7 +161,8 @@ func (t *Tracker) hasEnded(k key, now event.Time) bool {
 
 // find returns the latest pair of k that ok accepts.
 func (t *Tracker) find(k key, ok func(*pair) bool) *pair {
-	for _, p := range slices.Backward(t.waiting[k]) {
+	same := t.waiting[k]
+	for _, p := range slices.Backward(same[max(0, len(same)-maxSame):]) {
 		if !p.done && ok(p) {
 			return p
 		}
@@ -194,7 +204,7 @@ func (t *Tracker) judge(now event.Time, finished func(*pair) bool) []*Connection
 	}
 	clear(t.order[len(kept):])
 	t.order = kept
-	if now.Sub(t.turned) > remembered || len(t.ended[0]) > t.opt.MaxWaiting {
+	if len(out) > 0 && (now.Sub(t.turned) > remembered || len(t.ended[0]) > t.opt.MaxWaiting) {
 		t.turned = now
 		t.ended[0], t.ended[1] = map[key]event.Time{}, t.ended[0]
 	}
@@ -208,7 +218,12 @@ func (t *Tracker) forget(p *pair) {
 			delete(t.bySock, e.Socket)
 		}
 	}
-	rest := slices.DeleteFunc(t.waiting[p.key], func(q *pair) bool { return q == p })
+	rest := t.waiting[p.key]
+	if i := slices.Index(rest, p); i == 0 {
+		rest = rest[1:] // as nearly always: nothing moves
+	} else if i > 0 {
+		rest = slices.Delete(rest, i, i+1)
+	}
 	if len(rest) == 0 {
 		delete(t.waiting, p.key)
 	} else {

@@ -20,6 +20,7 @@ type Record struct {
 	Call         *Call
 	Run          *Run
 	Expectations []Expectation // with Run
+	Kernel       *KernelEntry
 }
 
 // Recording is all the evidence of one run: few connections, all of it in memory.
