@@ -10,6 +10,8 @@
 // with the socket, there is nothing to evict, and finding it costs no hashing.
 package bpf
 
+import "github.com/closecap/closecap/analyze/event"
+
 // Options say which sockets are followed. The zero value follows all.
 type Options struct {
 	Netns  uint32 // inode of the network namespace; 0 for all
@@ -18,12 +20,4 @@ type Options struct {
 }
 
 // Losses count what could not be told.
-type Losses struct {
-	RingFull  uint64 // events for which there was no room
-	NoRecord  uint64 // sockets for which the kernel had no memory
-	Recursion uint64 // runs that the kernel skipped because a program was running already
-	Damaged   uint64 // events that could not be decoded
-}
-
-// Total returns how many facts are missing.
-func (l Losses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Damaged }
+type Losses = event.KernelLosses

@@ -78,13 +78,13 @@ func (f *file) open(size int) error {
 func (f *file) input() (io.Reader, error) {
 	r := f.reader
 	if _, stalls := f.stdin.(*os.File); stalls && r.done != nil {
-		return newInterruptible(io.NopCloser(f.stdin), r.done, r.stalled), nil
+		return newInterruptible(io.NopCloser(f.stdin), r.done, r.hasStalled), nil
 	}
 	if f.stdin != nil {
 		return f.stdin, nil
 	}
 	if f.stream && r.done != nil {
-		return newInterruptible(&late{path: f.path}, r.done, r.stalled), nil
+		return newInterruptible(&late{path: f.path}, r.done, r.hasStalled), nil
 	}
 	h, err := os.Open(f.path)
 	if err != nil {

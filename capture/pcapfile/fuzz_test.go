@@ -62,6 +62,9 @@ func summary(t *testing.T, in io.Reader) (all []string, err error) {
 		if rec.Call != nil {
 			call = terminal.Safe(rec.Call.Summary())
 		}
+		if rec.Kernel != nil {
+			call = terminal.Safe(rec.Kernel.Summary())
+		}
 		all = append(all, fmt.Sprint(p.Time, p.WireLen, p.LinkType, p.Interface, p.Data, p.Comment, rec.Journal, call))
 	}
 }
@@ -90,6 +93,7 @@ func FuzzPcapng(f *testing.F) {
 		}
 		f.Add(n.b)
 	}
+	f.Add(kernelRecording(f))
 	for _, path := range savedRecordings(f) {
 		b, err := os.ReadFile(path)
 		if err != nil {

@@ -13,8 +13,9 @@ import (
 
 // Fields of closecap's journal entries, beside the ones systemd defines.
 const (
-	fieldCall = "CLOSECAP_CALL"
-	fieldRun  = "CLOSECAP_RUN"
+	fieldCall   = "CLOSECAP_CALL"
+	fieldKernel = "CLOSECAP_KERNEL"
+	fieldRun    = "CLOSECAP_RUN"
 )
 
 // Bounds of one entry: JSON becomes many times its size where a list of nothing is long. And of
@@ -22,6 +23,7 @@ const (
 // is said of them.
 const (
 	maxCall     = 64 << 10
+	maxKernel   = 256 << 10 // a watching may begin on a machine of many addresses
 	maxRun      = 1 << 20
 	maxList     = 1024
 	maxCalls    = 1 << 21
@@ -49,6 +51,12 @@ func (p *pcapng) journal(b []byte, rec *Record) error {
 			rec.Call = &p.call
 			bad = p.file.reader.call(value, rec.Call)
 			rec.Packet.Time = rec.Call.Start
+		case fieldKernel:
+			var e event.KernelEntry
+			if bad = unmarshal(value, &e, maxKernel); bad == nil {
+				bad = e.Check()
+			}
+			rec.Kernel, rec.Packet.Time = &e, e.When()
 		case fieldRun:
 			var e runEntry
 			bad = unmarshal(value, &e, maxRun)

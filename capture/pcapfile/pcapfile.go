@@ -12,7 +12,9 @@
 //
 // A recording is a pcapng in which each call is a systemd Journal Export Block: MESSAGE is the
 // call as strace would write it, CLOSECAP_CALL the event.Call as one line of JSON. The last
-// block's CLOSECAP_RUN holds the event.Run with its expectations, MESSAGE the verdict in words.
+// block's CLOSECAP_RUN holds the event.Run with its expectations, MESSAGE the verdict in words. What
+// the kernel told is a CLOSECAP_KERNEL each, an event.KernelEntry: a recording of closecap watch holds
+// nothing else, and begins with the entry that says so.
 //
 // Instead of gopacket/pcapgo, whose pcapng reader allocates what a block's length says, knows
 // no journal, simple or obsolete packet blocks, and cannot name the byte where a file breaks.
@@ -20,6 +22,7 @@ package pcapfile
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -72,8 +75,10 @@ type Reader struct {
 	callText   int
 	callReader callReader
 	progress   progress
-	done       <-chan struct{} // ends a read of what may stall; set by Records
-	stalled    func() bool     // called when what is read stalls, false ends the read; set by Records
+	first      *looked         // by First, not handed out yet
+	done       <-chan struct{} // ends a read of what may stall; set with cancel, by First or Records
+	cancel     context.CancelFunc
+	stalled    func() bool // called when what is read stalls, false ends the read; set by Records
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
@@ -127,6 +132,10 @@ func cause(err error) error {
 // Next returns the next record in time; it is valid until the following call. io.EOF is the
 // end. Any other error, a *FileError mostly, ends one file: calling on reads the others.
 func (r *Reader) Next() (*Record, error) {
+	if f := r.first; f != nil {
+		r.first = nil
+		return f.rec, f.err
+	}
 	for {
 		if err := r.advance(); err != nil {
 			return nil, err
@@ -176,7 +185,7 @@ func (r *Reader) turn() (*file, error) {
 	for len(r.waiting) > 0 && (f == nil || r.waiting[0].start <= f.rec.Packet.Time) {
 		next := r.waiting[0]
 		r.waiting = r.waiting[1:]
-		if err := r.begin(next); err != nil {
+		if err := r.start(next); err != nil {
 			return nil, err
 		}
 		f = r.earliest()
@@ -188,7 +197,7 @@ func (r *Reader) turn() (*file, error) {
 	return f, nil
 }
 
-func (r *Reader) begin(f *file) error {
+func (r *Reader) start(f *file) error {
 	err := f.open(0)
 	if err == nil {
 		err = f.load()
@@ -248,6 +257,9 @@ func (r *Reader) Progress() (read, total int64) {
 
 // Close gives up the files. The Reader is of no use afterwards.
 func (r *Reader) Close() {
+	if r.cancel != nil {
+		r.cancel()
+	}
 	for _, f := range r.open {
 		f.close()
 	}

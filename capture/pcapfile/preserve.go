@@ -86,6 +86,12 @@ func copyStrings(to, from reflect.Value, f func(string) string) {
 		for i := range from.Len() {
 			copyStrings(to.Index(i), from.Index(i), f)
 		}
+	case reflect.Pointer:
+		if from.IsNil() {
+			return
+		}
+		to.Set(reflect.New(from.Type().Elem()))
+		copyStrings(to.Elem(), from.Elem(), f)
 	case reflect.Map:
 		if from.IsNil() {
 			return

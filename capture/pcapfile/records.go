@@ -16,11 +16,13 @@ const callsKnown = 1536
 // file in which calls may come: whoever reads it goes by whether there are some.
 func (r *Reader) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
 	return func(yield func(*event.Record, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
 		defer r.Close()
-		defer cancel()
+		if r.cancel == nil {
+			r.begin(ctx)
+		}
+		defer context.AfterFunc(ctx, r.cancel)()
 		more := true
-		r.done, r.stalled = ctx.Done(), func() bool {
+		r.stalled = func() bool {
 			if r.frame >= callsKnown || r.packetsOnly() {
 				more = yield(nil, nil)
 			}
@@ -39,6 +41,34 @@ func (r *Reader) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
 		}
 	}
 }
+
+// First returns the first record, which Next or Records hands out again. It is for who has to know
+// what the files are before anything else is read.
+func (r *Reader) First(ctx context.Context) (*Record, error) {
+	if r.cancel == nil {
+		r.begin(ctx)
+	}
+	if r.first == nil {
+		rec, err := r.Next()
+		r.first = &looked{rec, err}
+	}
+	return r.first.rec, r.first.err
+}
+
+// looked is what First has read.
+type looked struct {
+	rec *Record
+	err error
+}
+
+// begin makes reading of what may stall end with ctx.
+func (r *Reader) begin(ctx context.Context) {
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.done = ctx.Done()
+}
+
+// hasStalled reports whether the reading goes on though nothing comes.
+func (r *Reader) hasStalled() bool { return r.stalled == nil || r.stalled() }
 
 // packetsOnly reports whether the files being read are of a kind that holds nothing but packets.
 func (r *Reader) packetsOnly() bool {

@@ -92,6 +92,22 @@ func (w *Writer) Call(c *event.Call) error {
 	return w.entry(terminal.Safe(c.Summary()), c.Start, c.PID, fieldCall, b)
 }
 
+// Kernel writes what the kernel told as a journal entry.
+func (w *Writer) Kernel(e *event.KernelEntry) error {
+	b, err := marshal(*e, maxKernel)
+	if err == nil {
+		err = e.Check()
+	}
+	if err != nil {
+		return fmt.Errorf("write kernel event: %w", err)
+	}
+	at := e.When()
+	if at == 0 {
+		at = w.last
+	}
+	return w.entry(terminal.Safe(e.Summary()), at, 0, fieldKernel, b)
+}
+
 // Close ends the recording with what is known of the whole run: its drop counter, and the
 // verdict as an entry of its own, last so that it moves no frame.
 func (w *Writer) Close(run *event.Run, expectations []event.Expectation, verdict string) error {
