@@ -44,8 +44,8 @@ func newAnalyze(std streams) *cobra.Command {
 		Short: "How each connection of a capture ended, and why",
 		Long: `Read saved captures (pcap or pcapng, plain, gzip or zstd, "-" for standard input) and say
 of each TCP connection how it ended, who ended it and why. Several files are read as one
-timeline. A recording that closecap saved gives the table that the run gave; with --calls
-any capture does, when strace ran beside it.`,
+timeline. A recording that closecap saved gives the table that the run gave, or the lines that
+watch gave; with --calls any capture does, when strace ran beside it.`,
 		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --sample shutdown-wr",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noZeros(cmd); err != nil {
@@ -119,7 +119,13 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	}
 	opt.Joining = func() { debug.SetGCPercent(whileJoining) }
 	stop := showProgress(r, std.err)
-	readErr, writeErr := f.show(ctx, r, opt, format, std)
+	var readErr, writeErr error
+	if begin := watched(ctx, r); begin != nil {
+		readErr, writeErr = f.watchAgain(ctx, r, begin, format, std)
+		r.Close()
+	} else {
+		readErr, writeErr = f.show(ctx, r, opt, format, std)
+	}
 	stop()
 	if writeErr != nil {
 		return writeErr

@@ -30,6 +30,7 @@ type watchFlags struct {
 	summary               bool
 	format                string
 	metrics               string
+	save                  string
 
 	pick  analyze.Selection
 	scope bpf.Options
@@ -69,6 +70,7 @@ until it is attached; then it drops every privilege.`,
 	fl.BoolVar(&f.summary, "summary", false, "show only the summary")
 	fl.StringVar(&f.format, "format", "table", "table, ndjson or csv")
 	fl.StringVar(&f.metrics, "metrics", "", "serve counters for Prometheus at http://ADDR/metrics, as 127.0.0.1:9435")
+	fl.StringVar(&f.save, "save", "", "write what the kernel tells, of whichever connections are shown, to this pcapng file")
 	for _, w := range f.wordFlags() {
 		completeFlag(cmd, w.name, w.words)
 	}
@@ -165,15 +167,13 @@ func (f *watchFlags) run(ctx context.Context, std streams) error {
 	if err := kernel.DropCapabilities(); err != nil {
 		return err
 	}
-	for _, lack := range source.Lacks() {
-		fmt.Fprintf(std.err, "closecap: %s\n", lack)
-	}
+	w.sayLacks(source.Lacks())
 	if f.length > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, f.length)
 		defer stop()
 	}
-	return w.until(ctx)
+	return w.saveWhile(f.save, func() error { return w.until(ctx) })
 }
 
 // askKernel returns what endings.Options.State needs: sock_diag of this network namespace.

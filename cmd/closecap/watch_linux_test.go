@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
@@ -195,6 +197,70 @@ func TestWatchRefused(t *testing.T) {
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState.ExitCode() != exitFailed || !bytes.Contains(out, []byte(tt.want)) {
 				t.Errorf("closecap watch: %v\n%s\nwant exit status 1 and %q", err, out, tt.want)
+			}
+		})
+	}
+}
+
+// TestWatchSaves watches scenarios and judges the saved recording again: what analyze gives of it is what
+// watch gave, in each format.
+func TestWatchSaves(t *testing.T) {
+	bin := build(t)
+	openKernel(t) // skips where it is not allowed
+	for _, format := range []string{"ndjson", "csv", "table"} {
+		t.Run(format, func(t *testing.T) {
+			dir := t.TempDir()
+			saved := filepath.Join(dir, "w.pcapng")
+			watch := exec.Command(bin, "watch", "--save", saved, "--for", "3s", "--format", format)
+			var out, msg bytes.Buffer
+			watch.Stdout, watch.Stderr = &out, &msg
+			if err := watch.Start(); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- watch.Wait() }()
+			for watching := true; watching; {
+				for _, name := range []string{"close-unread", "shutdown-wr", "close"} {
+					if err := exec.Command(bin, "run", name, "--format", "json").Run(); err != nil {
+						t.Errorf("closecap run: %v", err)
+					}
+				}
+				select {
+				case err := <-done:
+					if err != nil {
+						t.Fatalf("closecap watch: %v\n%s", err, msg.String())
+					}
+					watching = false
+				default:
+				}
+			}
+			if bytes.Count(out.Bytes(), []byte("\n")) < 3 {
+				t.Fatalf("watched only %q\n%s", out.String(), msg.String())
+			}
+			analyze := exec.Command(bin, "analyze", "--format", format, saved)
+			var again, msgAgain bytes.Buffer
+			analyze.Stdout, analyze.Stderr = &again, &msgAgain
+			if err := analyze.Run(); err != nil {
+				t.Fatalf("closecap analyze: %v\n%s", err, msgAgain.String())
+			}
+			if d := cmp.Diff(out.String(), again.String()); d != "" {
+				t.Errorf("watch -, analyze of what it saved +\n%s", d)
+			}
+			if d := cmp.Diff(msg.String(), msgAgain.String()); d != "" {
+				t.Errorf("on standard error: watch -, analyze +\n%s", d)
+			}
+			text, err := exec.Command(bin, "analyze", "--format", "json", saved).CombinedOutput()
+			if err == nil || !bytes.Contains(text, []byte("holds no packets: want table, ndjson or csv")) {
+				t.Errorf("analyze --format json: %v, %s", err, text)
+			}
+			file, err := os.ReadFile(saved)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut := exec.Command(bin, "analyze", "--format", format, "-")
+			cut.Stdin = bytes.NewReader(file[:len(file)*2/3])
+			if text, err := cut.CombinedOutput(); err == nil || !bytes.Contains(text, []byte("closecap: read -: byte ")) {
+				t.Errorf("analyze of two thirds: %v\n%s", err, text)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ type watching struct {
 	flags   *watchFlags
 	std     streams
 	source  *bpf.Source
-	start   time.Time
+	log     *watchLog // nil: nothing is saved
 	shown   int
 	floods  floods
 	lost    bpf.Losses
@@ -42,46 +42,55 @@ type watching struct {
 }
 
 func newWatching(f *watchFlags, std streams) *watching {
-	w := &watching{flags: f, std: std, start: time.Now(), csv: csv.NewWriter(std.out)}
+	w := &watching{flags: f, std: std, csv: csv.NewWriter(std.out)}
 	w.summary.Ports = ephemeralPorts().Size()
 	return w
 }
 
 // until shows connections until ctx is done or there were enough, and then adds them up.
 func (w *watching) until(ctx context.Context) error {
-	opt := endings.Options{Local: isOwn(ownAddresses())}
+	own, begin := ownAddresses(), present()
+	w.log.begin(begin, own, w.summary.Ports, w.source.Lacks())
+	opt := endings.Options{Local: isOwn(own)}
 	if diag, err := kernel.OpenDiag(); err == nil {
 		defer diag.Close()
 		if own, err := bpf.Netns("self"); err == nil {
-			opt.State = askKernel(diag, own)
+			opt.State = w.log.asking(askKernel(diag, own))
 		}
 	}
 	tracker := endings.NewTracker(opt)
-	if w.flags.format == "csv" && !w.flags.summary {
-		if err := w.row(report.EndingHeading()); err != nil {
-			return err
-		}
+	add := w.log.taking(tracker.Add)
+	if err := w.heading(); err != nil {
+		return err
 	}
-	for ctx.Err() == nil && !w.enough() {
-		if err := w.source.Poll(pollTime, tracker.Add); err != nil {
+	for ctx.Err() == nil && !w.enough() && !w.log.failed() {
+		if err := w.source.Poll(pollTime, add); err != nil {
 			return err
 		}
 		now := present()
-		if err := w.show(tracker.Ready(now), now); err != nil {
+		over := tracker.Ready(now)
+		w.log.judged(over, now, false)
+		if err := w.show(over, now); err != nil {
 			return err
 		}
-		if err := w.sayLosses(); err != nil {
-			return err
-		}
+		w.sayLosses(w.source.Losses())
 	}
-	if !w.enough() {
-		// What had happened when Ctrl-C came is in the ring already.
-		now := present()
-		if err := errors.Join(w.source.Poll(0, tracker.Add), w.show(tracker.Rest(now), now)); err != nil {
-			return err
-		}
+	// What had happened when Ctrl-C came is in the ring already.
+	now := present()
+	err := w.source.Poll(0, add)
+	rest := tracker.Rest(now)
+	w.log.judged(rest, now, true)
+	if err := errors.Join(err, w.show(rest, now)); err != nil {
+		return err
 	}
-	return w.finish()
+	return w.finish(now.Sub(begin))
+}
+
+func (w *watching) heading() error {
+	if w.flags.format != "csv" || w.flags.summary {
+		return nil
+	}
+	return w.row(report.EndingHeading())
 }
 
 func (w *watching) enough() bool { return w.flags.count > 0 && w.shown >= w.flags.count }
@@ -141,21 +150,27 @@ func (w *watching) row(values []string) error {
 	return writeFailed(w.csv.Error())
 }
 
+// sayLacks says what this kernel can't tell.
+func (w *watching) sayLacks(lacks []string) {
+	for _, lack := range lacks {
+		fmt.Fprintf(w.std.err, "closecap: %s\n", report.Safe(lack))
+	}
+}
+
 // sayLosses says what was lost as soon as it is known.
-func (w *watching) sayLosses() error {
-	l := w.source.Losses()
+func (w *watching) sayLosses(l bpf.Losses) {
 	w.mu.Lock()
 	before := w.lost
 	w.lost = l
 	w.mu.Unlock()
 	if l.Total() > before.Total() {
+		w.log.lost(l)
 		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost just now: endings of this time may be missing or wrong\n", l.Total()-before.Total())
 	}
-	return nil
 }
 
 // finish writes the summary, beside data on standard error.
-func (w *watching) finish() error {
+func (w *watching) finish(length time.Duration) error {
 	out := w.std.out
 	if w.flags.format != "table" {
 		out = w.std.err
@@ -164,7 +179,7 @@ func (w *watching) finish() error {
 			return writeFailed(err)
 		}
 	}
-	err := w.summary.Write(out, time.Since(w.start))
+	err := w.summary.Write(out, length)
 	if l := w.lost; l.Total() > 0 {
 		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost (ring full %d, no memory %d, recursion %d, damaged %d)\n",
 			l.Total(), l.RingFull, l.NoRecord, l.Recursion, l.Damaged)
