@@ -130,3 +130,25 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Record) {
 		fl.gotFin(e, s, true)
 	}
 }
+
+// goesOnBehindFin follows data of e at or behind its FIN. A stack sends none, so where nobody has
+// acknowledged that FIN and the data stands in its place, e did not end its stream by it.
+func (fl *Flow) goesOnBehindFin(e End, at int64, r *Record) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if d.FinAckFrame != 0 || p.gotFin == proved || at != d.FinEnd-1 || fl.Reset.Frame != 0 {
+		d.PastFin = true
+		return
+	}
+	if q := fl.find(d.FinFrame); q != nil {
+		q.Ignored, q.Ref = senderGoesOn, r.Frame
+	}
+	if d.Nxt == d.FinEnd {
+		d.advance(at, d.nxtAbs.Add(^uint32(0)))
+	}
+	d.FinEnd, d.FinFrame, d.FinTime, d.FinLost, d.AtFin = 0, 0, 0, false, AtFin{}
+	p.BytesAtPeerFin, p.BytesAckedAfterFin = 0, 0
+	fl.Simultaneous = false
+	fl.Closer, fl.HasCloser = e.Other(), p.FinEnd != 0
+	fl.withdrawFin(e.Other())
+	fl.replay(e)
+}

@@ -263,7 +263,9 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 		d.skip(d.Nxt, from)
 	}
 	length := int64(s.Len)
-	d.PastFin = d.PastFin || d.FinEnd != 0 && data+length >= d.FinEnd
+	if d.FinEnd != 0 && data+length >= d.FinEnd {
+		fl.goesOnBehindFin(e, data, r)
+	}
 	n := d.fresh(data, data+length)
 	d.addBytes(p, n)
 	first := length > 0 && n == length // or what it repeats was not captured

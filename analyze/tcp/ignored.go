@@ -19,6 +19,7 @@ const (
 	secondFin
 	anotherISN
 	underSent
+	senderGoesOn
 )
 
 // Text says in words why a segment was ignored, "" when it was not.
@@ -46,6 +47,8 @@ func (g Ignored) Text(ref uint64) string {
 		return fmt.Sprintf("its sequence number is another than that of frame %d", ref)
 	case underSent:
 		return "its sequence number lies before data that had been sent"
+	case senderGoesOn:
+		return fmt.Sprintf("its sender goes on in its place with frame %d, and nobody had acknowledged it", ref)
 	case synWithFin:
 		return "no stack takes SYN and FIN together"
 	}
