@@ -80,11 +80,18 @@ func endingSentence(c *analyze.Connection) string {
 	case analyze.Silent:
 		return silentSentence(c)
 	}
-	if c.Reset != nil {
-		return fmt.Sprintf("unknown: an RST in the name of the %s came (frame %d); whether it ended the connection is not known.",
-			c.Reset.By, c.Reset.Frame)
+	first := ""
+	switch {
+	case c.Closer == analyze.Both:
+		first = "both ends closed at once; "
+	case c.Closer != analyze.NoSide:
+		first = "the " + closer + " closed first" + half + "; "
 	}
-	return "unknown: the evidence does not show how it ended."
+	if c.Reset != nil {
+		return fmt.Sprintf("unknown: %san RST in the name of the %s came (frame %d); whether it ended the connection is not known.",
+			first, c.Reset.By, c.Reset.Frame)
+	}
+	return "unknown: " + first + "the evidence does not show how it ended."
 }
 
 // candidateSentences say what may be where it is not known.

@@ -36,10 +36,10 @@ func claimsOf(c *analyze.Connection) []claim {
 	add("ending", string(c.Ending), c.Confidence)
 	add("closer", who(c, c.Closer), c.CloserSure)
 	if c.Simultaneous {
-		add("simultaneous", "true", c.Confidence)
+		add("simultaneous", "true", c.CloserSure)
 	}
 	if h := c.HalfClose; h != nil {
-		add("half-close by", who(c, h.By), c.Confidence)
+		add("half-close by", who(c, h.By), c.CloserSure)
 	}
 	if r := c.Reset; r != nil && c.Ending != analyze.UnknownEnding {
 		add("reset by", who(c, r.By), c.Confidence) // in whose name it came

@@ -183,7 +183,9 @@ func (fl judged) settleCloser(v *verdict) {
 	if v.closer == analyze.NoSide {
 		return
 	}
-	v.closerSure = v.confidence
+	if v.closerSure = v.confidence; v.ending == analyze.UnknownEnding {
+		v.closerSure = analyze.Observed
+	}
 	if v.closer == analyze.Both || v.ending == analyze.WasRefused {
 		return
 	}

@@ -33,6 +33,12 @@ func (fl judged) endedByReset(v *verdict) {
 	switch why := fl.doubt(resetDoubts, rst.By); {
 	case why != "":
 		v.withhold()
+		if fl.HasCloser { // who closed first is another question than whether the RST was in time
+			v.closer = fl.Closer.Side()
+			if fl.Simultaneous {
+				v.closer = analyze.Both
+			}
+		}
 		v.sent(rst.Frame, "RST", rst.By.Side())
 		v.because("%s", why)
 		return
