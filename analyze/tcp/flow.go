@@ -85,6 +85,7 @@ type Facts struct {
 	Simultaneous     bool
 	simultaneousOpen bool
 	Multipath        bool // both SYNs offered MPTCP, or the capture holds its options without them
+	MultipathOffered bool // a SYN did
 	Closer           End
 	HasCloser        bool
 	Warnings         Warning

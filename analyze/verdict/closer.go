@@ -19,6 +19,12 @@ const (
 
 // closerDoubts are the rules for "e, whose FIN was captured first, closed first".
 var closerDoubts = []rule{
+	{func(fl judged, _ tcp.End) bool {
+		return fl.MultipathOffered && fl.Dir[tcp.Client].SynSent && !fl.Dir[tcp.Server].SynSent
+	},
+		func(fl judged, _ tcp.End) string {
+			return fmt.Sprintf("frame %d offers MPTCP, whose streams end by DATA_FIN, and the answer was not captured", fl.Dir[tcp.Client].SynFrame)
+		}},
 	{neverAlive, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Dir[e].FinFrame, e.Other()) }},
 	{ackedUnseen, func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Dir[e].FinFrame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].AtFin.Late }, repeatsUnseen},
