@@ -37,8 +37,11 @@ func (fl *Flow) classify(e End, s *event.Segment, r *Record) Kind {
 	case s.Flags&event.SYN != 0, s.Flags&event.FIN != 0:
 		return plainKind(s)
 	case s.Len <= 1 && d.Sent && r.Seq == d.Nxt-1 && d.Una >= d.Nxt && (d.FinEnd != d.Nxt || p.FinEnd == 0):
-		if p.Sent && p.window == 0 {
+		switch {
+		case p.Sent && p.window == 0:
 			return KindProbe
+		case d.overtaken(s):
+			return KindAck
 		}
 		return KindKeepalive
 	case s.Len == 1 && p.Sent && p.window == 0 && r.Seq >= d.Una:
@@ -53,6 +56,11 @@ func (fl *Flow) classify(e End, s *event.Segment, r *Record) Kind {
 		return KindWindow
 	}
 	return KindAck
+}
+
+// overtaken reports whether s came so soon behind the newest segment of d that it may have left before.
+func (d *Direction) overtaken(s *event.Segment) bool {
+	return s.Len == 0 && s.Seq != d.nxtAbs && s.Time.Sub(d.LastTime) <= minCrossing
 }
 
 // drawsAck reports whether the newest segment of p still asks for an answer by d.

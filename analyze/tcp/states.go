@@ -131,6 +131,9 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Record) {
 			fl.rtt = int64(s.Time.Sub(fl.SynAt))
 		}
 	}
+	if fl.rtt == 0 && fl.Handshake && e == Client && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 && d.overtaken(s) {
+		fl.rtt = int64(s.Time.Sub(fl.SynAt)) // the handshake's ACK behind the first data
+	}
 	if !syn && d.SynSent && (p.SynSent || !p.Sent) && r.Ack >= 1 && r.Ack <= max(p.Nxt, 1) && d.State != event.SynRecv {
 		fl.Handshake = true
 	}
