@@ -60,6 +60,7 @@ type Direction struct {
 	AckStep      int64 // how far the newest acknowledgement of it moved past Nxt
 	AckStepFrame uint64
 	provoked     uint64 // frame of this end that its peer must answer with a challenge ACK
+	DrewUnseen   uint64 // frame of its peer, past its FIN, that only something of this end can have drawn that was not captured
 	Retransmits  uint32
 	wscale       uint8
 	SynSent      bool

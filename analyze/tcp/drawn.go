@@ -9,6 +9,9 @@ import (
 // fewRoundTrips is how many round trips after a segment the RST that answers it may come.
 const fewRoundTrips = 3
 
+// atOnce is how long a kernel takes to answer.
+const atOnce = 300 * time.Microsecond
+
 // answerTime is how long after a segment the RST that answers it may come.
 func (fl *Flow) answerTime() time.Duration {
 	if fl.rtt == 0 {
@@ -101,14 +104,15 @@ func (fl *Flow) AtOnce(t event.Time) bool {
 
 // Orphaned reports whether the RST's sender had a socket at the moment when it answered as if it
 // had none: a timer had just sent its data again, which what drew the RST acknowledges. Only an
-// application that has closed lets its kernel answer data so (tcp_rcv_state_process).
+// application that has closed lets its kernel answer data so (tcp_rcv_state_process), and at once: what
+// comes later may have been drawn by what was not captured, behind an abort that was not either.
 func (fl *Flow) Orphaned() bool {
 	drew := fl.find(fl.Reset.Trigger)
 	if drew == nil || drew.Answers == 0 {
 		return false
 	}
 	own := fl.find(drew.Answers)
-	if own == nil || own.From != fl.Reset.By {
+	if own == nil || own.From != fl.Reset.By || fl.rtt > 0 && fl.Reset.Time.Sub(drew.Time) > 2*fl.tripTo(own.From)+atOnce {
 		return false
 	}
 	repeated := own.Repeats != 0 || own.Again

@@ -213,6 +213,9 @@ func (fl *Flow) acknowledge(e End, s *event.Segment, r *Record) {
 			r.Answers = p.dataFrame
 		}
 	}
+	if d.FinEnd != 0 && r.Kind == KindAck && r.Seq == d.FinEnd && r.Ack == d.lastAck && p.LastTime < d.LastTime {
+		p.DrewUnseen = s.Frame
+	}
 	fl.ackMoves(e, s, r)
 }
 

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -29,7 +30,9 @@ type Reset struct {
 	AcksUnseen     bool   // it acknowledges what was not captured of its receiver
 	Acks           bool   // it acknowledges Ack
 	Ack            int64
+	Overtaken      bool          // what it answers was sent before other segments that came first
 	Mixed          bool          // other segments than the one it answers may have drawn it, some without data
+	arrived        bool          // its sender had acknowledged the newest segment captured of its receiver some time before
 	Restarted      bool          // its sender had sent a SYN of a new connection: it knew no other
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
@@ -95,14 +98,54 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 
 // resetAgain takes in another RST of e that comes when the connection had ended.
 func (fl *Flow) resetAgain(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) {
-	rst, p := &fl.Reset, &fl.Dir[e.Other()]
+	rst := &fl.Reset
 	switch {
 	case rst.Frame == 0 || rst.By != e:
-	case class == NobodyReset && fl.rtt > 0 && p.LastTime < rst.Time.Add(-fl.RoundTrip()*5/4-minCrossing):
+	case class == NobodyReset && fl.hadArrived(e):
 		rst.DrawnUnseen = s.Frame // nothing of its receiver was on its way
 	case class == LiveReset && rst.Class == NobodyReset && s.Time.Sub(rst.Time) <= fl.reordering():
+		first := rst.Frame
 		*rst = fl.describeReset(e, s, r, class, trigger) // its socket's own, which the other overtook
+		if fl.hadArrived(e) {
+			rst.DrawnUnseen = first
+		}
 	}
+}
+
+// hadArrived reports whether the newest segment that was captured of e's peer had reached e when e reset
+// the connection: e had acknowledged it, or it had had the time.
+func (fl *Flow) hadArrived(e End) bool {
+	rst, p := &fl.Reset, &fl.Dir[e.Other()]
+	if rst.arrived && p.LastTime < rst.Time {
+		return true
+	}
+	way := fl.resetGrace()
+	if fl.rtt > 0 {
+		way = fl.tripTo(e)*9/8 + minCrossing
+	}
+	return rst.Time.Sub(p.LastTime) > way
+}
+
+// tripTo is how long a segment took at the handshake from where it was captured to e, and e's answer
+// back; 0 when that was not captured.
+func (fl *Flow) tripTo(e End) time.Duration {
+	trip := time.Duration(fl.rtt)
+	if trip == 0 {
+		return 0
+	}
+	ackAt := fl.SynAt.Add(trip)
+	for i := range fl.Records {
+		q := &fl.Records[i]
+		switch {
+		case q.Time > ackAt:
+			return trip
+		case q.Kind == KindSynAck && q.Ignored == Acted && e == Client:
+			trip = ackAt.Sub(q.Time) // the newest, when it came more than once
+		case q.Kind == KindSynAck && q.Ignored == Acted:
+			return q.Time.Sub(fl.SynAt)
+		}
+	}
+	return trip
 }
 
 // closeBoth ends both ends by e's RST.
@@ -142,13 +185,24 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
 		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
 	}
+	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
 	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
 		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
-		facts.Mixed = trigger.Mixed
+		facts.Mixed, facts.Overtaken = trigger.Mixed, fl.overtakenBy(trigger)
 	}
 	return facts
+}
+
+// overtakenBy reports whether what q's sender sent after q was captured before it.
+func (fl *Flow) overtakenBy(q *Record) bool {
+	if q.Length == 0 || q.Repeats != 0 || q.Again {
+		return false
+	}
+	return slices.ContainsFunc(fl.Records, func(o Record) bool {
+		return o.From == q.From && o.Frame < q.Frame && o.Seq >= q.End() && o.Flags&event.RST == 0 && o.Ignored == Acted
+	})
 }
 
 // classOf tells the class of d's RST by its looks.

@@ -70,6 +70,9 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
+	}},
 }
 
 // resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
@@ -78,9 +81,18 @@ var resetDoubts = []rule{
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
 		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd != 0 && rst.Class == tcp.NobodyReset &&
-			rst.AnsweredLen == 0 && rst.Answered != tcp.KindFin
+			rst.AnsweredLen == 0 && (rst.Answered != tcp.KindFin || rst.Trigger < fl.Dir[e].FinFrame)
 	}, func(fl judged, _ tcp.End) string {
 		return fmt.Sprintf("whether the connection was over before frame %d is not known: an ACK of a FIN may be missing", fl.Reset.Frame)
+	}},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].DrewUnseen != 0 && fl.Dir[e].FinEnd == 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("what drew frame %d was not captured: it may have been a FIN of the %s", fl.Dir[e].DrewUnseen, e.Side())
+	}},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.AnsweredLen == 0 && !fl.Filtered && (fl.lacksOf(e) || fl.lacksOf(e.Other()))
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d came of a kernel without a socket, and not all was captured: an RST of the %s before it may be missing",
+			fl.Reset.Frame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		return fl.Dir[e.Other()].Packets == 0 && (fl.Reset.Talks != 0 || fl.Reset.Class == tcp.NobodyReset)
@@ -88,16 +100,22 @@ var resetDoubts = []rule{
 		return fmt.Sprintf("nothing of the %s was captured: whether frame %d ended anything is not known", e.Other().Side(), fl.Reset.Frame)
 	}},
 	{func(fl judged, e tcp.End) bool {
-		rst, d := &fl.Reset, &fl.Dir[e]
-		return rst.DrawnByNoData() && rst.Talks == 0 && !rst.Breaks.Foreign() && d.FinEnd == 0 && d.Bytes+fl.Dir[e.Other()].Bytes > 0
+		rst, d, p := &fl.Reset, &fl.Dir[e], &fl.Dir[e.Other()]
+		return rst.DrawnByNoData() && rst.Talks == 0 && !rst.Breaks.Foreign() && d.FinEnd == 0 && (d.Bytes+p.Bytes > 0 || p.FinEnd != 0)
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket: an RST of the %s before it may be missing",
 			fl.Reset.Frame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
-		return rst.Refused || rst.Class == tcp.LiveReset || rst.AnsweredLen > 0 && fl.Dir[e.Other()].FinEnd == 0
+		return rst.Refused || rst.Class == tcp.LiveReset || rst.AnsweredLen > 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.alive(e)
 	}, nil},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.Overtaken && fl.Dir[e].FinEnd == 0
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d, which drew frame %d, was sent before others that came first: an RST of the %s behind it may be missing",
+			fl.Reset.Trigger, fl.Reset.Frame, e.Other().Side())
+	}},
 	{func(fl judged, e tcp.End) bool { return !fl.alive(e) && fl.Dir[e].FinEnd == 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("nothing captured before frame %d shows that the %s knew of the connection", fl.Reset.Frame, e.Side())
 	}},
@@ -117,6 +135,12 @@ var resetDoubts = []rule{
 
 // alive reports whether a SYN or payload of e was captured: e had not ended before that.
 func (fl judged) alive(e tcp.End) bool { return fl.Dir[e].SynSent || fl.Dir[e].Bytes > 0 }
+
+// lacksOf reports whether something that e sent was not captured, as the numbers tell.
+func (fl judged) lacksOf(e tcp.End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return d.Holes > 0 || max(d.Una, d.Reach) > d.Nxt || e == tcp.Server && p.SynSent && !d.SynSent
+}
 
 // neverAlive: nothing of the peer says that it lived when e's FIN came.
 func neverAlive(fl judged, e tcp.End) bool {
