@@ -46,7 +46,7 @@ var causeCodes = []Code[ResetCause]{
 		Words: "it closed with received data unread, so its kernel sent RST instead of FIN", Sent: byAborting, Counter: "TCPAbortOnClose"},
 	{Code: LingerZero, Means: "closed with SO_LINGER 0", Topic: "reset",
 		Words: "it closed with SO_LINGER 0, which aborts instead of sending FIN", Sent: byAborting, Counter: "TCPAbortOnData"},
-	{Code: DataAfterClose, Means: "data came for a socket that its application had closed", Topic: "lost-bytes",
+	{Code: DataAfterClose, Means: "data came for a socket that its application had closed, or shut down both ways", Topic: "lost-bytes",
 		Words: "data came for a socket that its application had already closed", Sent: byAnswering, Counter: "TCPAbortOnData"},
 	{Code: NoSocket, Means: "nobody owned the segment that it answers", Topic: "reset",
 		Words: "no socket there owned the segment", Sent: byAnswering},

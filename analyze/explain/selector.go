@@ -100,3 +100,15 @@ func telling(res *analyze.Result) []*analyze.Call {
 	}
 	return out
 }
+
+// Filters returns the calls of a run before the last of calls that made an end's kernel drop segments:
+// without them what an end got can't be told from what was sent.
+func Filters(res *analyze.Result, calls []*analyze.Call) []*analyze.Call {
+	var out []*analyze.Call
+	for _, c := range res.Calls {
+		if len(calls) > 0 && c.ID < calls[len(calls)-1].ID && strings.HasPrefix(c.Args, "SO_ATTACH_FILTER, ") && !slices.Contains(calls, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -34,6 +34,7 @@ type shownSegment struct {
 // out: one that a call names goes under that call, every other gets a row.
 func callRows(r *analyze.Result) []callRow {
 	all := shownSegments(r)
+	byID := connectionsByID(r)
 	rows := make([]callRow, 0, len(r.Calls))
 	for _, call := range r.Calls {
 		row := callRow{time: call.Start, connection: call.Connection, call: call}
@@ -42,7 +43,7 @@ func callRows(r *analyze.Result) []callRow {
 			switch {
 			case !found:
 			case all[i].call == nil:
-				row.segments = append(row.segments, all[i].Segment)
+				row.segments = append(row.segments, seenFrom(byID[row.connection], byID[all[i].connection], all[i].Segment))
 				all[i].call = call
 			default:
 				row.shared = append(row.shared, fmt.Sprintf("(frame %d, also for #%d)", f, all[i].call.ID))
@@ -51,6 +52,18 @@ func callRows(r *analyze.Result) []callRow {
 		rows = append(rows, row)
 	}
 	return mergeRows(rows, uncalled(all))
+}
+
+// seenFrom returns s as the row of a connection shows it: where s is of another connection between the
+// same endpoints, of which each is the other's client, it is turned, so that in one row all arrows point
+// the way of the row's own connection.
+func seenFrom(row *analyze.Connection, of *analyze.Connection, s *analyze.Segment) *analyze.Segment {
+	if row == nil || of == nil || row.Client != of.Server || row.Server != of.Client {
+		return s
+	}
+	t := *s
+	t.From = s.From.Other()
+	return &t
 }
 
 // shownSegments lists the segments of all connections by frame.
@@ -113,6 +126,14 @@ func uncalled(all []shownSegment) []callRow {
 	return rows
 }
 
+func connectionsByID(r *analyze.Result) map[int]*analyze.Connection {
+	byID := make(map[int]*analyze.Connection, len(r.Connections))
+	for _, c := range r.Connections {
+		byID[c.ID] = c
+	}
+	return byID
+}
+
 // rowStates says of each row of r which states the ends are in after it, client's and server's: the
 // kernel's where a call has them, else those that the packets show up to then.
 func rowStates(rows []callRow, r *analyze.Result) func(i int) [2]string {
@@ -124,10 +145,7 @@ func rowStates(rows []callRow, r *analyze.Result) func(i int) [2]string {
 			return states
 		}
 	}
-	byID := map[int]*analyze.Connection{}
-	for _, c := range r.Connections {
-		byID[c.ID] = c
-	}
+	byID := connectionsByID(r)
 	return func(i int) (states [2]string) {
 		c := byID[rows[i].connection]
 		if c == nil {

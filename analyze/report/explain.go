@@ -79,6 +79,15 @@ func (p *printer) evidence(s Shown) error {
 	if err := p.print(line{text: Safe(s.Source), style: dim, hang: 2}); err != nil {
 		return err
 	}
+	if filters := explain.Filters(s.Result, s.Calls); len(filters) > 0 {
+		var words []string
+		for _, c := range filters {
+			words = append(words, together(fmt.Sprintf("#%d %s %s", c.ID, Safe(c.Actor), Safe(strings.TrimPrefix(c.Args, "SO_ATTACH_FILTER, ")))))
+		}
+		if err := p.print(line{text: " on arrival: " + strings.Join(words, ", "), style: dim, hang: 6}); err != nil {
+			return err
+		}
+	}
 	for _, c := range s.Calls {
 		call := callLine(c)
 		if result := resultLine(c).text; result != "" {

@@ -8,19 +8,22 @@ import (
 )
 
 // resetSentence names the sender, the frame and the cause.
-func resetSentence(c *analyze.Connection) string {
+func resetSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	reset := c.Reset
 	if reset == nil {
 		return "reset: by an RST that is not in the capture."
 	}
 	code := analyze.CauseCode(reset.Cause)
-	cause := Safe(string(reset.Cause))
-	if code.Words != "" {
-		cause += ", " + code.Words
+	cause, words := Safe(string(reset.Cause)), code.Words
+	if reset.Cause == analyze.DataAfterClose {
+		words = afterCloseWords(c, calls)
+	}
+	if words != "" {
+		cause += ", " + words
 	}
 	before := ""
 	if c.Closer != analyze.NoSide && finBefore(c, reset.Frame) {
-		before = "the " + string(c.Closer) + " closed first with FIN" + halfCloseWords(c.HalfClose) + "; then "
+		before = "the " + string(c.Closer) + " closed first with FIN" + halfCloseWords(c, calls) + "; then "
 		if c.Closer == analyze.Both {
 			before = "both ends had sent FIN; then "
 		}
@@ -38,9 +41,8 @@ func finBefore(c *analyze.Connection, frame uint64) bool {
 }
 
 // resetSentences tell what drew the RST, and what calls met afterwards.
-func resetSentences(r *analyze.Result, c *analyze.Connection) []string {
+func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	var lines []string
-	calls := callsOf(r, c)
 	drew := callByID(calls, c.Reset.Call)
 	switch {
 	case drew != nil && drew.Side == c.Reset.By:

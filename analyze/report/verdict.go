@@ -12,11 +12,12 @@ import (
 // Verdict says in plain words how c ended and why, a sentence or two a line. It names the
 // calls of r where r has any.
 func Verdict(r *analyze.Result, c *analyze.Connection) string {
-	lines := []string{endingSentence(c) + confidenceSentence(c)}
+	calls := callsOf(r, c)
+	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
 	if c.Reset != nil {
-		lines = append(lines, resetSentences(r, c)...)
+		lines = append(lines, resetSentences(c, calls)...)
 	} else {
-		lines = append(lines, enderSentences(c, callsOf(r, c))...)
+		lines = append(lines, enderSentences(c, calls)...)
 	}
 	lines = append(lines, candidateSentences(c)...)
 	if s := lostSentence(c); s != "" {
@@ -51,9 +52,9 @@ func evidence(c *analyze.Connection) []string {
 	return c.Why
 }
 
-func endingSentence(c *analyze.Connection) string {
+func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	closer := string(c.Closer)
-	half := halfCloseWords(c.HalfClose)
+	half := halfCloseWords(c, calls)
 	switch c.Ending {
 	case analyze.Graceful:
 		if c.Simultaneous {
@@ -70,7 +71,7 @@ func endingSentence(c *analyze.Connection) string {
 		return fmt.Sprintf("fin-unacked: the %s sent FIN, and no acknowledgment of it was seen until the capture ended.%s",
 			c.FinBy, leftStates(c))
 	case analyze.WasReset:
-		return resetSentence(c)
+		return resetSentence(c, calls)
 	case analyze.WasRefused:
 		return refusedSentence(c)
 	case analyze.Unanswered:
@@ -101,17 +102,6 @@ func candidateSentences(c *analyze.Connection) []string {
 		lines = append(lines, fmt.Sprintf("Not known: %s. Perhaps %s: %s.", Safe(p.Claim), Safe(p.Value), Safe(p.Why)))
 	}
 	return lines
-}
-
-func halfCloseWords(h *analyze.HalfClose) string {
-	if h == nil {
-		return ""
-	}
-	bytes := "no data"
-	if h.Bytes > 0 {
-		bytes = count(h.Bytes, "byte")
-	}
-	return fmt.Sprintf(" (half-close, %s, %s after its FIN)", span(event.Time(h.NS).Sub(0)), bytes)
 }
 
 func triedWords(again uint64) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,16 @@ func TestTopics(t *testing.T) {
 			var b bytes.Buffer
 			if err := report.WriteTopic(&b, topic, shown, report.Options{Width: 80, Box: true}); err != nil {
 				t.Fatal(err)
+			}
+			for _, s := range shown {
+				for _, c := range explain.Filters(s.Result, s.Calls) {
+					if want := fmt.Sprintf("#%d %s drop ", c.ID, c.Actor); !strings.Contains(b.String(), want) {
+						t.Errorf("evidence %s lacks %q: what an end got can't be told from it", s.Scenario, want)
+					}
+				}
+			}
+			if topic.Name == "keepalive-race" && !strings.Contains(b.String(), "client drop FIN") {
+				t.Error("the evidence does not say that the client's kernel dropped the FIN")
 			}
 			lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 			if len(lines) > 45 {

@@ -1,0 +1,79 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// halfCloseWords say how long only one end had closed, and what came meanwhile. Where its call ended both
+// directions, that is no half-close: the other end took so long to close, or did not.
+func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
+	h := c.HalfClose
+	if h == nil {
+		return ""
+	}
+	bytes := "no data"
+	if h.Bytes > 0 {
+		bytes = count(h.Bytes, "byte")
+	}
+	took := span(event.Time(h.NS).Sub(0))
+	switch {
+	case !endedBoth(finCall(c, calls, h.By)):
+		took = "half-close, " + took
+	case finOf(c, h.By.Other()) != nil:
+		took = fmt.Sprintf("the %s took %s to close", h.By.Other(), took)
+	case c.Reset != nil:
+		took += " before the RST"
+	}
+	return fmt.Sprintf(" (%s, %s after its FIN)", took, bytes)
+}
+
+// finOf returns the first FIN of an end, nil where none is listed.
+func finOf(c *analyze.Connection, side analyze.Side) *analyze.Segment {
+	for _, s := range c.Segments {
+		if s.From == side && s.Kind == analyze.KindFin && s.Ignored == "" {
+			return s
+		}
+	}
+	return nil
+}
+
+// finCall returns the call that sent the FIN of an end, nil where none was recorded.
+func finCall(c *analyze.Connection, calls []*analyze.Call, side analyze.Side) *analyze.Call {
+	fin := finOf(c, side)
+	if fin == nil || fin.Root.Kind != analyze.RootCall {
+		return nil
+	}
+	return callByID(calls, fin.Root.Call)
+}
+
+// endedBoth reports whether a call, nil for none, ended both directions at once.
+func endedBoth(c *analyze.Call) bool {
+	return c != nil && (c.Kind() == event.CloseCall || shutBoth(c))
+}
+
+func shutBoth(c *analyze.Call) bool {
+	return c.Kind() == event.ShutdownCall && strings.Contains(c.Args, "RDWR")
+}
+
+// afterCloseWords say for what a socket the data came that drew the RST: one that had been closed, or one
+// that its application still held, as far as the calls tell.
+func afterCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
+	before := timeOf(c, c.Reset.Frame)
+	ended := func(is func(*analyze.Call) bool) bool {
+		return slices.ContainsFunc(calls, func(k *analyze.Call) bool {
+			return k.Side == c.Reset.By && k.Errno == "" && k.Start < before && is(k)
+		})
+	}
+	switch {
+	case ended(func(k *analyze.Call) bool { return k.Kind() == event.CloseCall && len(k.Holders) == 0 }):
+		return analyze.CauseCode(analyze.DataAfterClose).Words
+	case ended(shutBoth):
+		return "data came for a socket that its application had shut down in both directions"
+	}
+	return "data came for a socket that was already closed, or shut down in both directions"
+}
