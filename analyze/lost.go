@@ -11,6 +11,7 @@ func (c *Connection) LostBytes() Lost {
 		all.Unread += l.Unread
 		all.AfterClose += l.AfterClose
 		all.Discarded += l.Discarded
+		all.TLSAlerts += l.TLSAlerts
 		all.MayBe += l.MayBe
 		all.Missing += l.Missing
 	}
@@ -29,5 +30,8 @@ func (c *Connection) Losses() iter.Seq[*Lost] {
 	}
 }
 
-// Sum is how many bytes reached no application. What is missing from the capture is not lost.
-func (l Lost) Sum() uint64 { return l.Unacked + l.Unread + l.AfterClose + l.Discarded }
+// Sum is how many bytes of data reached no application. What is missing from the capture is not lost, and
+// TLS alerts are no data.
+func (l Lost) Sum() uint64 {
+	return max(l.Unacked+l.Unread+l.AfterClose+l.Discarded, l.TLSAlerts) - l.TLSAlerts
+}

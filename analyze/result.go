@@ -223,13 +223,14 @@ type Reset struct {
 
 // Lost counts payload bytes that did not reach an application, by kind.
 type Lost struct {
-	Unacked    uint64 `json:"unacked"`             // sent, never acknowledged
-	Unread     uint64 `json:"unread"`              // acknowledged by a kernel whose application can no longer read them
-	AfterClose uint64 `json:"after_close"`         // arrived after close
-	Discarded  uint64 `json:"discarded,omitempty"` // taken by send calls, thrown away by the sender's own kernel unsent
-	MayBe      uint64 `json:"may_be,omitempty"`    // sent, and its arrival not seen: it may be lost
-	Missing    uint64 `json:"missing,omitempty"`   // missing from the capture, not from the connection
-	From       Side   `json:"from,omitempty"`      // who had sent them
+	Unacked    uint64 `json:"unacked"`              // sent, never acknowledged
+	Unread     uint64 `json:"unread"`               // acknowledged by a kernel whose application can no longer read them
+	AfterClose uint64 `json:"after_close"`          // arrived after close
+	Discarded  uint64 `json:"discarded,omitempty"`  // taken by send calls, thrown away by the sender's own kernel unsent
+	TLSAlerts  uint64 `json:"tls_alerts,omitempty"` // of the bytes above those that are TLS alerts, no application's data
+	MayBe      uint64 `json:"may_be,omitempty"`     // sent, and its arrival not seen: it may be lost
+	Missing    uint64 `json:"missing,omitempty"`    // missing from the capture, not from the connection
+	From       Side   `json:"from,omitempty"`       // who had sent them
 }
 
 // TimeWait is one stay of one end in TIME_WAIT.

@@ -145,6 +145,7 @@ func (v *validator) parts(c *Connection) {
 		v.check((r.Cause == UnknownCause) == (r.Confidence == Unknown), "cause %s, %s", r.Cause, r.Confidence)
 		sent := c.Bytes.Client + c.Bytes.Server
 		v.check(r.Lost.Unacked+r.Lost.AfterClose <= sent, "lost %+v of %d bytes", r.Lost, sent)
+		v.check(r.Lost.TLSAlerts <= r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose, "lost %+v: more alerts than bytes", r.Lost)
 	}
 	if h := c.HalfClose; h != nil {
 		v.check(h.NS >= 0, "half-closed for %d ns", h.NS)

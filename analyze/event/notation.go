@@ -20,6 +20,8 @@ var hasWords = []struct {
 	{HasMultipath, "mptcp"}, {DataFin, "data-fin"},
 }
 
+const alertWord = "tls-alert"
+
 // String writes a segment as one line that ParseSegment reads:
 //
 //	6 0.000391000 10.0.0.1:40000 > 10.0.0.2:80 F. seq 113 ack 1 len 12 win 512 id 7 ttl 64
@@ -27,7 +29,7 @@ var hasWords = []struct {
 // Frame, seconds since the epoch, ends, flags; then what differs from nothing, by name: seq,
 // ack, len, win, id, ttl, if (interface), mss, wscale, ts VALUE:ECHO, sack LEFT:RIGHT,
 // tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, bad-ip-checksum, fragment, out, in,
-// mptcp, data-fin.
+// mptcp, data-fin, tls-alert.
 func (s *Segment) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s > %s %s seq %d", s.Frame, seconds(s.Time), s.Src, s.Dst, s.Flags, s.Seq)
@@ -57,6 +59,9 @@ func (s *Segment) String() string {
 			b.WriteByte(' ')
 			b.WriteString(w.word)
 		}
+	}
+	if o.TLSAlert {
+		b.WriteString(" " + alertWord)
 	}
 	return b.String()
 }
@@ -107,6 +112,10 @@ func (s *Segment) parseField(w []string) (int, error) {
 			s.Has |= h.has
 			return 1, nil
 		}
+	}
+	if w[0] == alertWord {
+		s.Options.TLSAlert = true
+		return 1, nil
 	}
 	if len(w) < 2 {
 		return 0, fmt.Errorf("%s: no value", w[0])

@@ -67,4 +67,5 @@ type Options struct {
 	SACKLeft    seqnum.Value
 	SACKRight   seqnum.Value // first SACK block only: RFC 2883 puts a duplicate's range there
 	FastOpenLen uint8        // length of the Fast Open cookie; 0 with HasFastOpen is a request
+	TLSAlert    bool         // no option: the payload is TLS alerts and nothing else (RFC 5246 7.2)
 }

@@ -90,10 +90,10 @@ func summarize(conns []*analyze.Connection) string {
 			for _, w := range r.Why {
 				p("    why: %s", w)
 			}
-			p("    lost %+v", r.Lost)
+			p("    lost %s", lostText(r.Lost))
 		}
 		if c.Lost != nil {
-			p("  lost %+v", *c.Lost)
+			p("  lost %s", lostText(*c.Lost))
 		}
 		if c.InFlight != (analyze.PerSide{}) {
 			p("  in flight %d:%d", c.InFlight.Client, c.InFlight.Server)
@@ -157,3 +157,8 @@ func path(changes []analyze.StateChange) string {
 }
 
 func clock(t event.Time) string { return fmt.Sprintf("%.3f", float64(t)/1e9) }
+
+// lostText leaves out the TLS alerts where there are none.
+func lostText(l analyze.Lost) string {
+	return strings.Replace(fmt.Sprintf("%+v", l), "TLSAlerts:0 ", "", 1)
+}

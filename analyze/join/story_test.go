@@ -159,7 +159,8 @@ func summarizeJoin(res *analyze.Result) string {
 	for _, conn := range res.Connections {
 		p("connection %d: %s, closer %s", conn.ID, conn.Ending, cmp.Or(string(conn.Closer), "none"))
 		if r := conn.Reset; r != nil {
-			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %+v", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call, r.Lost)
+			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call,
+				strings.Replace(fmt.Sprintf("%+v", r.Lost), "TLSAlerts:0 ", "", 1))
 			for _, w := range r.Why {
 				p("    why: %s", w)
 			}

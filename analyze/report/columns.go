@@ -130,6 +130,7 @@ var listColumns = []listColumn{
 	{csv: "closer_confidence", value: func(c *analyze.Connection) string { return string(c.CloserSure) }},
 	{csv: "fin_by", value: func(c *analyze.Connection) string { return string(c.FinBy) }},
 	{csv: "closer_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCloser, " ") }},
+	{csv: "lost_tls_alerts", value: ofLost(func(l analyze.Lost) uint64 { return l.TLSAlerts })},
 	{csv: "cause_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCause, " ") }},
 	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
 	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},

@@ -62,7 +62,10 @@ func answeredSentence(reset *analyze.Reset, drew *analyze.Call) string {
 		return fmt.Sprintf("%s drew it: %s answers frame %d.", callWords(drew), rst, reset.Trigger)
 	}
 	s := fmt.Sprintf("%s returned %d, but %s answered it", callWords(drew), drew.Ret, rst)
-	if lost := reset.Lost.AfterClose + reset.Lost.Unacked; lost >= uint64(drew.Ret) {
+	switch lost := reset.Lost.AfterClose + reset.Lost.Unacked; {
+	case reset.Lost.TLSAlerts >= uint64(drew.Ret):
+		s += ": it was a TLS alert, no data are lost"
+	case lost >= uint64(drew.Ret):
 		s += fmt.Sprintf(": its %s are lost though the call succeeded", count(uint64(drew.Ret), "byte"))
 	}
 	return s + "."

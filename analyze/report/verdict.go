@@ -258,12 +258,23 @@ func appendLoss(all []string, lost *analyze.Lost) []string {
 		whose = " of the " + string(lost.From) + "'s data"
 	}
 	if len(kinds) > 0 {
-		all = append(all, "Lost"+whose+": "+and(kinds)+".")
+		all = append(all, "Lost"+whose+": "+and(kinds)+alertWords(lost)+".")
 	}
 	if lost.MayBe > 0 {
 		all = append(all, "May be lost"+whose+": "+count(lost.MayBe, "byte")+" of which no acknowledgment was captured.")
 	}
 	return all
+}
+
+// alertWords tell TLS alerts from data.
+func alertWords(lost *analyze.Lost) string {
+	switch {
+	case lost.TLSAlerts == 0:
+		return ""
+	case lost.Sum() == 0:
+		return ", TLS alerts alone: no application's data"
+	}
+	return ", of these " + count(lost.TLSAlerts, "byte") + " TLS alerts"
 }
 
 type lostKind struct {

@@ -39,6 +39,7 @@ type Direction struct {
 	Gaps   []Span // what was not captured in order, and not since
 	Holes  int64  // bytes in gaps
 	low    int64  // where what was captured begins
+	Alerts Span   // the newest payload that is TLS alerts and nothing else
 	Reach  int64  // the highest number that a segment stands at: what lies before it was sent
 	FinEnd int64  // position after the FIN; 0 without one
 
@@ -110,3 +111,19 @@ func (d *Direction) base(v seqnum.Value, at int64) {
 
 // advance moves the end of what was sent to pos, which v is in headers.
 func (d *Direction) advance(pos int64, v seqnum.Value) { d.Nxt, d.nxtAbs = pos, v }
+
+// alert notes TLS alerts of n bytes at seq; those that follow each other are one span.
+func (d *Direction) alert(seq, n int64) {
+	if seq < d.Alerts.From || seq > d.Alerts.To {
+		d.Alerts.From = seq
+	}
+	d.Alerts.To = max(d.Alerts.To, seq+n)
+}
+
+// AlertsAfter counts the bytes from pos on that are TLS alerts, up to the end of what was sent.
+func (d *Direction) AlertsAfter(pos int64) uint64 {
+	if d.Alerts.To < d.Payload(d.Nxt) {
+		return 0 // data came after them
+	}
+	return uint64(max(0, d.Alerts.To-max(pos, d.Alerts.From)))
+}

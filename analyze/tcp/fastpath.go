@@ -25,7 +25,7 @@ func (fl *Flow) FastPath(e End, s *event.Segment) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	ahead := s.Ack.Diff(p.nxtAbs)
 	if s.Flags&^event.PSH != event.ACK || s.Has&unusual != 0 || s.Time < fl.Last ||
-		s.Seq != d.nxtAbs || ahead > 0 || s.Window == 0 || p.window == 0 {
+		s.Seq != d.nxtAbs || ahead > 0 || s.Options.TLSAlert || s.Window == 0 || p.window == 0 {
 		return false
 	}
 	if s.Len == 0 && d.Nxt == 1 && p.Nxt == 1 {

@@ -78,6 +78,9 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	if s.Has&event.HasMultipath != 0 {
 		fl.multipath(d, s)
 	}
+	if s.Options.TLSAlert {
+		d.alert(seq, int64(s.Len))
+	}
 	if s.Flags&event.RST != 0 {
 		r.Kind = KindRst
 		fl.followReset(e, s, &r)

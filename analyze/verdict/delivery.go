@@ -44,6 +44,7 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 	case rst.Refused:
 	case rst.Class == tcp.LiveReset && rst.Acks:
 		r.Lost.Unacked = min(uint64(max(0, d.Payload(d.Nxt)-max(rst.Ack, 1))), unacked)
+		r.Lost.TLSAlerts = min(d.AlertsAfter(rst.Ack), r.Lost.Unacked)
 		return
 	case r.Cause == analyze.DataAfterClose:
 		at := rst.AnsweredSeq
@@ -53,6 +54,7 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 			}
 		}
 		r.Lost.AfterClose = min(uint64(max(0, d.Payload(d.Nxt)-max(at, d.Una, 1))), unacked)
+		r.Lost.TLSAlerts = min(d.AlertsAfter(max(at, d.Una)), r.Lost.AfterClose)
 		unacked -= r.Lost.AfterClose
 	}
 	r.Lost.MayBe = unacked

@@ -77,6 +77,32 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
+func TestTLSAlert(t *testing.T) {
+	alert := []byte{21, 3, 3, 0, 2, 1, 0}
+	encrypted := append([]byte{21, 3, 3, 0, 26}, make([]byte, 26)...)
+	for name, tt := range map[string]struct {
+		payload []byte
+		want    bool
+	}{
+		"close_notify": {alert, true}, "encrypted": {encrypted, true}, "two": {append(alert[:7:7], encrypted...), true},
+		"data":             {append([]byte{23, 3, 3, 0, 26}, make([]byte, 26)...), false},
+		"data behind it":   {append(alert[:7:7], 23, 3, 3, 0, 1, 0), false},
+		"longer than that": {alert[:6], false},
+		"nothing":          {nil, false},
+		"another protocol": {[]byte{21, 9, 9, 0, 2, 1, 0}, false},
+		"too much":         {append([]byte{21, 3, 3, 1, 0}, make([]byte, 256)...), false},
+	} {
+		ip := ip4(layers.IPProtocolTCP)
+		b := serialize(t, eth(layers.EthernetTypeIPv4), ip, syn(ip), gopacket.Payload(tt.payload))
+		if s, v := read(New(), 1, b); v != TCP || s.Options.TLSAlert != tt.want {
+			t.Errorf("%s: Segment = %v, alert %v, want %v", name, v, s.Options.TLSAlert, tt.want)
+		}
+		if s, _ := read(New(), 1, b[:len(b)-1]); s.Options.TLSAlert {
+			t.Errorf("%s, cut: alert, want none", name)
+		}
+	}
+}
+
 func TestIPChecksum(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -35,6 +35,9 @@ func (d *Decoder) tcp() Verdict {
 	case header > 20:
 		readOptions(b[20:header], s)
 	}
+	if s.Len-1 < mostAlerts && len(b) == d.wire && b[header] == tlsAlert {
+		s.Options.TLSAlert = tlsAlerts(b[header:])
+	}
 	return TCP
 }
 
@@ -55,6 +58,30 @@ func (d *Decoder) completeness(b []byte) {
 	case !d.SkipChecksums && !d.noSum && !checksumOK(b, d.addresses):
 		s.Has |= event.BadChecksum
 	}
+}
+
+// A TLS alert's record type (RFC 8446 5.1), and up to how many bytes are looked at: an alert has two,
+// encrypted some forty.
+const (
+	tlsAlert   = 21
+	mostAlerts = 256
+)
+
+// tlsAlerts reports whether the payload p is TLS alerts and nothing else. From TLS 1.3 on encrypted ones
+// look like data.
+func tlsAlerts(p []byte) bool {
+	const header = 5
+	for len(p) > 0 {
+		if len(p) < header+2 || p[0] != tlsAlert || p[1] != 3 || p[2] > 4 {
+			return false
+		}
+		size := header + int(binary.BigEndian.Uint16(p[3:]))
+		if size < header+2 || size > len(p) {
+			return false
+		}
+		p = p[size:]
+	}
+	return true
 }
 
 func readHeader(b []byte, s *event.Segment) {

@@ -215,6 +215,9 @@ func appendLost(b []byte, l *analyze.Lost) []byte {
 	if l.Discarded != 0 {
 		b = appendUint(append(b, `,"discarded":`...), l.Discarded)
 	}
+	if l.TLSAlerts != 0 {
+		b = appendUint(append(b, `,"tls_alerts":`...), l.TLSAlerts)
+	}
 	if l.MayBe != 0 {
 		b = appendUint(append(b, `,"may_be":`...), l.MayBe)
 	}
