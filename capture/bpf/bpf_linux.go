@@ -22,10 +22,10 @@ var object []byte
 
 // Source is an attached set of programs. It is used by one goroutine.
 type Source struct {
+	Holding
 	programs *ebpf.Collection
 	// links keep the programs attached: one that the garbage collector finds is closed.
 	links   []link.Link
-	holders *link.Iter // nil where the kernel has none
 	ring    *ringbuf.Reader
 	record  ringbuf.Record
 	decoder decoder
@@ -49,7 +49,7 @@ func open(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
 	}
-	if err := checkLayouts(spec.Types); err != nil {
+	if err := checkLayouts(spec.Types, watchLayouts()); err != nil {
 		return nil, err
 	}
 	types, err := btf.LoadKernelSpec()
@@ -126,7 +126,7 @@ func (s *Source) attach() error {
 				s.lacks = append(s.lacks, "not known is who holds a socket: "+err.Error())
 				continue
 			}
-			s.holders = it
+			s.Holding.iter = it
 			s.links = append(s.links, it)
 			continue
 		}
@@ -178,16 +178,21 @@ func (s *Source) Lacks() []string { return s.lacks }
 // Losses returns what was lost since Open.
 func (s *Source) Losses() Losses {
 	l := Losses{Damaged: s.damaged}
+	count(s.programs, &l)
+	return l
+}
+
+// count adds what the programs themselves say that they lost.
+func count(programs *ebpf.Collection, l *Losses) {
 	for name, n := range map[string]*uint64{"ring_full": &l.RingFull, "no_record": &l.NoRecord} {
 		// A kernel that refuses this without privileges is older than those that this reads by mmap.
-		_ = s.programs.Variables[name].Get(n)
+		_ = programs.Variables[name].Get(n)
 	}
-	for _, p := range s.programs.Programs {
+	for _, p := range programs.Programs {
 		if stats, err := p.Stats(); err == nil {
 			l.Recursion += stats.RecursionMisses
 		}
 	}
-	return l
 }
 
 // Close detaches the programs; the kernel frees them and their records.

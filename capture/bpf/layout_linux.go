@@ -8,12 +8,17 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// checkLayouts compares the structures of decode.go with those that the object was compiled from:
-// every field must stand where the decoder reads it, and none may be padded.
-func checkLayouts(types *btf.Spec) error {
-	for name, raw := range map[string]any{
+// watchLayouts are the structures of decode.go.
+func watchLayouts() map[string]any {
+	return map[string]any{
 		"endpoint": rawEndpoint{}, "reset": rawReset{}, "owner": rawOwner{}, "task": rawTask{}, "holder": rawHolder{},
-	} {
+	}
+}
+
+// checkLayouts compares Go's structures with those that the object was compiled from:
+// every field must stand where the decoder reads it, and none may be padded.
+func checkLayouts(types *btf.Spec, layouts map[string]any) error {
+	for name, raw := range layouts {
 		var def *btf.Struct
 		if err := types.TypeByName(name, &def); err != nil {
 			return fmt.Errorf("check layout of %s: %w", name, err)

@@ -32,7 +32,8 @@ var callNames = map[int32]string{
 	unix.SYS_READV: "readv", unix.SYS_RECVFROM: "recvfrom", unix.SYS_RECVMSG: "recvmsg", unix.SYS_RECVMMSG: "recvmmsg",
 	unix.SYS_SENDFILE: "sendfile", unix.SYS_SENDMSG: "sendmsg", unix.SYS_SENDMMSG: "sendmmsg", unix.SYS_SENDTO: "sendto",
 	unix.SYS_SETSOCKOPT: "setsockopt", unix.SYS_SHUTDOWN: "shutdown", unix.SYS_SPLICE: "splice", unix.SYS_WRITE: "write",
-	unix.SYS_WRITEV: "writev", unix.SYS_EPOLL_PWAIT: "epoll_pwait", unix.SYS_PPOLL: "ppoll", unix.SYS_MUNMAP: "munmap",
+	unix.SYS_WRITEV: "writev", unix.SYS_PWRITEV2: "pwritev2", unix.SYS_PREADV2: "preadv2", unix.SYS_SOCKET: "socket",
+	unix.SYS_LISTEN: "listen", unix.SYS_BIND: "bind", unix.SYS_EPOLL_PWAIT: "epoll_pwait", unix.SYS_PPOLL: "ppoll", unix.SYS_MUNMAP: "munmap",
 }
 
 // callName returns "" for a call that has nothing to do with sockets.

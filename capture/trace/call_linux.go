@@ -140,6 +140,9 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
+// ErrnoName returns the name of an error number as the kernel returns it, as strace does.
+func ErrnoName(n int64) string { return errnoName(n) }
+
 // errnoName returns the errno's name. ERESTARTSYS and its like are how the kernel says that a
 // signal interrupted the call; the program sees EINTR, or the call made again.
 func errnoName(n int64) string {

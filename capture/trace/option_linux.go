@@ -38,7 +38,18 @@ func leaveGetsockopt(t *tracer, th *thread, c *call, e event.Call) {
 func (th *thread) optionValue(level, name int, addr, size uint64) string {
 	var b [16]byte
 	n := th.read(addr, b[:min(size, uint64(len(b)))])
-	if n < 4 {
+	return optionText(level, name, b[:n], size)
+}
+
+// OptionWords says what setsockopt was given, as a person would write it. value is the beginning of
+// its size bytes.
+func OptionWords(level, name int, value []byte, size uint64) string {
+	return optionName(level, name) + ", " + optionText(level, name, value, size)
+}
+
+func optionText(level, name int, value []byte, size uint64) string {
+	var b [16]byte
+	if copy(b[:], value[:min(size, uint64(len(value)))]) < 4 {
 		return fmt.Sprintf("(%d bytes)", size)
 	}
 	first := int32(binary.NativeEndian.Uint32(b[:]))
@@ -122,6 +133,9 @@ var pollFlags = []flag{
 	{unix.POLLIN, "POLLIN"}, {unix.POLLPRI, "POLLPRI"}, {unix.POLLOUT, "POLLOUT"},
 	{unix.POLLRDHUP, "POLLRDHUP"}, {unix.POLLERR, "POLLERR"}, {unix.POLLHUP, "POLLHUP"},
 }
+
+// MessageFlags names the flags of a send or receive call.
+func MessageFlags(bits uint64) string { return flagWords(bits, msgFlags) }
 
 // flagWords names the bits that are set; bits without a name are left out.
 func flagWords(bits uint64, table []flag) string {

@@ -249,6 +249,9 @@ func sockAddr(call uintptr, fd int) netip.AddrPort {
 	return parseSockaddr(b[:min(int(n), len(b))])
 }
 
+// ParseSockaddr reads what connect is given; the zero value where that is no address of TCP's.
+func ParseSockaddr(b []byte) netip.AddrPort { return parseSockaddr(b) }
+
 // parseSockaddr reads a sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); IPv4-mapped IPv6 becomes
 // IPv4, as on the wire. Any other family gives the zero value.
 func parseSockaddr(b []byte) netip.AddrPort {

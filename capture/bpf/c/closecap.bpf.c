@@ -8,6 +8,8 @@
  * nothing depends on how a compiler pads.
  */
 #include "kernel.h"
+#include "task.h"
+#include "holders.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -17,25 +19,6 @@ const volatile __u32 only_port = 0;
 const volatile __u64 only_cgroup = 0;
 
 enum kind { ENDPOINT = 1, RESET, OWNER };
-
-/* Flags of struct task. */
-enum {
-	EXITING = 1, /* the process is ending: this is the implicit close */
-	IO_WORKER = 2, /* a thread of io_uring */
-	KTHREAD = 4,
-	COMPAT = 8, /* a 32-bit call: its numbers are others */
-	OWNS = 16, /* the socket was locked by a process: the task is the doer, not a bystander */
-};
-
-struct task {
-	__u32 pid, tid; /* of the initial namespace */
-	__s32 call; /* system call number, -1 for none */
-	__s32 fd; /* its first argument */
-	__u32 how; /* its second */
-	__u16 flags;
-	__u16 status; /* as in wait(2), with EXITING */
-	char comm[16];
-};
 
 /* Flags of struct endpoint. */
 enum {
@@ -102,18 +85,9 @@ struct owner {
 	struct task task;
 };
 
-/* Who has a socket as a descriptor. */
-struct holder {
-	__u64 cookie;
-	__u32 pid;
-	__u32 fd;
-	char comm[16];
-};
-
 /* The compiler describes in the object only what a variable has. */
 const struct reset *describe_reset __attribute__((unused));
 const struct owner *describe_owner __attribute__((unused));
-const struct holder *describe_holder __attribute__((unused));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -138,64 +112,9 @@ INLINE void send(void *data, __u64 size)
 		__sync_fetch_and_add(&ring_full, 1);
 }
 
-INLINE __u16 swap16(__u16 v)
-{
-	return __builtin_bswap16(v);
-}
-
 INLINE int flag(const struct sock *sk, int bit)
 {
 	return (sk->__sk_common.skc_flags >> bit) & 1;
-}
-
-/* Says who runs now, and in which system call. */
-static __attribute__((noinline)) void current_task(struct task *t, int owned)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	t->pid = task->tgid;
-	t->tid = task->pid;
-	t->call = -1;
-	t->fd = -1;
-	t->how = 0;
-	t->flags = owned ? OWNS : 0;
-	t->status = 0;
-	bpf_get_current_comm(t->comm, sizeof(t->comm));
-	if (task->flags & PF_IO_WORKER)
-		t->flags |= IO_WORKER;
-	if (task->flags & PF_KTHREAD) {
-		t->flags |= KTHREAD;
-		return;
-	}
-	if (task->flags & PF_EXITING) {
-		t->flags |= EXITING;
-		t->status = task->signal->group_exit_code ?: task->exit_code;
-	}
-	void *regs = bpf_task_pt_regs(task);
-	if (field_exists(((struct pt_regs___x86 *)0)->orig_ax)) {
-		struct pt_regs___x86 *x86 = regs;
-		__u64 cs = 0, v = 0;
-		READ(v, x86->orig_ax);
-		t->call = v;
-		READ(v, x86->di);
-		t->fd = v;
-		READ(v, x86->si);
-		t->how = v;
-		READ(cs, x86->cs);
-		if ((cs & 0xffff) == 0x23) /* __USER32_CS */
-			t->flags |= COMPAT;
-	} else {
-		struct pt_regs___arm64 *arm = regs;
-		__u64 v = 0;
-		READ(t->call, arm->syscallno);
-		READ(v, arm->orig_x0);
-		t->fd = v;
-		READ(v, arm->regs[1]);
-		t->how = v;
-		READ(v, arm->pstate);
-		if (v & 0x10) /* PSR_MODE32_BIT */
-			t->flags |= COMPAT;
-	}
 }
 
 INLINE int in_cgroup(const struct sock *sk)
@@ -519,28 +438,4 @@ SEC("tp_btf/tcp_send_reset")
 int send_reset_unexplained(__u64 *ctx)
 {
 	return reset((void *)ctx[0], (void *)ctx[1], ~0U);
-}
-
-SEC("iter/task_file")
-int holders(struct bpf_iter__task_file *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-
-	if (!task || !file)
-		return 0;
-	struct socket *socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	struct sock *sk = socket->sk;
-	struct holder h = {};
-
-	READ(h.cookie, sk->__sk_common.skc_cookie.counter);
-	if (!h.cookie)
-		return 0;
-	h.pid = task->tgid;
-	h.fd = ctx->fd;
-	READ(h.comm, task->comm);
-	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
-	return 0;
 }

@@ -84,6 +84,8 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	int sk_err;
+	__u16 sk_type;
+	__u16 sk_protocol;
 	__u8 sk_shutdown;
 	unsigned long sk_lingertime; /* jiffies */
 	kuid_t sk_uid;
@@ -131,13 +133,51 @@ struct sk_buff {
 	__u16 transport_header;
 } CO_RE;
 
+typedef struct {
+	int counter;
+} CO_RE atomic_t;
+
 struct signal_struct {
+	atomic_t live;
 	int group_exit_code;
+} CO_RE;
+
+struct inode {
+	unsigned short i_mode;
+} CO_RE;
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+} CO_RE;
+
+/* Up to 6.12. */
+struct file___count {
+	atomic64_t f_count;
+} CO_RE;
+
+typedef struct {
+	atomic64_t refcnt; /* one less than there are */
+} CO_RE file_ref_t;
+
+struct file___ref {
+	file_ref_t f_ref;
+} CO_RE;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} CO_RE;
+
+struct files_struct {
+	struct fdtable *fdt;
 } CO_RE;
 
 struct task_struct {
 	unsigned int flags;
 	int exit_code;
+	unsigned long nvcsw;
+	struct files_struct *files;
 	struct signal_struct *signal;
 	int pid;
 	int tgid;
@@ -148,6 +188,9 @@ struct pt_regs___x86 {
 	unsigned long orig_ax;
 	unsigned long di;
 	unsigned long si;
+	unsigned long dx;
+	unsigned long r10;
+	unsigned long r8;
 	unsigned long cs;
 } CO_RE;
 
@@ -163,8 +206,6 @@ struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;
 } CO_RE;
-
-struct file;
 
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
@@ -203,6 +244,8 @@ enum {
 #define PF_KTHREAD 0x00200000
 
 /* include/uapi/linux/bpf.h */
+#define BPF_MAP_TYPE_HASH 1
+#define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_SK_STORAGE 24
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_F_NO_PREALLOC 1
@@ -211,10 +254,14 @@ enum {
 #define BPF_RB_FORCE_WAKEUP 2
 #define BPF_RB_AVAIL_DATA 0
 
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) = (void *)2;
+static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
 static long (*bpf_get_current_comm)(void *buf, __u32 size) = (void *)16;
 static __u64 (*bpf_get_socket_cookie)(const void *sk) = (void *)46;
 static void *(*bpf_sk_storage_get)(void *map, const void *sk, void *value, __u64 flags) = (void *)107;
+static long (*bpf_probe_read_user)(void *dst, __u32 size, const void *src) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *dst, __u32 size, const void *src) = (void *)113;
 static long (*bpf_seq_write)(struct seq_file *m, const void *data, __u32 len) = (void *)127;
 static long (*bpf_ringbuf_output)(void *ring, void *data, __u64 size, __u64 flags) = (void *)130;
