@@ -5,9 +5,11 @@ import (
 	"context"
 	"maps"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,6 +108,8 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if (len(args) == 0) == (f.sample == "") {
 		return misused("analyze: want the name of a file, or --sample NAME")
 	}
+	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
+	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
 	r, err := f.open(args, std)
 	if err != nil {
 		return err
