@@ -12,7 +12,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// EndingLine writes a connection that the kernel told of as one line: when it ended, both ends with
+// EndingLine writes a connection that ended, as kernel or packets told, as one line: when it ended, both ends with
 // the closer's first, how, why and by whom, what was lost and who waits.
 func EndingLine(c *endings.Connection, zone *time.Location) string {
 	left, right, arrow := analyze.Client, analyze.Server, "→"
@@ -54,18 +54,19 @@ func taskName(t *event.Task) string { return fmt.Sprintf("%s[%d]", Safe(t.Comm),
 
 func endedHow(c *endings.Connection) string {
 	age := ""
-	if c.Start != 0 && !c.Stray {
+	if c.Start != 0 && !c.Stray && !c.Guessed {
 		age = span(c.End.Sub(c.Start))
 	}
+	ending := doubtedEnding(&c.Connection)
 	switch {
 	case c.Ending == analyze.WasRefused && c.Reset.Confidence == analyze.InKernel && c.Stray:
 		return "refused: nobody listens"
 	case age == "":
-		return string(c.Ending)
+		return ending
 	case c.Ending == analyze.Graceful:
-		return "graceful, " + age
+		return ending + ", " + age
 	}
-	return fmt.Sprintf("%s after %s", c.Ending, age)
+	return fmt.Sprintf("%s after %s", ending, age)
 }
 
 // endedWhy names the cause and the call, as far as the kernel said them.
@@ -75,26 +76,29 @@ func endedWhy(c *endings.Connection) string {
 		doer = fmt.Sprintf("%s %s", taskName(t), taskCall(t))
 	}
 	if c.Reset == nil {
-		switch c.Closer {
-		case analyze.NoSide:
+		switch {
+		case c.Closer == analyze.NoSide && len(c.Candidates) > 0:
+			return "who closed first is not known"
+		case c.Closer == analyze.NoSide:
 			return strings.Join(c.Why, "; ")
-		case analyze.Both:
+		case c.Closer == analyze.Both:
 			return "closed by both at once"
 		}
 		return "closed first: " + doer
 	}
 	r := c.Reset
+	cause := resetCauseWords(&c.Connection)
 	switch {
 	case c.Ending == analyze.WasRefused:
 		return ""
 	case r.Cause == analyze.UnreadData && c.Tasks.Closer != nil:
-		return fmt.Sprintf("%s: %s with %s unread", r.Cause, doer, count(r.Lost.Unread, "byte"))
+		return fmt.Sprintf("%s: %s with %s unread", cause, doer, count(r.Lost.Unread, "byte"))
 	case r.Cause == analyze.DataAfterClose && r.Lost.AfterClose > 0:
-		return fmt.Sprintf("%s: %s, then %s came", r.Cause, doer, count(r.Lost.AfterClose, "byte"))
+		return fmt.Sprintf("%s: %s, then %s came", cause, doer, count(r.Lost.AfterClose, "byte"))
 	case c.Tasks.Closer != nil:
-		return fmt.Sprintf("%s: %s", r.Cause, doer)
+		return fmt.Sprintf("%s: %s", cause, doer)
 	}
-	return fmt.Sprintf("%s: RST of the %s", r.Cause, r.By)
+	return fmt.Sprintf("%s: RST of the %s", cause, r.By)
 }
 
 // shutdownHow are the second arguments of shutdown.

@@ -54,6 +54,19 @@ func TestEndingLine(t *testing.T) {
 			reset(c, analyze.Server, analyze.ConnRefused, analyze.Lost{})
 			c.Ending, c.Stray, c.Tasks = analyze.WasRefused, true, endings.Tasks{}
 		}, `11:50:14.276  10.0.0.2:443 ← 10.0.0.9:46612  refused: nobody listens`},
+		// By packets alone: no processes, and what is inferred is marked.
+		{func(c *endings.Connection) {
+			c.Tasks = endings.Tasks{}
+			c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client, Until: endingEpoch.Add(time.Minute)}}
+		}, `11:50:14.276  10.0.0.9:46612 → 10.0.0.2:443  graceful, 12.0 ms  closed first: the client  TIME_WAIT: client until 11:51:14`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Server, analyze.UnreadData, analyze.Lost{Unread: 6})
+			c.Tasks, c.Confidence, c.Reset.Confidence = endings.Tasks{}, analyze.Inferred, analyze.Inferred
+		}, `11:50:14.276  10.0.0.2:443 ← 10.0.0.9:46612  reset? after 12.0 ms  unread-data?: RST of the server  lost 6`},
+		{func(c *endings.Connection) { // its begin was not captured
+			c.Tasks, c.Closer, c.Guessed = endings.Tasks{}, analyze.NoSide, true
+			c.Candidates = []analyze.Possible{{Claim: analyze.ClaimCloser, Value: "client"}}
+		}, `11:50:14.276  10.0.0.9:46612 → 10.0.0.2:443  graceful  who closed first is not known`},
 	} {
 		if got := EndingLine(ended(tt.change), time.UTC); got != tt.want {
 			t.Errorf("EndingLine = %s\nwant         %s", got, tt.want)
@@ -93,6 +106,23 @@ func TestEndingSummary(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("summary lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
+// Who closed first has the name of an end where no kernel told of a process.
+func TestCloserName(t *testing.T) {
+	for _, tt := range []struct {
+		change func(*endings.Connection)
+		want   string
+	}{
+		{func(c *endings.Connection) {}, "client"},
+		{func(c *endings.Connection) { c.Closer = analyze.NoSide }, "unknown"},
+		{func(c *endings.Connection) { c.Stray = true }, "nobody (no socket)"},
+		{func(c *endings.Connection) { c.Seen.Server = true }, "a peer elsewhere"},
+	} {
+		if got := CloserName(ended(func(c *endings.Connection) { c.Tasks = endings.Tasks{}; tt.change(c) })); got != tt.want {
+			t.Errorf("CloserName = %q, want %q", got, tt.want)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func (m *EndingMetrics) Add(c *endings.Connection) {
 	m.lost += c.LostBytes().Sum()
 }
 
-// Write writes the counters in Prometheus's text format; events are kernel events that were lost,
-// by reason.
+// Write writes the counters in Prometheus's text format; events are kernel events, or packets, that
+// were lost, by reason.
 func (m *EndingMetrics) Write(w io.Writer, events map[string]uint64) error {
 	var b strings.Builder
 	b.WriteString("# HELP closecap_connections_ended_total TCP connections that ended.\n# TYPE closecap_connections_ended_total counter\n")
@@ -51,7 +51,7 @@ func (m *EndingMetrics) Write(w io.Writer, events map[string]uint64) error {
 			l.ending, l.cause, l.closer, labelValue(l.process), m.counts[l])
 	}
 	fmt.Fprintf(&b, "# HELP closecap_lost_bytes_total Payload bytes that reached no application.\n# TYPE closecap_lost_bytes_total counter\nclosecap_lost_bytes_total %d\n", m.lost)
-	b.WriteString("# HELP closecap_lost_events_total Kernel events that were lost.\n# TYPE closecap_lost_events_total counter\n")
+	b.WriteString("# HELP closecap_lost_events_total Kernel events, or packets, that were lost.\n# TYPE closecap_lost_events_total counter\n")
 	for _, name := range slices.Sorted(maps.Keys(events)) {
 		fmt.Fprintf(&b, "closecap_lost_events_total{reason=\"%s\"} %d\n", name, events[name])
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/closecap/closecap/analyze/endings"
 )
 
-// EndingSummary adds up connections that the kernel told of. The zero value is empty.
+// EndingSummary adds up connections that ended. The zero value is empty.
 type EndingSummary struct {
 	// Ports is how many ephemeral ports there are; 0 for not known.
 	Ports int
@@ -61,7 +61,7 @@ func countName(m map[string]uint64, name string) {
 }
 
 // CloserName returns the name of the process whose call ended c, or what stands for it where no
-// call did.
+// call did, or no kernel told of it.
 func CloserName(c *endings.Connection) string {
 	var cause analyze.ResetCause
 	if c.Reset != nil {
@@ -72,6 +72,8 @@ func CloserName(c *endings.Connection) string {
 		return Safe(c.Tasks.Closer.Comm)
 	case c.Stray, cause == analyze.ConnRefused, cause == analyze.NoSocket:
 		return "nobody (no socket)"
+	case c.Seen == endings.SeenEnds{}: // packets tell of the end only
+		return cmp.Or(string(c.Closer), "unknown")
 	case c.Closer == analyze.NoSide, cause == analyze.KeepaliveTimeout:
 		return "nobody (timer)"
 	case c.Tasks.Of(c.Closer) != nil:

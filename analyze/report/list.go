@@ -76,11 +76,15 @@ func joinedEnding(c *analyze.Connection, more string) cell {
 
 // endingWords are the ending, and who sent the RST that it was.
 func endingWords(c *analyze.Connection) string {
-	words := string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
+	words := doubtedEnding(c)
 	if c.Reset != nil && c.Ending == analyze.WasReset {
 		words += " by " + string(c.Reset.By)
 	}
 	return words
+}
+
+func doubtedEnding(c *analyze.Connection) string {
+	return string(c.Ending) + doubt(c.Confidence, c.Ending == analyze.UnknownEnding)
 }
 
 // resetCauseWords are a reset's cause, with what else it may be.

@@ -25,13 +25,13 @@ type flood struct {
 // floodShown is how many of a kind are shown in a second.
 const floodShown = 5
 
-// swallows counts c and reports whether it is one too many to be shown.
-func (f *floods) swallows(c *endings.Connection) bool {
+// swallows counts c and reports whether it is one too many to be shown now.
+func (f *floods) swallows(c *endings.Connection, now event.Time) bool {
 	if !c.Stray {
 		return false
 	}
 	if f.counts == nil {
-		f.counts, f.begun = map[flood]int{}, c.End
+		f.counts, f.begun = map[flood]int{}, now
 	}
 	k := flood{c.Client.Addr(), c.Ending}
 	f.counts[k]++
@@ -48,7 +48,7 @@ func (f *floods) told(now event.Time) []string {
 		if n > floodShown {
 			what := "RSTs for connections that no socket owns"
 			if k.ending == analyze.WasRefused {
-				what = "connections refused: nobody listens"
+				what = "connections refused"
 			}
 			lines = append(lines, fmt.Sprintf("%s  %v: %d more %s", time.Unix(0, int64(now)).Format("15:04:05.000"), k.from, n-floodShown, what))
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/bpf"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
@@ -25,6 +27,8 @@ type watchFlags struct {
 	host                  string
 	ending, cause, closer string
 	problems, lostBytes   bool
+	iface                 string // capture there, instead of asking the kernel
+	filter                string // with iface
 	length                time.Duration
 	count                 int
 	summary               bool
@@ -39,7 +43,7 @@ type watchFlags struct {
 func newWatch(std streams) *cobra.Command {
 	var f watchFlags
 	cmd := &cobra.Command{
-		Use:   "watch",
+		Use:   "watch [-i INTERFACE [FILTER]]",
 		Short: "Show who ends connections on this machine, as it happens",
 		Long: `Show each TCP connection of this machine when it ends: how, why, by which call of which
 process, what was lost and who waits in TIME_WAIT. The kernel says so itself (BPF
@@ -47,12 +51,20 @@ tracepoints): nothing is started, traced or captured, and no payload is read.
 
 A connection between two processes of this machine is shown once, when both its ends are
 over. Ctrl-C ends the watching and adds it up. It needs root, or CAP_BPF and CAP_PERFMON,
-until it is attached; then it drops every privilege.`,
-		Example: "  sudo closecap watch\n  sudo closecap watch --problems --comm nginx\n  sudo closecap watch --port 5432 --for 1m --summary\n  sudo closecap watch --format ndjson --cause unread-data | jq .tasks",
-		Args:    argCount(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), std) },
+until it is attached; then it drops every privilege.
+
+With -i it captures on an interface instead, what a filter as tcpdump's lets through, and
+goes by the packets alone: also of other machines' connections, without processes and
+calls, and causes are inferred. A connection is shown a second after it has ended. That
+needs root or CAP_NET_RAW until the capture is open.`,
+		Example: "  sudo closecap watch\n  sudo closecap watch --problems --comm nginx\n  sudo closecap watch --port 5432 --for 1m --summary\n  sudo closecap watch --format ndjson --cause unread-data | jq .tasks\n  sudo closecap watch -i eth0 host 10.1.4.4 and tcp port 5432",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.filter = strings.Join(args, " ")
+			return f.run(cmd.Context(), std)
+		},
 	}
 	fl := cmd.Flags()
+	fl.StringVarP(&f.iface, "interface", "i", "", "capture on this interface (any: all), go by packets instead of the kernel's word")
 	fl.IntSliceVar(&f.pids, "pid", nil, "only connections of these processes")
 	fl.StringVar(&f.comm, "comm", "", "only connections of processes with this name, at most 15 bytes as the kernel keeps it")
 	fl.StringVar(&f.cgroup, "cgroup", "", "only sockets made in this cgroup or below it (a path)")
@@ -100,6 +112,13 @@ func (f *watchFlags) check() error {
 	}
 	if f.count < 0 || f.length < 0 {
 		return misused("--count and --for: want nothing below 0")
+	}
+	if f.iface != "" {
+		return f.checkCapture()
+	}
+	if f.filter != "" {
+		return usageError{hint.With(fmt.Errorf("watch %s: a filter of packets wants an interface", f.filter),
+			"usage: closecap watch [-i INTERFACE [FILTER]]")}
 	}
 	f.scope.Port = f.pick.Port
 	if f.netns != "all" {
@@ -154,26 +173,32 @@ func (f *watchFlags) run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer w.stopServing()
-	var source *bpf.Source
+	if f.iface != "" {
+		return f.capture(ctx, w)
+	}
 	err := kernel.WithBPF(func() (err error) {
-		source, err = bpf.Open(f.scope)
+		w.source, err = bpf.Open(f.scope)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	w.source = source
+	defer w.source.Close()
 	if err := kernel.DropCapabilities(); err != nil {
 		return err
 	}
-	w.sayLacks(source.Lacks())
-	if f.length > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, f.length)
-		defer stop()
-	}
+	w.sayLacks(w.source.Lacks())
+	ctx, stop := f.limit(ctx)
+	defer stop()
 	return w.saveWhile(f.save, func() error { return w.until(ctx) })
+}
+
+// limit returns ctx, which also ends when --for is over.
+func (f *watchFlags) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.length == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, f.length)
 }
 
 // askKernel returns what endings.Options.State needs: sock_diag of this network namespace.

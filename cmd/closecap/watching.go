@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +35,7 @@ type watching struct {
 	log     *watchLog // nil: nothing is saved
 	shown   int
 	floods  floods
-	lost    bpf.Losses
+	lost    losses
 	csv     *csv.Writer
 	server  *http.Server
 	served  chan struct{}
@@ -41,9 +44,36 @@ type watching struct {
 	metrics report.EndingMetrics
 }
 
+// losses are what a witness had no room for.
+type losses struct {
+	what     string // "kernel events"
+	total    uint64
+	byReason map[string]uint64
+}
+
+func kernelLosses(l bpf.Losses) losses {
+	return losses{"kernel events", l.Total(), map[string]uint64{
+		"ring_full": l.RingFull, "no_memory": l.NoRecord, "recursion": l.Recursion, "damaged": l.Damaged,
+	}}
+}
+
+// reasons says in brackets what was lost for what reason, where there are several.
+func (l *losses) reasons() string {
+	if len(l.byReason) < 2 {
+		return ""
+	}
+	var all []string
+	for _, reason := range slices.Sorted(maps.Keys(l.byReason)) {
+		all = append(all, fmt.Sprintf("%s %d", strings.ReplaceAll(reason, "_", " "), l.byReason[reason]))
+	}
+	return " (" + strings.Join(all, ", ") + ")"
+}
+
 func newWatching(f *watchFlags, std streams) *watching {
 	w := &watching{flags: f, std: std, csv: csv.NewWriter(std.out)}
-	w.summary.Ports = ephemeralPorts().Size()
+	if f.iface == "" { // a capture's clients may be other machines
+		w.lost, w.summary.Ports = kernelLosses(bpf.Losses{}), ephemeralPorts().Size()
+	}
 	return w
 }
 
@@ -73,7 +103,7 @@ func (w *watching) until(ctx context.Context) error {
 		if err := w.show(over, now); err != nil {
 			return err
 		}
-		w.sayLosses(w.source.Losses())
+		w.sayKernelLosses(w.source.Losses())
 	}
 	// What had happened when Ctrl-C came is in the ring already.
 	now := present()
@@ -86,11 +116,12 @@ func (w *watching) until(ctx context.Context) error {
 	return w.finish(now.Sub(begin))
 }
 
+// heading writes what stands above the lines.
 func (w *watching) heading() error {
-	if w.flags.format != "csv" || w.flags.summary {
-		return nil
+	if w.flags.format == "csv" && !w.flags.summary {
+		return w.row(report.EndingHeading())
 	}
-	return w.row(report.EndingHeading())
+	return nil
 }
 
 func (w *watching) enough() bool { return w.flags.count > 0 && w.shown >= w.flags.count }
@@ -108,7 +139,7 @@ func (w *watching) show(cs []*endings.Connection, now event.Time) error {
 		if w.flags.summary {
 			continue
 		}
-		if err := w.line(c); err != nil {
+		if err := w.line(c, now); err != nil {
 			return err
 		}
 	}
@@ -123,23 +154,32 @@ func (w *watching) show(cs []*endings.Connection, now event.Time) error {
 	return nil
 }
 
-func (w *watching) line(c *endings.Connection) error {
+func (w *watching) line(c *endings.Connection, now event.Time) error {
 	switch w.flags.format {
 	case "ndjson":
-		b, err := json.Marshal(c)
+		b, err := w.json(c)
 		if err != nil {
 			return fmt.Errorf("write connection: %w", err)
 		}
-		_, err = w.std.out.Write(append(encode.EscapeUnseen(b), '\n'))
+		_, err = w.std.out.Write(append(b, '\n'))
 		return writeFailed(err)
 	case "csv":
 		return w.row(report.EndingRow(c))
 	}
-	if w.floods.swallows(c) {
+	if w.floods.swallows(c, now) {
 		return nil
 	}
 	_, err := fmt.Fprintln(w.std.out, report.EndingLine(c, time.Local))
 	return writeFailed(err)
+}
+
+// json writes c as analyze does; what only the kernel knows stands behind that where it was asked.
+func (w *watching) json(c *endings.Connection) ([]byte, error) {
+	if w.flags.iface != "" {
+		return new(encode.Encoder).Connection(nil, &c.Connection), nil
+	}
+	b, err := json.Marshal(c)
+	return encode.EscapeUnseen(b), err
 }
 
 func (w *watching) row(values []string) error {
@@ -157,15 +197,22 @@ func (w *watching) sayLacks(lacks []string) {
 	}
 }
 
+// sayKernelLosses says and saves what was lost as soon as it is known.
+func (w *watching) sayKernelLosses(l bpf.Losses) {
+	if l.Total() > w.lost.total {
+		w.log.lost(l)
+	}
+	w.sayLosses(kernelLosses(l))
+}
+
 // sayLosses says what was lost as soon as it is known.
-func (w *watching) sayLosses(l bpf.Losses) {
+func (w *watching) sayLosses(l losses) {
 	w.mu.Lock()
-	before := w.lost
+	before := w.lost.total
 	w.lost = l
 	w.mu.Unlock()
-	if l.Total() > before.Total() {
-		w.log.lost(l)
-		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost just now: endings of this time may be missing or wrong\n", l.Total()-before.Total())
+	if l.total > before {
+		fmt.Fprintf(w.std.err, "closecap: warning: %d %s were lost just now: endings of this time may be missing or wrong\n", l.total-before, l.what)
 	}
 }
 
@@ -180,9 +227,8 @@ func (w *watching) finish(length time.Duration) error {
 		}
 	}
 	err := w.summary.Write(out, length)
-	if l := w.lost; l.Total() > 0 {
-		fmt.Fprintf(w.std.err, "closecap: warning: %d kernel events were lost (ring full %d, no memory %d, recursion %d, damaged %d)\n",
-			l.Total(), l.RingFull, l.NoRecord, l.Recursion, l.Damaged)
+	if l := w.lost; l.total > 0 {
+		fmt.Fprintf(w.std.err, "closecap: warning: %d %s were lost%s\n", l.total, l.what, l.reasons())
 	}
 	return writeFailed(err)
 }
@@ -233,9 +279,7 @@ func (w *watching) writeMetrics(out io.Writer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// A reader that went away needs no answer.
-	_ = w.metrics.Write(out, map[string]uint64{
-		"ring_full": w.lost.RingFull, "no_memory": w.lost.NoRecord, "recursion": w.lost.Recursion, "damaged": w.lost.Damaged,
-	})
+	_ = w.metrics.Write(out, w.lost.byReason)
 }
 
 func (w *watching) stopServing() {

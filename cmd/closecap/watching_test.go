@@ -121,7 +121,7 @@ func TestWatchEscapes(t *testing.T) {
 	for _, format := range []string{"table", "csv", "ndjson"} {
 		var out bytes.Buffer
 		w := newWatching(&watchFlags{format: format}, streams{out: &out, err: io.Discard})
-		if err := w.line(endedBy(hostileComm, analyze.Graceful)); err != nil {
+		if err := w.line(endedBy(hostileComm, analyze.Graceful), 0); err != nil {
 			t.Fatal(err)
 		}
 		if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1 || bytes.ContainsAny(out.Bytes(), "\x1b\x7f\u009b\u202e") {

@@ -46,7 +46,7 @@ func (f *analyzeFlags) watchAgain(ctx context.Context, r *pcapfile.Reader, begin
 		}
 		last = max(last, rec.Kernel.When())
 		if rec.Kernel.Lost != nil {
-			w.sayLosses(*rec.Kernel.Lost)
+			w.sayKernelLosses(*rec.Kernel.Lost)
 		}
 		over, err := again.Add(rec.Kernel)
 		if err != nil {
