@@ -115,7 +115,7 @@ func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection
 func (a *Analysis) followed(st flows.Stats, lacking, all uint64) {
 	a.res = a.result(st, all)
 	if lost := a.res.Capture.Dropped; lost > 0 {
-		a.res.Warnings = append(a.res.Warnings, analyze.LossWarning(lost, lacking, all))
+		a.res.Warnings = append(a.res.Warnings, analyze.DropWarning(lost, lacking, all))
 	}
 }
 

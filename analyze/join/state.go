@@ -130,5 +130,5 @@ func taint(res *analyze.Result, dropped uint64) {
 			c.Reset.Confidence = analyze.Inferred
 		}
 	}
-	res.Warnings = append(res.Warnings, analyze.LossWarning(dropped, lacking, uint64(len(res.Connections))))
+	res.Warnings = append(res.Warnings, analyze.DropWarning(dropped, lacking, uint64(len(res.Connections))))
 }

@@ -2,9 +2,9 @@ package analyze
 
 import "fmt"
 
-// LossWarning says that a capture lost packets, and how many of all its connections may lack some by
+// DropWarning says that a capture dropped packets, and how many of all its connections may lack some by
 // their own numbers. Of no connection nothing is said.
-func LossWarning(dropped, lacking, all uint64) string {
+func DropWarning(dropped, lacking, all uint64) string {
 	lost := "the capture lost " + Count(dropped, "packet")
 	if all == 0 {
 		return lost
