@@ -44,11 +44,11 @@ func TestReadKeepsNothingOfFiles(t *testing.T) {
 		"8 1700000000.000001 fcntl(9</srv/b>, F_GETFL) = 0 <0.000001>\n" +
 		"8 1700000000.000001 poll([{fd=4<pipe:[1]>, events=POLLIN}], 1, -1) = 1 ([{fd=4, revents=POLLIN}]) <0.000001>\n"
 	var begun, ended uint64
-	sources := []stracelog.Source{{Name: "log", Reader: io.MultiReader(
+	logs := []stracelog.File{{Name: "log", Reader: io.MultiReader(
 		&repeated{lines: file, times: 1, heap: &begun},
 		&repeated{lines: file, times: 60_000, heap: &ended},
 		strings.NewReader("7 1700000001.000000 close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>\n"))}}
-	log, err := stracelog.Read(sources, stracelog.Options{})
+	log, err := stracelog.Read(logs, stracelog.Options{})
 	if err != nil || len(log.Calls) != 1 || log.Calls[0].Name != "close" {
 		t.Fatalf("Read = %d calls, %v, want the one close", len(log.Calls), err)
 	}
@@ -69,7 +69,7 @@ func TestReadForgetsReusedDescriptors(t *testing.T) {
 7 1700000000.000007 close(3) = -1 EBADF (Bad file descriptor) <0.000001>
 7 1700000000.000009 +++ exited with 0 +++
 `
-	log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ warning: 1 calls left out: the log does not say what their descriptors are (stra
 func TestReadLimit(t *testing.T) {
 	const call = "7 1700000000.000001 close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>\n"
 	for _, n := range []int{3, 4} {
-		source := stracelog.Source{Name: "log", Reader: strings.NewReader(strings.Repeat(call, n))}
-		log, err := stracelog.Read([]stracelog.Source{source}, stracelog.Options{Limit: 3})
+		one := stracelog.File{Name: "log", Reader: strings.NewReader(strings.Repeat(call, n))}
+		log, err := stracelog.Read([]stracelog.File{one}, stracelog.Options{Limit: 3})
 		want := "<nil>"
 		if n > 3 {
 			want = "read strace log log: line 4: too many socket calls: at most 3"

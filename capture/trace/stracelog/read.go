@@ -14,10 +14,10 @@ import (
 // lineLimit bounds one line: strace -s may print much, but not without end.
 const lineLimit = 1 << 20
 
-// reader is the state of reading one source.
+// reader is the state of reading one log.
 type reader struct {
 	b          *builder
-	source     Source
+	file       File
 	tid        int // of a -ff file
 	number     int
 	unfinished map[int]*unfinishedCall // unfinished calls by thread
@@ -33,10 +33,10 @@ type reader struct {
 	started    bool
 }
 
-// read takes in one source.
-func (b *builder) read(s Source) error {
-	r := &reader{b: b, source: s, tid: pidOfName(s.Name), unfinished: map[int]*unfinishedCall{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
-	in := bufio.NewReaderSize(s.Reader, 64<<10)
+// read takes in one log.
+func (b *builder) read(l File) error {
+	r := &reader{b: b, file: l, tid: pidOfName(l.Name), unfinished: map[int]*unfinishedCall{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
+	in := bufio.NewReaderSize(l.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -126,7 +126,7 @@ func (r *reader) unparsed(text string, why error) {
 		if len(text) > textLimit {
 			text = text[:textLimit] + "…"
 		}
-		at := fmt.Sprintf("%s:%d", r.source.Name, r.number)
+		at := fmt.Sprintf("%s:%d", r.file.Name, r.number)
 		r.b.log.Examples = append(r.b.log.Examples, Unparsed{at, text, why.Error()})
 	}
 }
@@ -174,7 +174,7 @@ func (r *reader) date(l *line) error {
 		case d < -halfDay:
 			r.shift += wholeDay
 		}
-		r.b.warn("%s has no dates: they were taken from the capture, the zone from this system", r.source.Name)
+		r.b.warn("%s has no dates: they were taken from the capture, the zone from this system", r.file.Name)
 	}
 	t := l.time + r.shift
 	if t < r.last-halfDay {
@@ -194,7 +194,7 @@ func (r *reader) endOf(l line) event.Time {
 	}
 	if !l.timed && !r.warned {
 		r.warned = true
-		r.b.warn("%s does not say how long calls took (strace -T): each is taken to last until its thread's next line", r.source.Name)
+		r.b.warn("%s does not say how long calls took (strace -T): each is taken to last until its thread's next line", r.file.Name)
 	}
 	return l.time.Add(l.took)
 }

@@ -61,9 +61,9 @@ type Unparsed struct {
 // exampleLimit is how many unreadable lines are kept, textLimit how much of each.
 const exampleLimit, textLimit = 10, 200
 
-// Source is one log. A Name that ends in a dot and a number, as -ff makes them, gives the
+// File is one log. A Name that ends in a dot and a number, as -ff makes them, gives the
 // process whose log it is.
-type Source struct {
+type File struct {
 	Name   string
 	Reader io.Reader
 }
@@ -71,7 +71,7 @@ type Source struct {
 // ReadFiles reads logs by name. A name that does not exist stands for the files that strace -ff
 // made of it, NAME.PID.
 func ReadFiles(names []string, opts Options) (*Log, error) {
-	var sources []Source
+	var logs []File
 	for _, name := range names {
 		files := []string{name}
 		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
@@ -88,25 +88,25 @@ func ReadFiles(names []string, opts Options) (*Log, error) {
 				return nil, fmt.Errorf("read strace log: %w", err)
 			}
 			defer f.Close()
-			sources = append(sources, Source{file, f})
+			logs = append(logs, File{file, f})
 		}
 	}
-	return Read(sources, opts)
+	return Read(logs, opts)
 }
 
 // Read reads logs of one run. What was read before an error is returned with it.
-func Read(sources []Source, opts Options) (*Log, error) {
+func Read(logs []File, opts Options) (*Log, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.Local
 	}
 	if opts.Limit == 0 {
 		opts.Limit = defaultLimit
 	}
-	b := newBuilder(opts, len(sources) == 1)
+	b := newBuilder(opts, len(logs) == 1)
 	var first error
-	for _, s := range sources {
-		if err := b.read(s); err != nil && first == nil {
-			first = fmt.Errorf("read strace log %s: %w", s.Name, err)
+	for _, l := range logs {
+		if err := b.read(l); err != nil && first == nil {
+			first = fmt.Errorf("read strace log %s: %w", l.Name, err)
 		}
 	}
 	return b.finish(), first

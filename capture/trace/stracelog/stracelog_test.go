@@ -129,7 +129,7 @@ func TestReadHalves(t *testing.T) {
 7 1700000000.000007 <... ??? resumed>) = ?
 8 1700000000.000007 +++ killed by SIGSEGV (core dumped) +++
 `
-	log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestReadConnect(t *testing.T) {
 		"7 1700000001.000000 close(3<TCP:[9]>) = 0 <0.000001>\n" +
 		"7 1700000002.000000" + connect +
 		"7 1700000003.000000 +++ exited with 0 +++\n"
-	log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestReadOtherTimes(t *testing.T) {
 		{"7 12:00:00 " + call, "only whole seconds, too coarse beside packets (strace -ttt)"},
 		{"7      0.000123 " + call, "a time since the line before, no date (strace -ttt)"},
 	} {
-		log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(tt.line + "\n")}},
+		log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(tt.line + "\n")}},
 			stracelog.Options{Near: event.Time(1700000000e9)})
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func TestReadMidnight(t *testing.T) {
 	const text = "7 23:59:59.999999999 close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = 0 <0.000001>\n" +
 		"7 00:00:00.000001 close(4<TCP:[127.0.0.1:2->127.0.0.1:1]>) = 0 <0.000001>\n"
 	near := time.Date(2026, 3, 2, 0, 0, 5, 0, time.UTC)
-	log, err := stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}},
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}},
 		stracelog.Options{Near: event.Time(near.UnixNano()), Zone: time.UTC})
 	if err != nil || len(log.Calls) != 2 {
 		t.Fatalf("Read = %d calls, %v, want 2", len(log.Calls), err)
@@ -212,7 +212,7 @@ func TestReadMidnight(t *testing.T) {
 			t.Errorf("call %d starts at %s, want %s", i, got, want)
 		}
 	}
-	log, err = stracelog.Read([]stracelog.Source{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	log, err = stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
 	if err != nil || len(log.Calls) != 0 || log.Unparsed != 2 {
 		t.Errorf("Read without a day = %d calls, %d unparsed, %v, want 0, 2", len(log.Calls), log.Unparsed, err)
 	}
@@ -243,7 +243,7 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		log, err := stracelog.Read([]stracelog.Source{{Name: "log.7", Reader: bytes.NewReader(b)}}, options)
+		log, err := stracelog.Read([]stracelog.File{{Name: "log.7", Reader: bytes.NewReader(b)}}, options)
 		if err != nil {
 			t.Fatal(err)
 		}
