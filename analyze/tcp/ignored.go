@@ -20,6 +20,7 @@ const (
 	anotherISN
 	underSent
 	senderGoesOn
+	staysInSynSent
 )
 
 // Text says in words why a segment was ignored, "" when it was not.
@@ -41,6 +42,8 @@ func (g Ignored) Text(ref uint64) string {
 		return "it acknowledges what was never sent"
 	case staysInSynRecv:
 		return fmt.Sprintf("it refuses frame %d, and its sender stays in SYN_RECV (RFC 9293 3.10.7.4)", ref)
+	case staysInSynSent:
+		return fmt.Sprintf("it refuses frame %d, and its sender stays in SYN_SENT (RFC 9293 3.10.7.3)", ref)
 	case secondFin:
 		return fmt.Sprintf("the stream already ended with the FIN of frame %d", ref)
 	case anotherISN:

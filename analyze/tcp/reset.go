@@ -25,6 +25,8 @@ type Reset struct {
 	Breaks         pathBreak
 	Talks          uint64 // frame with which its supposed sender goes on
 	Missed         uint64 // frame with which its receiver goes on
+	Retried        uint64 // frame with which its receiver sends the refused SYN again
+	Refusals       uint32 // how often that SYN had been refused before
 	ReceivedData   bool   // its sender had been sent payload
 	Presumed       bool   // it lay beyond what was captured
 	AcksUnseen     bool   // it acknowledges what was not captured of its receiver
@@ -84,6 +86,13 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 	if fl.Reset.Missed != 0 && fl.Reset.By == e && (fl.Reset.Class != NobodyReset || fl.Reset.Trigger != 0) {
 		fl.enter(e.Other(), event.Closed, s, false)
 		fl.Reset.Missed = 0
+		return
+	}
+	if fl.Reset.Retried != 0 && fl.Reset.By == e {
+		before := fl.Reset.Refusals + 1
+		fl.Reset = fl.describeReset(e, s, r, class, trigger)
+		fl.Reset.Refusals = before
+		fl.closeBoth(e, s)
 		return
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
@@ -291,8 +300,11 @@ func (fl *Flow) resetGrace() time.Duration {
 func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
 	rst := &fl.Reset
 	switch {
-	case rst.Refused && rst.Missed != 0 && r.Kind == KindSynAck:
-		fl.Reset = Reset{} // the SYN came again, as that of Windows does, and was taken
+	case rst.Refused && rst.Retried != 0 && r.Kind == KindSynAck:
+		fl.Reset = Reset{} // the SYN that came again was taken
+		return
+	case rst.Refused && e != rst.By && r.Kind == KindSyn:
+		fl.refusedAgain(e, s)
 		return
 	case e != rst.By && r.Kind == KindAck && rst.Seq > fl.Dir[rst.By].Nxt && r.Ack < rst.Seq:
 		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST.

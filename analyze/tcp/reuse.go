@@ -27,6 +27,10 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 		return NoReuse
 	}
 	if d.SynSent && d.rel(s.Seq) == 0 {
+		if fl.stillOpening(e) {
+			fl.forgetOlder(e)
+			return NoReuse
+		}
 		if fl.startsOver(e) {
 			return ReuseNow
 		}

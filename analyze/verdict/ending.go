@@ -44,7 +44,7 @@ func (fl judged) endedByReset(v *verdict) {
 		return
 	case rst.Refused:
 		v.ending = analyze.WasRefused
-		v.because("frame %d: RST answers the SYN of frame %d", rst.Frame, fl.Dir[tcp.Client].SynFrame)
+		v.because("frame %d: RST answers the SYN of frame %d", rst.Frame, max(rst.Trigger, fl.Dir[tcp.Client].SynFrame))
 		return
 	case fl.HasCloser:
 		v.closer = fl.Closer.Side()

@@ -20,8 +20,11 @@ type causeRule struct {
 
 var causeRules = [...]causeRule{
 	{analyze.ConnRefused, analyze.Observed, func(_ judged, rst *tcp.Reset) bool { return rst.Refused },
-		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
+			if rst.Refusals > 0 {
+				because("the SYN was tried %s in %v, and refused each time", times(rst.Refusals+1), rst.Time.Sub(fl.SynAt))
+			}
 		}, nil, ""},
 	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Talks != 0 },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
@@ -101,7 +104,7 @@ func (fl judged) judgeReset(v *verdict) *analyze.Reset {
 			break
 		}
 	}
-	if rst.Refused {
+	if rst.Refused && r.Trigger == 0 {
 		r.Trigger = fl.Dir[rst.By.Other()].SynFrame
 	}
 	fl.resetLosses(r)
