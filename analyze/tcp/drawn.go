@@ -37,26 +37,33 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch class {
 	case LiveReset:
-		return nil
+		return fl.lateFor(e, r)
 	case synReset:
 		if p.SynFrame != 0 && r.Ack == p.Nxt {
 			return &Record{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
 		}
 	}
 	var drew *Record
-	mixed := false
+	mixed, answered := false, uint64(0)
+	few := fewRoundTrips * time.Duration(fl.rtt)
+	if fl.rtt == 0 {
+		few = fl.resetGrace()
+	}
 	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
 		q := &fl.Records[i]
+		if q.From == e && q.Flags&event.RST != 0 {
+			answered = max(answered, q.Answers)
+		}
 		if q.From == e || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
 			continue
 		}
-		if r.Time.Sub(q.Time) > fl.answerTime() {
-			break
+		if r.Time.Sub(q.Time) > fl.answerTime() || q.Frame <= answered {
+			break // the first RST answers the first segment, the next the next
 		}
 		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.End() > p.Una || q.End() == q.Seq) {
 			mixed = mixed || drew != nil && (q.Length > 0) != (drew.Length > 0)
-			if drew == nil || q.End() > q.Seq && fl.rtt > 0 && r.Time.Sub(q.Time) <= fewRoundTrips*time.Duration(fl.rtt) {
-				drew = q // the first RST answers the first segment
+			if drew == nil || q.End() > q.Seq && r.Time.Sub(q.Time) <= few {
+				drew = q
 			}
 			continue
 		}
@@ -70,14 +77,33 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 		found.Mixed = mixed
 		return &found
 	}
-	if p.lastAck == r.Seq && p.dataFrame != 0 && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
+	if p.lastAck == r.Seq && p.dataFrame > answered && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
 		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
 	}
 	return nil
 }
 
+// lateFor returns the data that e's R. acknowledges when they came after e's FIN and were acknowledged
+// by nothing else: Windows answers so what comes for a closed socket.
+func (fl *Flow) lateFor(e End, r *Record) *Record {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if d.FinEnd == 0 || r.Window != 0 || d.window == 0 || r.Ack <= p.Una {
+		return nil
+	}
+	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
+		q := &fl.Records[i]
+		if q.Frame < d.FinFrame || r.Time.Sub(q.Time) > fl.answerTime() {
+			break
+		}
+		if q.From != e && q.Length > 0 && q.End() == r.Ack {
+			return q
+		}
+	}
+	return nil
+}
+
 // AnswersAny reports whether r is a kernel's answer to a segment that no socket took.
-func (r *Reset) AnswersAny() bool { return r.Class == NobodyReset && r.Trigger != 0 }
+func (r *Reset) AnswersAny() bool { return r.Trigger != 0 && r.Class != synReset }
 
 // DrawnByNoData reports whether r is a kernel's answer without a socket, and no captured data or FIN drew
 // it. What its sender did to its socket may be missing then, or what its peer did.

@@ -24,9 +24,8 @@ func (fl *Flow) gotFin(e End, s *event.Segment, seen bool) {
 	}
 }
 
-// GotFinSurely reports whether e has received its peer's FIN: it acknowledged it, or they share the
-// capturing host.
-func (fl *Flow) GotFinSurely(e End) bool { return fl.Dir[e].gotFin == proved || fl.sameHost }
+// GotFinSurely reports whether e has received its peer's FIN: it acknowledged it.
+func (fl *Flow) GotFinSurely(e End) bool { return fl.Dir[e].gotFin == proved }
 
 // finAcked moves e, whose FIN its peer's segment s covers.
 func (fl *Flow) finAcked(e End, s *event.Segment) {

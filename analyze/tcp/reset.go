@@ -12,7 +12,7 @@ type Reset struct {
 	Frame, Trigger uint64
 	Time           event.Time
 	Seq            int64
-	window         uint16
+	Window         uint16
 	By             End
 	Class          resetClass
 	Answered       Kind  // what the trigger was
@@ -33,6 +33,7 @@ type Reset struct {
 	Acks           bool   // it acknowledges Ack
 	Ack            int64
 	Overtaken      bool          // what it answers was sent before other segments that came first
+	Other          bool          // R., but not as Linux sends it for a living socket: no window, or no timestamps though they were agreed on
 	Mixed          bool          // other segments than the one it answers may have drawn it, some without data
 	arrived        bool          // its sender had acknowledged the newest segment captured of its receiver some time before
 	Restarted      bool          // its sender had sent a SYN of a new connection: it knew no other
@@ -80,7 +81,10 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 		}
 		return
 	}
-	if d.State == event.TimeWait {
+	switch {
+	case d.State == event.TimeWait && d.gotFin == presumed && class == NobodyReset:
+		fl.withdrawFin(e) // its kernel had no socket left, nor TIME_WAIT
+	case d.State == event.TimeWait:
 		fl.killed(e, s)
 	}
 	if fl.Reset.Missed != 0 && fl.Reset.By == e && (fl.Reset.Class != NobodyReset || fl.Reset.Trigger != 0) {
@@ -187,7 +191,7 @@ func (fl *Flow) believeReset() {
 func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) Reset {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	facts := Reset{
-		Frame: s.Frame, Time: s.Time, Seq: r.Seq, window: s.Window, By: e, Class: class,
+		Frame: s.Frame, Time: s.Time, Seq: r.Seq, Window: s.Window, By: e, Class: class,
 		Refused:     p.State == event.SynSent && !d.SynSent && (class == synReset || s.Window == 0),
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
@@ -195,6 +199,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
+	facts.Other = class == LiveReset && (s.Window == 0 && (d.window != 0 || !d.Sent) || d.hasTS && s.Has&(event.HasTimestamps|event.OptionsTruncated) == 0)
 	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind

@@ -59,6 +59,10 @@ var causeRules = [...]causeRule{
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
 	}, nil, ""},
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() && rst.Window != 0 },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d was answered by an RST with a window of %d", rst.Trigger, rst.Window)
+		}, []analyze.ResetCause{analyze.NoSocket, analyze.Middlebox}, "a kernel without a socket has no window to offer"},
 	{analyze.UnknownCause, analyze.Unknown, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.neverOpened(rst.By) },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK, and the server had acknowledged nothing since its SYN,ACK: no socket owned the connection there, or it had never been opened", rst.Trigger)
@@ -72,6 +76,10 @@ var causeRules = [...]causeRule{
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.Other },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("the RST continues the sequence of a socket, without a window or the timestamps that were agreed on")
+		}, []analyze.ResetCause{analyze.Aborted, analyze.DataAfterClose}, "Windows aborts so, and answers data for a closed socket so"},
 	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
 		return rst.Class == tcp.LiveReset && rst.Keepalives == 1
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
