@@ -23,14 +23,15 @@ type Reset struct {
 	BothFins       bool
 	Keepalives     uint16 // unanswered, sent before it by its sender
 	Breaks         pathBreak
-	Talks          uint64 // frame with which its supposed sender goes on
-	Missed         uint64 // frame with which its receiver goes on
-	Retried        uint64 // frame with which its receiver sends the refused SYN again
-	Refusals       uint32 // how often that SYN had been refused before
-	ReceivedData   bool   // its sender had been sent payload
-	Presumed       bool   // it lay beyond what was captured
-	AcksUnseen     bool   // it acknowledges what was not captured of its receiver
-	Acks           bool   // it acknowledges Ack
+	Talks          uint64         // frame with which its supposed sender goes on
+	Missed         uint64         // frame with which its receiver goes on
+	Retried        uint64         // frame with which its receiver sends the refused SYN again
+	Refusals       uint32         // how often that SYN had been refused before
+	ReceivedData   bool           // its sender had been sent payload
+	State          event.TCPState // its sender's before it
+	Presumed       bool           // it lay beyond what was captured
+	AcksUnseen     bool           // it acknowledges what was not captured of its receiver
+	Acks           bool           // it acknowledges Ack
 	Ack            int64
 	Overtaken      bool          // what it answers was sent before other segments that came first
 	Other          bool          // R., but not as Linux sends it for a living socket: no window, or no timestamps though they were agreed on
@@ -196,7 +197,8 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
-		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Una > 1 || r.Ack > 1,
+		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
+		State: d.State,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
 	facts.Other = class == LiveReset && (s.Window == 0 && (d.window != 0 || !d.Sent) || d.hasTS && s.Has&(event.HasTimestamps|event.OptionsTruncated) == 0)

@@ -42,7 +42,7 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 	d := &fl.Dir[e]
 	switch {
 	case rst.Refused:
-	case rst.Class == tcp.LiveReset && rst.Acks && r.Cause != analyze.DataAfterClose:
+	case rst.Class == tcp.LiveReset && rst.Acks && r.Cause != analyze.DataAfterClose && r.Confidence != analyze.Unknown:
 		r.Lost.Unacked = min(uint64(max(0, d.Payload(d.Nxt)-max(rst.Ack, 1))), unacked)
 		r.Lost.TLSAlerts = min(d.AlertsAfter(rst.Ack), r.Lost.Unacked)
 		return

@@ -138,19 +138,30 @@ func (fl judged) likelyCalls(sc *scratch) {
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
 		case p.FinEnd != 0 && p.FinFrame < d.FinFrame && !fl.Simultaneous:
 			add(e, "close()", "its FIN follows the peer's", d.FinFrame)
+		case c.Reset != nil && c.Reset.Cause == analyze.Aborted && fl.Reset.By == e:
+			add(e, "close() or shutdown(SHUT_WR)", "it sent RST later: shutdown(SHUT_WR), if a call did that", d.FinFrame)
 		default:
 			add(e, "close() or shutdown(SHUT_WR)", "nothing came after its FIN that would tell them apart", d.FinFrame)
 		}
 	}
-	if c.Reset != nil && c.Reset.Cause == analyze.Aborted {
-		call := "close() with SO_LINGER 0"
-		if fl.Reset.ReceivedData {
-			call = "close() with data unread, or with SO_LINGER 0"
-		}
-		if fl.Reset.By == tcp.Server && fl.Dir[tcp.Server].Bytes == 0 {
-			call += ", or close() of the listener before accept()"
-		}
-		add(fl.Reset.By, call, "a live socket sent RST instead of FIN", fl.Reset.Frame)
+	if rst := &fl.Reset; c.Reset != nil && c.Reset.Cause == analyze.Aborted &&
+		(fl.Dir[rst.By].FinFrame == 0 || fl.Dir[rst.By.Other()].BytesAckedAfterFin > 0) {
+		add(rst.By, abortCalls(rst, fl.Dir[rst.By].Bytes), "a live socket sent RST instead of FIN", rst.Frame)
 	}
 	sc.likelyCalls, c.LikelyCalls = out, out
+}
+
+// abortCalls names the calls that abort as rst does, whose sender had sent a number of bytes.
+func abortCalls(rst *tcp.Reset, sent uint64) string {
+	call := "close() with SO_LINGER 0"
+	switch {
+	case onlyUnreadResets(rst):
+		return "close() with data unread"
+	case rst.ReceivedData:
+		call = "close() with data unread, or with SO_LINGER 0"
+	}
+	if rst.By == tcp.Server && sent == 0 {
+		call += ", or close() of the listener before accept()"
+	}
+	return call
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
 )
 
@@ -80,6 +81,11 @@ var causeRules = [...]causeRule{
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a socket, without a window or the timestamps that were agreed on")
 		}, []analyze.ResetCause{analyze.Aborted, analyze.DataAfterClose}, "Windows aborts so, and answers data for a closed socket so"},
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool {
+		return rst.Class == tcp.LiveReset && onlyUnreadResets(rst) && !rst.ReceivedData
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("no call resets a socket in %s that has no data unread, and the %s had been sent none", rst.State, rst.By.Side())
+	}, nil, ""},
 	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
 		return rst.Class == tcp.LiveReset && rst.Keepalives == 1
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
@@ -124,6 +130,12 @@ func (fl judged) judgeReset(v *verdict) *analyze.Reset {
 func (fl judged) neverOpened(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	return e == tcp.Server && d.SynFrame != 0 && p.SynFrame != 0 && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
+}
+
+// onlyUnreadResets reports whether the RST's sender was in a state in which an abort sends no RST but for
+// data unread (tcp_need_reset, tcp_close).
+func onlyUnreadResets(rst *tcp.Reset) bool {
+	return rst.State == event.SynSent || rst.State == event.LastAck || rst.State == event.Closing
 }
 
 // explainBreaks names what does not fit the supposed sender.
