@@ -62,6 +62,8 @@ var causeCodes = []Code[ResetCause]{
 		Words: "its keep-alive probes went unanswered", Sent: byAborting, Counter: "TCPAbortOnTimeout"},
 	{Code: TimeWaitReset, Means: "the segment hit a socket in TIME_WAIT", Topic: "reset",
 		Words: "the segment hit a socket in TIME_WAIT", Sent: byAnswering},
+	{Code: RetransmitTimeout, Means: "its data went unanswered until its kernel gave up", Topic: "reset",
+		Words: "its data went unanswered until its kernel gave up", Sent: byAborting, Counter: "TCPAbortOnTimeout"},
 	{Code: Linger2, Means: "an orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Topic: "reset",
 		Words: "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Sent: byAborting, Counter: "TCPAbortOnLinger"},
 	{Code: Aborted, Means: "a live socket sent it, and by which call is not known", Topic: "reset",

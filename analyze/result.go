@@ -186,20 +186,21 @@ type ResetCause string
 
 // The reset causes.
 const (
-	UnreadData       ResetCause = "unread-data"
-	LingerZero       ResetCause = "linger-zero"
-	DataAfterClose   ResetCause = "data-after-close"
-	NoSocket         ResetCause = "no-socket"
-	AcceptQueueFull  ResetCause = "accept-queue-full"
-	ConnRefused      ResetCause = "refused"
-	ListenerClosed   ResetCause = "listener-closed"
-	Disconnect       ResetCause = "disconnect"
-	KeepaliveTimeout ResetCause = "keepalive-timeout"
-	TimeWaitReset    ResetCause = "time-wait"
-	Linger2          ResetCause = "linger2"
-	Aborted          ResetCause = "aborted" // an active reset whose call is not known
-	Middlebox        ResetCause = "middlebox"
-	UnknownCause     ResetCause = "unknown"
+	UnreadData        ResetCause = "unread-data"
+	LingerZero        ResetCause = "linger-zero"
+	DataAfterClose    ResetCause = "data-after-close"
+	NoSocket          ResetCause = "no-socket"
+	AcceptQueueFull   ResetCause = "accept-queue-full"
+	ConnRefused       ResetCause = "refused"
+	ListenerClosed    ResetCause = "listener-closed"
+	Disconnect        ResetCause = "disconnect"
+	KeepaliveTimeout  ResetCause = "keepalive-timeout"
+	TimeWaitReset     ResetCause = "time-wait"
+	RetransmitTimeout ResetCause = "retransmit-timeout"
+	Linger2           ResetCause = "linger2"
+	Aborted           ResetCause = "aborted" // an active reset whose call is not known
+	Middlebox         ResetCause = "middlebox"
+	UnknownCause      ResetCause = "unknown"
 )
 
 // HalfClose is the time in which only one end had closed.

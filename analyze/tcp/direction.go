@@ -51,7 +51,7 @@ type Direction struct {
 	AtFin              AtFin
 	DataFinFrame       uint64 // MPTCP's end of this direction's stream
 	DataFinTime        event.Time
-	probed             [2]event.Time // the newest two keep-alives that the peer has not answered
+	probed             [2]event.Time // the newest two retransmissions or keep-alives since the peer was last heard
 	FinTime            event.Time
 	gotFinFrame        uint64
 	gotFinTime         event.Time

@@ -283,7 +283,7 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 		d.advance(to, s.End())
 	case first && !d.had(p, from, to):
 	case first:
-		fl.again(d)
+		d.again(r)
 	default:
 		fl.repeat(e, r)
 	}
@@ -297,13 +297,14 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 func (fl *Flow) repeat(e End, r *Record) {
 	r.Repeats = fl.original(e, r)
 	r.Again = r.Repeats == 0
-	fl.again(&fl.Dir[e])
+	fl.Dir[e].again(r)
 }
 
-// Again counts a retransmission.
-func (fl *Flow) again(d *Direction) {
+// again counts r as a retransmission.
+func (d *Direction) again(r *Record) {
 	d.Retransmits++
 	d.Tries++
+	d.probed = [2]event.Time{d.probed[1], r.Time}
 }
 
 // addBytes counts payload that was not seen before.

@@ -22,6 +22,7 @@ type Reset struct {
 	afterPeerFin   bool
 	BothFins       bool
 	Keepalives     uint16 // unanswered, sent before it by its sender
+	repeats        uint16 // its sender's retransmissions since its receiver was last heard
 	Breaks         pathBreak
 	Talks          uint64         // frame with which its supposed sender goes on
 	Missed         uint64         // frame with which its receiver goes on
@@ -40,7 +41,7 @@ type Reset struct {
 	Restarted      bool          // its sender had sent a SYN of a new connection: it knew no other
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
-	probed         [2]event.Time // the newest two of its sender's unanswered keep-alives
+	probed         [2]event.Time // the newest two of its sender's unanswered tries
 }
 
 // resetClass tells resets by how they look (tcp_v4_send_reset and tcp_send_active_reset).
@@ -197,7 +198,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
-		Keepalives: d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
+		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
 		State: d.State,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing

@@ -173,11 +173,12 @@ func atMost(a, b string) bool {
 // coarser are the causes that say less than another, and nothing else: what became of the socket,
 // not why.
 var coarser = map[string][]string{
-	string(analyze.DataAfterClose):   {string(analyze.NoSocket)},
-	string(analyze.Aborted):          {string(analyze.NoSocket)},
-	string(analyze.TimeWaitReset):    {string(analyze.NoSocket)},
-	string(analyze.Linger2):          {string(analyze.NoSocket), string(analyze.Aborted)},
-	string(analyze.KeepaliveTimeout): {string(analyze.Aborted), string(analyze.NoSocket)},
+	string(analyze.DataAfterClose):    {string(analyze.NoSocket)},
+	string(analyze.Aborted):           {string(analyze.NoSocket)},
+	string(analyze.TimeWaitReset):     {string(analyze.NoSocket)},
+	string(analyze.Linger2):           {string(analyze.NoSocket), string(analyze.Aborted)},
+	string(analyze.RetransmitTimeout): {string(analyze.Aborted), string(analyze.NoSocket)},
+	string(analyze.KeepaliveTimeout):  {string(analyze.Aborted), string(analyze.NoSocket)},
 }
 
 // said is what the whole connections say of the thing that k claims.

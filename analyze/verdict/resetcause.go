@@ -77,6 +77,12 @@ var causeRules = [...]causeRule{
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
+	{analyze.RetransmitTimeout, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
+		return rst.Class == tcp.LiveReset && rst.GaveUp()
+	}, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("the %s's data had been sent again %s without an answer, and the RST came when the next turn was due",
+			rst.By.Side(), times(uint32(fl.Dir[rst.By].Tries)))
+	}, nil, ""},
 	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.Other },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a socket, without a window or the timestamps that were agreed on")
