@@ -122,6 +122,7 @@ type Connection struct {
 	LikelyCalls  []LikelyCall `json:"likely_calls,omitempty"` // inferred where no calls were recorded
 
 	HalfClose *HalfClose `json:"half_close,omitempty"`
+	Stall     *Stall     `json:"stall,omitempty"`
 	Reset     *Reset     `json:"reset,omitempty"`
 	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
 	// InFlight counts the bytes that were sent and not acknowledged when the capture ended.
@@ -208,6 +209,15 @@ type HalfClose struct {
 	By    Side   `json:"by"`
 	NS    int64  `json:"ns"`    // from the first FIN to the second, or to the end of what was seen
 	Bytes uint64 `json:"bytes"` // payload that the other end sent meanwhile
+}
+
+// Stall is the longest time in which an end announced window 0: its kernel had no room for more, since
+// its application did not read.
+type Stall struct {
+	By    Side       `json:"by"` // whose application did not read
+	Since event.Time `json:"since"`
+	NS    int64      `json:"ns"`
+	Ended bool       `json:"ended"` // the window opened again
 }
 
 // Reset is the RST that ended a connection.

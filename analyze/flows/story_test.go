@@ -85,6 +85,9 @@ func summarize(conns []*analyze.Connection) string {
 		if h := c.HalfClose; h != nil {
 			p("  half-close by %s, %v, %d bytes", h.By, time.Duration(h.NS), h.Bytes)
 		}
+		if s := c.Stall; s != nil {
+			p("  stalled by %s, %v, ended %v", s.By, time.Duration(s.NS), s.Ended)
+		}
 		if r := c.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger)
 			for _, w := range r.Why {

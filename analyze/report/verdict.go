@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -21,6 +22,9 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	}
 	lines = append(lines, candidateSentences(c)...)
 	if s := lostSentence(c); s != "" {
+		lines = append(lines, s)
+	}
+	if s := stallSentence(c); s != "" {
 		lines = append(lines, s)
 	}
 	if s := timeWaitSentence(c); s != "" {
@@ -75,7 +79,7 @@ func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	case analyze.WasRefused:
 		return refusedSentence(c)
 	case analyze.Unanswered:
-		return "unanswered: nothing came back to the client's SYN" + triedWords(c.Retransmits.Client) + "."
+		return "unanswered: nothing came back to the client's SYN" + triedWords(c.Retransmits.Client, c.End.Sub(c.Start)) + "."
 	case analyze.Open:
 		return "open: the capture ends first." + leftStates(c)
 	case analyze.Silent:
@@ -104,11 +108,12 @@ func candidateSentences(c *analyze.Connection) []string {
 	return lines
 }
 
-func triedWords(again uint64) string {
+// triedWords say how often a SYN was sent, and in how long a time.
+func triedWords(again uint64, within time.Duration) string {
 	if again == 0 {
 		return ""
 	}
-	return ", sent " + count(again+1, "time")
+	return fmt.Sprintf(", sent %s in %s", count(again+1, "time"), span(within))
 }
 
 // leftStates says in which states the ends were last seen.
@@ -150,7 +155,11 @@ func refusedSentence(c *analyze.Connection) string {
 	if c.Reset.Cause == analyze.ConnRefused {
 		why = "nothing listens on " + c.Server.String()
 	}
-	return fmt.Sprintf("refused: the server answered the SYN with RST (frame %d): %s.", c.Reset.Frame, why)
+	tried := triedWords(c.Retransmits.Client, timeOf(c, c.Reset.Frame).Sub(c.Start))
+	if tried != "" {
+		tried += ","
+	}
+	return fmt.Sprintf("refused: the server answered the SYN%s with RST (frame %d): %s.", tried, c.Reset.Frame, why)
 }
 
 // confidenceSentence says how the ending is known where that is not plain from the packets.
@@ -179,6 +188,22 @@ func causeConfidence(reset *analyze.Reset) string {
 		return " The evidence is not sufficient to be sure of the cause."
 	}
 	return ""
+}
+
+// noticed is from how long a window of 0 is worth a sentence: shorter ones are flow control at work.
+const noticed = 200 * time.Millisecond
+
+// stallSentence says who did not read, and how long nobody could send.
+func stallSentence(c *analyze.Connection) string {
+	s := c.Stall
+	if s == nil || time.Duration(s.NS) < noticed {
+		return ""
+	}
+	until := ""
+	if !s.Ended {
+		until = ", until the end of what was seen"
+	}
+	return fmt.Sprintf("Window 0 for %s%s: the %s's application did not read.", span(time.Duration(s.NS)), until, s.By)
 }
 
 func timeWaitSentence(c *analyze.Connection) string {

@@ -36,12 +36,13 @@ type Direction struct {
 	Based      bool
 	State      event.TCPState
 
-	Gaps   []Span // what was not captured in order, and not since
-	Holes  int64  // bytes in gaps
-	low    int64  // where what was captured begins
-	Alerts Span   // the newest payload that is TLS alerts and nothing else
-	Reach  int64  // the highest number that a segment stands at: what lies before it was sent
-	FinEnd int64  // position after the FIN; 0 without one
+	Gaps   []Span   // what was not captured in order, and not since
+	Holes  int64    // bytes in gaps
+	low    int64    // where what was captured begins
+	Alerts Span     // the newest payload that is TLS alerts and nothing else
+	stalls [2]stall // the one that goes on, and the longest of those before
+	Reach  int64    // the highest number that a segment stands at: what lies before it was sent
+	FinEnd int64    // position after the FIN; 0 without one
 
 	SynFrame, FinFrame uint64
 	FinAckFrame        uint64

@@ -47,6 +47,9 @@ func (d *Direction) fingerprint(s *event.Segment) {
 	if d.Sent && s.IPID != d.ipid && s.IPID-d.ipid < 256 {
 		d.ipidMoves = min(d.ipidMoves+1, enoughMoves)
 	}
+	if s.Window == 0 || d.window == 0 {
+		d.announce(s)
+	}
 	d.TTL, d.ipid, d.window = s.TTL, s.IPID, s.Window
 	if s.Has&event.HasTimestamps != 0 {
 		if !d.hasTS || int32(s.Options.TSVal-d.tsVal) > 0 {

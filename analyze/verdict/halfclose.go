@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // halfClose measures in h the time in which only one end had closed; nil when there was none, or when
@@ -25,4 +26,26 @@ func (fl judged) halfClose(h *analyze.HalfClose, v *verdict) *analyze.HalfClose 
 	}
 	*h = analyze.HalfClose{By: v.closer, NS: max(0, int64(until.Sub(from))), Bytes: b.BytesAtPeerFin}
 	return h
+}
+
+// stall tells in s of the longest time in which an end announced window 0; nil where none did.
+func (fl judged) stall(s *analyze.Stall) *analyze.Stall {
+	*s = analyze.Stall{}
+	for e := range fl.Dir {
+		since, until := fl.Stalled(tcp.End(e))
+		if since == 0 {
+			continue
+		}
+		ended := until != 0
+		if !ended {
+			until = fl.Last
+		}
+		if ns := int64(until.Sub(since)); ns > s.NS || s.By == analyze.NoSide {
+			*s = analyze.Stall{By: tcp.End(e).Side(), Since: since, NS: ns, Ended: ended}
+		}
+	}
+	if s.By == analyze.NoSide {
+		return nil
+	}
+	return s
 }

@@ -129,6 +129,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 		Omitted: fl.Omitted, Warnings: []string{},
 	}
 	c.HalfClose = jd.halfClose(&sc.halfClose, v)
+	c.Stall = jd.stall(&sc.stall)
 	if fl.Reset.Frame != 0 && (v.ending == analyze.WasReset || v.ending == analyze.WasRefused || v.ending == analyze.UnknownEnding) {
 		c.Reset = jd.judgeReset(v)
 	}

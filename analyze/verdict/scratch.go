@@ -15,6 +15,7 @@ type scratch struct {
 	timeWait    []analyze.TimeWait
 	likelyCalls []analyze.LikelyCall
 	halfClose   analyze.HalfClose
+	stall       analyze.Stall
 	why         []string
 	verdict     verdict
 	texts       *texts // nil gives each text memory of its own

@@ -90,6 +90,12 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 		b = appendInt(append(b, `,"ns":`...), h.NS)
 		b = append(appendUint(append(b, `,"bytes":`...), h.Bytes), '}')
 	}
+	if s := c.Stall; s != nil {
+		b = appendWord(append(b, `,"stall":{"by":`...), string(s.By))
+		b = e.time(append(b, `,"since":`...), s.Since)
+		b = appendInt(append(b, `,"ns":`...), s.NS)
+		b = append(strconv.AppendBool(append(b, `,"ended":`...), s.Ended), '}')
+	}
 	if c.Reset != nil {
 		b = appendReset(append(b, `,"reset":`...), c.Reset)
 	}
