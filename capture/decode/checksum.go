@@ -17,13 +17,17 @@ func checksumOK(b []byte, addresses uint64) bool {
 	return binary.BigEndian.Uint16(b[16:]) == fold(pseudo) || fold(add(pseudo, sum(b))) == 0xffff
 }
 
-// headerSumOK reports whether the checksum of the IPv4 header b is right, or was left for the
-// network card to compute.
-func headerSumOK(b []byte) bool {
-	if b[10]|b[11] == 0 || len(b) < int(b[0]&15)*4 {
+// headerSumOK reports whether the checksum of the IPv4 header at b, between addresses of that sum, is
+// right, or was left for the network card to compute.
+func headerSumOK(b []byte, header int, addresses uint64) bool {
+	if b[10]|b[11] == 0 || len(b) < header {
 		return true
 	}
-	return fold(sum(b)) == 0xffff
+	t := add(add(addresses, binary.LittleEndian.Uint64(b)), uint64(binary.LittleEndian.Uint32(b[8:])))
+	if header > 20 {
+		t = add(t, sum(b[20:header]))
+	}
+	return fold(t) == 0xffff
 }
 
 // sum adds b up in ones' complement, in two sums that do not wait for each other (RFC 1071 2(A)

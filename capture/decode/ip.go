@@ -66,7 +66,7 @@ func (d *Decoder) ipv4() layer {
 	s.TTL = b[8]
 	s.Has = s.Has&^event.BadIPChecksum | event.HasIPID
 	d.addresses = binary.LittleEndian.Uint64(b[12:])
-	if !d.SkipChecksums && !headerSumOK(b[:min(header, len(b))]) {
+	if !d.SkipChecksums && !headerSumOK(b, header, d.addresses) {
 		s.Has |= event.BadIPChecksum
 	}
 	d.noSum = header > 20 // a source route hides the address that was summed

@@ -187,7 +187,9 @@ func (b *batcher) packet(p *event.Packet) {
 	default:
 		b.abandoned()
 	}
-	c.Others.Add(b.decoder.Other())
+	if o := b.decoder.Other(); o != (decode.Other{}) {
+		c.Others.Add(o)
+	}
 }
 
 // abandoned adds the fragments whose datagram will not come.
