@@ -52,6 +52,7 @@ func Link(res *analyze.Result, calls []event.Call) {
 	l.returns()
 	l.explain()
 	l.uncaptured()
+	l.noPorts()
 	l.sample()
 	for _, c := range l.conns {
 		c.kernelStates()
