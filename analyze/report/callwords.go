@@ -70,7 +70,7 @@ func resultLine(c *analyze.Call) line {
 	if len(c.ReturnedBy) > 0 {
 		l.text += " " + together("(by "+frames(c.ReturnedBy)+")")
 	}
-	if c.Blocked && c.End > c.Start {
+	if lasted := c.End.Sub(c.Start); c.Blocked && lasted > 0 || lasted >= waited {
 		l.text += " " + together("after "+span(c.End.Sub(c.Start)))
 	}
 	return l

@@ -20,6 +20,7 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	} else {
 		lines = append(lines, enderSentences(c, calls)...)
 	}
+	lines = append(lines, closingSentences(c, calls)...)
 	lines = append(lines, candidateSentences(c)...)
 	if s := lostSentence(c); s != "" {
 		lines = append(lines, s)

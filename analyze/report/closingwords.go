@@ -1,0 +1,83 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// waited is from how long on a call is said to have taken its time, also where the recorder does not know
+// whether it blocked.
+const waited = 50 * time.Millisecond
+
+// closingSentences tell what the calls before the end met: how long a close() took, who gave up waiting for
+// the peer, and what a send() had left over when the close() came.
+func closingSentences(c *analyze.Connection, calls []*analyze.Call) []string {
+	var lines []string
+	left := map[analyze.Side]*analyze.Call{} // the newest send() of a side, where it took less than it was given
+	for _, k := range calls {
+		switch {
+		case len(lines) == shownAftermath:
+			return lines
+		case k.Errno == "ETIMEDOUT" || k.Errno == "EHOSTUNREACH" || k.Errno == "ENETUNREACH":
+			lines = append(lines, fmt.Sprintf("%s got %s%s.", callWords(k), k.Errno, afterWords(k)))
+		case k.Kind() == event.SendCall && k.Errno == "":
+			left[k.Side] = nil
+			if k.Ret >= 0 && k.Ret < given(k) {
+				left[k.Side] = k
+			}
+		case k.Kind() == event.CloseCall && k.Errno == "" && len(k.Holders) == 0:
+			if s := left[k.Side]; s != nil {
+				lines = append(lines, fmt.Sprintf("%s took only %s, and %s came next: the kernel never got the rest.",
+					callWords(s), count(uint64(s.Ret), "byte"), callWords(k)))
+				left[k.Side] = nil
+			}
+			if s := lingered(c, k); s != "" {
+				lines = append(lines, s)
+			}
+		}
+	}
+	return lines
+}
+
+// given returns how many bytes a send() was to take, 0 where that is not known.
+func given(k *analyze.Call) int64 {
+	words, _, _ := strings.Cut(k.Args, " byte")
+	n, err := strconv.ParseInt(words, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func afterWords(k *analyze.Call) string {
+	if lasted := k.End.Sub(k.Start); lasted >= waited {
+		return " after " + span(lasted)
+	}
+	return ""
+}
+
+// lingered says of a close() that took its time whether the peer had acknowledged the FIN by then.
+func lingered(c *analyze.Connection, k *analyze.Call) string {
+	if k.Name != "close" || k.End == 0 || k.End.Sub(k.Start) < waited {
+		return ""
+	}
+	s := fmt.Sprintf("%s took %s", callWords(k), span(k.End.Sub(k.Start)))
+	fin := finOf(c, k.Side)
+	if fin == nil {
+		return s + "."
+	}
+	for _, a := range c.Segments {
+		if a.From != k.Side && a.Time <= k.End && a.Time >= k.Start && a.Flags.Has(event.ACK) && a.Ack > fin.Seq+int64(fin.Len) {
+			return s + fmt.Sprintf(": until frame %d acknowledged the FIN.", a.Frame)
+		}
+	}
+	if fin.Time > k.End {
+		return s + fmt.Sprintf(", and returned before its FIN (frame %d) left.", fin.Frame)
+	}
+	return s + ", and returned before its FIN was acknowledged."
+}
