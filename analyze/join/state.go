@@ -69,6 +69,9 @@ func (lc *linked) kernelStates() {
 			c.States = map[analyze.Side]string{}
 		}
 		c.States[s.side] = s.State.String()
+		if lc.Guessed && !lc.shows(s.side, s.Time) {
+			continue
+		}
 		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s.side, s.Sample, got) {
 			lc.Warnings = append(lc.Warnings, fmt.Sprintf(
 				"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, s.side, s.State, got))
@@ -84,6 +87,13 @@ func sampleSide(lc *analyze.Connection, s *event.Sample) analyze.Side {
 		return analyze.Server
 	}
 	return analyze.NoSide
+}
+
+// shows reports whether any state of side is inferred from what was captured up to t. Of a connection
+// met midway there may be none yet.
+func (lc *linked) shows(side analyze.Side, t event.Time) bool {
+	changes := *lc.States.Of(side)
+	return len(changes) > 0 && changes[0].Time <= t
 }
 
 // stateAt returns the inferred state of side at t.
