@@ -100,6 +100,9 @@ func New(opt Options) *Session {
 	return s
 }
 
+// Source says where the packets come from, where that was not known before: before the first of them.
+func (s *Session) Source(name string) { s.run.Source = name }
+
 // Packet takes the next packet of the capture, whoever's it is. It is the Session's to keep.
 func (s *Session) Packet(p *event.Packet) { s.scope.Packet(p) }
 

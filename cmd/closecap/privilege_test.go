@@ -117,8 +117,19 @@ func TestTraceInheritsNothing(t *testing.T) {
 			Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: []uintptr{unix.CAP_NET_RAW},
 		}, nil, append(powerless, "HOME=/root")},
 		"nobody": {&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}, nil, []string{"HOME=/root"}},
+
+		"sudo, bpf": {nil, []string{"SUDO_UID=65534", "SUDO_GID=65534"}, append(powerless, "HOME="+home, "Groups:\t65534 ")},
+		"root, bpf": {nil, nil, []string{"Uid:\t0\t0\t0\t0", "HOME=/root", "NoNewPrivs:\t0"}},
+		"setcap, bpf": {&syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: []uintptr{unix.CAP_NET_RAW, unix.CAP_BPF, unix.CAP_PERFMON},
+		}, nil, append(powerless, "HOME=/root")},
 	} {
-		cmd := bySudo(t, "/", "trace", "-o", "/dev/null", "--",
+		evidence := byPtrace
+		if strings.HasSuffix(name, byKernel) {
+			openKernel(t) // skips where it is not allowed
+			evidence = byKernel
+		}
+		cmd := bySudo(t, "/", "trace", "--evidence", evidence, "-o", "/dev/null", "--",
 			"sh", "-c", "cat <&3; ls -l /proc/self/fd; cat /proc/self/status; env; grep -h ^Cap.*: /proc/$PPID/task/*/status")
 		cmd.SysProcAttr = tt.attr
 		cmd.Env = append(cmd.Env[:4:4], tt.env...)
@@ -136,7 +147,7 @@ func TestTraceInheritsNothing(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 		got := string(out)
-		if !strings.HasPrefix(got, "passed on\n") || strings.Contains(got, "socket:") {
+		if !strings.HasPrefix(got, "passed on\n") || strings.Contains(got, "socket:") || strings.Contains(got, "bpf") {
 			t.Errorf("%s: the program got\n%s\nwant descriptor 3 and no socket", name, got)
 		}
 		for _, line := range tt.want {

@@ -32,13 +32,16 @@ type traceFlags struct {
 	live       bool
 	outFile    string
 	buffer     int // of the kernel, in bytes
+	pids       []int
+	length     time.Duration
+	evidence   string
 }
 
 func newTrace(std streams) *cobra.Command {
 	f := traceFlags{buffer: traceBuffer}
 	cmd := &cobra.Command{
-		Use:   "trace -- COMMAND [ARG...]",
-		Short: "Run any program, link its socket calls to its packets",
+		Use:   "trace [-p PID,... | -- COMMAND [ARG...]]",
+		Short: "Run or follow any program, link its socket calls to its packets",
 		Long: `Run a program and its children, capture their traffic, and show which socket call of
 which process caused which packet, and why each call returned what it returned.
 
@@ -46,9 +49,13 @@ The program keeps its streams, its terminal and its signals; closecap exits with
 status, with 127 where there is no such program and 126 where it can't be run. Without the
 right to capture, or with --private, program and capture share a network namespace of
 their own, with nothing but a loopback: enough for a server and a client in one shell
-command.`,
-		Example: "  sudo closecap trace -- curl -s http://localhost:8080/\n  closecap trace -- sh -c 'python3 server.py & python3 client.py'\n  closecap trace -o table.txt --save t.pcapng -- ./server",
-		Args:    argCount(cobra.MinimumNArgs(1)),
+command.
+
+With -p a running program is followed instead, with its children, until it ends, for --for,
+or until Ctrl-C. Its calls are known by BPF: nothing is stopped, it costs a fraction, and
+what the calls carried and what poll found is not seen. It needs root, or CAP_BPF,
+CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a COMMAND.`,
+		Example: "  sudo closecap trace -- curl -s http://localhost:8080/\n  closecap trace -- sh -c 'python3 server.py & python3 client.py'\n  closecap trace -o table.txt --save t.pcapng -- ./server\n  sudo closecap trace -p 812 --for 30s",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
 		},
@@ -59,6 +66,9 @@ command.`,
 	fl.StringSliceVarP(&f.interfaces, "interface", "i", nil, "interfaces to capture on (default: all that are up)")
 	fl.BoolVar(&f.allCalls, "all-calls", false, "show also the calls of event loops that found nothing")
 	fl.BoolVar(&f.live, "live", false, "show calls on standard error as they return")
+	fl.IntSliceVarP(&f.pids, "pid", "p", nil, "follow these running processes and their children instead of starting a program")
+	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")
+	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace")
 	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)")
 	return cmd
 }
@@ -68,7 +78,10 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if err != nil {
 		return err
 	}
-	if (f.private || !kernel.HasNetRaw()) && !kernel.InPrivate() {
+	if err := f.checkEvidence(args); err != nil {
+		return err
+	}
+	if !f.followed() && (f.private || !kernel.HasNetRaw()) && !kernel.InPrivate() {
 		return againInPrivate(std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
@@ -77,9 +90,13 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	// Ctrl-C is the traced program's; closecap ends when that has ended.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
-	s, err := f.record(ctx, args, format, std)
+	record := f.record
+	if f.followed() {
+		record = f.follow
+	}
+	s, err := record(ctx, args, format, std)
 	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", args[0])
+		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", strings.Join(args[:min(1, len(args))], ""))
 	}
 	if start := (*trace.StartError)(nil); errors.As(err, &start) {
 		return statusError{err, startStatus(start)}

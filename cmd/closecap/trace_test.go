@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,6 +62,7 @@ func startTracing(t *testing.T, f traceFlags, errs io.Writer) *tracing {
 	}
 	defer l.Close()
 	tr := &tracing{out: filepath.Join(t.TempDir(), "out.json"), done: make(chan error, 1)}
+	f.evidence = cmp.Or(f.evidence, byAuto)
 	f.format, f.color, f.outFile, f.interfaces = "json", "never", tr.out, []string{"lo"}
 	go func() {
 		tr.done <- f.run(t.Context(), []string{python, "-c", conversation, l.Addr().String()}, streams{err: errs})
@@ -103,12 +105,23 @@ func (tr *tracing) result(t *testing.T) *analyze.Result {
 // TestTraceScope has this process, which is not traced, use the program's local port as well: towards
 // another server, and towards the program's own one it comes from another port.
 func TestTraceScope(t *testing.T) {
+	for _, evidence := range []string{byPtrace, byKernel} {
+		t.Run(evidence, func(t *testing.T) {
+			if evidence == byKernel {
+				openKernel(t) // skips where it is not allowed
+			}
+			traceScope(t, evidence)
+		})
+	}
+}
+
+func traceScope(t *testing.T, evidence string) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	tr := startTracing(t, traceFlags{buffer: traceBuffer}, io.Discard)
+	tr := startTracing(t, traceFlags{buffer: traceBuffer, evidence: evidence}, io.Discard)
 	dialer := net.Dialer{
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)},
 		Control: func(_, _ string, c syscall.RawConn) error {

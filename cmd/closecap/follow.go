@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/follow"
+	"github.com/closecap/closecap/capture/hint"
+	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/capture/live"
+	"github.com/closecap/closecap/capture/session"
+	"github.com/closecap/closecap/capture/trace"
+)
+
+// Where trace has its calls from.
+const (
+	byAuto   = "auto" // whatever shows all that was asked for
+	byKernel = "bpf"
+	byPtrace = "ptrace"
+)
+
+// followed reports whether the calls come from the kernel's own word.
+func (f *traceFlags) followed() bool { return f.evidence == byKernel || len(f.pids) > 0 }
+
+// checkEvidence refuses what the evidence can't give.
+func (f *traceFlags) checkEvidence(args []string) error {
+	switch {
+	case (len(args) == 0) == (len(f.pids) == 0):
+		return usageError{hint.With(errors.New("trace: want a command, or --pid and the number of a running process"),
+			"usage: closecap trace [flags] -- COMMAND [ARG...], or closecap trace [flags] -p PID")}
+	case f.evidence != byAuto && f.evidence != byKernel && f.evidence != byPtrace:
+		return misused("unknown --evidence %q: want %s, %s or %s", f.evidence, byAuto, byKernel, byPtrace)
+	case len(f.pids) > 0 && f.evidence == byPtrace:
+		return misused("--pid and --evidence ptrace: a running program is followed with bpf alone")
+	case f.followed() && (f.allCalls || f.private):
+		return misused("--all-calls and --private: they need --evidence ptrace")
+	case f.length < 0 || f.length > 0 && len(f.pids) == 0:
+		return misused("--for: want a time to follow --pid for")
+	}
+	for _, pid := range f.pids {
+		if pid <= 0 {
+			return misused("--pid %d: want the number of a process", pid)
+		}
+	}
+	return nil
+}
+
+// following is one trace by the kernel's word while it runs.
+type following struct {
+	flags   *traceFlags
+	kernel  *follow.Follower
+	capture *live.Group
+	session *traced
+	started func() // after the program; this process's children are followed until then
+
+	mu      sync.Mutex
+	waiting []*event.Packet // until what the kernel told of their time is known
+	excess  uint64          // packets that had no room
+}
+
+// late is more than what an event of the kernel's takes to be told once it can be polled.
+const late = 20 * time.Millisecond
+
+// maxWaiting bounds the packets that wait.
+const maxWaiting = 1 << 17
+
+// follow records what the kernel tells of a running program, or of one that it starts.
+func (f *traceFlags) follow(ctx context.Context, args []string, format report.Format, std streams) (*traced, error) {
+	w := &following{flags: f}
+	err := w.open(std)
+	if w.kernel != nil {
+		defer w.kernel.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := w.session
+	w.capture.Start(w.packet)
+	drop := kernel.DropPrivileges
+	if len(args) == 0 {
+		drop = kernel.DropCapabilities
+	}
+	err = errors.Join(drop(), w.capture.Barrier(ctx))
+	if err == nil {
+		if len(args) == 0 {
+			fmt.Fprintf(std.err, "closecap: following %d of the processes that run; Ctrl-C ends it\n", w.kernel.Alive())
+		}
+		stop := f.sweepWhile(s, w.capture, format, std)
+		err = errors.Join(w.until(ctx, args), stop())
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	barrierErr := w.capture.Barrier(settle)
+	stats, stopErr := w.capture.Stop()
+	pollErr := w.kernel.Poll(0)
+	w.release(present().Add(time.Second))
+	done := w.kernel.Finish()
+	s.program.Processes, s.program.Calls, s.program.Folded = done.Processes, done.Calls, done.Folded
+	s.End(stats.Dropped+stats.InterfaceDropped+w.excess, done.Warnings)
+	return s, errors.Join(err, barrierErr, stopErr, pollErr)
+}
+
+// open attaches everything that needs rights, and finds out what the processes have open. The capture comes
+// last: of a connection whose beginning is captured, every call must be known.
+func (w *following) open(std streams) error {
+	w.session = &traced{Session: session.New(session.Options{
+		Run: runOn(nil), Whole: w.flags.save != "", Narrow: func([]netip.AddrPort) error { return nil },
+	})}
+	var err error
+	err = kernel.WithBPF(func() error {
+		w.kernel, err = follow.Open(follow.Options{OnCall: w.flags.onCall(w.session.Session, std), OnSocket: w.session.Socket})
+		switch {
+		case err != nil:
+		case len(w.flags.pids) > 0:
+			err = w.kernel.Follow(w.flags.pids)
+		default:
+			w.started, err = w.kernel.FollowChildren()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.capture, err = live.OpenAll(w.flags.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: w.flags.buffer})
+	if err == nil {
+		w.session.Source(strings.Join(w.capture.Interfaces(), ","))
+	}
+	return err
+}
+
+// packet takes one from the capture. What its socket is may be told a moment later.
+func (w *following) packet(p *event.Packet) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) >= maxWaiting {
+		w.excess++
+		return
+	}
+	w.waiting = append(w.waiting, p)
+}
+
+// release hands on the packets up to a time.
+func (w *following) release(until event.Time) {
+	w.mu.Lock()
+	n := 0
+	for n < len(w.waiting) && w.waiting[n].Time <= until {
+		n++
+	}
+	ready := w.waiting[:n:n]
+	w.waiting = w.waiting[n:]
+	w.mu.Unlock()
+	for _, p := range ready {
+		w.session.Packet(p)
+	}
+}
+
+// until polls until the program has ended, or ctx has.
+func (w *following) until(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return w.watch(ctx)
+	}
+	return w.start(ctx, args)
+}
+
+func (w *following) poll() error {
+	known := present()
+	err := w.kernel.Poll(pollTime)
+	w.release(known.Add(-late))
+	return err
+}
+
+// watch follows processes that run already, to the end of those that were named.
+func (w *following) watch(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	if d := w.flags.length; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	for ctx.Err() == nil {
+		if err := w.poll(); err != nil {
+			return err
+		}
+		running := false
+		for _, pid := range w.flags.pids {
+			running = running || w.kernel.Runs(pid)
+		}
+		if !running {
+			return w.poll() // what they closed at their end
+		}
+	}
+	return nil
+}
+
+// start runs a program and follows it and its children to their end.
+func (w *following) start(ctx context.Context, args []string) error {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Start()
+	w.started()
+	if err != nil {
+		return fmt.Errorf("start program: %w", &trace.StartError{Err: err})
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	over, done := false, ctx.Done()
+	for !over || w.kernel.Alive() > 0 && ctx.Err() == nil {
+		select {
+		case <-ended:
+			over, ended = true, nil
+			w.result(cmd.ProcessState)
+		case <-done:
+			done = nil
+			// It may have ended by itself.
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		default:
+		}
+		if err := w.poll(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(ctx.Err(), w.poll())
+}
+
+// result notes how the program ended.
+func (w *following) result(state *os.ProcessState) {
+	r := &w.session.program
+	r.ExitStatus, r.Signal = follow.HowEnded(state)
+}
