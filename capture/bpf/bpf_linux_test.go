@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -242,4 +243,68 @@ func TestTooOld(t *testing.T) {
 			t.Errorf("tooOld(%q) = %v, want %v", release, got, want)
 		}
 	}
+}
+
+// BenchmarkConnections measures what watching costs a short connection, both ends: cpu-ns/op is that of the
+// calls, of the programs inside them, and of the reader.
+func BenchmarkConnections(b *testing.B) {
+	b.Run("alone", shortConnections)
+	b.Run("watched", func(b *testing.B) {
+		s := openSource(b, Options{})
+		done, polled := make(chan bool), make(chan bool)
+		go func() {
+			defer close(polled)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := s.Poll(50*time.Millisecond, func(event.KernelEvent) {}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		}()
+		shortConnections(b)
+		close(done)
+		<-polled
+	})
+}
+
+func shortConnections(b *testing.B) {
+	socket := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return fd
+	}
+	l := socket()
+	defer unix.Close(l)
+	err := errors.Join(unix.Bind(l, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(l, 5))
+	at, nameErr := unix.Getsockname(l)
+	if err := errors.Join(err, nameErr); err != nil {
+		b.Fatal(err)
+	}
+	start := cpu(b)
+	for b.Loop() {
+		c := socket()
+		// No TIME_WAIT, or the ports run out.
+		err := errors.Join(unix.SetsockoptLinger(c, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}), unix.Connect(c, at))
+		s, _, acceptErr := unix.Accept(l)
+		if err := errors.Join(err, acceptErr, unix.Close(c), unix.Close(s)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-start)/float64(b.N), "cpu-ns/op")
+}
+
+// cpu returns what this process has used.
+func cpu(b *testing.B) time.Duration {
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

@@ -173,11 +173,22 @@ func (f *Follower) Poll(d time.Duration) error {
 	f.settle(now)
 	for pid, since := range f.gone {
 		if now.Sub(since) > lingering {
-			f.source.Forget(pid)
-			delete(f.gone, pid)
+			f.forget(pid)
 		}
 	}
 	return err
+}
+
+// forget lets go of a process that is gone.
+func (f *Follower) forget(pid int) {
+	f.source.Forget(pid)
+	delete(f.gone, pid)
+	delete(f.actors, pid)
+	for key := range f.early {
+		if key.pid == pid {
+			delete(f.early, key)
+		}
+	}
 }
 
 const (

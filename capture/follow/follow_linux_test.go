@@ -23,9 +23,10 @@ import (
 // programEnv names the program that this test binary becomes.
 const programEnv = "CLOSECAP_TEST_PROGRAM"
 
-var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves}
+var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "sends": sends}
 
 func TestMain(m *testing.M) {
+	trace.LauncherMain()
 	if p := programs[os.Getenv(programEnv)]; p != nil {
 		p()
 		os.Exit(3)
@@ -342,26 +343,73 @@ func TestFollowNobody(t *testing.T) {
 	}
 }
 
-// BenchmarkFollow measures what a followed send costs.
-func BenchmarkFollow(b *testing.B) {
-	for _, followed := range []bool{false, true} {
-		b.Run(fmt.Sprintf("followed=%v", followed), func(b *testing.B) {
-			client, server := pair()
-			if followed {
-				f, err := Open(Options{OnCall: func(event.Call) {}, OnSocket: func(trace.Socket) {}})
-				if err != nil {
-					b.Skip(err)
-				}
-				defer f.Close()
-				check(f.Follow([]int{os.Getpid()}))
-			}
-			buf := make([]byte, 64)
-			for b.Loop() {
-				must(unix.Write(client, buf))
-				must(unix.Read(server, buf))
-			}
-			unix.Close(client)
-			unix.Close(server)
-		})
+// sends sends often, and says nothing.
+func sends() {
+	client, server := pair()
+	small, large := make([]byte, 64), make([]byte, 64<<10)
+	for i := range 50_000 {
+		must(unix.Write(client, small))
+		if i%256 == 255 {
+			must(unix.Read(server, large))
+		}
 	}
+}
+
+// BenchmarkRun measures what following costs a program that sends, beside what stopping it does.
+func BenchmarkRun(b *testing.B) {
+	command := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), programEnv+"=sends")
+		return cmd
+	}
+	run := func(cmd *exec.Cmd) {
+		if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
+			b.Fatal(err)
+		}
+	}
+	b.Run("sends/alone", func(b *testing.B) {
+		for b.Loop() {
+			run(command())
+		}
+	})
+	b.Run("sends/bpf", func(b *testing.B) {
+		calls := 0
+		f, err := Open(Options{OnCall: func(event.Call) { calls++ }, OnSocket: func(trace.Socket) {}})
+		if err != nil {
+			b.Skip(err)
+		}
+		defer f.Close()
+		must(f.FollowChildren())
+		done, polled := make(chan bool), make(chan bool)
+		go func() {
+			defer close(polled)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					check(f.Poll(50 * time.Millisecond))
+				}
+			}
+		}()
+		for b.Loop() {
+			run(command())
+		}
+		close(done)
+		<-polled
+		check(f.Poll(0))
+		lost := f.source.Losses().Total()
+		if told := uint64(calls) + lost; told < 50_000*uint64(b.N) {
+			b.Errorf("%d calls are told or counted as lost, of %d runs", told, b.N)
+		}
+		b.ReportMetric(float64(lost)/float64(b.N), "lost/op")
+	})
+	b.Run("sends/ptrace", func(b *testing.B) {
+		for b.Loop() {
+			cmd := command()
+			if _, err := trace.Run(b.Context(), trace.Options{Args: cmd.Args, Env: cmd.Env}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
