@@ -44,6 +44,9 @@ type Call struct {
 	// with holders left sends nothing.
 	Holders []Holder `json:"holders,omitempty"`
 
+	// Sent are segments that the call itself handed to the network device, as its kernel says.
+	Sent []Departure `json:"sent,omitempty"`
+
 	// Text is what the call carried, shortened, for people. It may hold hostile bytes.
 	Text string `json:"text,omitempty"`
 
@@ -53,6 +56,14 @@ type Call struct {
 
 	Counters map[string]int64 `json:"counters,omitempty"` // TcpExt deltas over the call, private namespace only
 	Samples  []Sample         `json:"samples,omitempty"`  // the kernel's view right after the call
+}
+
+// Departure is a segment that left inside a call.
+type Departure struct {
+	Time  Time   `json:"time"`
+	Flags Flags  `json:"flags"`
+	Seq   uint32 `json:"seq"` // as on the wire
+	Len   uint32 `json:"len"` // payload bytes
 }
 
 // Holder is a descriptor that refers to a socket.

@@ -131,6 +131,11 @@ func (c *Call) Check() error {
 			return fmt.Errorf("holder with pid %d, fd %d", h.PID, h.FD)
 		}
 	}
+	for i := range c.Sent {
+		if c.Sent[i].Time < 0 {
+			return fmt.Errorf("departure %d at %d", i+1, int64(c.Sent[i].Time))
+		}
+	}
 	for i := range c.Samples {
 		s := &c.Samples[i]
 		if s.Time < 0 || s.Left < 0 || s.Retransmits < 0 || s.RecvQ < 0 || s.SendQ < 0 {

@@ -80,6 +80,8 @@ func (r *callReader) field(s *jsonScanner, key string, c *event.Call) bool {
 		return s.int(&c.RecvQ)
 	case "holders":
 		return s.part(&c.Holders)
+	case "sent":
+		return s.part(&c.Sent)
 	case "text":
 		return r.text(s, &c.Text)
 	case "at":

@@ -30,6 +30,7 @@ func FuzzCall(f *testing.F) {
 		}
 	}
 	f.Add(`{"text":"\u001b[1m\\","samples":[{"timer":"]}"}],"pid":-0}`)
+	f.Add(`{"pid":1,"sent":[{"time":"2026-01-02T00:00:00.000000001Z","flags":17,"seq":4294967295,"len":0}],"text":""}`)
 	f.Add(`{"pid":1,}`)
 	f.Add(`{"start":"2026-13-01T00:00:00.000000000Z","local":"[::1]:0"}`)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -137,7 +137,7 @@ func (p *pcapng) expectations(all []event.Expectation) ([]event.Expectation, err
 }
 
 func checkLists(c *event.Call) error {
-	if n := max(len(c.Samples), len(c.Holders), len(c.Counters)); n > maxList {
+	if n := max(len(c.Samples), len(c.Holders), len(c.Counters), len(c.Sent)); n > maxList {
 		return fmt.Errorf("a list of %d is beyond %d", n, maxList)
 	}
 	return nil

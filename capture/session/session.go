@@ -134,7 +134,8 @@ const segmentSize = int(unsafe.Sizeof(event.Segment{}))
 // callSize is about what a call takes.
 func callSize(c *event.Call) int {
 	return int(unsafe.Sizeof(*c)) + len(c.Args) + len(c.Text) + len(c.Note) +
-		len(c.Samples)*int(unsafe.Sizeof(event.Sample{})) + len(c.Holders)*int(unsafe.Sizeof(event.Holder{}))
+		len(c.Samples)*int(unsafe.Sizeof(event.Sample{})) + len(c.Holders)*int(unsafe.Sizeof(event.Holder{})) +
+		len(c.Sent)*int(unsafe.Sizeof(event.Departure{}))
 }
 
 // Call takes a call that returned.

@@ -46,6 +46,9 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	if len(c.Holders) > 0 {
 		b = appendList(append(b, `,"holders":`...), c.Holders, appendHolder)
 	}
+	if len(c.Sent) > 0 {
+		b = appendList(append(b, `,"sent":`...), c.Sent, e.departure)
+	}
 	b = appendText(b, `,"text":`, c.Text)
 	b = appendText(b, `,"at":`, c.At)
 	b = appendText(b, `,"want":`, c.Want)
@@ -95,6 +98,13 @@ func (e *Encoder) sample(b []byte, s event.Sample) []byte {
 		b = append(b, `,"orphan":true`...)
 	}
 	return append(b, '}')
+}
+
+func (e *Encoder) departure(b []byte, d event.Departure) []byte {
+	b = e.time(append(b, `{"time":`...), d.Time)
+	b = appendUint(append(b, `,"flags":`...), uint64(d.Flags))
+	b = appendUint(append(b, `,"seq":`...), uint64(d.Seq))
+	return append(appendUint(append(b, `,"len":`...), uint64(d.Len)), '}')
 }
 
 func appendHolder(b []byte, h event.Holder) []byte {
