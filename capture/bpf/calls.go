@@ -27,9 +27,10 @@ const (
 // Followed is one thing that the kernel told of the processes that are followed: exactly one field
 // is set.
 type Followed struct {
-	Call *Call
-	Step *Step
-	Exit *Exit
+	Call   *Call
+	Step   *Step
+	Exit   *Exit
+	Depart *Depart
 }
 
 // Call is a system call on a TCP socket.
@@ -76,10 +77,19 @@ type Exit struct {
 	Time event.Time
 }
 
+// Depart is a segment that a thread handed to the network device, inside a call or at its end.
+type Depart struct {
+	TID           int
+	Exiting       bool // its process closes what it had
+	Local, Remote netip.AddrPort
+	event.Departure
+}
+
 const (
-	kindCall = 1
-	kindStep = 2
-	kindExit = 3
+	kindCall   = 1
+	kindStep   = 2
+	kindExit   = 3
+	kindDepart = 4
 )
 
 type rawLook struct {
@@ -123,12 +133,24 @@ type rawExit struct {
 	At   uint64
 }
 
+type rawDeparture struct {
+	Kind, Flags  uint8
+	Family       uint16
+	TID          uint32
+	At           uint64
+	Seq, Len     uint32
+	Lport, Rport uint16
+	Exiting      uint32
+	Laddr, Raddr [16]byte
+}
+
 // callDecoder turns what c/calls.bpf.c sends into Go. It needs no kernel.
 type callDecoder struct {
 	decoder
 	call rawCall
 	step rawStep
 	exit rawExit
+	left rawDeparture
 }
 
 func (d *callDecoder) decode(b []byte) (Followed, error) {
@@ -143,6 +165,8 @@ func (d *callDecoder) decode(b []byte) (Followed, error) {
 		whole = fillCall(&d.step, b)
 	case kindExit:
 		whole = fillCall(&d.exit, b)
+	case kindDepart:
+		whole = fillCall(&d.left, b)
 	default:
 		return Followed{}, fmt.Errorf("decode call: unknown kind %d", b[0])
 	}
@@ -158,12 +182,22 @@ func (d *callDecoder) decode(b []byte) (Followed, error) {
 			Time: d.time(r.At), Old: event.TCPState(r.Old), New: event.TCPState(r.New), Own: r.Own != 0,
 			Look: look(&r.Look), Task: d.task(&r.Task), Status: int(r.Task.Status >> 8),
 		}}, nil
+	case kindDepart:
+		return Followed{Depart: d.toDepart(&d.left)}, nil
 	}
 	return Followed{Exit: &Exit{PID: int(d.exit.PID), Time: d.time(d.exit.At)}}, nil
 }
 
+func (d *callDecoder) toDepart(r *rawDeparture) *Depart {
+	l := look(&rawLook{Family: r.Family, Laddr: r.Laddr, Raddr: r.Raddr, Lport: r.Lport, Rport: r.Rport})
+	return &Depart{
+		TID: int(r.TID), Exiting: r.Exiting != 0, Local: l.Local, Remote: l.Remote,
+		Departure: event.Departure{Time: d.time(r.At), Flags: event.Flags(r.Flags), Seq: r.Seq, Len: r.Len},
+	}
+}
+
 // fillCall copies b into a structure of this machine's own layout, and reports whether b was enough.
-func fillCall[T rawCall | rawStep | rawExit](raw *T, b []byte) bool {
+func fillCall[T rawCall | rawStep | rawExit | rawDeparture](raw *T, b []byte) bool {
 	to := unsafe.Slice((*byte)(unsafe.Pointer(raw)), unsafe.Sizeof(*raw))
 	return copy(to, b) == len(to)
 }

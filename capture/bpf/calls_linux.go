@@ -84,7 +84,7 @@ func openCalls() (*Calls, error) {
 }
 
 func callLayouts() map[string]any {
-	return map[string]any{"call": rawCall{}, "step": rawStep{}, "exit": rawExit{}, "look": rawLook{}, "task": rawTask{}, "holder": rawHolder{}}
+	return map[string]any{"call": rawCall{}, "step": rawStep{}, "exit": rawExit{}, "departure": rawDeparture{}, "look": rawLook{}, "task": rawTask{}, "holder": rawHolder{}}
 }
 
 func (c *Calls) attach() error {

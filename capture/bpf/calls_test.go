@@ -68,21 +68,40 @@ func TestDecodeStep(t *testing.T) {
 	}
 }
 
+func TestDecodeDeparture(t *testing.T) {
+	r := rawDeparture{
+		Kind: kindDepart, Flags: 0x18, Family: 2, TID: 6, At: 30, Seq: 1<<32 - 1, Len: 5, Lport: 80, Rport: 40000, Exiting: 1,
+		Laddr: [16]byte{10, 0, 0, 1}, Raddr: [16]byte{10, 0, 0, 2},
+	}
+	got, err := newCallDecoder().decode(raw(t, &r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Depart{
+		TID: 6, Exiting: true, Local: netip.MustParseAddrPort("10.0.0.1:80"), Remote: netip.MustParseAddrPort("10.0.0.2:40000"),
+		Departure: event.Departure{Time: 1030, Flags: event.PSH | event.ACK, Seq: 1<<32 - 1, Len: 5},
+	}
+	if d := cmp.Diff(want, got.Depart, compareAddresses); d != "" {
+		t.Errorf("want -, got +\n%s", d)
+	}
+}
+
 // FuzzDecodeCall takes any bytes: too few are said to be, and none is read twice as long.
 func FuzzDecodeCall(f *testing.F) {
 	f.Add(raw(f, &rawCall{Kind: kindCall, Before: rawLook{Family: 2}, After: rawLook{Family: 300}}))
 	f.Add(raw(f, &rawStep{Kind: kindStep, Look: rawLook{Family: 10}}))
 	f.Add(raw(f, &rawExit{Kind: kindExit}))
+	f.Add(raw(f, &rawDeparture{Kind: kindDepart}))
 	f.Add([]byte{kindCall})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		sizes := map[byte]int{kindCall: len(raw(t, &rawCall{})), kindStep: len(raw(t, &rawStep{})), kindExit: len(raw(t, &rawExit{}))}
+		sizes := map[byte]int{kindCall: len(raw(t, &rawCall{})), kindStep: len(raw(t, &rawStep{})), kindExit: len(raw(t, &rawExit{})), kindDepart: len(raw(t, &rawDeparture{}))}
 		got, err := newCallDecoder().decode(b)
 		size := 1
 		if len(b) > 0 {
 			size = sizes[b[0]]
 		}
 		switch {
-		case err == nil && (size == 0 || len(b) < size || (got.Call == nil) == (got.Step == nil && got.Exit == nil)):
+		case err == nil && (size == 0 || len(b) < size || (got.Call == nil) == (got.Step == nil && got.Exit == nil && got.Depart == nil)):
 			t.Errorf("%d bytes give %+v", len(b), got)
 		case err != nil && len(b) < size && !errors.Is(err, io.ErrUnexpectedEOF):
 			t.Errorf("%d of %d bytes: %v", len(b), size, err)

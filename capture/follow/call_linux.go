@@ -65,6 +65,8 @@ func (f *Follower) call(c *bpf.Call) {
 	}
 	s := f.identify(c, look)
 	f.describe(s, c, &e)
+	e.Sent = f.left[c.TID]
+	delete(f.left, c.TID)
 	e.Socket, e.Local, e.Remote = s.cookie, s.local, s.remote
 	f.sample(s, c, look, &e)
 	f.forgetBefore(s, c)
@@ -310,6 +312,22 @@ func (f *Follower) implied(s *socket, e *bpf.Step) {
 	}
 	f.closing = append(f.closing, &closing{s, c})
 }
+
+// departs notes a segment of the call that its thread is in, or of a close by the process's end.
+func (f *Follower) departs(d *bpf.Depart) {
+	for _, c := range slices.Backward(f.closing) {
+		if c.call.TID == d.TID && c.call.Local == d.Local && c.call.Remote == d.Remote {
+			c.call.Sent = append(c.call.Sent, d.Departure)
+			return
+		}
+	}
+	if sent := f.left[d.TID]; !d.Exiting && len(sent) < maxSent {
+		f.left[d.TID] = append(sent, d.Departure)
+	}
+}
+
+// maxSent bounds the segments that are kept of a call: one that sends a large file has thousands.
+const maxSent = 256
 
 // over delivers the closes by implication of s, of which something later was told.
 func (f *Follower) over(s *socket, at event.Time) {

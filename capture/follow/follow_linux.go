@@ -23,12 +23,13 @@ import (
 type Follower struct {
 	opt     Options
 	source  *bpf.Calls
-	sockets map[uint64]*socket     // by cookie
-	early   map[descriptor]*socket // of which no cookie is known yet
-	closing []*closing             // that are not known to be over
-	actors  map[int]string         // by process
-	alive   map[int]bool           // processes, as far as they were seen
-	gone    map[int]event.Time     // since when: what they closed is told after their end
+	sockets map[uint64]*socket        // by cookie
+	early   map[descriptor]*socket    // of which no cookie is known yet
+	closing []*closing                // that are not known to be over
+	actors  map[int]string            // by process
+	alive   map[int]bool              // processes, as far as they were seen
+	left    map[int][]event.Departure // in the call that a thread is in
+	gone    map[int]event.Time        // since when: what they closed is told after their end
 	result  Result
 }
 
@@ -42,7 +43,7 @@ func Open(opt Options) (*Follower, error) {
 	}
 	return &Follower{
 		opt: opt, source: source, sockets: map[uint64]*socket{}, early: map[descriptor]*socket{},
-		actors: map[int]string{}, alive: map[int]bool{}, gone: map[int]event.Time{},
+		actors: map[int]string{}, alive: map[int]bool{}, gone: map[int]event.Time{}, left: map[int][]event.Departure{},
 	}, nil
 }
 
@@ -205,6 +206,8 @@ func (f *Follower) take(e bpf.Followed) {
 		f.call(e.Call)
 	case e.Step != nil:
 		f.step(e.Step)
+	case e.Depart != nil:
+		f.departs(e.Depart)
 	case e.Exit != nil:
 		delete(f.alive, e.Exit.PID)
 		f.gone[e.Exit.PID] = e.Exit.Time

@@ -237,6 +237,9 @@ func TestFollow(t *testing.T) {
 		if c.Socket == 0 || c.Start == 0 || c.End < c.Start || c.PID != cmd.Process.Pid {
 			t.Errorf("call %+v: no socket, time or process", c)
 		}
+		if n := len(c.Sent); c.Name == "send" && (n != 1 || int64(c.Sent[0].Len) != c.Ret) || c.Name == "connect" && (n == 0 || c.Sent[0].Flags != event.SYN) {
+			t.Errorf("%s: the kernel says that it sent %+v", c.Summary(), c.Sent)
+		}
 	}
 	if refused.Port() == 0 {
 		t.Errorf("the refused connect is from %v, want its port", refused)

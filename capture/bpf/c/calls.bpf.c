@@ -18,7 +18,7 @@ const volatile __u8 kinds[CALLS] = {};
 
 enum call_kind { NO_CALL, SOCKET_CALL, CONNECT, ACCEPT, CLOSE, OPTION, SENDS, RECEIVES, SPLICE };
 
-enum kind { CALL = 1, STEP, EXIT };
+enum kind { CALL = 1, STEP, EXIT, DEPARTURE };
 
 /* What a socket was at one moment. */
 struct look {
@@ -69,9 +69,23 @@ struct exit {
 	__u64 at;
 };
 
+/* A segment that a call handed to the network device. */
+struct departure {
+	__u8 kind;
+	__u8 flags;
+	__u16 family;
+	__u32 tid;
+	__u64 at;
+	__u32 seq, len;
+	__u16 lport, rport; /* host order */
+	__u32 exiting; /* the process is closing what it had: no call */
+	__u8 laddr[16], raddr[16];
+};
+
 const struct call *describe_call __attribute__((unused));
 const struct step *describe_step __attribute__((unused));
 const struct exit *describe_exit __attribute__((unused));
+const struct departure *describe_departure __attribute__((unused));
 
 /* The processes, by number of the initial namespace. */
 struct {
@@ -324,6 +338,69 @@ int set_state(__u64 *ctx)
 	current_task(&s.task, owned);
 	s.at = bpf_ktime_get_ns();
 	send(&s, sizeof(s));
+	return 0;
+}
+
+/* Reports whether a process has locked the socket: then no interrupt that borrows it sends. */
+INLINE int in_process(struct sock *sk)
+{
+	__u8 state = 0;
+	int owned = 0;
+
+	if (!sk)
+		return 0;
+	READ(state, sk->__sk_common.skc_state);
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
+		return 0; /* such a socket is smaller */
+	READ(owned, sk->sk_lock.owned);
+	return owned;
+}
+
+SEC("tp_btf/net_dev_queue")
+int departs(__u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sk_buff *skb = (void *)ctx[0];
+	__u32 tid = task->pid;
+
+	int exiting = (task->flags & PF_EXITING) != 0;
+
+	if (exiting ? !is_followed(task->tgid) : !bpf_map_lookup_elem(&running, &tid))
+		return 0;
+	struct departure d = { .kind = DEPARTURE, .tid = tid, .exiting = exiting, .at = bpf_ktime_get_ns() };
+	struct sock *sk = 0;
+	unsigned char *head = 0;
+	__u16 network = 0, transport = 0, total = 0;
+	__u8 ip[40] = {}, tcp[20] = {};
+
+	READ(sk, skb->sk);
+	if (!in_process(sk))
+		return 0;
+	READ(head, skb->head);
+	READ(network, skb->network_header);
+	READ(transport, skb->transport_header);
+	bpf_probe_read_kernel(ip, sizeof(ip), head + network);
+	int v4 = ip[0] >> 4 == 4;
+	if ((v4 ? ip[9] : ip[6]) != 6) /* IPPROTO_TCP */
+		return 0;
+	bpf_probe_read_kernel(tcp, sizeof(tcp), head + transport);
+	d.flags = tcp[13];
+	d.seq = __builtin_bswap32(*(__u32 *)(tcp + 4));
+	d.lport = swap16(*(__u16 *)tcp);
+	d.rport = swap16(*(__u16 *)(tcp + 2));
+	/* 0 for a segment of more than 64 KB, which user space takes for what it captured. */
+	total = v4 ? swap16(*(__u16 *)(ip + 2)) : swap16(*(__u16 *)(ip + 4)) + 40;
+	d.len = total - (__u16)(transport - network) - (tcp[12] >> 4) * 4;
+	if (v4) {
+		d.family = AF_INET;
+		__builtin_memcpy(d.laddr, ip + 12, 4);
+		__builtin_memcpy(d.raddr, ip + 16, 4);
+	} else {
+		d.family = AF_INET6;
+		__builtin_memcpy(d.laddr, ip + 8, 16);
+		__builtin_memcpy(d.raddr, ip + 24, 16);
+	}
+	send(&d, sizeof(d));
 	return 0;
 }
 

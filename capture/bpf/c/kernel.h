@@ -128,6 +128,7 @@ struct net_device {
 
 struct sk_buff {
 	struct net_device *dev;
+	struct sock *sk;
 	unsigned char *head;
 	__u16 network_header;
 	__u16 transport_header;
@@ -231,6 +232,7 @@ enum {
 	TCP_LAST_ACK,
 	TCP_LISTEN,
 	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
 };
 
 /* enum sock_flags, include/net/sock.h: bits of skc_flags */
