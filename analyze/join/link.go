@@ -17,12 +17,16 @@ type linker struct {
 	calls   numbered
 	listens map[uint16]*callList // closing calls on listening sockets, by port
 	syns    map[[2]uint16][]*synOf
+
+	departed map[uint64]int // by frame: the call that handed it to the network device
 }
 
 // Link fills in everything about res that needs calls.
-func Link(res *analyze.Result, calls []event.Call) {
+func Link(res *analyze.Result, calls []event.Call) { link(res, calls, nil) }
+
+func link(res *analyze.Result, calls []event.Call, departed map[uint64]int) {
 	l := &linker{
-		res:   res,
+		res: res, departed: departed,
 		conns: make([]*linked, len(res.Connections)),
 		byID:  make(map[int]*linked, len(res.Connections)),
 	}

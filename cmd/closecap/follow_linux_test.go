@@ -113,6 +113,9 @@ func TestTracePid(t *testing.T) {
 			if s.Root.Kind != analyze.RootCall || s.Root.Call == 0 {
 				continue
 			}
+			if s.Root.Confidence != analyze.InKernel {
+				t.Errorf("connection %d, frame %d: the root %+v is not by the kernel's word", c.ID, s.Frame, s.Root)
+			}
 			for _, call := range r.Calls {
 				if call.ID == s.Root.Call {
 					roots[string(s.Kind)+" "+call.Name]++

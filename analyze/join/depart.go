@@ -1,0 +1,74 @@
+package join
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// departGap is more than what lies between a segment's leaving a call and its being captured.
+const departGap = 10 * time.Millisecond
+
+// departures returns, by frame, which call handed a segment to the network device, as its kernel says.
+// Where a segment was sent several times the times tell which is which. nil where no kernel was asked.
+func departures(rec *event.Recording) map[uint64]int {
+	type key struct {
+		from, to netip.AddrPort
+		seq      uint32
+		flags    event.Flags
+	}
+	type departure struct {
+		at   event.Time
+		call int
+	}
+	sent := map[key][]departure{}
+	for i := range rec.Calls {
+		c := &rec.Calls[i]
+		for _, d := range c.Sent {
+			k := key{c.Local, c.Remote, d.Seq, d.Flags}
+			sent[k] = append(sent[k], departure{d.Time, c.ID})
+		}
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	frames := map[uint64]int{}
+	for i := range rec.Segments {
+		s := &rec.Segments[i]
+		k := key{s.Src, s.Dst, uint32(s.Seq), s.Flags}
+		nearest, best := -1, departGap
+		for j, d := range sent[k] {
+			if off := s.Time.Sub(d.at).Abs(); off <= best {
+				nearest, best = j, off
+			}
+		}
+		if nearest >= 0 {
+			frames[s.Frame] = sent[k][nearest].call
+			sent[k] = slices.Delete(sent[k], nearest, nearest+1)
+		}
+	}
+	return frames
+}
+
+// departs holds the root that was found for s against the call that it left in. That does not say why it
+// left: what waited in the queue may leave in any later call.
+func (l *linker) departs(s *analyze.Segment) {
+	k := l.calls.get(l.departed[s.Frame])
+	if k == nil {
+		return
+	}
+	r := &s.Root
+	switch {
+	case r.Kind == analyze.RootCall && (r.Call == k.ID || slices.Contains(r.Calls, k.ID)):
+		r.Confidence = analyze.InKernel
+	case r.Kind == analyze.RootCall && r.Why == "":
+		r.Why = fmt.Sprintf("left inside #%d %s()", k.ID, k.Name)
+	case r.Kind == analyze.RootUnknown:
+		*r = callRoot(k, "")
+		r.Confidence = analyze.InKernel
+	}
+}
