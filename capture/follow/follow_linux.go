@@ -3,6 +3,7 @@
 package follow
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/bpf"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/trace"
 )
@@ -37,6 +39,10 @@ type descriptor struct{ pid, fd int }
 
 // Open loads what follows. It needs CAP_BPF and CAP_PERFMON.
 func Open(opt Options) (*Follower, error) {
+	if inPIDNamespace() {
+		return nil, hint.With(fmt.Errorf("follow programs in a process namespace of their own: %w", errors.ErrUnsupported),
+			"the kernel tells of processes by the numbers that they have outside; run closecap there, or use --evidence ptrace")
+	}
 	source, err := bpf.OpenCalls()
 	if err != nil {
 		return nil, err
@@ -45,6 +51,28 @@ func Open(opt Options) (*Follower, error) {
 		opt: opt, source: source, sockets: map[uint64]*socket{}, early: map[descriptor]*socket{},
 		actors: map[int]string{}, alive: map[int]bool{}, gone: map[int]event.Time{}, left: map[int][]event.Departure{},
 	}, nil
+}
+
+// initialPIDNS is the inode of the first process namespace (PROC_PID_INIT_INO, linux/proc_ns.h).
+const initialPIDNS = 0xEFFFFFFC
+
+func inPIDNamespace() bool {
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/pid", &st) == nil && st.Ino != initialPIDNS
+}
+
+// checkNamespace refuses a process whose network is another: its packets would not be captured here. Of one
+// that may not be looked into nothing is known.
+func checkNamespace(pid int) error {
+	own, err := bpf.Netns("self")
+	if err != nil {
+		return err
+	}
+	if its, err := bpf.Netns(strconv.Itoa(pid)); err == nil && its != own {
+		return hint.With(fmt.Errorf("follow process %d: it is in another network namespace", pid),
+			fmt.Sprintf("nsenter --net --target %d closecap trace -p %d", pid, pid))
+	}
+	return nil
 }
 
 // Close ends the following.
@@ -56,6 +84,9 @@ func (f *Follower) Follow(pids []int) error {
 	for _, pid := range pids {
 		if !runs(pid) {
 			return fmt.Errorf("follow process %d: %w", pid, os.ErrProcessDone)
+		}
+		if err := checkNamespace(pid); err != nil {
+			return err
 		}
 		if err := f.source.Follow(pid); err != nil {
 			return err

@@ -23,7 +23,7 @@ import (
 // programEnv names the program that this test binary becomes.
 const programEnv = "CLOSECAP_TEST_PROGRAM"
 
-var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "sends": sends}
+var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "namespace": namespace, "sends": sends}
 
 func TestMain(m *testing.M) {
 	trace.LauncherMain()
@@ -346,73 +346,33 @@ func TestFollowNobody(t *testing.T) {
 	}
 }
 
-// sends sends often, and says nothing.
-func sends() {
-	client, server := pair()
-	small, large := make([]byte, 64), make([]byte, 64<<10)
-	for i := range 50_000 {
-		must(unix.Write(client, small))
-		if i%256 == 255 {
-			must(unix.Read(server, large))
+// TestFollowNamespaces refuses what would show nothing: a process with another network, and process numbers
+// that are not the kernel's.
+func TestFollowNamespaces(t *testing.T) {
+	h := open(t)
+	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", must(os.Executable()))
+	cmd.Env = append(os.Environ(), programEnv+"=namespace")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "process namespace of their own") {
+		t.Errorf("in a process namespace: %v, %s", err, out)
+	}
+	cmd = exec.Command("unshare", "--net", "sleep", "60")
+	check(cmd.Start())
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	own := must(os.Readlink("/proc/self/ns/net"))
+	for end := time.Now().Add(10 * time.Second); must(os.Readlink(fmt.Sprintf("/proc/%d/ns/net", cmd.Process.Pid))) == own; {
+		if time.Now().After(end) {
+			t.Fatal("unshare does not unshare")
 		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := h.Follow([]int{cmd.Process.Pid}); err == nil || !strings.Contains(err.Error(), "another network namespace") {
+		t.Errorf("follow a process with another network: %v", err)
 	}
 }
 
-// BenchmarkRun measures what following costs a program that sends, beside what stopping it does.
-func BenchmarkRun(b *testing.B) {
-	command := func() *exec.Cmd {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), programEnv+"=sends")
-		return cmd
-	}
-	run := func(cmd *exec.Cmd) {
-		if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
-			b.Fatal(err)
-		}
-	}
-	b.Run("sends/alone", func(b *testing.B) {
-		for b.Loop() {
-			run(command())
-		}
-	})
-	b.Run("sends/bpf", func(b *testing.B) {
-		calls := 0
-		f, err := Open(Options{OnCall: func(event.Call) { calls++ }, OnSocket: func(trace.Socket) {}})
-		if err != nil {
-			b.Skip(err)
-		}
-		defer f.Close()
-		must(f.FollowChildren())
-		done, polled := make(chan bool), make(chan bool)
-		go func() {
-			defer close(polled)
-			for {
-				select {
-				case <-done:
-					return
-				default:
-					check(f.Poll(50 * time.Millisecond))
-				}
-			}
-		}()
-		for b.Loop() {
-			run(command())
-		}
-		close(done)
-		<-polled
-		check(f.Poll(0))
-		lost := f.source.Losses().Total()
-		if told := uint64(calls) + lost; told < 50_000*uint64(b.N) {
-			b.Errorf("%d calls are told or counted as lost, of %d runs", told, b.N)
-		}
-		b.ReportMetric(float64(lost)/float64(b.N), "lost/op")
-	})
-	b.Run("sends/ptrace", func(b *testing.B) {
-		for b.Loop() {
-			cmd := command()
-			if _, err := trace.Run(b.Context(), trace.Options{Args: cmd.Args, Env: cmd.Env}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+// namespace says what Open does.
+func namespace() {
+	_, err := Open(Options{})
+	fmt.Println(err)
+	os.Exit(0)
 }
