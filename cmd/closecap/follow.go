@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -94,7 +95,7 @@ func (f *traceFlags) follow(ctx context.Context, args []string, format report.Fo
 	err = errors.Join(drop(), w.capture.Barrier(ctx))
 	if err == nil {
 		if len(args) == 0 {
-			fmt.Fprintf(std.err, "closecap: following %d of the processes that run; Ctrl-C ends it\n", w.kernel.Alive())
+			w.announce(std.err)
 		}
 		stop := f.sweepWhile(s, w.capture, format, std)
 		err = errors.Join(w.until(ctx, args), stop())
@@ -109,6 +110,15 @@ func (f *traceFlags) follow(ctx context.Context, args []string, format report.Fo
 	s.program.Processes, s.program.Calls, s.program.Folded = done.Processes, done.Calls, done.Folded
 	s.End(stats.Dropped+stats.InterfaceDropped+w.excess, done.Warnings)
 	return s, errors.Join(err, barrierErr, stopErr, pollErr)
+}
+
+// announce says that the following has begun.
+func (w *following) announce(to io.Writer) {
+	who := "1 process"
+	if n := w.kernel.Alive(); n != 1 {
+		who = fmt.Sprintf("%d processes", n)
+	}
+	fmt.Fprintf(to, "closecap: following %s; Ctrl-C ends it\n", who)
 }
 
 // open attaches everything that needs rights, and finds out what the processes have open. The capture comes

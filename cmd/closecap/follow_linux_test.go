@@ -72,7 +72,7 @@ func TestTracePid(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := bufio.NewReader(msg)
-	if line, err := said.ReadString('\n'); err != nil || line != "closecap: following 1 of the processes that run; Ctrl-C ends it\n" {
+	if line, err := said.ReadString('\n'); err != nil || line != "closecap: following 1 process; Ctrl-C ends it\n" {
 		t.Fatalf("it says %q, %v", line, err)
 	}
 	privileges, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", follow.Process.Pid))
