@@ -249,6 +249,7 @@ type TimeWait struct {
 	Holder     Side       `json:"holder"`
 	Since      event.Time `json:"since"`
 	Until      event.Time `json:"until"`
+	Assumed    bool       `json:"until_assumed,omitempty"` // its holder does not look like Linux, whose time this is
 	Confidence Confidence `json:"confidence,omitempty"`
 	Rearmed    []uint64   `json:"rearmed"`  // frames that started the wait anew
 	EndedBy    string     `json:"ended_by"` // "", "expiry", "reuse", "rst"

@@ -102,8 +102,12 @@ func summarize(conns []*analyze.Connection) string {
 			p("  in flight %d:%d", c.InFlight.Client, c.InFlight.Server)
 		}
 		for _, w := range c.TimeWait {
-			p("  time-wait %s since %s until %s, %s, rearmed %v, ended by %q %d", w.Holder,
-				clock(w.Since), clock(w.Until), w.Confidence, w.Rearmed, w.EndedBy, w.EndFrame)
+			assumed := ""
+			if w.Assumed {
+				assumed = " assumed"
+			}
+			p("  time-wait %s since %s until %s%s, %s, rearmed %v, ended by %q %d", w.Holder,
+				clock(w.Since), clock(w.Until), assumed, w.Confidence, w.Rearmed, w.EndedBy, w.EndFrame)
 		}
 		p("  client:%s", path(c.States.Client))
 		p("  server:%s", path(c.States.Server))

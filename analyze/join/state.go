@@ -115,7 +115,7 @@ func (lc *linked) timeWait() {
 		for _, s := range lc.samples {
 			if s.side == tw.Holder && s.State == event.TimeWait && s.Left > 0 && s.Time >= tw.Since {
 				tw.Confidence = analyze.InKernel
-				tw.Until = s.Time.Add(time.Duration(s.Left))
+				tw.Until, tw.Assumed = s.Time.Add(time.Duration(s.Left)), false
 			}
 		}
 	}

@@ -234,6 +234,9 @@ func timeWaitEnd(t analyze.TimeWait) string {
 	if t.EndFrame != 0 {
 		frame = fmt.Sprintf(" (frame %d)", t.EndFrame)
 	}
+	if t.Assumed {
+		s += ", as on Linux, which by its TTL it is not"
+	}
 	switch t.EndedBy {
 	case "reuse":
 		s += ", but a new SYN took the addresses over" + frame

@@ -3,6 +3,7 @@ package tcp
 import (
 	"math/bits"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -31,6 +32,15 @@ func distance(ttl uint8) uint8 {
 		}
 	}
 	return 0
+}
+
+// initialTTL is with which TTL Linux and the BSDs begin; Windows begins with 128, others with 255.
+const initialTTL = 64
+
+// KeepsLinuxTime reports whether e's TIME_WAIT ends as the options say: they name another time than
+// Linux's, e lives on the capturing host, or its TTL may be Linux's. Hop limits of IPv6 are set by routers.
+func (fl *Flow) KeepsLinuxTime(e End) bool {
+	return fl.sameHost || fl.opt.TimeWait != analyze.LinuxTimeWait || fl.Dir[e].TTL <= initialTTL || !fl.Addr[e].Addr().Unmap().Is4()
 }
 
 // enoughMoves is how often an end's IP IDs must have counted up for them to be a counter.

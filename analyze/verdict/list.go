@@ -21,7 +21,10 @@ func (fl judged) ledger(sc *scratch) {
 		}
 		t := analyze.TimeWait{
 			Holder: tcp.End(e).Side(), Since: w.Since, Until: w.Until, Confidence: analyze.Inferred,
-			Rearmed: []uint64{}, EndedBy: w.Ended.String(), EndFrame: w.EndFrame,
+			Assumed: !fl.KeepsLinuxTime(tcp.End(e)), Rearmed: []uint64{}, EndedBy: w.Ended.String(), EndFrame: w.EndFrame,
+		}
+		if t.Assumed && w.EndFrame == 0 {
+			t.EndedBy = ""
 		}
 		if w.Seen {
 			t.Confidence = analyze.Observed

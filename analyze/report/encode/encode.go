@@ -144,6 +144,9 @@ func (e *Encoder) timeWait(b []byte, t analyze.TimeWait) []byte {
 	b = appendWord(append(b, `{"holder":`...), string(t.Holder))
 	b = e.time(append(b, `,"since":`...), t.Since)
 	b = e.time(append(b, `,"until":`...), t.Until)
+	if t.Assumed {
+		b = append(b, `,"until_assumed":true`...)
+	}
 	b = appendConfidence(b, t.Confidence)
 	b = appendList(append(b, `,"rearmed":`...), t.Rearmed, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
 	b = appendString(append(b, `,"ended_by":`...), t.EndedBy)
