@@ -24,6 +24,8 @@ type Direction struct {
 	lastAt     uint32
 	Packets    uint32
 	tsVal      uint32
+	tsEcho     uint32 // the newest timestamp of the peer that this end says it has taken
+	Stale      uint32 // segments with an older timestamp than the peer had taken
 	window     uint16
 	ipid       uint16
 	Tries      uint16 // retransmissions and keep-alives since the peer was last heard

@@ -62,10 +62,18 @@ func (d *Direction) fingerprint(s *event.Segment) {
 	}
 	d.TTL, d.ipid, d.window = s.TTL, s.IPID, s.Window
 	if s.Has&event.HasTimestamps != 0 {
+		d.tsEcho = s.Options.TSEcr
 		if !d.hasTS || int32(s.Options.TSVal-d.tsVal) > 0 {
 			d.hasTS, d.tsVal = true, s.Options.TSVal
 		}
 	}
+}
+
+// isStale reports whether d's peer drops s as old: it has said that it took a later timestamp of d (PAWS,
+// RFC 7323 5.3). By one tick Linux lets it pass.
+func (d *Direction) isStale(p *Direction, s *event.Segment) bool {
+	return s.Has&event.HasTimestamps != 0 && d.hasTS && p.hasTS && p.tsEcho != 0 && s.Flags&event.SYN == 0 &&
+		(s.Len > 0 || s.Flags&event.FIN != 0) && int32(p.tsEcho-s.Options.TSVal) > 1
 }
 
 // breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
@@ -84,7 +92,7 @@ func (d *Direction) breaks(s *event.Segment) pathBreak {
 	if s.Has&event.HasIPID != 0 && s.IPID != 0 && d.ipidMoves == enoughMoves && s.IPID-d.ipid > 4096 {
 		b |= BreakIPID
 	}
-	if s.Has&event.HasTimestamps != 0 && d.hasTS {
+	if s.Has&event.HasTimestamps != 0 && d.hasTS && d.Stale == 0 {
 		if d := int32(s.Options.TSVal - d.tsVal); d < 0 {
 			b |= BreakTimestamp
 		}

@@ -137,6 +137,9 @@ func (fl *Flow) fixNumbering(d, p *Direction, s *event.Segment) {
 func (fl *Flow) ordinary(e End, s *event.Segment, r *Record) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	r.Kind = fl.classify(e, s, r)
+	if r.Stale = d.isStale(p, s); r.Stale {
+		d.Stale++
+	}
 	if fl.doubt != nil && fl.Addr[e] != fl.doubt.Src {
 		fl.decideDoubt(e, r)
 	}

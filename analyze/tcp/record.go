@@ -17,6 +17,7 @@ type Record struct {
 	From                    End
 	Kind                    Kind
 	Ignored                 Ignored
+	Stale                   bool   // its receiver drops it by its timestamp
 	Again                   bool   // it repeats what is not listed
 	Mixed                   bool   // what drew an RST: other segments may have drawn it as well
 	Ref                     uint64 // frame that the reason names

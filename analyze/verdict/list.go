@@ -70,6 +70,9 @@ var flagTexts = func() (texts [256]string) {
 	return texts
 }()
 
+// staleNote says of a segment that it arrived in vain.
+const staleNote = "its timestamp is older than what its receiver had taken, which drops it (PAWS, RFC 7323 5.3)"
+
 // listSegments copies the kept segments to d.
 func (fl judged) listSegments(sc *scratch) {
 	n := len(fl.Records)
@@ -88,6 +91,9 @@ func (fl judged) listSegments(sc *scratch) {
 		}
 		if r.Again {
 			s.Notes = []string{"sent again: what it repeats is not listed"}
+		}
+		if r.Stale {
+			s.Notes = append(s.Notes, staleNote)
 		}
 		listed[i] = s
 	}
@@ -116,6 +122,9 @@ func (fl judged) warnings(c *analyze.Connection) {
 		if c.Ending != analyze.Unanswered {
 			add("only one direction was captured")
 		}
+	}
+	if n := fl.Dir[tcp.Client].Stale + fl.Dir[tcp.Server].Stale; n > 0 {
+		add("%s with older timestamps than their receiver had taken: it drops them (PAWS)", analyze.Count(uint64(n), "segment"))
 	}
 	if n := fl.Dir[tcp.Client].Holes + fl.Dir[tcp.Server].Holes; n > 0 {
 		add("the capture lacks %s", analyze.Count(uint64(n), "byte"))

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -45,7 +46,7 @@ func noteLosses(c *analyze.Connection, now event.Time) {
 // acknowledged it.
 func noteLoss(c *analyze.Connection, last, again int) {
 	s, repeat := c.Segments[last], c.Segments[again]
-	if s.Ignored != "" || repeat.Ignored != "" {
+	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) {
 		return
 	}
 	answered, passed, missed, trip := false, false, false, roundTrip(c)
@@ -73,7 +74,7 @@ func noteLoss(c *analyze.Connection, last, again int) {
 func noteUnanswered(c *analyze.Connection, newest map[uint64]int, now event.Time) {
 	for i := len(c.Segments) - 1; i >= 0; i-- {
 		s := c.Segments[i]
-		if s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || newest[s.Retransmits] != i {
+		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || newest[s.Retransmits] != i {
 			continue
 		}
 		if len(c.Segments)-i > farApart {
