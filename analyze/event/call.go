@@ -29,7 +29,7 @@ type Call struct {
 	Thread bool   `json:"thread,omitempty"` // made in the background, beside the actor's other calls
 
 	// Blocked says that the call waited. It is set only where the recorder knows.
-	Blocked bool `json:"blocked"`
+	Blocked bool `json:"blocked,omitempty"`
 
 	// Flags of data calls that change what the range means.
 	Peek bool `json:"peek,omitempty"` // MSG_PEEK: takes nothing from the stream

@@ -3,7 +3,6 @@ package encode
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -35,7 +34,9 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	if c.Thread {
 		b = append(b, `,"thread":true`...)
 	}
-	b = strconv.AppendBool(append(b, `,"blocked":`...), c.Blocked)
+	if c.Blocked {
+		b = append(b, `,"blocked":true`...)
+	}
 	if c.Peek {
 		b = append(b, `,"peek":true`...)
 	}
