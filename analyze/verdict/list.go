@@ -145,11 +145,11 @@ func (fl judged) likelyCalls(sc *scratch) {
 		answered := fl.Reset.Frame != 0 && fl.Reset.By == e && c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose
 		switch {
 		case answered:
-			add(e, "close()", "not shutdown(SHUT_WR): data after its FIN was answered by RST (shutdown(SHUT_RDWR) looks alike)", d.FinFrame)
+			add(e, "close() or shutdown(SHUT_RDWR)", "not shutdown(SHUT_WR): data after its FIN was answered by RST", d.FinFrame)
 		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
 		case p.FinEnd != 0 && p.FinFrame < d.FinFrame && !fl.Simultaneous:
-			add(e, "close()", "its FIN follows the peer's", d.FinFrame)
+			add(e, "close() or shutdown(SHUT_WR)", "its FIN follows the peer's", d.FinFrame)
 		case c.Reset != nil && c.Reset.Cause == analyze.Aborted && fl.Reset.By == e:
 			add(e, "close() or shutdown(SHUT_WR)", "it sent RST later: shutdown(SHUT_WR), if a call did that", d.FinFrame)
 		default:
@@ -165,12 +165,12 @@ func (fl judged) likelyCalls(sc *scratch) {
 
 // abortCalls names the calls that abort as rst does, whose sender had sent a number of bytes.
 func abortCalls(rst *tcp.Reset, sent uint64) string {
-	call := "close() with SO_LINGER 0"
+	call := "close() with SO_LINGER 0 or connect() with AF_UNSPEC"
 	switch {
 	case onlyUnreadResets(rst):
 		return "close() with data unread"
 	case rst.ReceivedData:
-		call = "close() with data unread, or with SO_LINGER 0"
+		call = "close() with data unread or with SO_LINGER 0, or connect() with AF_UNSPEC"
 	}
 	if rst.By == tcp.Server && sent == 0 {
 		call += ", or close() of the listener before accept()"
