@@ -69,11 +69,11 @@ func (d *Direction) fingerprint(s *event.Segment) {
 	}
 }
 
-// isStale reports whether d's peer drops s as old: it has said that it took a later timestamp of d (PAWS,
-// RFC 7323 5.3). By one tick Linux lets it pass.
+// isStale reports whether d's peer drops s as old: it has said that it took a later timestamp, which d had
+// sent (PAWS, RFC 7323 5.3). By one tick Linux lets it pass.
 func (d *Direction) isStale(p *Direction, s *event.Segment) bool {
 	return s.Has&event.HasTimestamps != 0 && d.hasTS && p.hasTS && p.tsEcho != 0 && s.Flags&event.SYN == 0 &&
-		(s.Len > 0 || s.Flags&event.FIN != 0) && int32(p.tsEcho-s.Options.TSVal) > 1
+		(s.Len > 0 || s.Flags&event.FIN != 0) && int32(p.tsEcho-s.Options.TSVal) > 1 && int32(d.tsVal-p.tsEcho) >= 0
 }
 
 // breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
