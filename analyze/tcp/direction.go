@@ -22,6 +22,7 @@ type Direction struct {
 	dataLen    uint32
 	lastSum    uint32 // of the newest segment, as sighting's
 	lastAt     uint32
+	copyAt     uint32 // where packets were captured once more, with copyTTL
 	Packets    uint32
 	tsVal      uint32
 	tsEcho     uint32 // the newest timestamp of the peer that this end says it has taken
@@ -31,6 +32,7 @@ type Direction struct {
 	Tries      uint16 // retransmissions and keep-alives since the peer was last heard
 	keepalives uint16 // of these, keep-alives
 	TTL        uint8
+	copyTTL    uint8
 	ipidMoves  uint8
 	ttlVaries  bool
 	hasTS      bool

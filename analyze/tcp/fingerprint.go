@@ -76,13 +76,24 @@ func (d *Direction) isStale(p *Direction, s *event.Segment) bool {
 		(s.Len > 0 || s.Flags&event.FIN != 0) && int32(p.tsEcho-s.Options.TSVal) > 1 && int32(d.tsVal-p.tsEcho) >= 0
 }
 
+// ttlAt returns the TTL with which d's packets were captured at a point, 0 where none was.
+func (d *Direction) ttlAt(point uint32) uint8 {
+	switch point {
+	case d.lastAt:
+		return d.TTL
+	case d.copyAt:
+		return d.copyTTL
+	}
+	return 0
+}
+
 // breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
 // zero window prove nothing: Linux itself resets so when nobody owns the segment.
 func (d *Direction) breaks(s *event.Segment) pathBreak {
 	var b pathBreak
-	if d.TTL != 0 && s.TTL != 0 && !d.ttlVaries && d.TTL != s.TTL && d.lastAt == at(s) {
+	if ttl := d.ttlAt(at(s)); ttl != 0 && s.TTL != 0 && !d.ttlVaries && ttl != s.TTL {
 		// A kernel without the socket answers with its default TTL, whatever the socket's was.
-		here, there := distance(s.TTL), distance(d.TTL)
+		here, there := distance(s.TTL), distance(ttl)
 		if here < there {
 			b |= BreakTTL | BreakNearer
 		} else if here != there || s.Flags&event.ACK != 0 {

@@ -24,6 +24,7 @@ type Reset struct {
 	Keepalives     uint16 // unanswered, sent before it by its sender
 	repeats        uint16 // its sender's retransmissions since its receiver was last heard
 	Breaks         pathBreak
+	UsualTTL       uint8          // of its sender's packets where it was captured
 	Talks          uint64         // frame with which its supposed sender goes on
 	Missed         uint64         // frame with which its receiver goes on
 	Retried        uint64         // frame with which its receiver sends the refused SYN again
@@ -198,7 +199,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
-		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: d.breaks(s), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
+		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: d.breaks(s), UsualTTL: d.ttlAt(at(s)), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
 		State: d.State,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing

@@ -147,7 +147,7 @@ func onlyUnreadResets(rst *tcp.Reset) bool {
 // explainBreaks names what does not fit the supposed sender.
 func (fl judged) explainBreaks(rst *tcp.Reset, because func(string, ...any)) {
 	if rst.Breaks&tcp.BreakTTL != 0 {
-		because("its TTL differs from that of all the %s's segments before (%d)", rst.By.Side(), fl.Dir[rst.By].TTL)
+		because("its TTL differs from that of all the %s's segments before (%d)", rst.By.Side(), rst.UsualTTL)
 	}
 	if rst.Breaks&tcp.BreakTimestamp != 0 {
 		because("its timestamp lies before the %s's own", rst.By.Side())
