@@ -22,17 +22,14 @@ type Direction struct {
 	dataLen    uint32
 	lastSum    uint32 // of the newest segment, as sighting's
 	lastAt     uint32
-	copyAt     uint32 // where packets were captured once more, with copyTTL
 	Packets    uint32
 	tsVal      uint32
 	tsEcho     uint32 // the newest timestamp of the peer that this end says it has taken
-	Stale      uint32 // segments with an older timestamp than the peer had taken
 	window     uint16
 	ipid       uint16
 	Tries      uint16 // retransmissions and keep-alives since the peer was last heard
 	keepalives uint16 // of these, keep-alives
 	TTL        uint8
-	copyTTL    uint8
 	ipidMoves  uint8
 	ttlVaries  bool
 	hasTS      bool
@@ -68,6 +65,9 @@ type Direction struct {
 	provoked     uint64 // frame of this end that its peer must answer with a challenge ACK
 	DrewUnseen   uint64 // frame of its peer, past its FIN, that only something of this end can have drawn that was not captured
 	Retransmits  uint32
+	Stale        uint32 // segments with an older timestamp than the peer had taken
+	copyAt       uint32 // where packets were captured once more, with copyTTL
+	copyTTL      uint8
 	wscale       uint8
 	SynSent      bool
 	cookie       bool // its SYN brought a Fast Open cookie

@@ -21,25 +21,25 @@ type Reset struct {
 	AfterOwnFin    bool
 	afterPeerFin   bool
 	BothFins       bool
-	Keepalives     uint16 // unanswered, sent before it by its sender
-	repeats        uint16 // its sender's retransmissions since its receiver was last heard
-	Breaks         pathBreak
-	UsualTTL       uint8          // of its sender's packets where it was captured
-	Talks          uint64         // frame with which its supposed sender goes on
-	Missed         uint64         // frame with which its receiver goes on
-	Retried        uint64         // frame with which its receiver sends the refused SYN again
-	Refusals       uint32         // how often that SYN had been refused before
-	ReceivedData   bool           // its sender had been sent payload
-	State          event.TCPState // its sender's before it
 	Presumed       bool           // it lay beyond what was captured
 	AcksUnseen     bool           // it acknowledges what was not captured of its receiver
 	Acks           bool           // it acknowledges Ack
+	Overtaken      bool           // what it answers was sent before other segments that came first
+	Other          bool           // R., but not as Linux sends it for a living socket: no window, or no timestamps though they were agreed on
+	Mixed          bool           // other segments than the one it answers may have drawn it, some without data
+	arrived        bool           // its sender had acknowledged the newest segment captured of its receiver some time before
+	Restarted      bool           // its sender had sent a SYN of a new connection: it knew no other
+	ReceivedData   bool           // its sender had been sent payload
+	State          event.TCPState // its sender's before it
+	Breaks         pathBreak
+	UsualTTL       uint8  // of its sender's packets where it was captured
+	Keepalives     uint16 // unanswered, sent before it by its sender
+	repeats        uint16 // its sender's retransmissions since its receiver was last heard
+	Refusals       uint16 // how often that SYN had been refused before
+	Talks          uint64 // frame with which its supposed sender goes on
+	Missed         uint64 // frame with which its receiver goes on
+	Retried        uint64 // frame with which its receiver sends the refused SYN again
 	Ack            int64
-	Overtaken      bool          // what it answers was sent before other segments that came first
-	Other          bool          // R., but not as Linux sends it for a living socket: no window, or no timestamps though they were agreed on
-	Mixed          bool          // other segments than the one it answers may have drawn it, some without data
-	arrived        bool          // its sender had acknowledged the newest segment captured of its receiver some time before
-	Restarted      bool          // its sender had sent a SYN of a new connection: it knew no other
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
 	probed         [2]event.Time // the newest two of its sender's unanswered tries

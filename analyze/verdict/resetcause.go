@@ -24,7 +24,7 @@ var causeRules = [...]causeRule{
 		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
 			if rst.Refusals > 0 {
-				because("the SYN was tried %s in %v, and refused each time", times(rst.Refusals+1), rst.Time.Sub(fl.SynAt))
+				because("the SYN was tried %s in %v, and refused each time", times(uint32(rst.Refusals)+1), rst.Time.Sub(fl.SynAt))
 			}
 		}, nil, ""},
 	{analyze.Middlebox, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Talks != 0 },
