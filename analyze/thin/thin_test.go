@@ -161,11 +161,13 @@ func thin(segments []event.Segment, seed uint32) []thinned {
 // one withholds or leaves open: it lacks what gives rise to the doubt as well, and what is left is a connection like
 // others.
 var lacking = map[string]string{
-	"bare-reset-behind-both-fins":   "without the server's FIN it is a FIN that met a kernel without a socket",
-	"fin-late-without-an-ack":       "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-not-yet-repeated":          "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-repeated-its-first-unseen": "only a pure ACK stands behind the FIN that was not captured",
-	"second-reset-drawn-unseen":     "only the second RST was drawn by what was not captured",
+	"bare-reset-behind-both-fins":      "without the server's FIN it is a FIN that met a kernel without a socket",
+	"fin-late-without-an-ack":          "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
+	"fin-not-yet-repeated":             "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
+	"fin-repeated-its-first-unseen":    "only a pure ACK stands behind the FIN that was not captured",
+	"handshake-ack-behind-the-data":    "only the second RST was drawn by what was not captured",
+	"second-reset-drawn-behind-an-ack": "only the second RST was drawn by what was not captured",
+	"second-reset-drawn-unseen":        "only the second RST was drawn by what was not captured",
 }
 
 // knownUntrue are the wrong closers of generated captures; it may only become less.
