@@ -14,10 +14,18 @@ import (
 func TestMain(m *testing.M) {
 	lab.ActorMain()
 	trace.LauncherMain()
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"closecap":  func() { os.Exit(mainExit()) },
 		"insockets": func() { os.Exit(inSockets()) },
 	})
+}
+
+// tests are all of the package. What they built goes with them.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer func() { os.RemoveAll(builtIn) }()
+	return m.M.Run()
 }
 
 func TestScripts(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -98,17 +99,28 @@ func problems(r *analyze.Result) []string {
 // build compiles the program where every account can run it.
 func build(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "closecap-test")
+	bin, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	return bin
+}
+
+// built is the program, made when the first test asks for it; tests removes it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "closecap-test")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
 	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	bin := filepath.Join(dir, "closecap")
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return bin
-}
+	return bin, nil
+})
+
+var builtIn string
