@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -192,34 +193,45 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-func programs(t *testing.T) int {
-	t.Helper()
-	n := 0
-	for id := ebpf.ProgramID(0); ; n++ {
-		var err error
-		if id, err = ebpf.ProgramGetNextID(id); err != nil {
-			return n
+// loaded returns which of programs the kernel has. Those of other processes come and go meanwhile.
+func loaded(programs []ebpf.ProgramID) []ebpf.ProgramID {
+	var found []ebpf.ProgramID
+	for id, err := ebpf.ProgramGetNextID(0); err == nil; id, err = ebpf.ProgramGetNextID(id) {
+		if slices.Contains(programs, id) {
+			found = append(found, id)
 		}
 	}
+	return found
 }
 
 // TestNothingIsLeft: what Open loads goes with Close. That it goes with kill -9 is the kernel's
 // doing: nothing is pinned.
 func TestNothingIsLeft(t *testing.T) {
-	before := programs(t)
 	s, err := Open(Options{})
 	if err != nil {
 		t.Skip(err)
 	}
-	if programs(t) <= before {
-		t.Errorf("%d programs loaded, want more than %d", programs(t), before)
+	var own []ebpf.ProgramID
+	for name, p := range s.programs.Programs {
+		info, err := p.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, ok := info.ID()
+		if !ok {
+			t.Fatalf("%s has no number", name)
+		}
+		own = append(own, id)
+	}
+	if got := loaded(own); len(own) == 0 || len(got) != len(own) {
+		t.Errorf("programs %v loaded, want %v", got, own)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); programs(t) > before; {
+	for end := time.Now().Add(5 * time.Second); len(loaded(own)) > 0; {
 		if time.Now().After(end) {
-			t.Fatalf("%d programs are left, want %d", programs(t), before)
+			t.Fatalf("programs %v are left, want none", loaded(own))
 		}
 		runtime.Gosched()
 	}
