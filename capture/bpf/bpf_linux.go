@@ -3,16 +3,12 @@ package bpf
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
 	"math"
-	"os"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -21,17 +17,11 @@ import (
 //go:embed closecap.bpf.o
 var object []byte
 
-// Source is an attached set of programs. It is used by one goroutine.
+// Source tells how connections end. It is used by one goroutine.
 type Source struct {
-	Holding
-	programs *ebpf.Collection
-	// links keep the programs attached: one that the garbage collector finds is closed.
-	links   []link.Link
-	ring    *ringbuf.Reader
-	record  ringbuf.Record
+	Attached
 	decoder decoder
 	lacks   []string
-	damaged uint64
 }
 
 // Open loads the programs and attaches them. It needs CAP_BPF and CAP_PERFMON in the initial user
@@ -72,6 +62,9 @@ func open(opt Options) (*Source, error) {
 	if err := s.attach(); err != nil {
 		s.Close()
 		return nil, err
+	}
+	if s.noHolders != nil {
+		s.lacks = append(s.lacks, "not known is who holds a socket: "+s.noHolders.Error())
 	}
 	return s, nil
 }
@@ -119,50 +112,16 @@ func arguments(types *btf.Spec, tracepoint string) int {
 	return -1
 }
 
-func (s *Source) attach() error {
-	for name, p := range s.programs.Programs {
-		if name == "holders" {
-			it, err := link.AttachIter(link.IterOptions{Program: p})
-			if err != nil {
-				s.lacks = append(s.lacks, "not known is who holds a socket: "+err.Error())
-				continue
-			}
-			s.Holding.iter = it
-			s.links = append(s.links, it)
-			continue
-		}
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
-		if err != nil {
-			return fmt.Errorf("attach %s: %w", name, err)
-		}
-		s.links = append(s.links, l)
-	}
-	var err error
-	if s.ring, err = ringbuf.NewReader(s.programs.Maps["events"]); err != nil {
-		return fmt.Errorf("open ring buffer: %w", err)
-	}
-	return nil
-}
-
 // Poll hands over the events that come within d. It may return earlier.
 func (s *Source) Poll(d time.Duration, each func(event.KernelEvent)) error {
-	s.ring.SetDeadline(time.Now().Add(d))
 	s.decoder.offset = clockOffset()
-	for {
-		err := s.ring.ReadInto(&s.record)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+	return s.poll(d, func(b []byte) error {
+		k, err := s.decoder.decode(b)
+		if err == nil {
+			each(k)
 		}
-		if err != nil {
-			return fmt.Errorf("read kernel events: %w", err)
-		}
-		k, err := s.decoder.decode(s.record.RawSample)
-		if err != nil {
-			s.damaged++
-			continue
-		}
-		each(k)
-	}
+		return err
+	})
 }
 
 // clockOffset returns CLOCK_REALTIME minus CLOCK_MONOTONIC in nanoseconds. A busy machine may stop this
@@ -182,36 +141,3 @@ func clockOffset() int64 {
 
 // Lacks says what this kernel can't tell, a sentence each.
 func (s *Source) Lacks() []string { return s.lacks }
-
-// Losses returns what was lost since Open.
-func (s *Source) Losses() Losses {
-	l := Losses{Damaged: s.damaged}
-	count(s.programs, &l)
-	return l
-}
-
-// count adds what the programs themselves say that they lost.
-func count(programs *ebpf.Collection, l *Losses) {
-	for name, n := range map[string]*uint64{"ring_full": &l.RingFull, "no_record": &l.NoRecord} {
-		// A kernel that refuses this without privileges is older than those that this reads by mmap.
-		_ = programs.Variables[name].Get(n)
-	}
-	for _, p := range programs.Programs {
-		if stats, err := p.Stats(); err == nil {
-			l.Recursion += stats.RecursionMisses
-		}
-	}
-}
-
-// Close detaches the programs; the kernel frees them and their records.
-func (s *Source) Close() error {
-	var errs []error
-	if s.ring != nil {
-		errs = append(errs, s.ring.Close())
-	}
-	for _, l := range s.links {
-		errs = append(errs, l.Close())
-	}
-	s.programs.Close()
-	return errors.Join(errs...)
-}

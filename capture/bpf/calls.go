@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"unsafe"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -160,13 +159,13 @@ func (d *callDecoder) decode(b []byte) (Followed, error) {
 	whole := false
 	switch b[0] {
 	case kindCall:
-		whole = fillCall(&d.call, b)
+		whole = fill(&d.call, b)
 	case kindStep:
-		whole = fillCall(&d.step, b)
+		whole = fill(&d.step, b)
 	case kindExit:
-		whole = fillCall(&d.exit, b)
+		whole = fill(&d.exit, b)
 	case kindDepart:
-		whole = fillCall(&d.left, b)
+		whole = fill(&d.left, b)
 	default:
 		return Followed{}, fmt.Errorf("decode call: unknown kind %d", b[0])
 	}
@@ -194,12 +193,6 @@ func (d *callDecoder) toDepart(r *rawDeparture) *Depart {
 		TID: int(r.TID), Exiting: r.Exiting != 0, Local: l.Local, Remote: l.Remote,
 		Departure: event.Departure{Time: d.time(r.At), Flags: event.Flags(r.Flags), Seq: r.Seq, Len: r.Len},
 	}
-}
-
-// fillCall copies b into a structure of this machine's own layout, and reports whether b was enough.
-func fillCall[T rawCall | rawStep | rawExit | rawDeparture](raw *T, b []byte) bool {
-	to := unsafe.Slice((*byte)(unsafe.Pointer(raw)), unsafe.Sizeof(*raw))
-	return copy(to, b) == len(to)
 }
 
 func (d *callDecoder) toCall(r *rawCall) *Call {

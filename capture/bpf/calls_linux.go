@@ -5,31 +5,21 @@ package bpf
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 )
 
 //go:embed calls.bpf.o
 var callsObject []byte
 
-// Calls is an attached set of programs that follow the socket calls of processes. It is used by one
-// goroutine.
+// Calls tells of the socket calls of processes. It is used by one goroutine.
 type Calls struct {
-	Holding
-	programs *ebpf.Collection
-	links    []link.Link // as in Source
-	ring     *ringbuf.Reader
-	record   ringbuf.Record
-	decoder  callDecoder
-	damaged  uint64
+	Attached
+	decoder callDecoder
 }
 
 // callKinds are the system calls that are followed.
@@ -76,7 +66,11 @@ func openCalls() (*Calls, error) {
 	if c.programs, err = ebpf.NewCollection(spec); err != nil {
 		return nil, fmt.Errorf("load programs: %w", err)
 	}
-	if err := c.attach(); err != nil {
+	err = c.attach()
+	if err == nil && c.noHolders != nil {
+		err = fmt.Errorf("attach holders: %w", c.noHolders)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -85,30 +79,6 @@ func openCalls() (*Calls, error) {
 
 func callLayouts() map[string]any {
 	return map[string]any{"call": rawCall{}, "step": rawStep{}, "exit": rawExit{}, "departure": rawDeparture{}, "look": rawLook{}, "task": rawTask{}, "holder": rawHolder{}}
-}
-
-func (c *Calls) attach() error {
-	for name, p := range c.programs.Programs {
-		if name == "holders" {
-			it, err := link.AttachIter(link.IterOptions{Program: p})
-			if err != nil {
-				return fmt.Errorf("attach %s: %w", name, err)
-			}
-			c.Holding.iter = it
-			c.links = append(c.links, it)
-			continue
-		}
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
-		if err != nil {
-			return fmt.Errorf("attach %s: %w", name, err)
-		}
-		c.links = append(c.links, l)
-	}
-	var err error
-	if c.ring, err = ringbuf.NewReader(c.programs.Maps["events"]); err != nil {
-		return fmt.Errorf("open ring buffer: %w", err)
-	}
-	return nil
 }
 
 // Follow follows a process from now on, and its children from their birth on.
@@ -135,23 +105,14 @@ func (c *Calls) Use(cookie uint64) error {
 
 // Poll hands over what is told within d. It may return earlier.
 func (c *Calls) Poll(d time.Duration, each func(Followed)) error {
-	c.ring.SetDeadline(time.Now().Add(d))
 	c.decoder.offset = clockOffset()
-	for {
-		err := c.ring.ReadInto(&c.record)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+	return c.poll(d, func(b []byte) error {
+		f, err := c.decoder.decode(b)
+		if err == nil {
+			each(f)
 		}
-		if err != nil {
-			return fmt.Errorf("read kernel events: %w", err)
-		}
-		f, err := c.decoder.decode(c.record.RawSample)
-		if err != nil {
-			c.damaged++
-			continue
-		}
-		each(f)
-	}
+		return err
+	})
 }
 
 // Running returns the calls that have not returned.
@@ -165,24 +126,4 @@ func (c *Calls) Running() []*Call {
 		calls = append(calls, c.decoder.toCall(&raw))
 	}
 	return calls
-}
-
-// Losses returns what was lost since OpenCalls.
-func (c *Calls) Losses() Losses {
-	l := Losses{Damaged: c.damaged}
-	count(c.programs, &l)
-	return l
-}
-
-// Close detaches the programs.
-func (c *Calls) Close() error {
-	var errs []error
-	if c.ring != nil {
-		errs = append(errs, c.ring.Close())
-	}
-	for _, l := range c.links {
-		errs = append(errs, l.Close())
-	}
-	c.programs.Close()
-	return errors.Join(errs...)
 }

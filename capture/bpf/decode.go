@@ -139,7 +139,7 @@ func (d *decoder) decode(b []byte) (event.KernelEvent, error) {
 
 // fill copies b into a structure of this machine's own layout, and reports whether b was enough.
 // It takes a tenth of the time of binary.Decode.
-func fill[T rawEndpoint | rawReset | rawOwner](raw *T, b []byte) bool {
+func fill[T rawEndpoint | rawReset | rawOwner | rawCall | rawStep | rawExit | rawDeparture](raw *T, b []byte) bool {
 	to := unsafe.Slice((*byte)(unsafe.Pointer(raw)), unsafe.Sizeof(*raw))
 	return copy(to, b) == len(to)
 }

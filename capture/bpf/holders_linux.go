@@ -6,23 +6,16 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// Holding knows who holds sockets.
-type Holding struct {
-	iter *link.Iter // nil where the kernel has none
-}
-
 // Holders returns who has which socket as a descriptor, by socket cookie, of all processes and
 // sockets that the programs have seen.
-func (s *Holding) Holders() (map[uint64][]event.Task, error) {
-	if s.iter == nil {
+func (a *Attached) Holders() (map[uint64][]event.Task, error) {
+	if a.holders == nil {
 		return nil, fmt.Errorf("find socket holders: %w", errors.ErrUnsupported)
 	}
-	r, err := s.iter.Open()
+	r, err := a.holders.Open()
 	if err != nil {
 		return nil, fmt.Errorf("find socket holders: %w", err)
 	}
