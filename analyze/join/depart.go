@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,7 +24,7 @@ func departures(rec *event.Recording) map[uint64]int {
 	}
 	type departure struct {
 		at   event.Time
-		call int
+		call int // 0 once a segment is known to be this one
 	}
 	sent := map[key][]departure{}
 	for i := range rec.Calls {
@@ -36,19 +37,23 @@ func departures(rec *event.Recording) map[uint64]int {
 	if len(sent) == 0 {
 		return nil
 	}
+	for _, list := range sent {
+		slices.SortStableFunc(list, func(a, b departure) int { return cmp.Compare(a.at, b.at) })
+	}
 	frames := map[uint64]int{}
 	for i := range rec.Segments {
 		s := &rec.Segments[i]
-		k := key{s.Src, s.Dst, uint32(s.Seq), s.Flags}
+		// ACKs of one number may be as many as the segments that they acknowledge.
+		list := sent[key{s.Src, s.Dst, uint32(s.Seq), s.Flags}]
+		from, _ := slices.BinarySearchFunc(list, s.Time.Add(-departGap), func(d departure, t event.Time) int { return cmp.Compare(d.at, t) })
 		nearest, best := -1, departGap
-		for j, d := range sent[k] {
-			if off := s.Time.Sub(d.at).Abs(); off <= best {
+		for j := from; j < len(list) && list[j].at <= s.Time.Add(departGap); j++ {
+			if off := s.Time.Sub(list[j].at).Abs(); list[j].call != 0 && off <= best {
 				nearest, best = j, off
 			}
 		}
 		if nearest >= 0 {
-			frames[s.Frame] = sent[k][nearest].call
-			sent[k] = slices.Delete(sent[k], nearest, nearest+1)
+			frames[s.Frame], list[nearest].call = list[nearest].call, 0
 		}
 	}
 	return frames

@@ -76,3 +76,28 @@ func TestDepartedLater(t *testing.T) {
 		t.Errorf("root %+v of a segment that left in no call", other.Root)
 	}
 }
+
+// TestDeparturesOfManyACKs: ACKs of one number are told apart by their times, each taken once.
+func TestDeparturesOfManyACKs(t *testing.T) {
+	s, err := event.ParseSegment("1 1.000000 10.0.0.1:40000 > 10.0.0.2:80 . seq 100 ack 500 win 512")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &event.Recording{}
+	const n = 50_000
+	for i := range n {
+		s.Frame = uint64(i + 1)
+		s.Time = event.Time(i+1) * event.Time(departGap)
+		rec.Segments = append(rec.Segments, s)
+		rec.Calls = append(rec.Calls, event.Call{
+			ID: n - i, Local: s.Src, Remote: s.Dst,
+			Sent: []event.Departure{{Time: event.Time(n-i)*event.Time(departGap) - 1000, Flags: s.Flags, Seq: uint32(s.Seq)}},
+		})
+	}
+	got := departures(rec)
+	for i := range n {
+		if got[uint64(i+1)] != i+1 {
+			t.Fatalf("frame %d left in call %d, want %d", i+1, got[uint64(i+1)], i+1)
+		}
+	}
+}
