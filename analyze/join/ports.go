@@ -13,6 +13,7 @@ import (
 // far as this recording shows, and warns of the first to each peer.
 func (l *linker) noPorts() {
 	first := map[netip.AddrPort]*analyze.Call{}
+	var towards map[netip.AddrPort][]*analyze.Connection // by server; made when it is needed
 	for _, c := range l.res.Calls {
 		if c.Kind() != event.ConnectCall || c.Errno != "EADDRNOTAVAIL" {
 			continue
@@ -27,18 +28,29 @@ func (l *linker) noPorts() {
 			c.Explain = fmt.Sprintf("as #%d", before.ID)
 		case before == nil:
 			first[to] = c
-			if c.Explain = l.portHolders(to, c.Start); c.Explain != "" {
+			if towards == nil {
+				towards = l.connectionsByServer()
+			}
+			if c.Explain = portHolders(towards[to], to, c.Start); c.Explain != "" {
 				l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s connect() #%d: %s", c.Actor, c.ID, c.Explain))
 			}
 		}
 	}
 }
 
-// portHolders names what holds local ports towards an address at a time; "" where nothing recorded does.
-func (l *linker) portHolders(to netip.AddrPort, at event.Time) string {
-	waiting, open := uint64(0), uint64(0)
+func (l *linker) connectionsByServer() map[netip.AddrPort][]*analyze.Connection {
+	towards := map[netip.AddrPort][]*analyze.Connection{}
 	for _, c := range l.res.Connections {
-		if c.Server != to || c.Start > at {
+		towards[c.Server] = append(towards[c.Server], c)
+	}
+	return towards
+}
+
+// portHolders names which of the connections to an address hold local ports at a time; "" where none does.
+func portHolders(connections []*analyze.Connection, to netip.AddrPort, at event.Time) string {
+	waiting, open := uint64(0), uint64(0)
+	for _, c := range connections {
+		if c.Start > at {
 			continue
 		}
 		var waits, holds bool
