@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // openSource opens the real thing, and skips only where the system does not allow it.
@@ -37,21 +38,9 @@ func openSource(t testing.TB, opt Options) *Source {
 
 func connection(t testing.TB) (client, server *net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close(); s.Close() })
-	return c.(*net.TCPConn), s.(*net.TCPConn)
+	client, server, _ = loopback.Pair(t)
+	t.Cleanup(func() { client.Close(); server.Close() })
+	return client, server
 }
 
 // await polls until ok accepts an event.

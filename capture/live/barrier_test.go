@@ -15,6 +15,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // burn keeps every CPU busy with other processes until the test ends.
@@ -78,7 +79,7 @@ func testSettle(t *testing.T) {
 	}
 	barrier()
 	for range 50 {
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		local, remote := ends(client)
 		barrier()
 
@@ -136,7 +137,7 @@ func TestBarrierCountsBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := len(seen.all())
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		local, remote := ends(client)
 		for range writes {
 			if _, err := client.Write(make([]byte, size)); err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // TestBurst sends thousands of segments, and every one is there from the first to the last.
@@ -32,7 +33,7 @@ func testBurst(t *testing.T) {
 	if err := c.Barrier(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
-	client, server := pair(t, l)
+	client, server := loopback.Connect(t, l)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		buf := make([]byte, 1<<16)
@@ -77,7 +78,7 @@ func TestSnapLen(t *testing.T) {
 	c := open(t, Options{Ports: []uint16{port}, SnapLen: 100})
 	var seen log
 	c.Start(seen.add)
-	client, server := pair(t, l)
+	client, server := loopback.Connect(t, l)
 	defer client.Close()
 	defer server.Close()
 	if _, err := client.Write(bytes.Repeat([]byte("x"), 1000)); err != nil {
@@ -120,7 +121,7 @@ func TestOtherPorts(t *testing.T) {
 	c := open(t, Options{Ports: append(ports, port6), Buffer: 4 << 20, SnapLen: 256})
 	var seen log
 	c.Start(seen.add)
-	a, b := pair(t, other)
+	a, b := loopback.Connect(t, other)
 	a.Close()
 	b.Close()
 	c6, err := net.Dial("tcp6", l6.Addr().String())

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // open opens a capture or skips where the machine refuses.
@@ -42,26 +43,8 @@ func deadline(t *testing.T) context.Context {
 // listen returns a loopback listener and its port.
 func listen(t *testing.T) (*net.TCPListener, uint16) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l.(*net.TCPListener), uint16(l.Addr().(*net.TCPAddr).Port)
-}
-
-// pair connects two sockets through l.
-func pair(t *testing.T, l *net.TCPListener) (client, server *net.TCPConn) {
-	t.Helper()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.(*net.TCPConn), s.(*net.TCPConn)
+	l := loopback.Listen(t)
+	return l, loopback.Port(l)
 }
 
 // tcpFlags returns the flag byte of an IPv4 TCP segment in an Ethernet frame.
@@ -93,7 +76,7 @@ func TestWholeConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := now(t)
-	client, server := pair(t, l)
+	client, server := loopback.Connect(t, l)
 	if _, err := client.Write([]byte("Hello, world")); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // listenOn is listen at any address.
@@ -191,7 +192,7 @@ func TestDropped(t *testing.T) {
 		release := make(chan struct{})
 		captures[0].Start(func(*event.Packet) { <-release })
 		captures[1].Start(func(*event.Packet) {})
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		over := make(chan error, 1)
 		go func() {
 			_, err := io.Copy(io.Discard, server)

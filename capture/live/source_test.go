@@ -14,6 +14,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/intake"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 var _ intake.Source = (*Source)(nil)
@@ -25,7 +26,7 @@ func TestSource(t *testing.T) {
 	ctx, stop := context.WithCancel(deadline(t))
 	defer stop()
 	s := open(t, Options{Ports: []uint16{port}, SnapLen: 128}).Source(ctx)
-	client, server := pair(t, l) // captured since Open
+	client, server := loopback.Connect(t, l) // captured since Open
 	var flags []event.Flags
 	closed := false
 	for rec, err := range s.Records(t.Context()) {
@@ -98,7 +99,7 @@ func TestSourceDropped(t *testing.T) {
 	ctx, stop := context.WithCancel(deadline(t))
 	defer stop()
 	s := open(t, Options{Ports: []uint16{port}, SnapLen: 128, Buffer: 1 << 16}).Source(ctx)
-	client, server := pair(t, l)
+	client, server := loopback.Connect(t, l)
 	defer client.Close()
 	go func() {
 		buf := make([]byte, 1<<16)
@@ -152,7 +153,7 @@ func TestFilter(t *testing.T) {
 		if err := c.Barrier(deadline(t)); err != nil {
 			t.Fatal(err)
 		}
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		client.Close()
 		server.Close()
 		if err := c.Barrier(deadline(t)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // TestFromOpen captures what comes between Open and Start.
@@ -14,7 +15,7 @@ func TestFromOpen(t *testing.T) {
 	for range 5 {
 		l, port := listen(t)
 		c := open(t, Options{Ports: []uint16{port}, SnapLen: 256})
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		var seen log
 		c.Start(seen.add)
 		if err := c.Barrier(deadline(t)); err != nil {
@@ -47,7 +48,7 @@ func testStamps(t *testing.T) {
 	var seen log
 	c.Start(seen.add)
 	for range 25 {
-		client, server := pair(t, l)
+		client, server := loopback.Connect(t, l)
 		for range 8 { // within the first congestion window, so that every write sends at once
 			if err := c.Barrier(deadline(t)); err != nil {
 				t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // talker is a running program that has a connection with itself and does as it is told: it says a word
@@ -137,16 +138,9 @@ func TestTracePid(t *testing.T) {
 // stranger is a connection that is not the program's.
 func stranger(t *testing.T) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, s, _ := loopback.Pair(t)
 	c.Close()
+	s.Close()
 }
 
 // ways is a program whose child ends connections by SO_LINGER 0, by shutdown, by its exit, and is refused.

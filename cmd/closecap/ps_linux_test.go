@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/sockets"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // amongSockets returns what a command says in a network namespace with sockets in every state.
@@ -194,26 +194,13 @@ func sec(n int64) int64 { return n * int64(time.Second) }
 // closeWait makes a connection whose peer has closed, and returns the port.
 func closeWait(t *testing.T) (port string) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, s, number := loopback.Pair(t)
 	t.Cleanup(func() { s.Close() })
 	c.Close()
 	if n, _ := s.Read(make([]byte, 1)); n != 0 {
 		t.Fatal("data without a writer")
 	}
-	_, port, _ = net.SplitHostPort(l.Addr().String())
-	return port
+	return fmt.Sprint(number)
 }
 
 // TestPsPrivilege shows another user's holder to root, to sudo's caller, and not to nobody.

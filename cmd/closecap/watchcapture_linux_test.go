@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/closecap/closecap/capture/live"
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // capturing is a closecap watch -i that runs.
@@ -68,25 +69,6 @@ func (c *capturing) line(t *testing.T) string {
 	return c.out.Text()
 }
 
-// connect makes a connection to a listener of its own, and both its ends.
-func connect(t *testing.T) (client, server *net.TCPConn, port int) {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.(*net.TCPConn), s.(*net.TCPConn), l.Addr().(*net.TCPAddr).Port
-}
-
 // closeBoth closes the client's end, and when the server's kernel has its FIN the other.
 func closeBoth(t *testing.T, client, server *net.TCPConn) {
 	t.Helper()
@@ -100,14 +82,14 @@ func closeBoth(t *testing.T, client, server *net.TCPConn) {
 // TestCapturingShows: a connection is shown when it has ended, while the capture goes on and its
 // TIME_WAIT lasts.
 func TestCapturingShows(t *testing.T) {
-	client, server, port := connect(t)
+	client, server, port := loopback.Pair(t)
 	older := fmt.Sprint("127.0.0.1:", client.LocalAddr().(*net.TCPAddr).Port)
-	fresh, other, second := connect(t)
+	fresh, other, second := loopback.Pair(t)
 	fresh.Close()
 	other.Close()
 	w := startCapturing(t, "--host", "127.0.0.1")
 	closeBoth(t, client, server)
-	client, server, third := connect(t)
+	client, server, third := loopback.Pair(t)
 	start := time.Now()
 	closeBoth(t, client, server)
 	refused, err := net.Dial("tcp4", fmt.Sprint("127.0.0.1:", port)) // nobody listens any more
@@ -115,7 +97,7 @@ func TestCapturingShows(t *testing.T) {
 		refused.Close()
 		t.Fatal("a connection that nobody listens for was accepted")
 	}
-	client, server, fourth := connect(t)
+	client, server, fourth := loopback.Pair(t)
 	if err := server.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
@@ -159,10 +141,10 @@ func TestCapturingShows(t *testing.T) {
 // TestCapturingEnds: with Ctrl-C what has ended is shown at once, and what has not is not.
 func TestCapturingEnds(t *testing.T) {
 	w := startCapturing(t)
-	open, peer, openPort := connect(t)
+	open, peer, openPort := loopback.Pair(t)
 	defer open.Close()
 	defer peer.Close()
-	client, server, port := connect(t)
+	client, server, port := loopback.Pair(t)
 	closeBoth(t, client, server)
 	if err := w.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -189,25 +171,14 @@ func TestCapturingFormats(t *testing.T) {
 		"ndjson": `"ending":"graceful","closer":"client","closer_confidence":"observed"`,
 	} {
 		t.Run(format, func(t *testing.T) {
-			l, err := net.Listen("tcp4", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			port := l.Addr().(*net.TCPAddr).Port
+			l := loopback.Listen(t)
+			port := loopback.Port(l)
 			w := startCapturing(t, "--format", format, "--count", "1", "--port", fmt.Sprint(port))
 			if format == "csv" {
 				w.line(t)
 			}
-			client, err := net.Dial("tcp4", l.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			server, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			closeBoth(t, client.(*net.TCPConn), server.(*net.TCPConn))
+			client, server := loopback.Connect(t, l)
+			closeBoth(t, client, server)
 			if line := w.line(t); !strings.Contains(line, want) || !strings.Contains(line, fmt.Sprint(":", port)) || strings.Contains(line, "tasks") {
 				t.Errorf("line %s, want %s", line, want)
 			}
