@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -101,24 +100,11 @@ func asJSON(t *testing.T, cs []*Connection) string {
 // TestReplay judges every recorded scenario as a watcher would, judging in the middle of it, and
 // then again from what the watcher noted.
 func TestReplay(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.ndjson")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".ndjson"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, events, _ := bytes.Cut(text, []byte("\n"))
+	for name, r := range recorded(t) {
+		t.Run(name, func(t *testing.T) {
 			w := watch()
 			var now event.Time
-			for d := json.NewDecoder(bytes.NewReader(events)); d.More(); {
-				var k event.KernelEvent
-				if err := d.Decode(&k); err != nil {
-					t.Fatal(err)
-				}
+			for _, k := range r.events {
 				w.add(k)
 				now = max(now, w.entries[len(w.entries)-1].When())
 				w.judge(now.Add(20 * time.Millisecond))

@@ -19,27 +19,14 @@ import (
 //
 //	go test ./cmd/closecap -run TestWatchAgreesWithRun -update
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.ndjson")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".ndjson"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			lines := bytes.SplitN(text, []byte("\n"), 2)
-			var want []outcome.Outcome
-			if err := json.Unmarshal(lines[0], &want); err != nil {
-				t.Fatal(err)
-			}
+	for name, r := range recorded(t) {
+		t.Run(name, func(t *testing.T) {
 			// A scenario may use the same addresses again: both lists are in the order of time.
 			got := map[netip.AddrPort][]outcome.Outcome{}
-			for _, c := range judged(t, lines[1]) {
+			for _, c := range judged(r.events) {
 				got[c.Client] = append(got[c.Client], outcome.Of(&c.Connection))
 			}
-			for _, w := range want {
+			for _, w := range r.want {
 				if len(got[w.Client]) == 0 {
 					t.Errorf("%v to %v: no events, want %s", w.Client, w.Server, w.Ending)
 					continue
@@ -54,54 +41,73 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-func judged(t *testing.T, events []byte) []*Connection {
-	t.Helper()
-	return judgedWithout(t, events, func(event.KernelEvent) bool { return false })
+// recording is what a kernel told while closecap run ran a scenario, and what that said of it.
+type recording struct {
+	want   []outcome.Outcome
+	events []event.KernelEvent
 }
 
-// judgedWithout judges what is left of events when those that lost picks are not told.
-func judgedWithout(t *testing.T, events []byte, lost func(event.KernelEvent) bool) []*Connection {
+func recorded(t *testing.T) map[string]recording {
 	t.Helper()
-	tr := NewTracker(Options{})
-	var now event.Time
-	for d := json.NewDecoder(bytes.NewReader(events)); d.More(); {
-		var k event.KernelEvent
-		if err := d.Decode(&k); err != nil {
-			t.Fatal(err)
-		}
-		if !lost(k) {
-			tr.Add(k)
-		}
-	}
-	return tr.Rest(now)
-}
-
-// TestLostReset judges the same recordings without what told of an RST: the end that sent it
-// still says why, or the cause is not known. It is never another.
-func TestLostReset(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.ndjson")
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
 	}
-	causes := map[analyze.ResetCause]bool{}
+	all := map[string]recording{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, events, _ := bytes.Cut(text, []byte("\n"))
+		var r recording
+		d := json.NewDecoder(bytes.NewReader(text))
+		if err := d.Decode(&r.want); err != nil {
+			t.Fatal(err)
+		}
+		for d.More() {
+			var k event.KernelEvent
+			if err := d.Decode(&k); err != nil {
+				t.Fatal(err)
+			}
+			r.events = append(r.events, k)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".ndjson")] = r
+	}
+	return all
+}
+
+func judged(events []event.KernelEvent) []*Connection {
+	return judgedWithout(events, func(event.KernelEvent) bool { return false })
+}
+
+// judgedWithout judges what is left of events when those that lost picks are not told.
+func judgedWithout(events []event.KernelEvent, lost func(event.KernelEvent) bool) []*Connection {
+	tr := NewTracker(Options{})
+	for _, k := range events {
+		if !lost(k) {
+			tr.Add(k)
+		}
+	}
+	return tr.Rest(0)
+}
+
+// TestLostReset judges the same recordings without what told of an RST: the end that sent it
+// still says why, or the cause is not known. It is never another.
+func TestLostReset(t *testing.T) {
+	causes := map[analyze.ResetCause]bool{}
+	for name, r := range recorded(t) {
 		whole := map[netip.AddrPort]*Connection{}
-		for _, c := range judged(t, events) {
+		for _, c := range judged(r.events) {
 			whole[c.Client] = c
 		}
-		for _, c := range judgedWithout(t, events, func(k event.KernelEvent) bool { return k.Reset != nil }) {
+		for _, c := range judgedWithout(r.events, func(k event.KernelEvent) bool { return k.Reset != nil }) {
 			want := whole[c.Client]
 			if c.Reset == nil || c.Reset.Cause == analyze.UnknownCause || want.Start != c.Start || want.Reset == nil {
 				continue
 			}
 			causes[c.Reset.Cause] = true
 			if got := c.Reset.Cause; got != want.Reset.Cause || c.Reset.By != want.Reset.By {
-				t.Errorf("%s: %s by %s where the RST is not told, %s by %s where it is", filepath.Base(file), got, c.Reset.By, want.Reset.Cause, want.Reset.By)
+				t.Errorf("%s: %s by %s where the RST is not told, %s by %s where it is", name, got, c.Reset.By, want.Reset.Cause, want.Reset.By)
 			}
 		}
 	}
