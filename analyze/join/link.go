@@ -21,9 +21,8 @@ type linker struct {
 	departed map[uint64]int // by frame: the call that handed it to the network device
 }
 
-// Link fills in everything about res that needs calls.
-func Link(res *analyze.Result, calls []event.Call) { link(res, calls, nil) }
-
+// link fills in everything about res that needs calls. departed says, by frame, in which call a segment
+// left, where a kernel was asked.
 func link(res *analyze.Result, calls []event.Call, departed map[uint64]int) {
 	l := &linker{
 		res: res, departed: departed,
