@@ -112,12 +112,8 @@ func TestOtherPorts(t *testing.T) {
 		_, p := listen(t)
 		ports = append(ports, p)
 	}
-	l6, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		t.Skipf("no IPv6: %v", err)
-	}
-	defer l6.Close()
-	port6 := uint16(l6.Addr().(*net.TCPAddr).Port)
+	l6 := listen6(t, other)
+	port6 := endpointOf(l6).Port()
 	c := open(t, Options{Ports: append(ports, port6), Buffer: 4 << 20, SnapLen: 256})
 	var seen log
 	c.Start(seen.add)

@@ -15,14 +15,21 @@ import (
 	"github.com/closecap/closecap/internal/loopback"
 )
 
-// listenOn is listen at any address.
-func listenOn(t *testing.T, addr string) *net.TCPListener {
+// listen6 is listen at ::1, at a port that none of the others has: each IP version gives out ports of
+// its own, and what is captured is told apart by port alone.
+func listen6(t *testing.T, others ...*net.TCPListener) *net.TCPListener {
 	t.Helper()
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
 		t.Skip(err) // no IPv6
 	}
 	t.Cleanup(func() { l.Close() })
+	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+	for _, other := range others {
+		if port(other) == port(l) {
+			return listen6(t, others...)
+		}
+	}
 	return l.(*net.TCPListener)
 }
 
@@ -69,7 +76,9 @@ func endpointOf(l *net.TCPListener) netip.AddrPort { return l.Addr().(*net.TCPAd
 
 // TestNarrow keeps what each detail of the filter promises, and nothing else where it is exact.
 func TestNarrow(t *testing.T) {
-	l4, l6, other := listenOn(t, "127.0.0.1:0"), listenOn(t, "[::1]:0"), listenOn(t, "127.0.0.1:0")
+	l4, _ := listen(t)
+	other, _ := listen(t)
+	l6 := listen6(t, l4, other)
 	port := func(l *net.TCPListener) netip.AddrPort {
 		return netip.AddrPortFrom(netip.IPv6Unspecified(), endpointOf(l).Port())
 	}
@@ -123,7 +132,8 @@ func TestNarrow(t *testing.T) {
 // of them keep not one packet is missing.
 func TestNarrowSwap(t *testing.T) {
 	const connections = 1000
-	l, noise := listenOn(t, "127.0.0.1:0"), listenOn(t, "127.0.0.1:0")
+	l, _ := listen(t)
+	noise, _ := listen(t)
 	c := open(t, Options{SnapLen: 128, Buffer: 8 << 20})
 	if err := c.Narrow([]netip.AddrPort{endpointOf(l)}); err != nil {
 		t.Fatal(err)
