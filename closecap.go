@@ -138,7 +138,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	runs := 0
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
-		rec.Calls = append(grown(rec.Calls, len(b.Calls), a.src), b.Calls...)
+		rec.AddCalls(b.Calls...)
 		if b.Run != nil {
 			rec.Run, rec.Expectations = *b.Run, b.Expectations
 			runs += b.Runs

@@ -31,8 +31,8 @@ func (a *Analysis) addCalls(rec *event.Recording) error {
 		return fmt.Errorf("read strace log: nothing in %s could be read: %s: %s", analyze.Count(uint64(log.Lines), "line"), u.At, u.Why)
 	}
 	rec.Calls = log.Calls
-	for i := range rec.Calls {
-		rec.Calls[i].ID = i + 1
+	for i, c := range rec.Calls {
+		c.ID = i + 1
 	}
 	rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = a.opt.Tool, a.opt.Source, a.linkTypes()
 	rec.Run.Dropped = a.src.Dropped()
@@ -65,10 +65,9 @@ type endpoints struct {
 	listeners map[netip.AddrPort]bool
 }
 
-func ownEnds(calls []event.Call) endpoints {
+func ownEnds(calls []*event.Call) endpoints {
 	own := endpoints{map[event.Pair]bool{}, map[netip.AddrPort]bool{}}
-	for i := range calls {
-		c := &calls[i]
+	for _, c := range calls {
 		switch known := c.Local.IsValid() && c.Local.Port() != 0; {
 		case known && c.Remote.IsValid():
 			own.pairs[event.PairOf(c.Local, c.Remote)] = true

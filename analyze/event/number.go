@@ -9,7 +9,7 @@ import (
 // started, before a packet of the same instant. Segments follow their packets, expectations
 // their calls. Packets must be in the order of their times; calls are sorted.
 func (r *Recording) Number() {
-	slices.SortStableFunc(r.Calls, func(a, b Call) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(r.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
 	packets, calls := make(map[uint64]uint64, len(r.Packets)), make(map[int]int, len(r.Calls))
 	row, waiting := 0, r.Calls
 	number := func(c *Call) {
@@ -19,14 +19,14 @@ func (r *Recording) Number() {
 	for i := range r.Packets {
 		p := &r.Packets[i]
 		for len(waiting) > 0 && waiting[0].Start <= p.Time {
-			number(&waiting[0])
+			number(waiting[0])
 			waiting = waiting[1:]
 		}
 		row++
 		packets[p.Frame], p.Frame = uint64(row), uint64(row)
 	}
-	for i := range waiting {
-		number(&waiting[i])
+	for _, c := range waiting {
+		number(c)
 	}
 	for i := range r.Segments {
 		r.Segments[i].Frame = packets[r.Segments[i].Frame]

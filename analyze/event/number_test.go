@@ -8,7 +8,7 @@ import (
 
 func TestNumber(t *testing.T) {
 	rec := &Recording{
-		Calls:        []Call{{ID: 1, Start: 30}, {ID: 2, Start: 10}, {ID: 3, Start: 10}, {ID: 4, Start: 90}},
+		Calls:        []*Call{{ID: 1, Start: 30}, {ID: 2, Start: 10}, {ID: 3, Start: 10}, {ID: 4, Start: 90}},
 		Packets:      []Packet{{Frame: 7, Time: 15}, {Frame: 8, Time: 20}, {Frame: 9, Time: 30}},
 		Segments:     []Segment{{Frame: 7}, {Frame: 9}},
 		Expectations: []Expectation{{After: 1}, {After: 0}, {After: 3}},

@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // Packet is one frame as it was captured, before anything was understood of it.
 type Packet struct {
 	Frame     uint64
@@ -28,8 +30,18 @@ type Recording struct {
 	Run          Run           `json:"run"`
 	Packets      []Packet      `json:"-"`
 	Segments     []Segment     `json:"-"`
-	Calls        []Call        `json:"-"`
+	Calls        []*Call       `json:"-"`
 	Expectations []Expectation `json:"-"`
+}
+
+// AddCalls appends copies of calls. They lie together: a million of them in one array would be moved
+// each time it grows, and the garbage collector would go through what is empty of it.
+func (r *Recording) AddCalls(calls ...Call) {
+	block := slices.Clone(calls)
+	r.Calls = slices.Grow(r.Calls, len(block))
+	for i := range block {
+		r.Calls = append(r.Calls, &block[i])
+	}
 }
 
 // Run says where and how a recording was made.

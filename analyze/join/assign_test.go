@@ -15,32 +15,32 @@ func TestToldByTimeIsInferred(t *testing.T) {
 	clients := []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.1:40001")}
 	unknown := analyze.Root{Kind: analyze.RootUnknown, Why: "several sockets called connect() at that time, and their own addresses are not known"}
 	remote := analyze.Root{Kind: analyze.RootRemote, Confidence: analyze.Observed}
-	connect := func(id int, start, end event.Time, local netip.AddrPort) event.Call {
-		return event.Call{ID: id, PID: 7, TID: 10 + id, FD: 2 + id, Name: "connect", Local: local, Remote: server,
+	connect := func(id int, start, end event.Time, local netip.AddrPort) *event.Call {
+		return &event.Call{ID: id, PID: 7, TID: 10 + id, FD: 2 + id, Name: "connect", Local: local, Remote: server,
 			Ret: -1, Errno: "ECONNREFUSED", Start: start, End: end, RecvQ: -1}
 	}
 	tests := map[string]struct {
-		calls []event.Call
+		calls []*event.Call
 		want  [2]analyze.Root // of the two SYNs, at 100 and at 200
 	}{
 		"one at a time": {
-			[]event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 190, 220, netip.AddrPort{})},
+			[]*event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 190, 220, netip.AddrPort{})},
 			[2]analyze.Root{{Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}, {Kind: analyze.RootCall, Call: 2, Confidence: analyze.Inferred}},
 		},
 		"both overlap": {
-			[]event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, netip.AddrPort{})},
+			[]*event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, netip.AddrPort{})},
 			[2]analyze.Root{unknown, unknown},
 		},
 		"one has an address": {
-			[]event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, clients[1])},
+			[]*event.Call{connect(1, 90, 320, netip.AddrPort{}), connect(2, 91, 320, clients[1])},
 			[2]analyze.Root{{Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}, {Kind: analyze.RootCall, Call: 2, Confidence: analyze.Observed}},
 		},
 		"two for one SYN": {
-			[]event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 91, 120, netip.AddrPort{})},
+			[]*event.Call{connect(1, 90, 120, netip.AddrPort{}), connect(2, 91, 120, netip.AddrPort{})},
 			[2]analyze.Root{unknown, remote},
 		},
 		"bound to any address": {
-			[]event.Call{connect(1, 90, 320, netip.MustParseAddrPort("0.0.0.0:40001"))},
+			[]*event.Call{connect(1, 90, 320, netip.MustParseAddrPort("0.0.0.0:40001"))},
 			[2]analyze.Root{remote, {Kind: analyze.RootCall, Call: 1, Confidence: analyze.Inferred}},
 		},
 	}

@@ -27,8 +27,7 @@ func departures(rec *event.Recording) map[uint64]int {
 		call int // 0 once a segment is known to be this one
 	}
 	sent := map[key][]departure{}
-	for i := range rec.Calls {
-		c := &rec.Calls[i]
+	for _, c := range rec.Calls {
 		for _, d := range c.Sent {
 			k := key{c.Local, c.Remote, d.Seq, d.Flags}
 			sent[k] = append(sent[k], departure{d.Time, c.ID})

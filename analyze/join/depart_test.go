@@ -27,14 +27,14 @@ func TestDepartures(t *testing.T) {
 		rec.Segments = append(rec.Segments, s)
 	}
 	const second = event.Time(1e9)
-	call := func(id int, name string, start, end event.Time, ret int64, sent ...event.Departure) event.Call {
-		return event.Call{
+	call := func(id int, name string, start, end event.Time, ret int64, sent ...event.Departure) *event.Call {
+		return &event.Call{
 			ID: id, Actor: "a", PID: 1, TID: 1, FD: 3, Socket: 9, Local: rec.Segments[0].Src, Remote: rec.Segments[0].Dst,
 			Name: name, Start: start, End: end, Ret: ret, RecvQ: -1, Sent: sent,
 		}
 	}
 	ms := event.Time(1e6)
-	rec.Calls = []event.Call{
+	rec.Calls = []*event.Call{
 		call(11, "send", second-ms, second+ms, 5, event.Departure{Time: second - 1000, Flags: event.PSH | event.ACK, Seq: 100, Len: 5}),
 		call(12, "send", 2*second-ms, 2*second+ms, 7, event.Departure{Time: 2*second - 1000, Flags: event.PSH | event.ACK, Seq: 105, Len: 7}),
 		call(13, "close", 4*second-ms, 4*second+ms, 0,
@@ -89,7 +89,7 @@ func TestDeparturesOfManyACKs(t *testing.T) {
 		s.Frame = uint64(i + 1)
 		s.Time = event.Time(i+1) * event.Time(departGap)
 		rec.Segments = append(rec.Segments, s)
-		rec.Calls = append(rec.Calls, event.Call{
+		rec.Calls = append(rec.Calls, &event.Call{
 			ID: n - i, Local: s.Src, Remote: s.Dst,
 			Sent: []event.Departure{{Time: event.Time(n-i)*event.Time(departGap) - 1000, Flags: s.Flags, Seq: uint32(s.Seq)}},
 		})

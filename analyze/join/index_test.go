@@ -129,7 +129,7 @@ func exchange(connections, callsEach int) *event.Recording {
 				Seq: seqnum.Value(seq), Ack: 1, Len: uint32(size), Window: 500})
 		}
 		call := func(name string, local, remote netip.AddrPort, lasts event.Time) {
-			rec.Calls = append(rec.Calls, event.Call{ID: len(rec.Calls) + 1, Name: name, Local: local, Remote: remote, FD: 3 + i,
+			rec.Calls = append(rec.Calls, &event.Call{ID: len(rec.Calls) + 1, Name: name, Local: local, Remote: remote, FD: 3 + i,
 				PID: int(local.Port()), Ret: 1, Start: now, End: now + lasts, RecvQ: -1})
 		}
 		segment(event.SYN, client, server, 0, 0)

@@ -23,7 +23,7 @@ type linker struct {
 
 // link fills in everything about res that needs calls. departed says, by frame, in which call a segment
 // left, where a kernel was asked.
-func link(res *analyze.Result, calls []event.Call, departed map[uint64]int) {
+func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int) {
 	l := &linker{
 		res: res, departed: departed,
 		conns: make([]*linked, len(res.Connections)),
@@ -35,9 +35,9 @@ func link(res *analyze.Result, calls []event.Call, departed map[uint64]int) {
 	}
 	slab := make([]analyze.Call, len(calls))
 	res.Calls = make([]*analyze.Call, len(calls))
-	for i := range calls {
+	for i, call := range calls {
 		c := &slab[i]
-		c.Call, c.Caused, c.ReturnedBy = &calls[i], []uint64{}, []uint64{}
+		c.Call, c.Caused, c.ReturnedBy = call, []uint64{}, []uint64{}
 		res.Calls[i] = c
 	}
 	l.calls = newNumbered(res.Calls)

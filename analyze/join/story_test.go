@@ -57,7 +57,7 @@ var (
 	storyServer = netip.MustParseAddrPort("10.0.0.2:80")
 )
 
-func parseCallLine(t *testing.T, line string) event.Call {
+func parseCallLine(t *testing.T, line string) *event.Call {
 	t.Helper()
 	head, tail, found := strings.Cut(line, " = ")
 	open, shut := strings.Index(head, "("), strings.LastIndex(head, ")")
@@ -65,7 +65,7 @@ func parseCallLine(t *testing.T, line string) event.Call {
 	if !found || shut < open || len(words) != 4 || len(after) == 0 {
 		t.Fatalf("no call: %s", line)
 	}
-	c := event.Call{Actor: words[2], Name: words[3], Args: head[open+1 : shut], FD: 3, RecvQ: -1}
+	c := &event.Call{Actor: words[2], Name: words[3], Args: head[open+1 : shut], FD: 3, RecvQ: -1}
 	fmt.Sscan(words[0], &c.ID)
 	start, end, _ := strings.Cut(words[1], "-")
 	c.Start = at(t, start)
@@ -81,7 +81,7 @@ func parseCallLine(t *testing.T, line string) event.Call {
 	}
 	c.TID = c.PID
 	for i, w := range after {
-		setCallField(t, &c, i, w)
+		setCallField(t, c, i, w)
 	}
 	return c
 }

@@ -14,9 +14,9 @@ func TestUncaptured(t *testing.T) {
 	rec := exchange(1, 4)
 	local, remote := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.9:4000")
 	for _, name := range []string{"recv", "close"} {
-		rec.Calls = append(rec.Calls, event.Call{ID: len(rec.Calls) + 1, Name: name, FD: 9, PID: 1, Local: local, Remote: remote, Start: 5, End: 6, RecvQ: -1})
+		rec.Calls = append(rec.Calls, &event.Call{ID: len(rec.Calls) + 1, Name: name, FD: 9, PID: 1, Local: local, Remote: remote, Start: 5, End: 6, RecvQ: -1})
 	}
-	rec.Calls = append(rec.Calls, event.Call{ID: len(rec.Calls) + 1, Name: "close", FD: 3, PID: 1, Local: local, Start: 7, End: 8, RecvQ: -1})
+	rec.Calls = append(rec.Calls, &event.Call{ID: len(rec.Calls) + 1, Name: "close", FD: 3, PID: 1, Local: local, Start: 7, End: 8, RecvQ: -1})
 	res := Join(rec, analyze.Options{})
 	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "1 connection ") || !strings.Contains(res.Warnings[0], "10.0.0.1:80 and 10.0.0.9:4000") {
 		t.Errorf("warnings %q, want one of 10.0.0.1:80 and 10.0.0.9:4000", res.Warnings)

@@ -193,7 +193,7 @@ func sampleRecording() *event.Recording {
 		at := event.Time(1764000000123456789 + i*1000)
 		data := make([]byte, 61+i)
 		rec.Packets = append(rec.Packets, event.Packet{Frame: uint64(i + 1), Time: at, WireLen: len(data) + i, LinkType: 1, Data: data})
-		rec.Calls = append(rec.Calls, event.Call{Actor: "client", Name: "send", Start: at - 700, End: at + 100})
+		rec.Calls = append(rec.Calls, &event.Call{Actor: "client", Name: "send", Start: at - 700, End: at + 100})
 	}
 	rec.Number()
 	return rec

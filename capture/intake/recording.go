@@ -31,7 +31,7 @@ func ReadRecording(ctx context.Context, src Source) (*event.Recording, error) {
 		}
 		switch {
 		case next.Call != nil:
-			rec.Calls = append(rec.Calls, *next.Call)
+			rec.AddCalls(*next.Call)
 		case next.Run != nil:
 			rec.Run, rec.Expectations = *next.Run, next.Expectations
 		case !next.Journal:

@@ -126,10 +126,9 @@ func (d *director) finishCapture(ctx context.Context, rec *event.Recording, befo
 
 // assemble numbers what was recorded and decodes the packets.
 func (d *director) assemble(rec *event.Recording) {
-	rec.Calls = make([]event.Call, len(d.calls))
 	for i, c := range d.calls {
 		c.ID = i + 1
-		rec.Calls[i] = *c
+		rec.AddCalls(*c)
 	}
 	for _, e := range d.expects {
 		if e.after != nil {

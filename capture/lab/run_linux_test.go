@@ -111,7 +111,7 @@ func checkRecording(t *testing.T, rec *event.Recording) {
 	rows := make(map[int]bool)
 	for _, c := range rec.Calls {
 		rows[c.ID] = true
-		if got := outcome(&c); c.Want != "" && got != c.Want {
+		if got := outcome(c); c.Want != "" && got != c.Want {
 			t.Errorf("%s: %s %s = %s, want %s", c.At, c.Actor, c.Name, got, c.Want)
 		}
 		if c.End < c.Start || c.Start == 0 {
@@ -318,7 +318,7 @@ func TestRunEndsWhenCancelled(t *testing.T) {
 // checkCut checks a recording that ended inside the server's recv.
 func checkCut(t *testing.T, rec *event.Recording) {
 	t.Helper()
-	i := slices.IndexFunc(rec.Calls, func(c event.Call) bool { return c.Name == "recv" })
+	i := slices.IndexFunc(rec.Calls, func(c *event.Call) bool { return c.Name == "recv" })
 	if i != len(rec.Calls)-1 || rec.Calls[i].End != 0 || len(rec.Segments) != 3 {
 		t.Errorf("%d calls, recv is %d, %d segments; want recv last, without end, after 3 segments", len(rec.Calls), i, len(rec.Segments))
 		dump(t, rec)

@@ -140,7 +140,7 @@ func FuzzRecording(f *testing.F) {
 		start = max(start, 1)
 		rec := &event.Recording{
 			Run:   event.Run{Tool: actor, Scenario: text, Source: args, Warnings: []string{text}},
-			Calls: []event.Call{{Actor: actor, Args: args, Text: text, Start: event.Time(start), Ret: ret, RecvQ: -1}},
+			Calls: []*event.Call{{Actor: actor, Args: args, Text: text, Start: event.Time(start), Ret: ret, RecvQ: -1}},
 			Packets: []event.Packet{{
 				Time: event.Time(start), WireLen: len(data), LinkType: 147, Data: data,
 			}},

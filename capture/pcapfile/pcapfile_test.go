@@ -55,7 +55,7 @@ func sampleRecording() *event.Recording {
 			Frame: uint64(i + 1), Time: event.Time(1764000000123456789 + i*1000), WireLen: len(data) + i,
 			LinkType: 1, Data: data,
 		})
-		rec.Calls = append(rec.Calls, event.Call{
+		rec.Calls = append(rec.Calls, &event.Call{
 			Actor: "client", PID: 7, TID: 8, FD: 3, Name: "send", Args: "\"h\xff\n\x1b[1m\U0010fe41<&\"",
 			Ret: 12, Start: event.Time(1764000000123456000 + i*1000), End: event.Time(1764000000123456900 + i*1000),
 			Local: netip.MustParseAddrPort("127.0.0.1:40000"), RecvQ: -1, Text: "\x00\xfe\xff",

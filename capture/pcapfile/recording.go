@@ -18,7 +18,7 @@ func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment 
 	for frame := uint64(1); len(packets)+len(calls) > 0; frame++ {
 		switch {
 		case len(calls) > 0 && uint64(calls[0].ID) == frame:
-			err = out.Call(&calls[0])
+			err = out.Call(calls[0])
 			calls = calls[1:]
 		case len(packets) > 0 && packets[0].Frame == frame:
 			p := packets[0]

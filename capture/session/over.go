@@ -46,14 +46,15 @@ func (s *Session) finished(now event.Time, end bool) []*event.Recording {
 		if !end && !isOver(conns, sockets, now) {
 			continue
 		}
-		rec := &event.Recording{Run: s.run, Calls: append([]event.Call{}, listeners...)}
+		rec := &event.Recording{Run: s.run}
+		rec.AddCalls(listeners...)
 		for _, c := range conns {
 			rec.Segments = append(rec.Segments, c.segments...)
 			s.kept -= len(c.segments) * segmentSize
 			delete(s.ends, c.pair)
 		}
 		for _, k := range sockets {
-			rec.Calls = append(rec.Calls, k.calls...)
+			rec.AddCalls(k.calls...)
 			s.letGo(k)
 		}
 		s.numberOn(rec)
@@ -144,15 +145,15 @@ func (s *Session) numberOn(rec *event.Recording) {
 	for i := range rec.Segments {
 		rec.Segments[i].Frame += s.numbered
 	}
-	for i := range rec.Calls {
-		rec.Calls[i].ID += int(s.numbered)
+	for _, c := range rec.Calls {
+		c.ID += int(s.numbered)
 	}
 	s.numbered += uint64(len(rec.Segments) + len(rec.Calls))
 }
 
 // numberRows gives packets and calls, which came in any order, one numbering in time order.
 func numberRows(rec *event.Recording) {
-	slices.SortFunc(rec.Calls, func(a, b event.Call) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(rec.Calls, func(a, b *event.Call) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(rec.Segments, func(a, b event.Segment) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Frame, b.Frame))
 	})

@@ -221,7 +221,7 @@ func (s *Session) Recording() *event.Recording {
 		rec.Segments = append(rec.Segments, c.segments...)
 	}
 	for _, k := range s.sockets {
-		rec.Calls = append(rec.Calls, k.calls...)
+		rec.AddCalls(k.calls...)
 	}
 	numberRows(rec)
 	return rec

@@ -165,7 +165,7 @@ func TestListeners(t *testing.T) {
 		connection(s, cookie+1, now, event.FIN|event.ACK)
 		closed(s, cookie+1)
 		recs := s.Over(after)
-		if len(recs) != 1 || !slices.ContainsFunc(recs[0].Calls, func(c event.Call) bool { return c.Name == "listen" }) {
+		if len(recs) != 1 || !slices.ContainsFunc(recs[0].Calls, func(c *event.Call) bool { return c.Name == "listen" }) {
 			t.Errorf("got %+v, want a recording with the listen", recs)
 		}
 	}

@@ -61,7 +61,7 @@ func TestData(t *testing.T) {
 	if end := calls[len(calls)-len(wantEnd):]; !slices.Equal(end, wantEnd) {
 		t.Errorf("calls end with %q,\nwant %q", end, wantEnd)
 	}
-	peeked := slices.ContainsFunc(only(r.calls, "recv"), func(c event.Call) bool { return c.Peek && c.Syscall == "recvfrom" })
+	peeked := slices.ContainsFunc(only(r.calls, "recv"), func(c *event.Call) bool { return c.Peek && c.Syscall == "recvfrom" })
 	if !peeked {
 		t.Error("no recv is marked as a peek")
 	}

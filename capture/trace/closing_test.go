@@ -58,7 +58,7 @@ func TestCloseUnread(t *testing.T) {
 func TestShare(t *testing.T) {
 	r := recordProgram(t, "share")
 	connect := only(r.calls, "connect")[0]
-	i := slices.IndexFunc(r.calls, func(c event.Call) bool { return c.Name == "close" && c.FD == connect.FD && c.PID == connect.PID })
+	i := slices.IndexFunc(r.calls, func(c *event.Call) bool { return c.Name == "close" && c.FD == connect.FD && c.PID == connect.PID })
 	if i < 0 {
 		t.Fatalf("no close of fd %d in %q", connect.FD, story(r.calls))
 	}
@@ -69,7 +69,7 @@ func TestShare(t *testing.T) {
 	if s := closing.Samples[0]; s.State != event.Established {
 		t.Errorf("close: state = %v, want ESTABLISHED", s.State)
 	}
-	child := r.calls[slices.IndexFunc(r.calls, func(c event.Call) bool { return c.Name == "exit" && c.FD == 3 })]
+	child := r.calls[slices.IndexFunc(r.calls, func(c *event.Call) bool { return c.Name == "exit" && c.FD == 3 })]
 	if child.Socket != connect.Socket || child.PID != closing.Holders[0].PID || len(child.Holders) != 0 {
 		t.Errorf("child's exit = %+v, want socket %x with no holders left", child, connect.Socket)
 	}
@@ -194,7 +194,7 @@ func TestCloseInside(t *testing.T) {
 func TestDaemon(t *testing.T) {
 	r := recordProgram(t, "daemon")
 	connect := only(r.calls, "connect")[0]
-	ended := slices.ContainsFunc(only(r.calls, "exit"), func(c event.Call) bool {
+	ended := slices.ContainsFunc(only(r.calls, "exit"), func(c *event.Call) bool {
 		return c.PID != connect.PID && c.FD == 3 && c.Socket == connect.Socket
 	})
 	if !ended {

@@ -220,7 +220,7 @@ func TestReuse(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %q of socket %d, %v", c.Name, c.Text, c.Socket, c.Local))
 		}
 	}
-	line := func(name, text string, c event.Call) {
+	line := func(name, text string, c *event.Call) {
 		want = append(want, fmt.Sprintf("%s %q of socket %d, %v", name, text, c.Socket, c.Local))
 	}
 	line("connect", "", lingering)

@@ -51,7 +51,7 @@ func TestStrace(t *testing.T) {
 var port = regexp.MustCompile(`127\.0\.0\.1:[1-9]\d*`)
 
 // told is the story of calls and what they carried, without the ports that differ from run to run.
-func told(calls []event.Call) []string {
+func told(calls []*event.Call) []string {
 	lines := story(calls)
 	for i, c := range calls {
 		lines[i] = port.ReplaceAllString(lines[i], "127.0.0.1:*") + " " + c.Syscall + " " + c.Text

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // recording is what one traced run gave.
 type recording struct {
-	calls  []event.Call
+	calls  []*event.Call
 	result trace.Result
 }
 
@@ -47,7 +47,7 @@ func record(t *testing.T, opts trace.Options) recording {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var r recording
-	opts.OnCall = func(c event.Call) { r.calls = append(r.calls, c) }
+	opts.OnCall = func(c event.Call) { r.calls = append(r.calls, &c) }
 	opts.Sample = diag.Sample
 	r.result, err = trace.Run(ctx, opts)
 	skipUnable(t, err)
@@ -81,7 +81,7 @@ func skipUnable(t *testing.T, err error) {
 }
 
 // checkCalls asserts what holds for the calls of every run.
-func checkCalls(t *testing.T, calls []event.Call) {
+func checkCalls(t *testing.T, calls []*event.Call) {
 	t.Helper()
 	var last event.Time
 	for i, c := range calls {
@@ -100,7 +100,7 @@ func checkCalls(t *testing.T, calls []event.Call) {
 }
 
 // after returns the story of the calls after the first accept, which all programs have in common.
-func after(calls []event.Call) []string {
+func after(calls []*event.Call) []string {
 	for i, c := range calls {
 		if c.Name == "accept" {
 			return story(calls)[i+1:]
@@ -110,8 +110,8 @@ func after(calls []event.Call) []string {
 }
 
 // only returns the calls of one name.
-func only(calls []event.Call, name string) []event.Call {
-	return slices.DeleteFunc(slices.Clone(calls), func(c event.Call) bool { return c.Name != name })
+func only(calls []*event.Call, name string) []*event.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(c *event.Call) bool { return c.Name != name })
 }
 
 // expect fails the test unless the calls after the accept are these.
@@ -124,7 +124,7 @@ func expect(t *testing.T, r recording, want ...string) {
 
 // story writes calls as "name(fd, args) = result", for comparison. Descriptors count from the
 // first one that a call made: Go's runtime takes a few before.
-func story(calls []event.Call) []string {
+func story(calls []*event.Call) []string {
 	var lines []string
 	for _, c := range calls {
 		result := fmt.Sprint(c.Ret)

@@ -80,7 +80,7 @@ func (b *builder) rename(from, to int) {
 // the order in which they began.
 func (b *builder) finish() *Log {
 	slices.SortStableFunc(b.raws, func(x, y raw) int { return cmp.Compare(x.moment(), y.moment()) })
-	b.log.Calls = make([]event.Call, 0, b.kept.calls)
+	b.log.Calls = make([]*event.Call, 0, b.kept.calls)
 	b.made = make([]*socket, 0, b.kept.calls)
 	for i := range b.raws {
 		r := &b.raws[i]
@@ -99,7 +99,7 @@ func (b *builder) finish() *Log {
 	}
 	b.raws = nil
 	b.fillIn()
-	slices.SortStableFunc(b.log.Calls, func(x, y event.Call) int { return cmp.Compare(x.Start, y.Start) })
+	slices.SortStableFunc(b.log.Calls, func(x, y *event.Call) int { return cmp.Compare(x.Start, y.Start) })
 	if b.blind > 0 {
 		b.warn("%d calls left out: the log does not say what their descriptors are (strace -yy)", b.blind)
 	}
@@ -285,14 +285,14 @@ func (b *builder) deliver(e event.Call, s *socket) {
 	}
 	e.Actor, e.Args, e.Errno = b.shared(e.Actor), b.shared(e.Args), b.shared(e.Errno)
 	e.Text = strings.Clone(e.Text)
-	b.log.Calls = append(b.log.Calls, e)
+	b.log.Calls = append(b.log.Calls, &e)
 	b.made = append(b.made, s)
 }
 
 // fillIn adds the address that a connect chose: only later calls showed it.
 func (b *builder) fillIn() {
 	for i, s := range b.made {
-		e := &b.log.Calls[i]
+		e := b.log.Calls[i]
 		if s == nil || !e.Remote.IsValid() || s.remote != e.Remote || !s.bound() {
 			continue
 		}

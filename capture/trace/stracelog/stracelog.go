@@ -43,12 +43,12 @@ type Options struct {
 
 // Log is what one or more logs of the same run held.
 type Log struct {
-	Calls    []event.Call // of TCP sockets, in order of Start
-	Lines    int          // read
-	Folded   int          // calls of TCP sockets left out as noise
-	Unparsed int          // lines that could not be read
-	Examples []Unparsed   // the first of them
-	Warnings []string     // what the log does not tell
+	Calls    []*event.Call // of TCP sockets, in order of Start
+	Lines    int           // read
+	Folded   int           // calls of TCP sockets left out as noise
+	Unparsed int           // lines that could not be read
+	Examples []Unparsed    // the first of them
+	Warnings []string      // what the log does not tell
 }
 
 // Unparsed is a line that could not be read.

@@ -108,7 +108,7 @@ func checkLog(t *testing.T, log *stracelog.Log) {
 	if log.Unparsed > log.Lines || len(log.Examples) > log.Unparsed || (log.Unparsed > 0) != (len(log.Examples) > 0) {
 		t.Errorf("%d of %d lines unparsed, %d examples", log.Unparsed, log.Lines, len(log.Examples))
 	}
-	if !slices.IsSortedFunc(log.Calls, func(a, b event.Call) int { return int(min(max(a.Start-b.Start, -1), 1)) }) {
+	if !slices.IsSortedFunc(log.Calls, func(a, b *event.Call) int { return int(min(max(a.Start-b.Start, -1), 1)) }) {
 		t.Error("calls are not in order of Start")
 	}
 	for i, c := range log.Calls {
