@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -18,7 +19,15 @@ type list struct {
 	layout listLayout
 	grid   grid // columns only
 	widths []int
+	narrow bool // some column is narrower than its widest cell
 	buf    []byte
+	drawn  [][]drawnLine // of the row that is being drawn, by column
+}
+
+// drawnLine is a line as it stands in its column.
+type drawnLine struct {
+	line
+	width int
 }
 
 // start chooses the columns and their widths by the first connections, and writes the heading
@@ -134,12 +143,19 @@ func (l *list) appendRow(b []byte, cells []cell) []byte {
 	if l.print.opt.Box {
 		bar = "│"
 	}
-	for n := 0; ; n++ {
-		more := false
-		for i, c := range cells {
-			part, rest := l.part(i, c, n)
-			more = more || rest
-			pad := max(0, l.widths[i]-textWidth(part.text))
+	l.drawn = slices.Grow(l.drawn[:0], len(cells))[:len(cells)]
+	height := 1
+	for i, c := range cells {
+		l.drawn[i] = l.appendLines(l.drawn[i][:0], i, c)
+		height = max(height, len(l.drawn[i]))
+	}
+	for n := range height {
+		for i, lines := range l.drawn {
+			var part drawnLine
+			if n < len(lines) {
+				part = lines[n]
+			}
+			pad := max(0, l.widths[i]-part.width)
 			b = append(append(b, bar...), ' ')
 			if l.grid.columns[i].right {
 				b = appendSpaces(b, pad)
@@ -149,34 +165,26 @@ func (l *list) appendRow(b []byte, cells []cell) []byte {
 			b = append(appendSpaces(b, pad), ' ')
 		}
 		b = append(append(b, bar...), '\n')
-		if !more {
-			return b
-		}
 	}
+	return b
 }
 
-// part returns line n of a cell in column i, and whether more follow.
-func (l *list) part(i int, c cell, n int) (part line, more bool) {
-	if len(c) == 0 {
-		return line{}, false
+// appendLines appends the lines of a cell in column i.
+func (l *list) appendLines(lines []drawnLine, i int, c cell) []drawnLine {
+	add := func(text string, width int, st style) {
+		lines = append(lines, drawnLine{line{text: strings.ReplaceAll(text, noBreak, " "), style: st}, width})
 	}
-	s := l.print.opt.glyphs(c[0].text)
-	if len(c) == 1 && (l.grid.columns[i].min == 0 || textWidth(s) <= l.widths[i]) {
-		if n > 0 {
-			return line{}, false
-		}
-		return line{text: strings.ReplaceAll(s, noBreak, " "), style: c[0].style}, false
-	}
-	var parts []line
 	for _, one := range c {
-		for _, text := range wrapText(l.print.opt.glyphs(one.text), l.widths[i], one.hang) {
-			parts = append(parts, line{text: strings.ReplaceAll(text, noBreak, " "), style: one.style})
+		s := l.print.opt.glyphs(one.text)
+		if n := textWidth(s); n <= l.widths[i] || len(c) == 1 && l.grid.columns[i].min == 0 {
+			add(s, n, one.style)
+			continue
+		}
+		for _, text := range wrapText(s, l.widths[i], one.hang) {
+			add(text, textWidth(text), one.style)
 		}
 	}
-	if n >= len(parts) {
-		return line{}, false
-	}
-	return parts[n], n+1 < len(parts)
+	return lines
 }
 
 func appendSpaces(b []byte, n int) []byte {

@@ -14,48 +14,74 @@ const heldRows = 1000
 func (p *printer) longTable(layouts int, build func(layout int) ([]column, iter.Seq[[]cell])) error {
 	for i := range layouts {
 		columns, rows := build(i)
-		widths := make([]int, len(columns))
-		used := make([]bool, len(columns))
-		for row := range rows {
-			for j, c := range row {
-				n := c.width(p.opt)
-				widths[j] = max(widths[j], n)
-				used[j] = used[j] || n > 0
-			}
-		}
 		l := &list{print: p}
-		var wanted []int
-		for j, c := range columns {
-			if used[j] {
-				l.grid.columns = append(l.grid.columns, c)
-				wanted = append(wanted, max(widths[j], c.heading().width(p.opt)))
-			}
-		}
-		fitted, fits := l.grid.fit(slices.Clone(wanted), p.opt)
-		if !fits && i < layouts-1 && p.format != Markdown {
+		widths, fits := l.measure(columns, rows, i == layouts-1 || p.format == Markdown)
+		if !fits {
 			continue
 		}
-		if l.widths = fitted; !slices.Equal(fitted, wanted) {
-			l.shrink(without(rows, used))
+		rows = without(rows, widths)
+		if l.narrow {
+			l.shrink(rows)
 		}
-		return l.write(without(rows, used))
+		return l.write(rows)
 	}
 	return nil
 }
 
-// shrink takes from the columns that wrap what no line of theirs needs.
+// measure gives l the columns in which something stands, at widths that fit, and returns how wide the
+// widest cell of each is. It gives up at the row from which on no width fits, unless it must.
+func (l *list) measure(columns []column, rows iter.Seq[[]cell], must bool) (widths []int, fits bool) {
+	widths = make([]int, len(columns))
+	opt := l.print.opt
+	fit := func() bool {
+		l.grid.columns = nil
+		var wanted []int
+		for j, c := range columns {
+			if widths[j] > 0 {
+				l.grid.columns = append(l.grid.columns, c)
+				wanted = append(wanted, max(widths[j], c.heading().width(opt)))
+			}
+		}
+		l.widths, fits = l.grid.fit(slices.Clone(wanted), opt)
+		l.narrow = !slices.Equal(l.widths, wanted)
+		return fits || must
+	}
+	for row := range rows {
+		grown := false
+		for j, c := range row {
+			if n := c.width(opt); n > widths[j] {
+				widths[j], grown = n, true
+			}
+		}
+		if grown && !must && !fit() {
+			return nil, false
+		}
+	}
+	return widths, fit()
+}
+
+// shrink takes from the columns that wrap what no line of theirs needs. It looks at rows for as long as
+// there is something to take.
 func (l *list) shrink(rows iter.Seq[[]cell]) {
 	needed := make([]int, len(l.widths))
 	for j, c := range l.grid.columns {
 		needed[j] = c.heading().width(l.print.opt)
 	}
 	for row := range rows {
+		more := false
 		for j, c := range row {
+			if needed[j] >= l.widths[j] {
+				continue
+			}
 			for _, one := range c {
 				for _, text := range wrapText(l.print.opt.glyphs(one.text), l.widths[j], one.hang) {
 					needed[j] = max(needed[j], textWidth(text))
 				}
 			}
+			more = more || needed[j] < l.widths[j]
+		}
+		if !more {
+			break
 		}
 	}
 	for j, n := range needed {
@@ -63,14 +89,14 @@ func (l *list) shrink(rows iter.Seq[[]cell]) {
 	}
 }
 
-// without leaves out the columns that are not used. A row is good until the next.
-func without(rows iter.Seq[[]cell], used []bool) iter.Seq[[]cell] {
+// without leaves out the columns that have no width. A row is good until the next.
+func without(rows iter.Seq[[]cell], widths []int) iter.Seq[[]cell] {
 	return func(yield func([]cell) bool) {
 		var cells []cell
 		for row := range rows {
 			cells = cells[:0]
 			for j, c := range row {
-				if used[j] {
+				if widths[j] > 0 {
 					cells = append(cells, c)
 				}
 			}

@@ -40,31 +40,47 @@ func wrapText(s string, width, hang int) []string {
 	if hang > width/2 {
 		hang = 1
 	}
-	indent := strings.Repeat(" ", hang)
+	indent := spaces(hang)
 	var lines []string
 	words := strings.TrimLeft(s, " ")
-	current := s[:min(len(s)-len(words), width/2)]
-	for word := range strings.SplitSeq(words, " ") {
-		for {
-			joined := current + word
-			if strings.TrimSpace(current) != "" {
-				joined = current + " " + word
-			}
-			if textWidth(joined) <= width {
-				current = joined
-				break
-			}
-			if strings.TrimSpace(current) != "" {
-				lines = append(lines, current)
-				current = indent
-				continue
-			}
-			head := cut(joined, max(width, len(current)+1))
-			lines = append(lines, head)
-			word, current = joined[len(head):], indent
+	before := s[:min(len(s)-len(words), width/2)] // the line's words
+	from, to := 0, 0                              // those words
+	for start := 0; start <= len(words); {
+		end := len(words)
+		if n := strings.IndexByte(words[start:], ' '); n >= 0 {
+			end = start + n
 		}
+		switch {
+		case from == to && len(before)+textWidth(words[start:end]) <= width:
+			from, to = start, end
+		case from < to && len(before)+textWidth(words[from:end]) <= width:
+			to = end
+		case from < to:
+			lines = append(lines, before+words[from:to])
+			before, from, to = indent, start, start
+			continue
+		default:
+			line := cut(before+words[start:end], max(width, len(before)+2)) // one character at least
+			lines = append(lines, line)
+			start += len(line) - len(before)
+			before, from, to = indent, start, start
+			continue
+		}
+		start = end + 1
 	}
-	return append(lines, current)
+	if from == to && len(lines) > 0 {
+		return lines
+	}
+	return append(lines, before+words[from:to])
+}
+
+// spaces returns n spaces.
+func spaces(n int) string {
+	const some = "                                                                "
+	if n <= len(some) {
+		return some[:n]
+	}
+	return strings.Repeat(" ", n)
 }
 
 // cut returns as much of s as fits into width, at least one character. It prefers to end

@@ -20,6 +20,7 @@ func TestWrapText(t *testing.T) {
 		{"127.0.0.1:40112", 12, 0, []string{"127.0.0.1:", "40112"}},
 		{"abcdefghij", 4, 1, []string{"abcd", " efg", " hij"}},
 		{"漢字漢字", 4, 0, []string{"漢字", "漢字"}},
+		{"漢字", 1, 3, []string{"漢", " 字"}}, // one character in a line, however narrow
 		{"by" + noBreak + "8 more", 6, 0, []string{"by" + noBreak + "8", "more"}},
 	} {
 		if got := wrapText(tt.text, tt.width, tt.hang); !slices.Equal(got, tt.want) {
