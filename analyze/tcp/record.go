@@ -48,8 +48,8 @@ func (fl *Flow) keep(r *Record) {
 			return
 		}
 	}
-	if len(fl.Records) == cap(fl.Records) { // append alone copies a long list six times, not twice
-		fl.Records = slices.Grow(fl.Records, max(1, len(fl.Records)))
+	if n := len(fl.Records); n == cap(fl.Records) && n >= 256 { // append alone copies a long list six times, not twice
+		fl.Records = slices.Grow(fl.Records, n)
 	}
 	fl.Records = append(fl.Records, *r)
 }
