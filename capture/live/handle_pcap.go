@@ -32,6 +32,15 @@ type handle struct {
 	before pcap.Stats
 }
 
+// numbered turns an error of libpcap, which is text alone, into the number that it was where somebody
+// knows a way out of it.
+func numbered(err error) error {
+	if strings.HasSuffix(err.Error(), "Too many open files") {
+		return unix.EMFILE
+	}
+	return err
+}
+
 func openHandle(ifi *net.Interface, opt Options, m *marker) (*handle, error) {
 	in, err := pcap.NewInactiveHandle(ifi.Name)
 	if err != nil {
@@ -45,7 +54,7 @@ func openHandle(ifi *net.Interface, opt Options, m *marker) (*handle, error) {
 	}
 	p, err := in.Activate()
 	if err != nil {
-		return nil, fmt.Errorf("activate: %w", err)
+		return nil, fmt.Errorf("activate: %w", numbered(err))
 	}
 	if !nanoseconds(p) {
 		p.Close()

@@ -149,3 +149,28 @@ func BenchmarkOpenStop(b *testing.B) {
 		}
 	}
 }
+
+// TestOpenFiles opens a capture with more and more descriptors: until it can, it says why it can't.
+func TestOpenFiles(t *testing.T) {
+	open(t, Options{}).Stop()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	for few := uint64(3); few < limit.Cur; few += 1 + few/16 {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: few, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Open(Options{})
+		if err == nil {
+			if _, err = c.Stop(); err != nil || few == 3 {
+				t.Errorf("Open with %d descriptors, then Stop = %v", few, err)
+			}
+			return
+		}
+		if !errors.Is(err, unix.EMFILE) {
+			t.Fatalf("Open with %d descriptors = %v, want EMFILE", few, err)
+		}
+	}
+}
