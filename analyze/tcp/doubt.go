@@ -6,7 +6,7 @@ import "github.com/closecap/closecap/analyze/event"
 // than the receiver's FIN, after which there is nothing, or its FIN stands where the receiver
 // has acknowledged something else. Of a connection that began before the capture too little is
 // known for that.
-func (fl *Flow) impossible(e End, s *event.Segment, r *Record) Ignored {
+func (fl *Flow) impossible(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case fl.Midstream:
@@ -25,7 +25,7 @@ func (fl *Flow) impossible(e End, s *event.Segment, r *Record) Ignored {
 // FIN acknowledges what its receiver is not known to have sent: the capture missed that, or
 // the receiver refuses the segment (RFC 9293 3.10.7.4). Or it stands before data that e had
 // Sent: a receiver that has those data takes it for an old one.
-func (fl *Flow) doubts(e End, s *event.Segment, r *Record) Ignored {
+func (fl *Flow) doubts(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case s.Flags&(event.FIN|event.ACK|event.SYN) != event.FIN|event.ACK || !p.Sent:
@@ -41,7 +41,7 @@ func (fl *Flow) doubts(e End, s *event.Segment, r *Record) Ignored {
 
 // decideDoubt decides about the FIN in doubt by a segment of its receiver e: had e sent what
 // the FIN acknowledges, it goes on after that.
-func (fl *Flow) decideDoubt(e End, r *Record) {
+func (fl *Flow) decideDoubt(e End, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	s := fl.doubt
 	if at := p.rel(s.End()); at <= p.Nxt {
@@ -64,7 +64,7 @@ func (fl *Flow) decideDoubt(e End, r *Record) {
 func (fl *Flow) believe(e End, s *event.Segment) {
 	q := fl.find(s.Frame)
 	if q == nil {
-		q = &Record{Frame: s.Frame, Time: s.Time, From: e, Flags: s.Flags, Length: s.Len, Kind: KindFin,
+		q = &Listed{Frame: s.Frame, Time: s.Time, From: e, Flags: s.Flags, Length: s.Len, Kind: KindFin,
 			Seq: fl.Dir[e].rel(s.Seq), Ack: fl.Dir[e.Other()].rel(s.Ack)}
 	}
 	q.Ignored = Acted

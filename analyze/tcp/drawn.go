@@ -33,24 +33,24 @@ func (fl *Flow) reordering() time.Duration {
 
 // offender returns the segment that e's RST may answer: the oldest of the last few round trips, else
 // the newest. nil means that it answers none.
-func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
+func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch class {
 	case LiveReset:
 		return fl.lateFor(e, r)
 	case synReset:
 		if p.SynFrame != 0 && r.Ack == p.Nxt {
-			return &Record{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
+			return &Listed{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
 		}
 	}
-	var drew *Record
+	var drew *Listed
 	mixed, answered := false, uint64(0)
 	few := fewRoundTrips * time.Duration(fl.rtt)
 	if fl.rtt == 0 {
 		few = fl.resetGrace()
 	}
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		q := &fl.Records[i]
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		q := &fl.Listed[i]
 		if q.From == e && q.Flags&event.RST != 0 {
 			answered = max(answered, q.Answers)
 		}
@@ -78,20 +78,20 @@ func (fl *Flow) offender(e End, r *Record, class resetClass) *Record {
 		return &found
 	}
 	if p.lastAck == r.Seq && p.dataFrame > answered && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
-		return &Record{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
+		return &Listed{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
 	}
 	return nil
 }
 
 // lateFor returns the data that e's R. acknowledges when they came after e's FIN and were acknowledged
 // by nothing else: Windows answers so what comes for a closed socket.
-func (fl *Flow) lateFor(e End, r *Record) *Record {
+func (fl *Flow) lateFor(e End, r *Listed) *Listed {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.FinEnd == 0 || r.Window != 0 || d.window == 0 || r.Ack <= p.Una {
 		return nil
 	}
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		q := &fl.Records[i]
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		q := &fl.Listed[i]
 		if q.Frame < d.FinFrame || r.Time.Sub(q.Time) > fl.answerTime() {
 			break
 		}
@@ -155,8 +155,8 @@ func (fl *Flow) Orphaned() bool {
 		return false
 	}
 	repeated := own.Repeats != 0 || own.Again
-	for i := range fl.Records {
-		q := &fl.Records[i]
+	for i := range fl.Listed {
+		q := &fl.Listed[i]
 		repeated = repeated || q.From == own.From && q.Repeats == own.Frame && q.Frame < drew.Frame
 	}
 	return repeated

@@ -50,7 +50,7 @@ func (fl *Flow) finAcked(e End, s *event.Segment) {
 }
 
 // fin follows a FIN that e sent.
-func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
+func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.FinEnd != 0 {
 		if r.End() != d.FinEnd {
@@ -87,7 +87,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Record) {
 
 // overtaken reports whether d's FIN was sent before the segment with which d acknowledged its
 // peer's, and came after it.
-func (fl *Flow) overtaken(d *Direction, r *Record) bool {
+func (fl *Flow) overtaken(d *Direction, r *Listed) bool {
 	q := fl.find(d.gotFinFrame)
 	return q != nil && q.Seq >= r.End()
 }
@@ -105,7 +105,7 @@ func (fl *Flow) presumeFin(e End, s *event.Segment) {
 }
 
 // finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
-func (fl *Flow) finAgain(e End, s *event.Segment, r *Record) {
+func (fl *Flow) finAgain(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.FinFrame < s.Frame {
 		r.Repeats = d.FinFrame
@@ -132,7 +132,7 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Record) {
 
 // goesOnBehindFin follows data of e at or behind its FIN. A stack sends none, so where nobody has
 // acknowledged that FIN and the data stands in its place, e did not end its stream by it.
-func (fl *Flow) goesOnBehindFin(e End, at int64, r *Record) {
+func (fl *Flow) goesOnBehindFin(e End, at int64, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.FinAckFrame != 0 || p.gotFin == proved || at != d.FinEnd-1 || fl.Reset.Frame != 0 {
 		d.PastFin = true

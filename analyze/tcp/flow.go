@@ -48,23 +48,23 @@ const (
 type Flow struct {
 	Facts
 	changeRoom [10]Change
-	recordRoom [8]Record
+	listedRoom [8]Listed
 }
 
 // Clear forgets what is known of the connection that fl was.
 func (fl *Flow) Clear() {
 	fl.Facts = Facts{
-		Records: fl.recordRoom[:0], Changes: fl.changeRoom[:0], Rearms: fl.Rearms[:0],
+		Listed: fl.listedRoom[:0], Changes: fl.changeRoom[:0], Rearms: fl.Rearms[:0],
 	}
 }
 
 // Release lets go of the lists that had outgrown their rooms.
-func (fl *Flow) Release() { fl.Records, fl.Changes, fl.held = nil, nil, nil }
+func (fl *Flow) Release() { fl.Listed, fl.Changes, fl.held = nil, nil, nil }
 
 // Copy returns what is known of fl now, to be concluded while fl is followed further.
 func (fl *Flow) Copy() *Flow {
 	c := *fl
-	c.Records, c.Changes, c.Rearms = slices.Clone(fl.Records), slices.Clone(fl.Changes), slices.Clone(fl.Rearms)
+	c.Listed, c.Changes, c.Rearms = slices.Clone(fl.Listed), slices.Clone(fl.Changes), slices.Clone(fl.Rearms)
 	for e := range c.Dir {
 		c.Dir[e].Gaps = slices.Clone(fl.Dir[e].Gaps)
 	}
@@ -101,8 +101,8 @@ type Facts struct {
 	Reset      Reset
 	lastRST    *Reset // an RST beyond what was captured, while nothing follows it
 	Waits      [2]Wait
-	Records    []Record
-	Omitted    uint64 // segments that records leave out
+	Listed     []Listed
+	Omitted    uint64 // segments that Listed leaves out
 	Changes    []Change
 	Rearms     []Rearm
 	Duplicates uint32         // packets that were captured once more

@@ -61,7 +61,7 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	if s.Has&event.Fragmented != 0 {
 		fl.Warnings |= WarnFragments
 	}
-	var r Record
+	var r Listed
 	r.Frame, r.Time, r.From = s.Frame, s.Time, e
 	r.Flags, r.Length, r.Window = s.Flags, s.Len, s.Window
 	r.Seq, r.Ack = seq, ack
@@ -135,7 +135,7 @@ func (fl *Flow) fixNumbering(d, p *Direction, s *event.Segment) {
 }
 
 // ordinary follows a segment without RST.
-func (fl *Flow) ordinary(e End, s *event.Segment, r *Record) {
+func (fl *Flow) ordinary(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	r.Kind = fl.classify(e, s, r)
 	if r.Stale = d.isStale(p, s); r.Stale {
@@ -198,7 +198,7 @@ func (d *Direction) opensFast() bool {
 }
 
 // acknowledge takes in what e's segment says it has received.
-func (fl *Flow) acknowledge(e End, s *event.Segment, r *Record) {
+func (fl *Flow) acknowledge(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if s.Flags&event.SYN == 0 && s.Len == 0 && s.Flags&event.FIN == 0 {
 		fl.Filtered = false
@@ -232,8 +232,8 @@ func (fl *Flow) newlyAcked(e End, from, to int64) uint64 {
 	if d.dataFrame != 0 && d.datEnd > from && d.datEnd <= to {
 		return d.dataFrame
 	}
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		q := &fl.Records[i]
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		q := &fl.Listed[i]
 		if q.From != e || q.End() == q.Seq || q.Flags&event.RST != 0 || q.Ignored == SameFrame {
 			continue
 		}
@@ -248,7 +248,7 @@ func (fl *Flow) newlyAcked(e End, from, to int64) uint64 {
 }
 
 // sequence takes in the sequence space that e's segment fills.
-func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
+func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	from, to := r.Seq, r.End()
 	data := from
@@ -298,14 +298,14 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Record) {
 }
 
 // repeat finds what r of e sends again.
-func (fl *Flow) repeat(e End, r *Record) {
+func (fl *Flow) repeat(e End, r *Listed) {
 	r.Repeats = fl.original(e, r)
 	r.Again = r.Repeats == 0
 	fl.Dir[e].again(r)
 }
 
 // again counts r as a retransmission.
-func (d *Direction) again(r *Record) {
+func (d *Direction) again(r *Listed) {
 	d.Retransmits++
 	d.Tries++
 	d.probed = [2]event.Time{d.probed[1], r.Time}
@@ -320,14 +320,14 @@ func (d *Direction) addBytes(p *Direction, n int64) {
 }
 
 // original returns the frame of end e that sent what r sends again.
-func (fl *Flow) original(e End, r *Record) uint64 {
+func (fl *Flow) original(e End, r *Listed) uint64 {
 	d := &fl.Dir[e]
 	from, to := r.Seq, r.End()
 	if d.dataFrame != 0 && d.dataSeq() == from && d.dataFrame < r.Frame {
 		return fl.firstOf(d.dataFrame)
 	}
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		q := &fl.Records[i]
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		q := &fl.Listed[i]
 		if q.From == e && q.Repeats == 0 && q.Seq < to && q.End() > from && q.Ignored != SameFrame &&
 			q.Flags&event.RST == 0 && q.Frame < r.Frame {
 			return q.Frame
@@ -341,8 +341,8 @@ func (fl *Flow) original(e End, r *Record) uint64 {
 
 // firstOf returns the frame that a listed frame repeats, or itself.
 func (fl *Flow) firstOf(frame uint64) uint64 {
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		if q := &fl.Records[i]; q.Frame == frame && q.Repeats != 0 {
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		if q := &fl.Listed[i]; q.Frame == frame && q.Repeats != 0 {
 			return q.Repeats
 		}
 	}

@@ -31,7 +31,7 @@ var kindCodes = [...]analyze.Kind{
 func (k Kind) Code() analyze.Kind { return kindCodes[k] }
 
 // classify says what the segment is to its connection, before its numbers are taken in.
-func (fl *Flow) classify(e End, s *event.Segment, r *Record) Kind {
+func (fl *Flow) classify(e End, s *event.Segment, r *Listed) Kind {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case s.Flags&event.SYN != 0, s.Flags&event.FIN != 0:

@@ -55,7 +55,7 @@ const (
 )
 
 // followReset follows an RST that e sent.
-func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
+func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	class := d.classOf(s, r)
 	p.PastFin = p.PastFin || s.Flags&event.ACK != 0 && p.FinEnd != 0 && r.Ack > p.FinEnd
@@ -113,7 +113,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Record) {
 }
 
 // resetAgain takes in another RST of e that comes when the connection had ended.
-func (fl *Flow) resetAgain(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) {
+func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) {
 	rst := &fl.Reset
 	switch {
 	case rst.Frame == 0 || rst.By != e:
@@ -150,8 +150,8 @@ func (fl *Flow) tripTo(e End) time.Duration {
 		return 0
 	}
 	ackAt := fl.SynAt.Add(trip)
-	for i := range fl.Records {
-		q := &fl.Records[i]
+	for i := range fl.Listed {
+		q := &fl.Listed[i]
 		switch {
 		case q.Time > ackAt:
 			return trip
@@ -191,7 +191,7 @@ func (fl *Flow) believeReset() {
 }
 
 // describeReset returns what is known of an RST that e sent.
-func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetClass, trigger *Record) Reset {
+func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) Reset {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	facts := Reset{
 		Frame: s.Frame, Time: s.Time, Seq: r.Seq, Window: s.Window, By: e, Class: class,
@@ -214,17 +214,17 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Record, class resetCla
 }
 
 // overtakenBy reports whether what q's sender sent after q was captured before it.
-func (fl *Flow) overtakenBy(q *Record) bool {
+func (fl *Flow) overtakenBy(q *Listed) bool {
 	if q.Length == 0 || q.Repeats != 0 || q.Again {
 		return false
 	}
-	return slices.ContainsFunc(fl.Records, func(o Record) bool {
+	return slices.ContainsFunc(fl.Listed, func(o Listed) bool {
 		return o.From == q.From && o.Frame < q.Frame && o.Seq >= q.End() && o.Flags&event.RST == 0 && o.Ignored == Acted
 	})
 }
 
 // classOf tells the class of d's RST by its looks.
-func (d *Direction) classOf(s *event.Segment, r *Record) resetClass {
+func (d *Direction) classOf(s *event.Segment, r *Listed) resetClass {
 	switch {
 	case s.Flags&event.ACK == 0:
 		return NobodyReset
@@ -236,7 +236,7 @@ func (d *Direction) classOf(s *event.Segment, r *Record) resetClass {
 
 // refuses says why the receiver of e's RST does not act on it (RFC 9293 3.10.7.3 and
 // 3.10.7.4, RFC 5961 3.2).
-func (fl *Flow) refuses(e End, s *event.Segment, r *Record) Ignored {
+func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case p.State == event.SynSent && !d.SynSent:
@@ -281,8 +281,8 @@ func (d *Direction) offers() int64 {
 
 // newestSyn returns the frame of the SYN that e sent last.
 func (fl *Flow) newestSyn(e End) uint64 {
-	for i := len(fl.Records) - 1; i >= 0; i-- {
-		if q := &fl.Records[i]; q.From == e && q.Flags&event.SYN != 0 && q.Ignored == Acted {
+	for i := len(fl.Listed) - 1; i >= 0; i-- {
+		if q := &fl.Listed[i]; q.From == e && q.Flags&event.SYN != 0 && q.Ignored == Acted {
 			return q.Frame
 		}
 	}
@@ -306,7 +306,7 @@ func (fl *Flow) resetGrace() time.Duration {
 
 // talkAfterReset judges a segment without RST that comes after the RST. Its receiver going
 // on means that the RST did not reach it; its sender going on, that it did not send it.
-func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Record) {
+func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 	rst := &fl.Reset
 	switch {
 	case rst.Refused && rst.Retried != 0 && r.Kind == KindSynAck:

@@ -5,7 +5,7 @@ import "github.com/closecap/closecap/analyze/event"
 // refuseISN takes a SYN with another ISN than its sender's first. The handshake has room for
 // one: a client that took the first answers the other with an ACK of what it has. Servers that
 // share an address, or keep no state for a SYN, answer one SYN twice.
-func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Record) {
+func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Listed) {
 	r.Ignored, r.Ref = anotherISN, d.SynFrame
 	if s.Flags&event.ACK != 0 && !fl.Handshake && fl.Reset.Frame == 0 {
 		held := *s

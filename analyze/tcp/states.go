@@ -69,7 +69,7 @@ func (fl *Flow) establish(e End, s *event.Segment) {
 }
 
 // syn follows a SYN or SYN,ACK that e sent.
-func (fl *Flow) syn(e End, s *event.Segment, r *Record) {
+func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.SynSent {
 		if s.Flags&event.ACK != 0 && d.State == event.SynRecv {
@@ -114,7 +114,7 @@ func (fl *Flow) establishedBy(e End) uint64 {
 }
 
 // ackMoves follows what e's acknowledgement says of both ends' states.
-func (fl *Flow) ackMoves(e End, s *event.Segment, r *Record) {
+func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	syn := s.Flags&event.SYN != 0
 	switch {

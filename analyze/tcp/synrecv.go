@@ -8,7 +8,7 @@ import (
 
 // takes reports whether e, which is in SYN_RECV, takes its peer's segment r for the handshake's
 // last ACK: it begins at what e expects, or brings what is new (RFC 9293 3.10.7.4).
-func (fl *Flow) takes(e End, r *Record) bool {
+func (fl *Flow) takes(e End, r *Listed) bool {
 	p := &fl.Dir[e.Other()]
 	if r.Flags&event.SYN != 0 {
 		return r.Ack >= 1 && fl.simultaneousOpen
@@ -31,16 +31,16 @@ func (fl *Flow) beyondWindow(e End, seq int64) bool {
 // refusesAck reports whether e's RST only refuses what its peer acknowledged, which e never
 // sent, and takes back what had followed from that: SYN_RECV outlives such an RST
 // (RFC 9293 3.10.7.4). An end that had left SYN_RECV unseen would not have been silent for long.
-func (fl *Flow) refusesAck(e End, s *event.Segment, r *Record) bool {
+func (fl *Flow) refusesAck(e End, s *event.Segment, r *Listed) bool {
 	d := &fl.Dir[e]
-	i := len(fl.Records) - 1
-	for i >= 0 && fl.Records[i].From == e {
+	i := len(fl.Listed) - 1
+	for i >= 0 && fl.Listed[i].From == e {
 		i--
 	}
 	if i < 0 || s.Flags&event.ACK != 0 || !d.synAckSent || r.Seq >= 1 && r.Seq <= d.Nxt {
 		return false
 	}
-	q := &fl.Records[i]
+	q := &fl.Listed[i]
 	if q.Flags&(event.ACK|event.RST) != event.ACK || q.Ack != r.Seq || q.Time.Sub(d.LastTime) > Resend ||
 		d.State != event.SynRecv && fl.establishedBy(e) != q.Frame {
 		return false

@@ -20,8 +20,8 @@ func (fl *Flow) stillOpening(e End) bool {
 // (RFC 9293 3.5.1).
 func (fl *Flow) forgetOlder(e End) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	for i := range fl.Records {
-		switch q := &fl.Records[i]; {
+	for i := range fl.Listed {
+		switch q := &fl.Listed[i]; {
 		case q.Frame == fl.Reset.Frame:
 			q.Ignored, q.Ref = staysInSynSent, fl.Reset.Trigger
 		case q.From != e && q.Ignored == Acted:

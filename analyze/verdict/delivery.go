@@ -48,8 +48,8 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 		return
 	case r.Cause == analyze.DataAfterClose:
 		at := rst.AnsweredSeq
-		for i := range fl.Records { // packets overtake each other
-			if q := &fl.Records[i]; q.From == e && q.Length > 0 && q.Ack == rst.Seq && q.End() > d.Una {
+		for i := range fl.Listed { // packets overtake each other
+			if q := &fl.Listed[i]; q.From == e && q.Length > 0 && q.Ack == rst.Seq && q.End() > d.Una {
 				at = min(at, q.Seq)
 			}
 		}

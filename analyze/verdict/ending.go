@@ -178,7 +178,7 @@ func (fl judged) finInferred(e tcp.End) bool {
 // tookFin reports whether what e's peer acknowledged last is the end of a FIN that the peer was
 // thought to ignore.
 func (fl judged) tookFin(e tcp.End) bool {
-	return slices.ContainsFunc(fl.Records, func(r tcp.Record) bool {
+	return slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
 		return r.From == e && r.Flags&event.FIN != 0 && r.End() == fl.Dir[e].Una
 	})
 }
@@ -221,8 +221,8 @@ func (fl judged) endedWithout(v *verdict) {
 
 // noEnd says what there is instead of an end: nothing, or one that its receiver ignored.
 func (fl judged) noEnd() string {
-	for i := range fl.Records {
-		if r := &fl.Records[i]; r.Flags&(event.FIN|event.RST) != 0 && r.Ignored != tcp.Acted && r.Ignored != tcp.SameFrame {
+	for i := range fl.Listed {
+		if r := &fl.Listed[i]; r.Flags&(event.FIN|event.RST) != 0 && r.Ignored != tcp.Acted && r.Ignored != tcp.SameFrame {
 			return fmt.Sprintf("frame %d changed nothing, and no other FIN or RST was captured", r.Frame)
 		}
 	}

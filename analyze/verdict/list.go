@@ -75,10 +75,10 @@ const staleNote = "its timestamp is older than what its receiver had taken, whic
 
 // listSegments copies the kept segments to d.
 func (fl judged) listSegments(sc *scratch) {
-	n := len(fl.Records)
+	n := len(fl.Listed)
 	slab, listed := slices.Grow(sc.segments[:0], n)[:n], slices.Grow(sc.listed[:0], n)[:n]
-	for i := range fl.Records {
-		r := &fl.Records[i]
+	for i := range fl.Listed {
+		r := &fl.Listed[i]
 		s := &slab[i]
 		*s = analyze.Segment{}
 		s.Frame, s.Time, s.From, s.Kind = r.Frame, r.Time, r.From.Side(), r.Kind.Code()

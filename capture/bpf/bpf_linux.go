@@ -17,8 +17,8 @@ import (
 //go:embed closecap.bpf.o
 var object []byte
 
-// Source tells how connections end. It is used by one goroutine.
-type Source struct {
+// Endings tells how connections end. It is used by one goroutine.
+type Endings struct {
 	Attached
 	decoder decoder
 	lacks   []string
@@ -27,7 +27,7 @@ type Source struct {
 // Open loads the programs and attaches them. It needs CAP_BPF and CAP_PERFMON in the initial user
 // namespace; what it opened works on without. Errors are os.ErrPermission and
 // errors.ErrUnsupported, with a hint.
-func Open(opt Options) (*Source, error) {
+func Open(opt Options) (*Endings, error) {
 	s, err := open(opt)
 	if err != nil {
 		return nil, explain(err)
@@ -35,7 +35,7 @@ func Open(opt Options) (*Source, error) {
 	return s, nil
 }
 
-func open(opt Options) (*Source, error) {
+func open(opt Options) (*Endings, error) {
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
@@ -54,7 +54,7 @@ func open(opt Options) (*Source, error) {
 			return nil, fmt.Errorf("set %s: %w", name, err)
 		}
 	}
-	s := &Source{decoder: decoder{call: callName, errno: errnoName}}
+	s := &Endings{decoder: decoder{call: callName, errno: errnoName}}
 	s.choose(spec, types)
 	if s.programs, err = ebpf.NewCollection(spec); err != nil {
 		return nil, fmt.Errorf("load programs: %w", err)
@@ -80,7 +80,7 @@ var tracepoints = []struct{ program, tracepoint, lost string }{
 const unexplained = "send_reset_unexplained"
 
 // choose leaves in spec what the kernel has, and notes what is lost.
-func (s *Source) choose(spec *ebpf.CollectionSpec, types *btf.Spec) {
+func (s *Endings) choose(spec *ebpf.CollectionSpec, types *btf.Spec) {
 	for _, t := range tracepoints {
 		if t.lost != "" && arguments(types, t.tracepoint) < 0 {
 			delete(spec.Programs, t.program)
@@ -113,7 +113,7 @@ func arguments(types *btf.Spec, tracepoint string) int {
 }
 
 // Poll hands over the events that come within d. It may return earlier.
-func (s *Source) Poll(d time.Duration, each func(event.KernelEvent)) error {
+func (s *Endings) Poll(d time.Duration, each func(event.KernelEvent)) error {
 	s.decoder.offset = clockOffset()
 	return s.poll(d, func(b []byte) error {
 		k, err := s.decoder.decode(b)
@@ -140,4 +140,4 @@ func clockOffset() int64 {
 }
 
 // Lacks says what this kernel can't tell, a sentence each.
-func (s *Source) Lacks() []string { return s.lacks }
+func (s *Endings) Lacks() []string { return s.lacks }

@@ -18,8 +18,8 @@ import (
 	"github.com/closecap/closecap/internal/loopback"
 )
 
-// openSource opens the real thing, and skips only where the system does not allow it.
-func openSource(t testing.TB, opt Options) *Source {
+// openEndings opens the real thing, and skips only where the system does not allow it.
+func openEndings(t testing.TB, opt Options) *Endings {
 	t.Helper()
 	s, err := Open(opt)
 	if err != nil {
@@ -44,7 +44,7 @@ func connection(t testing.TB) (client, server *net.TCPConn) {
 }
 
 // await polls until ok accepts an event.
-func await(t testing.TB, s *Source, what string, ok func(event.KernelEvent) bool) event.KernelEvent {
+func await(t testing.TB, s *Endings, what string, ok func(event.KernelEvent) bool) event.KernelEvent {
 	t.Helper()
 	var found event.KernelEvent
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
@@ -70,7 +70,7 @@ func ends(port uint16) func(event.KernelEvent) bool {
 }
 
 func TestCloseWithUnreadData(t *testing.T) {
-	s := openSource(t, Options{})
+	s := openEndings(t, Options{})
 	client, server := connection(t)
 	if _, err := server.Write([]byte("unread data!")); err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestCloseWithUnreadData(t *testing.T) {
 
 // TestLinksStay: a link that only the collector knows is closed, and its events end without an error.
 func TestLinksStay(t *testing.T) {
-	s := openSource(t, Options{})
+	s := openEndings(t, Options{})
 	for range 3 {
 		runtime.GC()
 		client, server := connection(t)
@@ -141,7 +141,7 @@ func TestFilters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, server := connection(t)
 			port := portOf(client)
-			all, s := openSource(t, Options{}), openSource(t, tt.opt(port))
+			all, s := openEndings(t, Options{}), openEndings(t, tt.opt(port))
 			client.Close()
 			server.Close()
 			await(t, all, "the end that nothing filters", ends(port))
@@ -157,7 +157,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestHolders(t *testing.T) {
-	s := openSource(t, Options{})
+	s := openEndings(t, Options{})
 	client, server := connection(t)
 	if err := client.CloseWrite(); err != nil { // a change, so that the socket has a cookie
 		t.Fatal(err)
@@ -251,7 +251,7 @@ func TestTooOld(t *testing.T) {
 func BenchmarkConnections(b *testing.B) {
 	b.Run("alone", shortConnections)
 	b.Run("watched", func(b *testing.B) {
-		s := openSource(b, Options{})
+		s := openEndings(b, Options{})
 		done, polled := make(chan bool), make(chan bool)
 		go func() {
 			defer close(polled)

@@ -12,8 +12,8 @@ import (
 	"github.com/closecap/closecap/capture/hint"
 )
 
-// Source is an attached set of programs.
-type Source struct{}
+// Endings is an attached set of programs.
+type Endings struct{}
 
 func unsupported(what string) error {
 	return hint.With(fmt.Errorf("%s on %s: %w", what, runtime.GOOS, errors.ErrUnsupported),
@@ -21,26 +21,26 @@ func unsupported(what string) error {
 }
 
 // Open is not supported here.
-func Open(Options) (*Source, error) { return nil, unsupported("watch the kernel") }
+func Open(Options) (*Endings, error) { return nil, unsupported("watch the kernel") }
 
 // Poll is not supported here.
-func (s *Source) Poll(time.Duration, func(event.KernelEvent)) error {
+func (s *Endings) Poll(time.Duration, func(event.KernelEvent)) error {
 	return unsupported("watch the kernel")
 }
 
 // Lacks returns nothing.
-func (s *Source) Lacks() []string { return nil }
+func (s *Endings) Lacks() []string { return nil }
 
 // Losses returns nothing.
-func (s *Source) Losses() Losses { return Losses{} }
+func (s *Endings) Losses() Losses { return Losses{} }
 
 // Holders is not supported here.
-func (s *Source) Holders() (map[uint64][]event.Task, error) {
+func (s *Endings) Holders() (map[uint64][]event.Task, error) {
 	return nil, unsupported("find socket holders")
 }
 
 // Close does nothing.
-func (s *Source) Close() error { return nil }
+func (s *Endings) Close() error { return nil }
 
 // Netns is not supported here.
 func Netns(string) (uint32, error) { return 0, unsupported("find network namespace") }

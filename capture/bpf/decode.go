@@ -15,7 +15,7 @@ import (
 const (
 	kindEndpoint = 1
 	kindReset    = 2
-	kindOwner    = 3
+	kindRelease  = 3
 
 	taskExiting  = 1
 	taskIOWorker = 2
@@ -79,7 +79,7 @@ type rawReset struct {
 	Task                          rawTask
 }
 
-type rawOwner struct {
+type rawRelease struct {
 	Kind       uint8
 	Zero       [7]uint8
 	Cookie, At uint64
@@ -101,7 +101,7 @@ type decoder struct {
 	offset   int64 // CLOCK_REALTIME minus CLOCK_MONOTONIC, in nanoseconds
 	endpoint rawEndpoint
 	reset    rawReset
-	owner    rawOwner
+	release  rawRelease
 }
 
 // decode reads one event. Errors are io.ErrUnexpectedEOF for one that is cut, and those of
@@ -116,8 +116,8 @@ func (d *decoder) decode(b []byte) (event.KernelEvent, error) {
 		whole = fill(&d.endpoint, b)
 	case kindReset:
 		whole = fill(&d.reset, b)
-	case kindOwner:
-		whole = fill(&d.owner, b)
+	case kindRelease:
+		whole = fill(&d.release, b)
 	default:
 		return event.KernelEvent{}, fmt.Errorf("decode kernel event: unknown kind %d", b[0])
 	}
@@ -133,13 +133,13 @@ func (d *decoder) decode(b []byte) (event.KernelEvent, error) {
 		return event.KernelEvent{Reset: r}, err
 	}
 	return event.KernelEvent{Release: &event.Release{
-		Time: d.time(d.owner.At), Socket: d.owner.Cookie, Task: d.task(&d.owner.Task),
+		Time: d.time(d.release.At), Socket: d.release.Cookie, Task: d.task(&d.release.Task),
 	}}, nil
 }
 
 // fill copies b into a structure of this machine's own layout, and reports whether b was enough.
 // It takes a tenth of the time of binary.Decode.
-func fill[T rawEndpoint | rawReset | rawOwner | rawCall | rawStep | rawExit | rawDeparture](raw *T, b []byte) bool {
+func fill[T rawEndpoint | rawReset | rawRelease | rawCall | rawStep | rawExit | rawDeparture](raw *T, b []byte) bool {
 	to := unsafe.Slice((*byte)(unsafe.Pointer(raw)), unsafe.Sizeof(*raw))
 	return copy(to, b) == len(to)
 }

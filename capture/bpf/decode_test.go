@@ -129,7 +129,7 @@ func TestDecodeTaskCalls(t *testing.T) {
 
 func TestDecodeDamaged(t *testing.T) {
 	d := newDecoder()
-	whole := raw(t, &rawOwner{Kind: kindOwner, Cookie: 1})
+	whole := raw(t, &rawRelease{Kind: kindRelease, Cookie: 1})
 	for n := range whole {
 		if _, err := d.decode(whole[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("decode of %d bytes = %v, want %v", n, err, io.ErrUnexpectedEOF)
@@ -145,7 +145,7 @@ func TestDecodeDamaged(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(raw(f, &rawEndpoint{Kind: kindEndpoint, Family: 2, Steps: 200}))
 	f.Add(raw(f, &rawReset{Kind: kindReset, Family: 10}))
-	f.Add(raw(f, &rawOwner{Kind: kindOwner}))
+	f.Add(raw(f, &rawRelease{Kind: kindRelease}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k, err := newDecoder().decode(b)
 		if err != nil {

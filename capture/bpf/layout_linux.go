@@ -11,7 +11,7 @@ import (
 // watchLayouts are the structures of decode.go.
 func watchLayouts() map[string]any {
 	return map[string]any{
-		"endpoint": rawEndpoint{}, "reset": rawReset{}, "owner": rawOwner{}, "task": rawTask{}, "holder": rawHolder{},
+		"endpoint": rawEndpoint{}, "reset": rawReset{}, "release": rawRelease{}, "task": rawTask{}, "holder": rawHolder{},
 	}
 }
 

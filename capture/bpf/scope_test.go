@@ -64,7 +64,7 @@ func withCgroups(t *testing.T, f func(root string)) {
 // TestContainer watches one container's cgroup: by its id, in full and shortened, and by its path.
 // Of a process in a cgroup below it everything is told, of one outside nothing.
 func TestContainer(t *testing.T) {
-	openSource(t, Options{}) // skips where it is not allowed
+	openEndings(t, Options{}) // skips where it is not allowed
 	withCgroups(t, func(root string) {
 		id := fmt.Sprintf("%064x", os.Getpid())
 		dir := filepath.Join(root, "docker-"+id+".scope")
@@ -88,7 +88,7 @@ func TestContainer(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			source, err := Open(Options{Cgroup: cgroup})
+			endings, err := Open(Options{Cgroup: cgroup})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -98,13 +98,13 @@ func TestContainer(t *testing.T) {
 			outside.Close()
 			server.Close()
 			port := connectIn(t, inner)
-			await(t, source, name, func(k event.KernelEvent) bool {
+			await(t, endings, name, func(k event.KernelEvent) bool {
 				if k.Endpoint != nil && (k.Endpoint.Local.Port() == foreign || k.Endpoint.Remote.Port() == foreign) {
 					t.Errorf("%s: told of a connection outside", name)
 				}
 				return ends(port)(k)
 			})
-			if err := source.Close(); err != nil {
+			if err := endings.Close(); err != nil {
 				t.Error(err)
 			}
 		}

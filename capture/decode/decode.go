@@ -15,17 +15,17 @@ package decode
 
 import "github.com/closecap/closecap/analyze/event"
 
-// Verdict says what a packet was.
-type Verdict uint8
+// Content says what a packet holds.
+type Content uint8
 
-// The verdicts.
+// What a packet may hold.
 const (
-	NotTCP   Verdict = iota // something else, or a fragment whose datagram is not complete yet
+	NotTCP   Content = iota // something else, or a fragment whose datagram is not complete yet
 	TCP                     // the segment is filled in
 	Unparsed                // it could not be read down to the end of TCP's fixed header
 )
 
-func (v Verdict) String() string { return [...]string{"not tcp", "tcp", "unparsed"}[v] }
+func (c Content) String() string { return [...]string{"not tcp", "tcp", "unparsed"}[c] }
 
 // A Decoder holds what outlasts one packet: the fragments that wait for their datagram.
 // It is for one goroutine.
@@ -58,11 +58,11 @@ func (d *Decoder) Why() Reason { return d.reason }
 // Other names what the last NotTCP was, and what the last TCP left unread beside its segment.
 func (d *Decoder) Other() Other { return d.found }
 
-// Segment reads p into s. It keeps nothing of p.Data; s is undefined unless the verdict is TCP.
+// Segment reads p into s. It keeps nothing of p.Data; s is undefined unless it returns TCP.
 //
 // A fragmented segment is reported with the packet that completes it, as Wireshark does.
 // See Abandoned for those that stay incomplete.
-func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
+func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Content {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
 	d.seg, d.data, d.wire = s, p.Data, max(p.WireLen, len(p.Data))
 	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
@@ -73,7 +73,7 @@ func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Verdict {
 // maxLayers bounds the walk: a packet may nest tunnels and extension headers, not endlessly.
 const maxLayers = 32
 
-func (d *Decoder) walk(next layer) Verdict {
+func (d *Decoder) walk(next layer) Content {
 	for range maxLayers {
 		switch next {
 		case layerEthernet:

@@ -28,7 +28,7 @@ func FuzzSegment(f *testing.F) {
 		d := New()
 		var s event.Segment
 		v := d.Segment(&p, &s)
-		checkVerdict(t, d, v, &s)
+		checkContent(t, d, v, &s)
 		if cut == 0 && likeReference(p.LinkType) {
 			checkReference(t, &p, v, &s)
 		}
@@ -39,8 +39,8 @@ func FuzzSegment(f *testing.F) {
 	})
 }
 
-// checkVerdict holds what must be true of any bytes.
-func checkVerdict(t *testing.T, d *Decoder, v Verdict, s *event.Segment) {
+// checkContent holds what must be true of any bytes.
+func checkContent(t *testing.T, d *Decoder, v Content, s *event.Segment) {
 	if (v == Unparsed) != (d.Why() != 0) {
 		t.Errorf("Segment = %v, Why() = %d", v, d.Why())
 	}
@@ -55,7 +55,7 @@ func checkVerdict(t *testing.T, d *Decoder, v Verdict, s *event.Segment) {
 	}
 }
 
-func checkReference(t *testing.T, p *event.Packet, v Verdict, got *event.Segment) {
+func checkReference(t *testing.T, p *event.Packet, v Content, got *event.Segment) {
 	want := event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface}
 	a := reference(p.LinkType, p.Data, &want)
 	switch a {

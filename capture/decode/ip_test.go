@@ -15,7 +15,7 @@ func packet4(t testing.TB) []byte {
 	return serialize(t, eth(layers.EthernetTypeIPv4), ip, syn(ip), hello)
 }
 
-func read(d *Decoder, link uint16, b []byte) (event.Segment, Verdict) {
+func read(d *Decoder, link uint16, b []byte) (event.Segment, Content) {
 	p := event.Packet{Frame: 1, Time: 5, LinkType: link, WireLen: len(b), Data: b}
 	var s event.Segment
 	v := d.Segment(&p, &s)

@@ -231,15 +231,15 @@ func checkCut(t *testing.T, s sample, n, header int) {
 	d := New()
 	p := event.Packet{Frame: 1, Time: 5, WireLen: len(s.data), LinkType: s.link, Data: s.data[:n]}
 	var got event.Segment
-	verdict := d.Segment(&p, &got)
+	content := d.Segment(&p, &got)
 	if n < header+tcpLeast {
-		if verdict != Unparsed || d.Why() != CutOff {
-			t.Fatalf("cut at %d: %v (%v), want unparsed (cut off)", n, verdict, d.Why())
+		if content != Unparsed || d.Why() != CutOff {
+			t.Fatalf("cut at %d: %v (%v), want unparsed (cut off)", n, content, d.Why())
 		}
 		return
 	}
-	if verdict != TCP {
-		t.Fatalf("cut at %d: %v (%v), want tcp", n, verdict, d.Why())
+	if content != TCP {
+		t.Fatalf("cut at %d: %v (%v), want tcp", n, content, d.Why())
 	}
 	w := want(s.v6)
 	w.Has |= event.Truncated

@@ -11,7 +11,7 @@ import (
 // tcpLeast is how much of a TCP header must be there: up to and including the window.
 const tcpLeast = 16
 
-func (d *Decoder) tcp() Verdict {
+func (d *Decoder) tcp() Content {
 	b := d.data
 	if len(b) < tcpLeast {
 		d.short()

@@ -61,7 +61,7 @@ func TestTsharkReadsTheSame(t *testing.T) {
 	}
 }
 
-func line(s *event.Segment, v Verdict) string {
+func line(s *event.Segment, v Content) string {
 	if v != TCP {
 		return "|||||||"
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/closecap/closecap/internal/outcome"
 )
 
-func openKernel(t *testing.T) *bpf.Source {
+func openKernel(t *testing.T) *bpf.Endings {
 	t.Helper()
 	source, err := bpf.Open(bpf.Options{})
 	if err != nil {
@@ -77,7 +77,7 @@ func TestWatchAgreesWithRun(t *testing.T) {
 }
 
 // gather returns the events of res's connections.
-func gather(t *testing.T, source *bpf.Source, res *analyze.Result) []event.KernelEvent {
+func gather(t *testing.T, source *bpf.Endings, res *analyze.Result) []event.KernelEvent {
 	t.Helper()
 	own := map[[2]netip.AddrPort]bool{}
 	for _, c := range res.Connections {

@@ -31,7 +31,7 @@ const pollTime = 50 * time.Millisecond
 type watching struct {
 	flags   *watchFlags
 	std     streams
-	source  *bpf.Source
+	source  *bpf.Endings
 	log     *watchLog // nil: nothing is saved
 	shown   int
 	floods  floods

@@ -18,7 +18,7 @@ const volatile __u32 only_netns = 0;
 const volatile __u32 only_port = 0;
 const volatile __u64 only_cgroup = 0;
 
-enum kind { ENDPOINT = 1, RESET, OWNER };
+enum kind { ENDPOINT = 1, RESET, RELEASE };
 
 /* Flags of struct endpoint. */
 enum {
@@ -78,7 +78,7 @@ struct reset {
 };
 
 /* A socket that ended while it was held, and was closed only now. */
-struct owner {
+struct release {
 	__u8 kind;
 	__u8 zero[7];
 	__u64 cookie, at;
@@ -87,7 +87,7 @@ struct owner {
 
 /* The compiler describes in the object only what a variable has. */
 const struct reset *describe_reset __attribute__((unused));
-const struct owner *describe_owner __attribute__((unused));
+const struct release *describe_release __attribute__((unused));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -321,9 +321,9 @@ int destroy_sock(__u64 *ctx)
 
 	if (!e || !(e->flags & HELD))
 		return 0;
-	struct owner o = { .kind = OWNER, .cookie = e->cookie, .at = bpf_ktime_get_ns() };
-	current_task(&o.task, 1);
-	send(&o, sizeof(o));
+	struct release r = { .kind = RELEASE, .cookie = e->cookie, .at = bpf_ktime_get_ns() };
+	current_task(&r.task, 1);
+	send(&r, sizeof(r));
 	return 0;
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// Record is a segment that the result will list.
-type Record struct {
+// Listed is a segment that the result will list.
+type Listed struct {
 	Frame, Repeats, Answers uint64
 	Time                    event.Time
 	Seq, Ack                int64
@@ -24,7 +24,7 @@ type Record struct {
 }
 
 // End returns the position after r.
-func (r *Record) End() int64 {
+func (r *Listed) End() int64 {
 	n := r.Seq + int64(r.Length)
 	if r.Flags&event.SYN != 0 {
 		n++
@@ -36,42 +36,42 @@ func (r *Record) End() int64 {
 }
 
 // keep lists the segment when the result is to show it.
-func (fl *Flow) keep(r *Record) {
+func (fl *Flow) keep(r *Listed) {
 	if !fl.opt.AllSegments {
 		shown := r.Flags&(event.SYN|event.FIN|event.RST) != 0 || !fl.Handshake && !fl.Midstream ||
 			fl.Dir[Client].FinEnd != 0 || fl.Dir[Server].FinEnd != 0 || fl.Reset.Frame != 0
 		if fl.handshakeNow(r) {
 			shown = true
 		}
-		if !shown || len(fl.Records) >= maxRecords {
+		if !shown || len(fl.Listed) >= maxListed {
 			fl.Omitted++
 			return
 		}
 	}
-	if n := len(fl.Records); n == cap(fl.Records) && n >= 256 { // append alone copies a long list six times, not twice
-		fl.Records = slices.Grow(fl.Records, n)
+	if n := len(fl.Listed); n == cap(fl.Listed) && n >= 256 { // append alone copies a long list six times, not twice
+		fl.Listed = slices.Grow(fl.Listed, n)
 	}
-	fl.Records = append(fl.Records, *r)
+	fl.Listed = append(fl.Listed, *r)
 }
 
-// maxRecords bounds what is listed of a connection when not every segment is.
-const maxRecords = 48
+// maxListed bounds what is listed of a connection when not every segment is.
+const maxListed = 48
 
 // lookBack bounds how many listed segments are searched for the one that another answers or
 // repeats, so that no capture makes the search the cost.
 const lookBack = 4096
 
 // handshakeNow reports whether r is the handshake's last ACK.
-func (fl *Flow) handshakeNow(r *Record) bool {
+func (fl *Flow) handshakeNow(r *Listed) bool {
 	return fl.Handshake && r.From == Client && r.Seq == 1 && r.Ack == 1 && r.Length == 0 &&
 		fl.Dir[Client].Nxt == 1 && fl.Dir[Server].Nxt == 1
 }
 
-// find returns the listed record of a frame.
-func (fl *Flow) find(frame uint64) *Record {
-	for i := len(fl.Records) - 1; i >= max(0, len(fl.Records)-lookBack); i-- {
-		if fl.Records[i].Frame == frame {
-			return &fl.Records[i]
+// find returns the listed segment of a frame.
+func (fl *Flow) find(frame uint64) *Listed {
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
+		if fl.Listed[i].Frame == frame {
+			return &fl.Listed[i]
 		}
 	}
 	return nil
