@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/closecap/closecap"
@@ -21,7 +22,9 @@ func (f *analyzeFlags) show(ctx context.Context, r *pcapfile.Reader, opt closeca
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort}
-	opt.Transient = show.keepsNone(format)
+	if opt.Transient = show.keepsNone(format); opt.Transient {
+		debug.SetGCPercent(collectAt)
+	}
 	opt.Stalled = func() {
 		if show.flush(); show.err != nil {
 			cancel()

@@ -121,7 +121,7 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
 	}
-	opt.Joining = func() { debug.SetGCPercent(whileJoining) }
+	opt.Joining = func() { debug.SetGCPercent(collectAt) }
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
 	if begin := watched(ctx, r); begin != nil {
@@ -156,9 +156,11 @@ func (f *analyzeFlags) open(args []string, std streams) (*pcapfile.Reader, error
 	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
 }
 
-// whileJoining is the garbage collector's setting where nearly all that is read is kept: a million
-// calls take 0.95 GB with it, 1.5 GB without, for 5 to 8 % more CPU.
-const whileJoining = 20
+// collectAt is the garbage collector's setting where next to nothing becomes garbage. While calls are
+// joined, nearly all is kept: a million take 0.95 GB with it, 1.5 GB without, for 5 to 8 % more CPU time.
+// Where connections are written and forgotten, nearly all is used again: a capture of 1.6 GB takes 74 MB
+// with it and 104 without, and 3 % less CPU time.
+const collectAt = 20
 
 // wholeSize is up to what size a capture's segments are all kept and shown.
 const wholeSize = 4 << 20
