@@ -13,6 +13,10 @@ import (
 type Options struct {
 	OnCall   func(event.Call)
 	OnSocket func(trace.Socket)
+
+	// OnUnprivileged is trace.Options.OnUnprivileged. The program that this process starts is looked at,
+	// and each of its children that makes a socket call.
+	OnUnprivileged func(program string)
 }
 
 // Result is what became of the following.

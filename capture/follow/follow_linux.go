@@ -32,6 +32,7 @@ type Follower struct {
 	alive   map[int]bool              // processes, as far as they were seen
 	left    map[int][]event.Departure // in the call that a thread is in
 	gone    map[int]event.Time        // since when: what they closed is told after their end
+	own     bool                      // this process starts what is followed
 	result  Result
 }
 
@@ -112,6 +113,7 @@ func (f *Follower) FollowChildren() (stop func(), err error) {
 	if err := f.source.Follow(os.Getpid()); err != nil {
 		return nil, err
 	}
+	f.own = true
 	return func() { f.source.Forget(os.Getpid()) }, nil
 }
 
@@ -249,6 +251,23 @@ func (f *Follower) born(pid int) {
 	if _, gone := f.gone[pid]; !gone && !f.alive[pid] {
 		f.alive[pid] = true
 		f.result.Processes++
+		if f.own {
+			f.unprivileged(trace.WithheldFrom(pid))
+		}
+	}
+}
+
+// Starts tells the Follower which program this process is about to start.
+func (f *Follower) Starts(path string) { f.unprivileged(trace.WithheldByFile(path)) }
+
+// unprivileged says once of a program what it did not get.
+func (f *Follower) unprivileged(w *trace.Withheld) {
+	if w == nil || slices.Contains(f.result.Warnings, w.String()) {
+		return
+	}
+	f.result.Warnings = append(f.result.Warnings, w.String())
+	if f.opt.OnUnprivileged != nil {
+		f.opt.OnUnprivileged(w.Program)
 	}
 }
 

@@ -32,6 +32,9 @@ func (f *Follower) Follow([]int) error { return unsupported() }
 // FollowChildren is not supported here.
 func (f *Follower) FollowChildren() (stop func(), err error) { return nil, unsupported() }
 
+// Starts does nothing.
+func (f *Follower) Starts(string) {}
+
 // Poll is not supported here.
 func (f *Follower) Poll(time.Duration) error { return unsupported() }
 

@@ -23,6 +23,7 @@ package trace
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 
@@ -77,6 +78,16 @@ const (
 	Closed                             // no process that is traced holds it or uses it
 	Unseen                             // no socket: io_uring may make some that only later calls tell of
 )
+
+// Withheld is a program that was to gain privileges by its file and did not.
+type Withheld struct {
+	Program string // its path
+	Kind    string // set-uid, set-gid or setcap
+}
+
+func (w *Withheld) String() string {
+	return fmt.Sprintf("%s is a %s program and ran without its privileges: it was traced without root", w.Program, w.Kind)
+}
 
 // Result is what became of the program.
 type Result struct {

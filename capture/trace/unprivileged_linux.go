@@ -5,6 +5,7 @@ package trace
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -13,36 +14,68 @@ import (
 	"github.com/closecap/closecap/capture/hint"
 )
 
-// warnUnprivileged says that a program did not get the privileges that its file would give: the
-// kernel withholds them from a program with no_new_privs, which an ordinary user's seccomp filter
-// needs, from one that is traced by somebody without CAP_SYS_PTRACE, and where its user is not mapped.
 func (t *tracer) warnUnprivileged(p *process) {
-	exe := fmt.Sprintf("/proc/%d/exe", p.pid)
+	u := WithheldFrom(p.pid)
+	if u == nil {
+		return
+	}
+	if t.opts.OnUnprivileged != nil {
+		t.opts.OnUnprivileged(u.Program)
+	}
+	t.warn("%v", u)
+}
+
+// WithheldFrom returns what a process did not get that its program's file would give: the kernel
+// withholds it from a program with no_new_privs, which an ordinary user's seccomp filter needs, from one
+// that is traced by somebody without CAP_SYS_PTRACE, and where its user is not mapped. It returns nil
+// where nothing was withheld, or the process is gone.
+func WithheldFrom(pid int) *Withheld {
+	exe := fmt.Sprintf("/proc/%d/exe", pid)
+	name, err := os.Readlink(exe)
+	if err != nil {
+		return nil
+	}
+	return withheld(exe, name, pid)
+}
+
+// WithheldByFile is WithheldFrom for a program that this process is to start.
+func WithheldByFile(path string) *Withheld {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil || effective(status, "NoNewPrivs") != "1" {
+		return nil
+	}
+	name, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		name, err = filepath.Abs(name)
+	}
+	if err != nil {
+		return nil
+	}
+	return withheld(name, name, os.Getpid())
+}
+
+func withheld(exe, name string, pid int) *Withheld {
 	info, err := os.Stat(exe)
 	if err != nil {
-		return
+		return nil
 	}
 	file, known := info.Sys().(*syscall.Stat_t)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil || !known {
-		return
+		return nil
 	}
-	var kind string
+	u := &Withheld{Program: name}
 	switch {
 	case info.Mode()&os.ModeSetuid != 0 && effective(status, "Uid") != fmt.Sprint(file.Uid):
-		kind = "set-uid"
+		u.Kind = "set-uid"
 	case info.Mode()&os.ModeSetgid != 0 && effective(status, "Gid") != fmt.Sprint(file.Gid):
-		kind = "set-gid"
+		u.Kind = "set-gid"
 	case hasCapabilities(exe) && strings.Trim(effective(status, "CapPrm"), "0") == "":
-		kind = "setcap"
+		u.Kind = "setcap"
 	default:
-		return
+		return nil
 	}
-	name, _ := os.Readlink(exe)
-	if t.opts.OnUnprivileged != nil {
-		t.opts.OnUnprivileged(name)
-	}
-	t.warn("%s is a %s program and ran without its privileges: it was traced without root", name, kind)
+	return u
 }
 
 // effective returns what is in effect of a line of /proc/PID/status (proc_pid_status(5)): the second

@@ -129,7 +129,10 @@ func (w *following) open(std streams) error {
 	})}
 	var err error
 	err = kernel.WithBPF(func() error {
-		w.kernel, err = follow.Open(follow.Options{OnCall: w.flags.onCall(w.session.Session, std), OnSocket: w.session.Socket})
+		w.kernel, err = follow.Open(follow.Options{
+			OnCall: w.flags.onCall(w.session.Session, std), OnSocket: w.session.Socket,
+			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
+		})
 		switch {
 		case err != nil:
 		case len(w.flags.pids) > 0:
@@ -218,6 +221,9 @@ func (w *following) watch(ctx context.Context) error {
 func (w *following) start(ctx context.Context, args []string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if cmd.Err == nil {
+		w.kernel.Starts(cmd.Path)
+	}
 	err := cmd.Start()
 	w.started()
 	if err != nil {

@@ -206,7 +206,10 @@ func TestPrivilegesWithheld(t *testing.T) {
 		if err := give(path); err != nil {
 			t.Fatal(err)
 		}
-		for _, args := range []string{"trace -o /dev/null -- ./" + name, "trace -o /dev/null -- sh -c ./" + name} {
+		for _, args := range []string{
+			"trace -o /dev/null -- ./" + name, "trace -o /dev/null -- sh -c ./" + name,
+			"trace --evidence bpf -o /dev/null -- ./" + name,
+		} {
 			for _, root := range []bool{false, true} {
 				cmd := bySudo(t, dir, strings.Fields(args)...)
 				if root {
