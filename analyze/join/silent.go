@@ -1,6 +1,7 @@
 package join
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
@@ -9,13 +10,20 @@ import (
 
 // believes takes over what the kernel said of an end where the wire suggests got, if TCP changes
 // so without a segment that shows it. It reports whether it did.
-func (lc *linked) believes(side analyze.Side, s *event.Sample, got event.TCPState) bool {
+func (lc *linked) believes(s sampleOf, got event.TCPState) bool {
+	side := s.side
 	ch := analyze.StateChange{State: s.State, Confidence: analyze.InKernel}
 	switch {
+	case s.State == event.Closed && lc.onlySyn(side, got, s.Time):
+		if lc.onlySyn(side, got, lc.End) {
+			lc.insert(side, analyze.StateChange{State: s.State, Time: s.Time, Confidence: analyze.InKernel})
+			lc.Why = append(lc.Why, fmt.Sprintf("after #%d the kernel had no socket for the %s, which sent nothing but its SYN,ACK: that was a SYN cookie, or is forgotten", s.call.ID, side))
+		}
+		return true
 	case s.State == event.Closed:
-		ch.Time = lc.forgotten(side, s, got)
+		ch.Time = lc.forgotten(side, s.Sample, got)
 	case endsOwnStream(got, s.State):
-		ch.Time = lc.finQueued(side, s)
+		ch.Time = lc.finQueued(side, s.Sample)
 	case tookFin(got, s.State):
 		if fin := lc.segmentsOf(finSegments, side.Other()).lastUpTo(s.Time, nil); fin != nil {
 			ch.Time, ch.Frame = fin.Time, fin.Frame
@@ -26,6 +34,26 @@ func (lc *linked) believes(side analyze.Side, s *event.Sample, got event.TCPStat
 	}
 	lc.insert(side, ch)
 	return true
+}
+
+// onlySyn reports whether side sent nothing but its SYN,ACK up to t, and no call of its own has the
+// connection. The kernel need have no socket for it then: a SYN cookie keeps nothing (tcp_syncookies), and
+// while the accept queue is full the other end's ACK is dropped. got is what that ACK suggests.
+func (lc *linked) onlySyn(side analyze.Side, got event.TCPState, t event.Time) bool {
+	if got != event.SynRecv && got != event.Established || len(lc.callsBy(side)) > 0 {
+		return false
+	}
+	syns := uint64(0)
+	for _, s := range lc.Segments {
+		switch {
+		case s.From != side || s.Time > t:
+		case s.Flags&(event.SYN|event.ACK) != event.SYN|event.ACK:
+			return false
+		default:
+			syns++
+		}
+	}
+	return syns > 0 && (t < lc.End || syns == *lc.Packets.Of(side))
 }
 
 // endsOwnStream: close() and shutdown() change the state at once, also while the FIN waits

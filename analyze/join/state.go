@@ -72,7 +72,7 @@ func (lc *linked) kernelStates() {
 		if lc.Guessed && !lc.shows(s.side, s.Time) {
 			continue
 		}
-		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s.side, s.Sample, got) {
+		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s, got) {
 			lc.Warnings = append(lc.Warnings, fmt.Sprintf(
 				"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, s.side, s.State, got))
 		}
