@@ -146,7 +146,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	}
 	if runs > 1 { // an expect line speaks of its own run's calls and connections, by number
 		rec.Run.Scenario, rec.Run.Remember, rec.Run.Explains, rec.Expectations = "", nil, "", nil
-		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d recordings as one: what their scripts expect is not checked", runs))
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d recordings as one: what expect lines of their scripts say is not checked", runs))
 	}
 	if err := a.addCalls(rec); err != nil {
 		a.errs = append(a.errs, err)
@@ -211,6 +211,9 @@ func (a *Analysis) unread(res *analyze.Result, connections uint64) {
 		if n > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s could not be read: %s", analyze.Count(n, "packet"), decode.Reason(reason)))
 		}
+	}
+	if n := a.counts.Kernel; n > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%s of closecap watch left out: analyze that recording by itself", analyze.Count(n, "event")))
 	}
 	if w := othersWarning(&a.counts.Others, connections); w != "" {
 		res.Warnings = append(res.Warnings, w)

@@ -47,7 +47,7 @@ func TestRecordingsAsOne(t *testing.T) {
 		}
 		res, warned := a.Result(), 0
 		for _, w := range res.Warnings {
-			if strings.Contains(w, "what their scripts expect is not checked") {
+			if strings.Contains(w, "what expect lines of their scripts say is not checked") {
 				warned++
 			}
 		}

@@ -47,6 +47,7 @@ type Counts struct {
 	Segments uint64
 	Unparsed [decode.Reasons]uint64 // by reason: packets that could not be read down to TCP
 	Others   decode.Others          // by what they were: packets without TCP
+	Kernel   uint64                 // entries of closecap watch, which are not read
 	Cut      uint64                 // packets that the snap length cut
 	First    event.Time
 	Last     event.Time // the latest, wherever it stood
@@ -157,6 +158,8 @@ func (b *batcher) record(rec *event.Record) {
 	case rec.Run != nil:
 		b.batch.Run, b.batch.Expectations = rec.Run, rec.Expectations
 		b.batch.Runs++
+	case rec.Kernel != nil:
+		b.counts.Kernel++
 	case !rec.Journal:
 		b.packet(&rec.Packet)
 	}

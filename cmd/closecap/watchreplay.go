@@ -8,6 +8,7 @@ import (
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -35,11 +36,16 @@ func (f *analyzeFlags) watchAgain(ctx context.Context, r *pcapfile.Reader, begin
 	again := endings.NewReplay(begin)
 	last := begin.Time
 	first := true
+records:
 	for rec, err := range r.Records(ctx) {
 		switch {
 		case err != nil:
 			readErr = errors.Join(readErr, err)
 			continue
+		case rec != nil && (!rec.Journal || rec.Call != nil):
+			err := errors.New("read recording: packets or calls in a recording of closecap watch, which has none")
+			readErr = errors.Join(readErr, hint.With(err, "analyze what they are of by itself"))
+			break records
 		case rec == nil || first || rec.Kernel == nil:
 			first = first && rec == nil
 			continue
