@@ -168,7 +168,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 
 // grown returns list with room for n more, and where it has none for as many as the rest of the
 // files will bring if they go on like this: to grow step by step would copy each several times.
-func grown[T any](list []T, n int, src intake.Source) []T {
+func grown(list []event.Segment, n int, src intake.Source) []event.Segment {
 	if len(list)+n <= cap(list) {
 		return list
 	}

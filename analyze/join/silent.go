@@ -15,11 +15,11 @@ func (lc *linked) believes(s sampleOf, got event.TCPState) bool {
 	ch := analyze.StateChange{State: s.State, Confidence: analyze.InKernel}
 	switch {
 	case s.State == event.Closed && lc.onlySyn(side, got, s.Time):
-		if lc.onlySyn(side, got, lc.End) {
-			lc.insert(side, analyze.StateChange{State: s.State, Time: s.Time, Confidence: analyze.InKernel})
-			lc.Why = append(lc.Why, fmt.Sprintf("after #%d the kernel had no socket for the %s, which sent nothing but its SYN,ACK: that was a SYN cookie, or is forgotten", s.call.ID, side))
+		if !lc.onlySyn(side, got, lc.End) { // the socket came later
+			return true
 		}
-		return true
+		ch.Time = s.Time
+		lc.Why = append(lc.Why, fmt.Sprintf("after #%d the kernel had no socket for the %s, which sent nothing but its SYN,ACK: that was a SYN cookie, or is forgotten", s.call.ID, side))
 	case s.State == event.Closed:
 		ch.Time = lc.forgotten(side, s.Sample, got)
 	case endsOwnStream(got, s.State):

@@ -40,7 +40,7 @@ func wrapText(s string, width, hang int) []string {
 	if hang > width/2 {
 		hang = 1
 	}
-	indent := spaces(hang)
+	indent := strings.Repeat(" ", hang)
 	var lines []string
 	words := strings.TrimLeft(s, " ")
 	before := s[:min(len(s)-len(words), width/2)] // the line's words
@@ -72,15 +72,6 @@ func wrapText(s string, width, hang int) []string {
 		return lines
 	}
 	return append(lines, before+words[from:to])
-}
-
-// spaces returns n spaces.
-func spaces(n int) string {
-	const some = "                                                                "
-	if n <= len(some) {
-		return some[:n]
-	}
-	return strings.Repeat(" ", n)
 }
 
 // cut returns as much of s as fits into width, at least one character. It prefers to end

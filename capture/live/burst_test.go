@@ -113,7 +113,7 @@ func TestOtherPorts(t *testing.T) {
 		ports = append(ports, p)
 	}
 	l6 := listen6(t, other)
-	port6 := endpointOf(l6).Port()
+	port6 := loopback.Port(l6)
 	c := open(t, Options{Ports: append(ports, port6), Buffer: 4 << 20, SnapLen: 256})
 	var seen log
 	c.Start(seen.add)

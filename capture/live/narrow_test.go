@@ -24,13 +24,13 @@ func listen6(t *testing.T, others ...*net.TCPListener) *net.TCPListener {
 		t.Skip(err) // no IPv6
 	}
 	t.Cleanup(func() { l.Close() })
-	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+	l6 := l.(*net.TCPListener)
 	for _, other := range others {
-		if port(other) == port(l) {
+		if loopback.Port(other) == loopback.Port(l6) {
 			return listen6(t, others...)
 		}
 	}
-	return l.(*net.TCPListener)
+	return l6
 }
 
 // exchange makes n connections to l, one after the other, each closed at both ends.
@@ -61,7 +61,7 @@ func portsOf(packets []*event.Packet, listeners ...*net.TCPListener) []int {
 			tcp = p.Data[14+40:]
 		}
 		for i, l := range listeners {
-			port := uint16(l.Addr().(*net.TCPAddr).Port)
+			port := loopback.Port(l)
 			for _, at := range []int{0, 2} {
 				if uint16(tcp[at])<<8|uint16(tcp[at+1]) == port {
 					n[i]++

@@ -35,7 +35,11 @@ func WithheldFrom(pid int) *Withheld {
 	if err != nil {
 		return nil
 	}
-	return withheld(exe, name, pid)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return nil
+	}
+	return withheld(exe, name, status)
 }
 
 // WithheldByFile is WithheldFrom for a program that this process is to start.
@@ -51,17 +55,17 @@ func WithheldByFile(path string) *Withheld {
 	if err != nil {
 		return nil
 	}
-	return withheld(name, name, os.Getpid())
+	return withheld(name, name, status)
 }
 
-func withheld(exe, name string, pid int) *Withheld {
+// withheld compares what the file exe gives with what a process has by its /proc/PID/status.
+func withheld(exe, name string, status []byte) *Withheld {
 	info, err := os.Stat(exe)
 	if err != nil {
 		return nil
 	}
 	file, known := info.Sys().(*syscall.Stat_t)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil || !known {
+	if !known {
 		return nil
 	}
 	u := &Withheld{Program: name}
