@@ -224,6 +224,9 @@ func (b *batcher) put(r result) bool {
 func (b *batcher) take() bool {
 	select {
 	case b.batch = <-b.free:
+		// What was read on another core comes back many cache lines at a time where it is cleared as a
+		// whole; segment by segment, each write would wait for its own: 3 to 7 % of the CPU time.
+		clear(b.batch.Segments[:cap(b.batch.Segments)])
 		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0]}
 		return true
 	case <-b.done:
