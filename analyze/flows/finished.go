@@ -3,6 +3,7 @@ package flows
 import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows/prefetch"
 	"github.com/closecap/closecap/analyze/tcp"
 	"github.com/closecap/closecap/analyze/verdict"
 )
@@ -30,7 +31,10 @@ func NewJudge() *Judge { return &Judge{judge: verdict.NewJudge()} }
 
 // Connections judges a lot and hands each Connection to show.
 func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
-	for _, o := range lot {
+	for i, o := range lot {
+		if i+1 < len(lot) { // it was followed on another core: 4 % of the CPU time
+			prefetch.Whole(lot[i+1].fl)
+		}
 		show(j.connection(&o.fl.Flow, o.fl, o.now))
 	}
 }

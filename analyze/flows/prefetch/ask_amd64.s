@@ -16,3 +16,20 @@ check:
 	TESTQ CX, CX
 	JNZ   next
 	RET
+
+// func askAll(p unsafe.Pointer, size uintptr)
+TEXT ·askAll(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), AX
+	MOVQ size+8(FP), CX
+	ADDQ AX, CX
+	ANDQ $~63, AX
+	JMP  more
+
+line:
+	PREFETCHT0 (AX)
+	ADDQ       $64, AX
+
+more:
+	CMPQ AX, CX
+	JLO  line
+	RET

@@ -14,3 +14,20 @@ next:
 
 done:
 	RET
+
+// func askAll(p unsafe.Pointer, size uintptr)
+TEXT ·askAll(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD size+8(FP), R1
+	ADD  R0, R1
+	AND  $~63, R0
+
+line:
+	CMP  R1, R0
+	BHS  all
+	PRFM (R0), PLDL1KEEP
+	ADD  $64, R0
+	B    line
+
+all:
+	RET

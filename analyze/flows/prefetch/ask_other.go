@@ -2,4 +2,8 @@
 
 package prefetch
 
+import "unsafe"
+
 func ask(**uint64, int) {}
+
+func askAll(unsafe.Pointer, uintptr) {}

@@ -2,6 +2,8 @@
 // time, but a program that reads them one after the other waits for each.
 package prefetch
 
+import "unsafe"
+
 // Most is how many lines fit into Lines.
 const Most = 48
 
@@ -22,3 +24,6 @@ func (l *Lines) Ask() {
 	ask(&l.at[0], l.n)
 	l.n = 0
 }
+
+// Whole asks for all lines of what p points to.
+func Whole[T any](p *T) { askAll(unsafe.Pointer(p), unsafe.Sizeof(*p)) }

@@ -25,6 +25,21 @@ func TestAskEmptiesAndTouchesNothing(t *testing.T) {
 	}
 }
 
+func TestWholeTouchesNothing(t *testing.T) {
+	data := new([1000]uint64)
+	for i := range data {
+		data[i] = uint64(i)
+	}
+	Whole(data)
+	Whole(new(struct{}))
+	Whole[[1000]uint64](nil) // an address that can't be read is no fault
+	for i, x := range data {
+		if x != uint64(i) {
+			t.Errorf("data[%d] = %d", i, x)
+		}
+	}
+}
+
 func BenchmarkAsk(b *testing.B) {
 	data := make([]uint64, 1<<22)
 	var l Lines
