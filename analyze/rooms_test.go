@@ -20,14 +20,15 @@ var rooms = []string{
 	"join", "compare", "explain", "report/encode", "report",
 }
 
-// TestRooms proves the order of the packages, and that all but report are pure: they read no
-// file, no network and no clock.
+// TestRooms holds the order of the packages, and what they import of others: nothing that reads files, a
+// network or the environment. report has libraries besides.
 func TestRooms(t *testing.T) {
 	allowed := []string{
 		"bytes", "cmp", "embed", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
 		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
 		"unicode", "unicode/utf16", "unicode/utf8", "github.com/agnivade/levenshtein",
 	}
+	outside := []string{"os", "os/exec", "os/user", "net", "net/http", "syscall", "golang.org/x/sys/unix", "io/fs", "path/filepath"}
 	for at, room := range rooms {
 		pkg, err := build.ImportDir(room, 0)
 		if err != nil {
@@ -38,7 +39,9 @@ func TestRooms(t *testing.T) {
 			switch name, _ := filepath.Rel(root, path); {
 			case own && !slices.Contains(rooms[:at], name):
 				t.Errorf("%s imports %s, which does not stand before it", room, name)
-			case !own && room != "report" && !slices.Contains(allowed, path):
+			case own, path == "unsafe" && room == "flows/prefetch":
+			case room == "report" && !slices.Contains(outside, path):
+			case !slices.Contains(allowed, path):
 				t.Errorf("%s imports %q", room, path)
 			}
 		}
@@ -46,6 +49,35 @@ func TestRooms(t *testing.T) {
 	for _, dir := range packages(t) {
 		if !slices.Contains(rooms, dir) && !testsOnly(t, dir) {
 			t.Errorf("%s is not among the rooms", dir)
+		}
+	}
+}
+
+// TestClock holds the packages to times that they are given.
+func TestClock(t *testing.T) {
+	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+	for _, room := range rooms {
+		files, err := filepath.Glob(room + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files in %s: %v", room, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(clock, s.Sel.Name) {
+					if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+						t.Errorf("%s: time.%s", set.Position(n.Pos()), s.Sel.Name)
+					}
+				}
+				return true
+			})
 		}
 	}
 }
