@@ -117,10 +117,10 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Listed) {
 	if p.gotFin == presumed {
 		fl.withdrawFin(e.Other())
 	}
-	if d.FinAckFrame != 0 && !fl.crossed(d.FinAckTime, s.Time) {
+	if d.FinAckFrame != 0 && !fl.Crossed(d.FinAckTime, s.Time) {
 		d.FinAckFrame, d.FinAckTime = d.finAckAgain, d.finAckAgainTime
 		d.finAckAgain = 0
-		if d.FinAckFrame != 0 && !fl.crossed(d.FinAckTime, s.Time) {
+		if d.FinAckFrame != 0 && !fl.Crossed(d.FinAckTime, s.Time) {
 			d.FinAckFrame = 0
 		}
 		fl.replay(e)

@@ -12,8 +12,8 @@ import (
 // have been on its way when the timer fired.
 const minCrossing = time.Millisecond
 
-// crossed reports whether a segment of time t can have missed a retransmission at now.
-func (fl *Flow) crossed(t, now event.Time) bool {
+// Crossed reports whether a segment of time t can have missed a retransmission at now.
+func (fl *Flow) Crossed(t, now event.Time) bool {
 	return now.Sub(t) <= max(minCrossing, time.Duration(fl.rtt))
 }
 

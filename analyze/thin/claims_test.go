@@ -138,6 +138,9 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 	if forged(whole, part) && (k.conf == analyze.Inferred || k.what == "ending" || k.what == "reset by") {
 		return true // no single point can exclude a perfect forgery
 	}
+	if k.what == "reset by" && part.Reset.Cause == analyze.NoSocket && len(part.Candidates) > 0 && whole.Ending == part.Ending {
+		return true // it did come of a kernel without a socket, and what may be missing before it is said
+	}
 	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
 		return true // it was refused until then; the client tried again
 	}

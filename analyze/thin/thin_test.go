@@ -157,10 +157,11 @@ func thin(segments []event.Segment, seed uint32) []thinned {
 	return out
 }
 
-// lacking are the stories that lack packets themselves, of which a thinner capture claims what the whole
+// lacking are the stories and generated captures that lack packets themselves, of which a thinner capture claims what the whole
 // one withholds or leaves open: it lacks what gives rise to the doubt as well, and what is left is a connection like
 // others.
 var lacking = map[string]string{
+	"crossing-63-loss-0.1":             "without pure ACKs it is a filtered capture, and none shows that the server's FIN had been sent before",
 	"bare-reset-behind-both-fins":      "without the server's FIN it is a FIN that met a kernel without a socket",
 	"fin-late-without-an-ack":          "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
 	"fin-not-yet-repeated":             "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
@@ -177,7 +178,9 @@ const knownUntrue = 0
 func TestThin(t *testing.T) {
 	bad, checked := map[string]int{}, 0
 	withheld, bolder := map[string]int{}, map[string]int{}
+	seen := map[string]bool{}
 	for _, in := range inputs(t) {
+		seen[in.name] = true
 		if in.name == *show {
 			for j := range in.segments {
 				fmt.Fprintln(os.Stderr, &in.segments[j])
@@ -245,7 +248,7 @@ func TestThin(t *testing.T) {
 		}
 	}
 	for name, why := range lacking {
-		if bolder[name] == 0 && *files == "" {
+		if bolder[name] == 0 && seen[name] {
 			t.Errorf("%s: no thinner capture claims more, though %s", name, why)
 		}
 	}

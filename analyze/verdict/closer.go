@@ -39,6 +39,11 @@ var closerDoubts = []rule{
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket: the %s may have ended before", fl.Reset.Frame, e.Other().Side())
 	}},
+	{func(fl judged, e tcp.End) bool { return fl.RoundTrip() == 0 && fl.Reset.By != e && fl.resetBeforeFin() },
+		func(fl judged, e tcp.End) string {
+			return fmt.Sprintf("frame %d was sent without the FIN of frame %d, and how long that was on its way is not known",
+				fl.Reset.Frame, fl.Dir[e].FinFrame)
+		}},
 	{answeredInTime, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinEnd != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
@@ -223,7 +228,7 @@ func (fl judged) settleCloser(v *verdict) {
 		v.first = tcp.Server
 	}
 	rules := closerDoubts
-	if !fl.HasCloser {
+	if !fl.HasCloser || v.first == fl.Reset.By && fl.crossedByReset() {
 		rules = aborterDoubts
 		if !fl.OnSenderHost() {
 			v.closerSure = analyze.Inferred // in whose name an RST came is seen, not who made it

@@ -46,6 +46,8 @@ func (fl judged) endedByReset(v *verdict) {
 		v.ending = analyze.WasRefused
 		v.because("frame %d: RST answers the SYN of frame %d", rst.Frame, max(rst.Trigger, fl.Dir[tcp.Client].SynFrame))
 		return
+	case fl.crossedByReset():
+		v.because("frame %d: FIN of the %s, still on its way when frame %d was sent", fl.Dir[fl.Closer].FinFrame, fl.Closer.Side(), rst.Frame)
 	case fl.HasCloser:
 		v.closer = fl.Closer.Side()
 		v.sent(fl.Dir[fl.Closer].FinFrame, "FIN", v.closer)
@@ -72,6 +74,20 @@ func (fl judged) endedByReset(v *verdict) {
 		}
 		v.confidence = analyze.Inferred
 	}
+}
+
+// crossedByReset reports whether the RST was sent before its sender can have had the FIN that was captured
+// first: that FIN, too, was on its way, and another capture point has the RST first.
+func (fl judged) crossedByReset() bool {
+	return fl.resetBeforeFin() && fl.Crossed(fl.Dir[fl.Closer].FinTime, fl.Reset.Time)
+}
+
+// resetBeforeFin reports whether the RST is that of a live socket which had not received the FIN that was
+// captured before it.
+func (fl judged) resetBeforeFin() bool {
+	rst := &fl.Reset
+	return fl.HasCloser && !fl.Simultaneous && !fl.OnSenderHost() && rst.Class == tcp.LiveReset && rst.By != fl.Closer &&
+		rst.Ack < fl.Dir[fl.Closer].FinEnd
 }
 
 func (fl judged) endedByFins(v *verdict) {

@@ -54,7 +54,7 @@ var causeRules = [...]causeRule{
 		return rst.AnswersAny() && rst.Trigger == d.FinAckFrame && rst.Answered == tcp.KindAck && fl.AtOnce(d.FinAckTime)
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d only acknowledged the %s's FIN, and no socket was left for it", rst.Trigger, rst.By.Side())
-	}, []analyze.ResetCause{analyze.Linger2}, "data that drew it may be missing"},
+	}, []analyze.ResetCause{analyze.Linger2}, "data that drew it may be missing, or an RST before it"},
 	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
 		return rst.AnswersAny() && !fl.Handshake && !fl.Midstream && rst.By == tcp.Client
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
