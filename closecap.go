@@ -147,6 +147,9 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	if runs > 1 { // an expect line speaks of its own run's calls and connections, by number
 		rec.Run.Scenario, rec.Run.Remember, rec.Run.Explains, rec.Expectations = "", nil, "", nil
 		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%d recordings as one: what expect lines of their scripts say is not checked", runs))
+		if n := rec.DropRepeated(); n > 0 {
+			rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s recorded twice, counted once", analyze.Count(uint64(n), "call")))
+		}
 	}
 	if err := a.addCalls(rec); err != nil {
 		a.errs = append(a.errs, err)

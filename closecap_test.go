@@ -58,6 +58,34 @@ func TestRecordingsAsOne(t *testing.T) {
 	}
 }
 
+// A recording that is given twice is one: its calls and packets count once.
+func TestRecordingGivenTwice(t *testing.T) {
+	results := map[int]*analyze.Result{}
+	for n := 1; n <= 2; n++ {
+		r, err := pcapfile.Open(slices.Repeat([]string{"pcaps/shutdown-wr.pcapng"}, n), nil, pcapfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		a := New(r, Options{})
+		for _, err := range a.Connections(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		results[n] = a.Result()
+	}
+	once, twice := results[1], results[2]
+	if len(twice.Calls) != len(once.Calls) || !slices.Contains(twice.Warnings, fmt.Sprintf("%d calls recorded twice, counted once", len(once.Calls))) {
+		t.Errorf("%d calls given twice, %d once; %q", len(twice.Calls), len(once.Calls), twice.Warnings)
+	}
+	for i := range min(len(once.Calls), len(twice.Calls)) {
+		if got, want := twice.Calls[i], once.Calls[i]; (got.Explain == "") != (want.Explain == "") || len(got.Caused) < len(want.Caused) {
+			t.Errorf("call %d caused %d segments (%q), want %d (%q)", i, len(got.Caused), got.Explain, len(want.Caused), want.Explain)
+		}
+	}
+}
+
 // What was read before a file broke comes before the error.
 func TestErrorsComeLast(t *testing.T) {
 	a := New(capture(t), Options{Source: "generated"})

@@ -1,6 +1,9 @@
 package event
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Packet is one frame as it was captured, before anything was understood of it.
 type Packet struct {
@@ -41,6 +44,41 @@ func (r *Recording) AddCalls(calls ...Call) {
 	r.Calls = slices.Grow(r.Calls, len(block))
 	for i := range block {
 		r.Calls = append(r.Calls, &block[i])
+	}
+}
+
+// DropRepeated leaves out each call that is recorded once more, as where a recording is given twice, and
+// returns how many: no thread makes two calls at one moment.
+func (r *Recording) DropRepeated() int {
+	type key struct {
+		pid, tid, fd  int
+		start, end    Time
+		socket        uint64
+		local, remote netip.AddrPort
+		name, args    string
+		ret           int64
+		text          string
+	}
+	seen := make(map[key]bool, len(r.Calls))
+	all := len(r.Calls)
+	r.Calls = slices.DeleteFunc(r.Calls, func(c *Call) bool {
+		k := key{c.PID, c.TID, c.FD, c.Start, c.End, c.Socket, c.Local, c.Remote, c.Name, c.Args, c.Ret, c.Text}
+		again := seen[k]
+		seen[k] = true
+		return again
+	})
+	return all - len(r.Calls)
+}
+
+// After adds to r, the end of one recording, what holds for those before it on the same timeline, too.
+func (r *Run) After(before *Run) {
+	r.Dropped += before.Dropped
+	r.Truncated = r.Truncated || before.Truncated
+	r.SameHost = r.SameHost && before.SameHost
+	for _, w := range before.Warnings {
+		if !slices.Contains(r.Warnings, w) {
+			r.Warnings = append(r.Warnings, w)
+		}
 	}
 }
 

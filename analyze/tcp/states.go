@@ -161,7 +161,7 @@ func (fl *Flow) withdrawFin(e End) {
 // segment with an ACK but an RST (tcp_timewait_state_process).
 func (fl *Flow) rearmed(e End, s *event.Segment) {
 	w := &fl.Waits[e.Other()]
-	if fl.Dir[e.Other()].State != event.TimeWait || s.Flags&event.ACK == 0 || s.Time > w.Until {
+	if fl.Dir[e.Other()].State != event.TimeWait || s.Flags&event.ACK == 0 || s.Time < w.Since || s.Time > w.Until {
 		return
 	}
 	fl.Rearms = append(fl.Rearms, Rearm{Frame: s.Frame, Of: e.Other()})

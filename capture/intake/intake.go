@@ -34,7 +34,7 @@ type Source interface {
 type Batch struct {
 	Segments     []event.Segment
 	Calls        []event.Call
-	Run          *event.Run // with Expectations, in the batch that holds the run's entry
+	Run          *event.Run // with Expectations, in the batch that holds the run's entry; what earlier ones lost is in it
 	Expectations []event.Expectation
 	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
@@ -85,7 +85,7 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 		go func() {
 			defer close(finished)
 			defer close(b.full)
-			b.run(ctx, src)
+			b.read(ctx, src)
 		}()
 		defer func() { cancel(); <-finished }()
 
@@ -119,9 +119,10 @@ type batcher struct {
 	free    chan *Batch
 	batch   *Batch
 	counts  Counts
+	run     *event.Run // the last
 }
 
-func (b *batcher) run(ctx context.Context, src Source) {
+func (b *batcher) read(ctx context.Context, src Source) {
 	if !b.take() {
 		return
 	}
@@ -156,6 +157,10 @@ func (b *batcher) record(rec *event.Record) {
 	case rec.Call != nil:
 		b.batch.Calls = append(b.batch.Calls, *rec.Call)
 	case rec.Run != nil:
+		if b.run != nil {
+			rec.Run.After(b.run)
+		}
+		b.run = rec.Run
 		b.batch.Run, b.batch.Expectations = rec.Run, rec.Expectations
 		b.batch.Runs++
 	case rec.Kernel != nil:
