@@ -1,8 +1,9 @@
 // Package closecap says how each TCP connection of a capture ended, who ended it, and why.
 //
-// It is what the command closecap analyze runs: a source of packets and calls (capture files,
-// package pcapfile, or any other intake.Source) is decoded, the connections are followed in
-// bounded memory, and each is handed out when nothing more can come of it. Where calls stand
+// It is what the commands closecap analyze and closecap watch -i run: a source of packets and calls (capture files,
+// package pcapfile; an interface, package live; or any other intake.Source) is decoded, the connections are
+// followed in bounded memory, and each is handed out when nothing more can come of it, or of a live source
+// (Options.Now) soon after it has ended. Where calls stand
 // between the packets, or beside them in logs of strace, all is read first and joined: which
 // call caused which packet, and why each call returned.
 //

@@ -1,5 +1,6 @@
 // Package event is closecap's vocabulary: what a capture saw (Segment), what an application
-// asked for (Call), what the kernel said (Sample), and all of one run together (Recording).
+// asked for (Call), what the kernel said when asked (Sample, Socket) and on its own (Endpoint, KernelReset), and all
+// of one run together (Recording).
 //
 // It holds no judgement: what the events mean is package analyze's, where they come from is
 // capture's.

@@ -1,8 +1,8 @@
 // Package flows follows many connections at a time, in bounded memory: which connection a segment
 // belongs to, what waits to be followed, when a connection is over and when it is forgotten.
 //
-// What a connection's segments mean is tcp's, compat's and verdict's to say. All that is done for
-// the processor's caches stands here.
+// What a connection's segments mean is tcp's, compat's and verdict's to say. What is done
+// for the processor's caches in following them stands here.
 package flows
 
 import (
@@ -80,7 +80,7 @@ type Follower struct {
 // come of it.
 func NewFollower(opt analyze.Options, done func(*analyze.Connection)) *Follower {
 	if opt.TimeWait == 0 {
-		opt.TimeWait = analyze.LinuxTimeWait
+		opt.TimeWait = analyze.DefaultTimeWait
 	}
 	if opt.MaxConnections == 0 {
 		opt.MaxConnections = defaultMaxConnections

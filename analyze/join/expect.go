@@ -11,7 +11,7 @@ import (
 )
 
 // Check evaluates the recording's expectations: the outcomes that calls were to have, then
-// the expect lines. The grammar is capture/lab's.
+// the expect lines. The grammar is package script's.
 func Check(res *analyze.Result, expectations []event.Expectation) {
 	for _, c := range res.Calls {
 		if c.Want == "" {

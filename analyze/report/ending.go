@@ -182,6 +182,8 @@ var endingColumns = []struct {
 		}
 		return strings.Join(who, " ")
 	}},
+	{"closer_candidates", func(c *endings.Connection) string { return candidates(&c.Connection, analyze.ClaimCloser, " ") }},
+	{"cause_candidates", func(c *endings.Connection) string { return candidates(&c.Connection, analyze.ClaimCause, " ") }},
 }
 
 func processName(t *event.Task) string {
@@ -191,20 +193,24 @@ func processName(t *event.Task) string {
 	return taskName(t)
 }
 
-// EndingHeading returns the names of the CSV columns.
-func EndingHeading() []string {
-	names := make([]string, len(endingColumns))
+// AppendEndingHeading appends the line of CSV that names the columns.
+func AppendEndingHeading(b []byte) []byte {
 	for i, c := range endingColumns {
-		names[i] = c.name
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, c.name...)
 	}
-	return names
+	return append(b, '\n')
 }
 
-// EndingRow returns the values of the CSV columns.
-func EndingRow(c *endings.Connection) []string {
-	row := make([]string, len(endingColumns))
-	for i, col := range endingColumns {
-		row[i] = col.value(c)
+// AppendEndingRow appends c's line of CSV.
+func AppendEndingRow(b []byte, c *endings.Connection) []byte {
+	for i, column := range endingColumns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendField(b, column.value(c))
 	}
-	return row
+	return append(b, '\n')
 }

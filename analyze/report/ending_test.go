@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bytes"
+	"encoding/csv"
 	"net/netip"
 	"strings"
 	"testing"
@@ -75,15 +77,19 @@ func TestEndingLine(t *testing.T) {
 }
 
 func TestEndingRow(t *testing.T) {
-	row := EndingRow(ended(func(c *endings.Connection) {
-		c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl", Call: "close", FD: 3}
+	b := AppendEndingHeading(nil)
+	heading := len(b)
+	b = AppendEndingRow(b, ended(func(c *endings.Connection) {
+		c.Tasks.Closer = &event.Task{PID: 30, Comm: "=HYPERLINK(1,2)", Call: "close", FD: 3}
+		c.Candidates = []analyze.Possible{{Claim: analyze.ClaimCloser, Value: "server"}}
 	}))
-	if len(row) != len(EndingHeading()) {
-		t.Fatalf("%d values for %d columns", len(row), len(EndingHeading()))
+	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, error %v", len(rows), err)
 	}
-	want := `2026-01-01T11:50:14.276000000Z,2026-01-01T11:50:14.264000000Z,10.0.0.9:46612,curl[30],10.0.0.2:443,nginx\x1b[[812],graceful,client,kernel,curl[30],close(3),,,0,`
-	if got := strings.Join(row, ","); got != want {
-		t.Errorf("EndingRow = %s\nwant        %s", got, want)
+	want := `2026-01-01T11:50:14.276000000Z,2026-01-01T11:50:14.264000000Z,10.0.0.9:46612,curl[30],10.0.0.2:443,nginx\x1b[[812],graceful,client,kernel,"'=HYPERLINK(1,2)[30]",close(3),,,0,,server,`
+	if got := strings.TrimSuffix(string(b[heading:]), "\n"); got != want {
+		t.Errorf("AppendEndingRow = %s\nwant              %s", got, want)
 	}
 }
 

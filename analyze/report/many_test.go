@@ -116,7 +116,7 @@ func TestListLooksLikeTheOtherTables(t *testing.T) {
 }
 
 func TestSummaryIsBounded(t *testing.T) {
-	s := newSummary()
+	s := newSummary(0)
 	for i := range maxEndpoints + 100 {
 		c := connection(i)
 		c.Server = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)

@@ -2,12 +2,14 @@
 // CSV or Markdown, as a verdict in plain words, and as pictures: a ladder in the terminal, SVG,
 // Mermaid, and a page for the browser. All pictures draw the rows of one diagram.
 //
-// It judges nothing: every claim in its output stands in the analyze.Result. It decides no
+// It judges nothing: every claim in its output stands in what it is given, an analyze.Result, an
+// endings.Connection or a sockets.Listing, and what it assumes to reckon with is called so. It decides no
 // colour, width or line-drawing either; Options says what the terminal can show.
 package report
 
 import (
 	"io"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 )
@@ -18,6 +20,9 @@ type Options struct {
 	Color   bool // ANSI colours
 	Box     bool // box-drawing lines and arrows; ASCII otherwise
 	Summary bool // of many connections only the summary, no row for each
+
+	// TimeWait is how long an end stays in TIME_WAIT; 0 means analyze.DefaultTimeWait.
+	TimeWait time.Duration
 
 	// Filtered tells that the packets were picked by a filter.
 	Filtered bool

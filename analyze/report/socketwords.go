@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/sockets"
 )
@@ -197,7 +198,7 @@ func timeWaitGroup(l *sockets.Listing, r *sockets.Socket) string {
 	if r.Count > 1 {
 		last = "the last over in " + left(r.Ends[0])
 	}
-	last += " (TCP_TIMEWAIT_LEN 60 s)"
+	last += fmt.Sprintf(" (TCP_TIMEWAIT_LEN %.0f s)", analyze.LinuxTimeWait.Seconds())
 	if r.PortsUsed == 0 {
 		return "closed first; takes no ephemeral port; " + last
 	}

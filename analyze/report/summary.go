@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"net/netip"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -18,6 +20,7 @@ const (
 type summary struct {
 	connections uint64
 	first, last event.Time
+	timeWait    time.Duration // how long an end stays in it
 	endings     map[analyze.Ending]uint64
 	closers     map[analyze.Side]uint64
 	together    uint64 // simultaneous closes
@@ -58,8 +61,8 @@ type suspects struct {
 }
 
 // newSummary returns a summary of no connections.
-func newSummary() *summary {
-	return &summary{endings: map[analyze.Ending]uint64{}, closers: map[analyze.Side]uint64{},
+func newSummary(timeWait time.Duration) *summary {
+	return &summary{timeWait: cmp.Or(timeWait, analyze.DefaultTimeWait), endings: map[analyze.Ending]uint64{}, closers: map[analyze.Side]uint64{},
 		causes: map[resetKey]uint64{}, servers: map[netip.AddrPort]*endpoint{}}
 }
 

@@ -14,7 +14,6 @@ import (
 const (
 	shownEndpoints = 10
 	ephemeralPorts = 28232 // Linux: net.ipv4.ip_local_port_range 32768 60999
-	timeWaitLength = analyze.LinuxTimeWait
 )
 
 // summary writes what many connections have in common.
@@ -98,14 +97,18 @@ func (p *printer) timeWaits(s *summary) error {
 		return err
 	}
 	err := p.table(2, func(layout int) *grid {
-		return timeWaitGrid(busy[:min(len(busy), shownEndpoints)], seconds, layout == 0)
+		return s.timeWaitGrid(busy[:min(len(busy), shownEndpoints)], seconds, layout == 0)
 	})
 	if err != nil {
 		return err
 	}
+	whose := "both are Linux's defaults"
+	if s.timeWait != analyze.LinuxTimeWait {
+		whose = "the range is Linux's default"
+	}
 	notes := fmt.Sprintf("per second: entries into TIME_WAIT over the %s that were captured; steady: that times %.0f s; "+
 		"ports: the share of its %d ephemeral ports that the busiest client address would hold towards that endpoint "+
-		"(both are Linux's defaults, assumed here).", span(s.last.Sub(s.first)), timeWaitLength.Seconds(), ephemeralPorts)
+		"(%s, assumed here).", span(s.last.Sub(s.first)), s.timeWait.Seconds(), ephemeralPorts, whose)
 	if err := p.print(line{text: notes, style: dim}); err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (s *summary) busyEndpoints() []*endpoint {
 	return busy
 }
 
-func timeWaitGrid(endpoints []*endpoint, seconds float64, wide bool) *grid {
+func (s *summary) timeWaitGrid(endpoints []*endpoint, seconds float64, wide bool) *grid {
 	g := &grid{columns: []column{{title: "server", min: 12}}}
 	if wide {
 		g.columns = append(g.columns, column{title: "connections", right: true})
@@ -157,14 +160,14 @@ func timeWaitGrid(endpoints []*endpoint, seconds float64, wide bool) *grid {
 			rate := float64(held.n) / seconds
 			ports := text("—")
 			if held.most > 0 {
-				share := float64(held.most) / seconds * timeWaitLength.Seconds() / ephemeralPorts
+				share := float64(held.most) / seconds * s.timeWait.Seconds() / ephemeralPorts
 				words := fmt.Sprintf("%.1f %%", 100*share)
 				if !exact {
 					words = "≤ " + words
 				}
 				ports = styled(portStyle(share), words)
 			}
-			row = append(row, text(held.by), text(fmt.Sprintf("%.1f", rate)), text(fmt.Sprintf("%.0f", rate*timeWaitLength.Seconds())), ports)
+			row = append(row, text(held.by), text(fmt.Sprintf("%.1f", rate)), text(fmt.Sprintf("%.0f", rate*s.timeWait.Seconds())), ports)
 			g.rows = append(g.rows, row)
 		}
 	}

@@ -12,7 +12,7 @@ type tableBody struct {
 	summary *summary
 }
 
-func newTableBody(s *Stream) body { return &tableBody{Stream: s, summary: newSummary()} }
+func newTableBody(s *Stream) body { return &tableBody{Stream: s, summary: newSummary(s.opt.TimeWait)} }
 
 func (t *tableBody) connection(c *analyze.Connection) error {
 	t.summary.add(c)

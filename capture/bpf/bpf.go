@@ -2,12 +2,14 @@
 // call when an endpoint changed its state, what lay unread, why an RST was sent. It attaches BPF
 // programs to typed tracepoints (tp_btf) and decodes what they send.
 //
-// It reads no payload, follows no system call, uses no kprobe, and judges nothing: that is package
-// analyze/endings'. The programs (c/closecap.bpf.c) are compiled ahead and embedded; one object
-// serves amd64 and arm64, `make bpf` rebuilds it, and nobody needs clang to use it.
+// There are two objects. Endings (c/closecap.bpf.c) follows no system call; its record of a socket lives in the
+// socket's own BPF storage instead of in a hash table: it goes with the socket, there is nothing to evict,
+// and finding it costs no hashing. Calls (c/calls.bpf.c) follows the socket calls of chosen processes and
+// their children.
 //
-// A socket's record lives in the socket's own BPF storage instead of in a hash table: it goes
-// with the socket, there is nothing to evict, and finding it costs no hashing.
+// Neither reads payload or uses a kprobe, and nothing here is judged: that is package analyze/endings' and join's.
+// The programs are compiled ahead and embedded; an object serves amd64 and arm64, `make bpf` rebuilds both,
+// and nobody needs clang to use them.
 package bpf
 
 import "github.com/closecap/closecap/analyze/event"

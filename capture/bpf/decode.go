@@ -10,8 +10,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// The kinds, flags and layouts of c/closecap.bpf.c. layout_linux.go compares them
-// with what the object says of itself.
+// The kinds, flags and layouts of c/closecap.bpf.c. layout_linux.go compares the
+// layouts with what the object says of itself.
 const (
 	kindEndpoint = 1
 	kindReset    = 2

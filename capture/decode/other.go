@@ -83,9 +83,10 @@ const (
 	inTZSP
 	inCAPWAP
 	inNSH
+	tunnelKinds
 )
 
-var tunnels = [...]string{
+var tunnels = [tunnelKinds]string{
 	inIP: "IP in IP", inGRE: "GRE", inVXLAN: "VXLAN", inGeneve: "Geneve", inGTP: "GTP", inTeredo: "Teredo",
 	inL2TP: "L2TP", inAYIYA: "AYIYA", inEtherIP: "EtherIP", inERSPAN: "ERSPAN", inPPPoE: "PPPoE",
 	inMPLS: "MPLS", inLISP: "LISP", inTZSP: "TZSP", inCAPWAP: "CAPWAP", inNSH: "NSH",

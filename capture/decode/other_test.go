@@ -121,3 +121,11 @@ func TestOthers(t *testing.T) {
 		t.Errorf("Add allocates %v times", n)
 	}
 }
+
+func TestTunnelsHaveNames(t *testing.T) {
+	for i := tunnel(1); i < tunnelKinds; i++ {
+		if tunnels[i] == "" {
+			t.Errorf("tunnel %d has no name", i)
+		}
+	}
+}

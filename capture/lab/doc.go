@@ -1,7 +1,7 @@
 // Package lab runs scenarios: scripts whose lines are real system calls of real processes,
 // recorded together with their packets and with the kernel's view of both ends.
 //
-// It judges nothing: what a script expects is evaluated by package analyze. It reads nothing: the
+// It judges nothing: what a script expects is evaluated by join.Check. It reads nothing: the
 // language of scripts is package script's.
 //
 // # How a line runs

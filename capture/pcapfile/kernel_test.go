@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,35 @@ func kernelEntries() []event.KernelEntry {
 		{Answer: &event.KernelAnswer{Netns: 1, Local: a, Remote: b, State: event.FinWait2}},
 		{Lost: &event.KernelLosses{RingFull: 1, NoRecord: 2, Recursion: 3, Damaged: 4}},
 		{Told: &event.KernelTold{Time: 9, End: true}},
+	}
+}
+
+// TestKernelEntries names the kind of entry that was forgotten above, or where what may be recorded, its
+// time and its line in words are said.
+func TestKernelEntries(t *testing.T) {
+	entries := kernelEntries()
+	for _, kind := range []reflect.Type{reflect.TypeFor[event.KernelEntry](), reflect.TypeFor[event.KernelEvent]()} {
+		for i := range kind.NumField() {
+			field := kind.Field(i)
+			if field.Anonymous {
+				continue
+			}
+			at := slices.IndexFunc(entries, func(e event.KernelEntry) bool {
+				return !reflect.ValueOf(e).FieldByName(field.Name).IsNil()
+			})
+			if at < 0 {
+				t.Errorf("no entry has %s", field.Name)
+				continue
+			}
+			e := &entries[at]
+			if err := e.Check(); err != nil {
+				t.Errorf("%s: %v", field.Name, err)
+			}
+			timed := field.Name != "Lost" && field.Name != "Answer"
+			if words := e.Summary(); words == "" || timed && e.When() == 0 || field.Name != "Told" && strings.Contains(words, "judged") {
+				t.Errorf("%s: %q at %v", field.Name, words, e.When())
+			}
+		}
 	}
 }
 

@@ -14,8 +14,8 @@
 // All ptrace requests come from one locked thread. It waits with __WNOTHREAD, so that -1 means its
 // own children and tracees and never a child that some other part of the process has started.
 //
-// Instead of ptrace: eBPF needs root and misses arguments that are read late; LD_PRELOAD misses
-// static programs and Go; strace -f is a dependency, and prints text that another parser must read
+// Package follow does the same by eBPF, for root alone: it stops nothing, and does not see what ptrace does of
+// payload, poll and calls that are no socket's. Not done: LD_PRELOAD misses static programs and Go; strace -f is a dependency, and prints text that another parser must read
 // (package stracelog does that for logs that already exist).
 //
 // It does not capture packets and does not decide which call caused which of them.

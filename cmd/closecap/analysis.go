@@ -63,7 +63,7 @@ func (f *analyzeFlags) show(ctx context.Context, r *pcapfile.Reader, opt closeca
 
 func (f *analyzeFlags) reportOptions(std streams) report.Options {
 	opt := f.options(std.out)
-	opt.Summary, opt.Filtered = f.summary, f.filter != ""
+	opt.Summary, opt.Filtered, opt.TimeWait = f.summary, f.filter != "", f.timeWait
 	return opt
 }
 

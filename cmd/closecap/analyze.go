@@ -70,7 +70,7 @@ watch gave; with --calls any capture does, when strace ran beside it.`,
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
-	fl.DurationVar(&f.timeWait, "time-wait", analyze.LinuxTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
+	fl.DurationVar(&f.timeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
 	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
 	f.completeFilters(cmd)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +35,6 @@ type watching struct {
 	shown   int
 	floods  floods
 	lost    losses
-	csv     *csv.Writer
 	server  *http.Server
 	served  chan struct{}
 	mu      sync.Mutex // of what --metrics serves
@@ -70,7 +68,7 @@ func (l *losses) reasons() string {
 }
 
 func newWatching(f *watchFlags, std streams) *watching {
-	w := &watching{flags: f, std: std, csv: csv.NewWriter(std.out)}
+	w := &watching{flags: f, std: std}
 	if f.iface == "" { // a capture's clients may be other machines
 		w.lost, w.summary.Ports = kernelLosses(bpf.Losses{}), ephemeralPorts().Size()
 	}
@@ -119,7 +117,7 @@ func (w *watching) until(ctx context.Context) error {
 // heading writes what stands above the lines.
 func (w *watching) heading() error {
 	if w.flags.format == "csv" && !w.flags.summary {
-		return w.row(report.EndingHeading())
+		return w.write(report.AppendEndingHeading(nil))
 	}
 	return nil
 }
@@ -161,10 +159,9 @@ func (w *watching) line(c *endings.Connection, now event.Time) error {
 		if err != nil {
 			return fmt.Errorf("write connection: %w", err)
 		}
-		_, err = w.std.out.Write(append(b, '\n'))
-		return writeFailed(err)
+		return w.write(append(b, '\n'))
 	case "csv":
-		return w.row(report.EndingRow(c))
+		return w.write(report.AppendEndingRow(nil, c))
 	}
 	if w.floods.swallows(c, now) {
 		return nil
@@ -182,12 +179,9 @@ func (w *watching) json(c *endings.Connection) ([]byte, error) {
 	return encode.EscapeUnseen(b), err
 }
 
-func (w *watching) row(values []string) error {
-	if err := w.csv.Write(values); err != nil {
-		return writeFailed(err)
-	}
-	w.csv.Flush()
-	return writeFailed(w.csv.Error())
+func (w *watching) write(b []byte) error {
+	_, err := w.std.out.Write(b)
+	return writeFailed(err)
 }
 
 // sayLacks says what this kernel can't tell.
