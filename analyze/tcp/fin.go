@@ -68,7 +68,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
 	if !fl.HasCloser && fl.Reset.Frame == 0 {
 		fl.Closer, fl.HasCloser = e, true
-	} else if p.FinEnd != 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
+	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
 		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)
 	}
 	switch d.State {

@@ -251,7 +251,7 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 			return outsideWindow
 		}
 		return Acted
-	case r.Seq >= d.Una && r.Seq <= d.Nxt, r.Seq == d.Una:
+	case r.Seq >= d.Una && r.Seq <= d.Nxt, r.Seq == d.Una, p.Sent && r.Seq == p.lastAck:
 		return Acted
 	case d.FinEnd != 0 && r.Seq == d.FinEnd-1 && d.Una == d.FinEnd && p.endsOnReset():
 		return Acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)

@@ -127,11 +127,11 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 	}
 	if p.State == event.SynRecv && fl.takes(e.Other(), r) {
 		fl.enter(e.Other(), event.Established, s, false)
-		if !syn && !fl.Handshake && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 {
+		if !syn && !fl.Handshake && d.SynSent && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 {
 			fl.rtt = int64(s.Time.Sub(fl.SynAt))
 		}
 	}
-	if fl.rtt == 0 && fl.Handshake && e == Client && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 && d.overtaken(s) {
+	if fl.rtt == 0 && d.SynSent && fl.Handshake && e == Client && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 && d.overtaken(s) {
 		fl.rtt = int64(s.Time.Sub(fl.SynAt)) // the handshake's ACK behind the first data
 	}
 	if !syn && d.SynSent && (p.SynSent || !p.Sent) && r.Ack >= 1 && r.Ack <= max(p.Nxt, 1) && d.State != event.SynRecv {

@@ -51,14 +51,28 @@ var closerDoubts = []rule{
 	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
-		return rst.Frame != 0 && rst.By == e && rst.Class == tcp.NobodyReset && rst.Trigger == 0
+		return rst.Frame != 0 && rst.By == e && rst.DrawnByNoData() && (rst.Trigger == 0 || rst.Trigger != fl.Dir[e].FinAckFrame)
 	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
-	{func(fl judged, e tcp.End) bool { return fl.Reset.Frame != 0 }, nil},
+	{func(fl judged, e tcp.End) bool {
+		p := &fl.Dir[e.Other()]
+		return fl.Reset.Frame != 0 && p.FinEnd == 0 && max(p.Una, p.Reach) > p.Nxt
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("the %s sent more than was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
+	}},
+	{func(fl judged, e tcp.End) bool {
+		d, rst := &fl.Dir[e], &fl.Reset
+		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e && rst.Class == tcp.LiveReset ||
+			!fl.answerIsLate(e))
+	}, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinAckFrame != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d goes on behind what was not captured of the %s: that may have been its FIN",
 			fl.Dir[e].FinAckFrame, e.Other().Side())
 	}},
-	{waitedInVain, nil},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Reset.Frame != 0 && fl.answerIsLate(e) || waitedInVain(fl, e)
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("nothing answered frame %d: what was lost may hold a FIN of the %s", fl.Dir[e].FinFrame, e.Other().Side())
+	}},
 	{func(judged, tcp.End) bool { return true }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("%s before an answer to frame %d: a FIN of the %s may have been on its way",
 			fl.theEnd(), fl.Dir[e].FinFrame, e.Other().Side())
@@ -83,6 +97,12 @@ var aborterDoubts = []rule{
 // resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
 // so long after a graceful end, too.
 var resetDoubts = []rule{
+	{func(fl judged, _ tcp.End) bool {
+		c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
+		return c.FinEnd != 0 && s.FinEnd != 0 && c.Holes+s.Holes > 0 && fl.Reset.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
+	}, func(fl judged, _ tcp.End) string {
+		return fmt.Sprintf("not all was captured: whether the connection was over before frame %d is not known", fl.Reset.Frame)
+	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
 		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd != 0 && rst.Class == tcp.NobodyReset &&
@@ -94,7 +114,7 @@ var resetDoubts = []rule{
 		return fmt.Sprintf("what drew frame %d was not captured: it may have been a FIN of the %s", fl.Dir[e].DrewUnseen, e.Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.AnsweredLen == 0 && !fl.Filtered && (fl.lacksOf(e) || fl.lacksOf(e.Other()))
+		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.AnsweredLen == 0 && !fl.filtered() && (fl.lacksOf(e) || fl.lacksOf(e.Other()))
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket, and not all was captured: an RST of the %s before it may be missing",
 			fl.Reset.Frame, e.Other().Side())
@@ -147,6 +167,11 @@ func (fl judged) lacksOf(e tcp.End) bool {
 	return d.Holes > 0 || max(d.Una, d.Reach) > d.Nxt || e == tcp.Server && p.SynSent && !d.SynSent
 }
 
+// filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there.
+func (fl judged) filtered() bool {
+	return fl.Filtered && fl.Dir[tcp.Client].SynSent && fl.Dir[tcp.Server].SynSent
+}
+
 // neverAlive: nothing of the peer says that it lived when e's FIN came.
 func neverAlive(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
@@ -169,7 +194,7 @@ func answeredInTime(fl judged, e tcp.End) bool {
 		return true
 	case p.FinEnd == 0:
 		return false
-	case fl.Filtered, took <= fl.RoundTrip()+soonWithin:
+	case fl.filtered(), took <= fl.RoundTrip()+soonWithin:
 		return true
 	default:
 		return took <= fl.RoundTrip()+ackWithin && p.FinTime.Sub(p.AtFin.Before) <= ackWithin
@@ -179,6 +204,12 @@ func answeredInTime(fl judged, e tcp.End) bool {
 // waitedInVain: a FIN of the peer that had been on its way would have come.
 func waitedInVain(fl judged, e tcp.End) bool {
 	return fl.Dir[e].FinLost || fl.now.Sub(fl.Dir[e].FinTime) >= tcp.Resend
+}
+
+// answerIsLate reports whether the RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
+// would have come before.
+func (fl judged) answerIsLate(e tcp.End) bool {
+	return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.RoundTrip()+ackWithin
 }
 
 func repeatsUnseen(fl judged, e tcp.End) string {
@@ -205,8 +236,17 @@ func (fl judged) overBeforeReset() bool {
 		return true
 	}
 	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
-	return c.FinEnd != 0 && s.FinEnd != 0 && !c.FinLost && !s.FinLost && c.Tries+s.Tries == 0 &&
+	if fl.finNotTaken(rst.By) {
+		return false
+	}
+	return c.FinEnd != 0 && s.FinEnd != 0 && !c.FinLost && !s.FinLost && c.Tries+s.Tries == 0 && c.Holes+s.Holes == 0 &&
 		rst.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
+}
+
+// finNotTaken reports whether the peer of e went on long after e's FIN without acknowledging it.
+func (fl judged) finNotTaken(e tcp.End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return d.Una < d.FinEnd && p.LastTime.Sub(d.FinTime) > fl.RoundTrip()+ackWithin
 }
 
 // settleCloser withholds a closer that is in doubt and keeps it as a candidate.

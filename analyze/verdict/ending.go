@@ -95,6 +95,7 @@ func (fl judged) endedByFins(v *verdict) {
 	if fl.Simultaneous {
 		v.closer = analyze.Both
 	}
+	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
 	first, second := &fl.Dir[fl.Closer], &fl.Dir[fl.Closer.Other()]
 	v.sent(first.FinFrame, "FIN", fl.Closer.Side())
 	v.sent(second.FinFrame, "FIN", fl.Closer.Other().Side())
@@ -105,10 +106,10 @@ func (fl judged) endedByFins(v *verdict) {
 		}
 		waited := fl.now.Sub(d.FinTime)
 		switch {
-		case fl.Filtered && d.Tries == 0 && d.Una >= d.FinEnd-1:
+		case fl.filtered() && d.Tries == 0 && d.Una >= d.FinEnd-1:
 			v.confidence = analyze.Inferred
 			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
-		case fl.Filtered && d.Una < d.FinEnd-1:
+		case fl.filtered() && d.Una < d.FinEnd-1:
 			v.withhold()
 			v.because("the capture holds no pure ACK, and nothing else acknowledges what came before frame %d", d.FinFrame)
 			return
@@ -120,6 +121,14 @@ func (fl judged) endedByFins(v *verdict) {
 			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
 			v.because("what came before the FIN of frame %d was sent again %s without an answer",
 				d.FinFrame, times(uint32(d.Tries)))
+			return
+		case fl.finNotTaken(tcp.End(e)):
+			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
+			return
+		case waited >= tcp.Resend && d.Tries == 0 && c.Holes+s.Holes > 0:
+			v.withhold()
+			v.because("no ACK of frame %d was captured, nor were %s before it", d.FinFrame, analyze.Count(uint64(c.Holes+s.Holes), "byte"))
 			return
 		case waited >= tcp.Resend && d.Tries == 0:
 			v.confidence = analyze.Inferred
@@ -165,7 +174,7 @@ func (fl judged) endedByOneFin(e tcp.End, v *verdict) {
 	case d.FinLost:
 		v.ending = analyze.FinUnacked
 		v.because("it was sent again and never acknowledged")
-	case fl.Filtered:
+	case fl.filtered():
 		v.withhold()
 		v.because("the capture holds no pure ACK, so whether it arrived cannot be seen")
 	default:
