@@ -141,6 +141,9 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 	if k.what == "reset by" && part.Reset.Cause == analyze.NoSocket && len(part.Candidates) > 0 && whole.Ending == part.Ending {
 		return true // it did come of a kernel without a socket, and what may be missing before it is said
 	}
+	if k.what == "reset by" && bothReset(whole, part) {
+		return true
+	}
 	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
 		return true // it was refused until then; the client tried again
 	}
@@ -164,6 +167,16 @@ func forged(whole, part *analyze.Connection) bool {
 	return slices.ContainsFunc(whole.Segments, func(s *analyze.Segment) bool {
 		return s.Frame == part.Reset.Frame && s.Ignored != "" && s.Ignored != "the connection had ended"
 	})
+}
+
+// bothReset reports whether each end sent an RST, as the whole capture shows, of which part has the later one
+// alone: that one came, too, and from whom is observed.
+func bothReset(whole, part *analyze.Connection) bool {
+	return whole.Ending == part.Ending && whole.Reset != nil && part.Reset != nil &&
+		slices.ContainsFunc(whole.Segments, func(s *analyze.Segment) bool {
+			return s.Frame == part.Reset.Frame && s.Ignored == "the connection had ended"
+		}) &&
+		!slices.ContainsFunc(part.Segments, func(s *analyze.Segment) bool { return s.Frame == whole.Reset.Frame })
 }
 
 // atMost reports whether the number a is not above b.
