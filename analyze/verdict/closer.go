@@ -99,7 +99,8 @@ var aborterDoubts = []rule{
 var resetDoubts = []rule{
 	{func(fl judged, _ tcp.End) bool {
 		c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
-		return c.FinEnd != 0 && s.FinEnd != 0 && c.Holes+s.Holes > 0 && fl.Reset.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
+		return c.FinEnd != 0 && s.FinEnd != 0 && c.Holes+s.Holes > 0 && fl.Reset.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend &&
+			!fl.finNotTaken(tcp.Client) && !fl.finNotTaken(tcp.Server)
 	}, func(fl judged, _ tcp.End) string {
 		return fmt.Sprintf("not all was captured: whether the connection was over before frame %d is not known", fl.Reset.Frame)
 	}},
@@ -236,17 +237,22 @@ func (fl judged) overBeforeReset() bool {
 		return true
 	}
 	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
-	if fl.finNotTaken(rst.By) {
+	if fl.finNotTaken(tcp.Client) || fl.finNotTaken(tcp.Server) {
 		return false
 	}
 	return c.FinEnd != 0 && s.FinEnd != 0 && !c.FinLost && !s.FinLost && c.Tries+s.Tries == 0 && c.Holes+s.Holes == 0 &&
 		rst.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
 }
 
-// finNotTaken reports whether the peer of e went on long after e's FIN without acknowledging it.
+// finNotTaken reports whether the peer of e went on long after e's FIN without acknowledging it. Its RST
+// says nothing of that.
 func (fl judged) finNotTaken(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return d.Una < d.FinEnd && p.LastTime.Sub(d.FinTime) > fl.RoundTrip()+ackWithin
+	wentOn := p.LastTime
+	if fl.Reset.Frame != 0 && fl.Reset.By == e.Other() {
+		wentOn = p.FinTime
+	}
+	return d.Una < d.FinEnd && wentOn.Sub(d.FinTime) > fl.RoundTrip()+ackWithin
 }
 
 // settleCloser withholds a closer that is in doubt and keeps it as a candidate.
