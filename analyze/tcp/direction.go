@@ -91,7 +91,7 @@ type AtFin struct {
 	LastOfPeer  event.Time // when the newest segment of the peer was captured
 	PeerSeen    bool       // something of the peer had been captured
 	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that
-	Late        bool       // the peer had acknowledged the FIN already, or its sender gone on behind it
+	Late        bool       // the peer had acknowledged the FIN already, its sender gone on behind it, or it comes with data that is sent again
 	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on
 }
 

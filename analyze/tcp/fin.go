@@ -63,7 +63,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
-		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End(),
+		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
 	}
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
 	if !fl.HasCloser && fl.Reset.Frame == 0 {

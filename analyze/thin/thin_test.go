@@ -190,6 +190,7 @@ var lacking = map[string]string{
 	"bare-reset-behind-both-fins":      "without the server's FIN it is a FIN that met a kernel without a socket",
 	"fin-late-without-an-ack":          "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
 	"fin-not-yet-repeated":             "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
+	"fin-on-repeated-data":             "without the data's first transmission nothing is repeated",
 	"fin-repeated-its-first-unseen":    "only a pure ACK stands behind the FIN that was not captured",
 	"handshake-ack-behind-the-data":    "only the second RST was drawn by what was not captured",
 	"reset-behind-an-unseen-fin":       "only an ACK behind the RST shows that something of the server is missing",
