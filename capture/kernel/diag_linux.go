@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 )
 
 // Diag is an open sock_diag(7) socket of the network namespace it was opened in. It needs no
@@ -22,13 +23,24 @@ type Diag struct {
 	buf []byte
 }
 
-// OpenDiag opens a Diag.
+// OpenDiag opens a Diag. It fails where the kernel answers no question about TCP: such a kernel says of
+// every endpoint that there is none.
 func OpenDiag() (*Diag, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
 	if err != nil {
 		return nil, fmt.Errorf("open sock_diag: %w", os.NewSyscallError("socket", err))
 	}
-	return &Diag{fd: fd, buf: make([]byte, 64<<10)}, nil
+	d := &Diag{fd: fd, buf: make([]byte, 64<<10)}
+	const none = 0 // of the states
+	if err := d.dump(unix.AF_INET, none, func(event.Socket) {}); err != nil {
+		d.Close()
+		err = fmt.Errorf("open sock_diag: %w", err)
+		if errors.Is(err, unix.ENOENT) {
+			err = hint.With(err, "this kernel has no module tcp_diag, or may not load it: modprobe tcp_diag")
+		}
+		return nil, err
+	}
+	return d, nil
 }
 
 // Close releases the socket.

@@ -21,7 +21,7 @@ func (d *Diag) List() ([]event.Socket, error) {
 	var all []event.Socket
 	seen := map[uint64]bool{}
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		err := d.dump(family, func(s event.Socket) {
+		err := d.dump(family, listed, func(s event.Socket) {
 			// The kernel walks its table in parts: what moves meanwhile can come twice.
 			if !seen[s.Cookie] {
 				seen[s.Cookie] = true
@@ -35,9 +35,9 @@ func (d *Diag) List() ([]event.Socket, error) {
 	return all, nil
 }
 
-// dump calls each for the sockets of a family.
-func (d *Diag) dump(family byte, each func(event.Socket)) error {
-	if err := d.ask(dumpRequest(d.next(), family)); err != nil {
+// dump calls each for the sockets of a family in one of the states, a bit each.
+func (d *Diag) dump(family byte, states uint32, each func(event.Socket)) error {
+	if err := d.ask(dumpRequest(d.next(), family, states)); err != nil {
 		return err
 	}
 	for {
@@ -51,7 +51,7 @@ func (d *Diag) dump(family byte, each func(event.Socket)) error {
 			case err != nil:
 				return err
 			case m.kind == unix.NLMSG_DONE:
-				return nil
+				return doneError(m.body)
 			case m.kind == unix.NLMSG_ERROR && len(m.body) >= 4:
 				return errnoOf(m.body)
 			case m.kind == unix.SOCK_DIAG_BY_FAMILY:
@@ -67,14 +67,14 @@ func (d *Diag) dump(family byte, each func(event.Socket)) error {
 }
 
 // dumpRequest asks for all sockets of a family with their tcp_info.
-func dumpRequest(seq uint32, family byte) []byte {
+func dumpRequest(seq uint32, family byte, states uint32) []byte {
 	any := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	b := diagRequest(seq, any, any)
 	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	request := b[unix.NLMSG_HDRLEN:]
 	request[0] = family
 	request[2] = 1 << (diagInfo - 1)
-	binary.NativeEndian.PutUint32(request[4:], uint32(listed))
+	binary.NativeEndian.PutUint32(request[4:], states)
 	return b
 }
 
@@ -128,6 +128,14 @@ func parseInfo(state event.TCPState, b []byte) *event.TCPInfo {
 		LastReceived: word(unsafe.Offsetof(at.Last_data_recv)) * ms,
 		LastACK:      word(unsafe.Offsetof(at.Last_ack_recv)) * ms,
 	}
+}
+
+// doneError is why a dump ended: what could not even begin is told with its end (netlink_dump_done).
+func doneError(body []byte) error {
+	if len(body) < 4 || int32(binary.NativeEndian.Uint32(body)) >= 0 {
+		return nil
+	}
+	return errnoOf(body)
 }
 
 func errnoOf(body []byte) error {

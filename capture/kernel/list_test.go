@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"os"
 	"slices"
@@ -143,5 +144,18 @@ func TestParseSocketDamaged(t *testing.T) {
 	}
 	if _, err := parseSocket(whole[:71]); err == nil {
 		t.Error("short answer: no error")
+	}
+}
+
+// A dump that the kernel could not begin ends with the reason, as where it has no tcp_diag.
+func TestDoneError(t *testing.T) {
+	for errno, want := range map[int32]error{0: nil, 12: nil, -2: unix.ENOENT} {
+		body := binary.NativeEndian.AppendUint32(nil, uint32(errno))
+		if got := doneError(body); !errors.Is(got, want) {
+			t.Errorf("doneError(%d) = %v, want %v", errno, got, want)
+		}
+	}
+	if got := doneError(nil); got != nil {
+		t.Errorf("doneError of nothing = %v", got)
 	}
 }
