@@ -6,6 +6,7 @@
 # make dist     a release in dist/: static tars and Debian packages, for amd64 and arm64
 # make bench    speed and memory beside other tools
 # make thin     what thinner captures claim that whole ones do not, and what is withheld
+# make vmtest   what watch knows on kernels of Debian's, in virtual machines
 # make man      doc/man from the commands; make schema: doc/schema.json from the types
 
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
@@ -102,6 +103,10 @@ pgo:
 clean:
 	rm -rf bin dist
 	[ ! -d .cache ] || { chmod -R u+w .cache && rm -rf .cache; }
+
+.PHONY: vmtest
+vmtest: toolchain
+	GO='$(GO)' sh .ci/vmtest
 
 # The recordings that the program carries, made anew on this machine's kernel.
 .PHONY: pcaps

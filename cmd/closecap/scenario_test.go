@@ -106,8 +106,12 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// built is the program, made when the first test asks for it; tests removes it.
+// built is the program, made when the first test asks for it; tests removes it. Where there is no compiler,
+// CLOSECAP_BIN names it.
 var built = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("CLOSECAP_BIN"); bin != "" {
+		return bin, nil
+	}
 	dir, err := os.MkdirTemp("", "closecap-test")
 	if err != nil {
 		return "", err
