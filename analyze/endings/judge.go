@@ -150,10 +150,13 @@ func (v *verdict) sender(r *event.KernelReset) int {
 }
 
 // counts reports whether an RST of side i changed anything: its receiver obeyed it, or where that
-// is not seen, its sender was not done with the connection.
+// is not seen, its sender was not done with the connection. An orphan that waits for a FIN without a socket
+// (FIN_WAIT2 in a timewait) obeys, too, and no event tells of it.
 func (v *verdict) counts(r *event.KernelReset, i int) bool {
 	if receiver := v.end[1-i]; receiver != nil {
-		return receiver.ResetIn != 0
+		sender := v.end[i]
+		return receiver.ResetIn != 0 ||
+			handedOver(receiver) && !receiver.FinIn && sender != nil && r.Socket != 0 && r.Socket == sender.Socket
 	}
 	switch {
 	case r.Socket != 0 || v.Stray:

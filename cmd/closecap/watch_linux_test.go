@@ -41,11 +41,13 @@ func openKernel(t *testing.T) *bpf.Endings {
 func TestWatchAgreesWithRun(t *testing.T) {
 	bin, source := build(t), openKernel(t)
 	scripts := script.Builtin()
-	discarded, err := filepath.Abs("../../capture/lab/testdata/discarded.close")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"discarded", "orphan-reset"} {
+		path, err := filepath.Abs("../../capture/lab/testdata/" + name + ".close")
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts = append(scripts, &script.Script{Name: path})
 	}
-	scripts = append(scripts, &script.Script{Name: discarded})
 	for _, s := range scripts {
 		t.Run(filepath.Base(s.Name), func(t *testing.T) {
 			if err := source.Poll(0, func(event.KernelEvent) {}); err != nil {
