@@ -52,7 +52,9 @@ func (v *verdict) seat() {
 		r := v.pair.resets[0]
 		v.Client, v.Server, v.Netns, v.Stray = r.Remote, r.Local, r.Netns, true
 		v.Start, v.End = r.Time, v.pair.last
-		v.Guessed = !isRefusal(r)
+		if v.Guessed = !isRefusal(r); v.Guessed && v.Client.Port() < v.Server.Port() {
+			v.Client, v.Server = v.Server, v.Client
+		}
 		return
 	}
 	swap := a.Accepted || b != nil && b.Connected
@@ -271,6 +273,9 @@ func (v *verdict) endedByFins() {
 		}
 	}
 	switch {
+	case v.hitByBareFin() && v.Stray:
+		v.Ending, v.Closer, v.Confidence = analyze.UnknownEnding, analyze.NoSide, analyze.Unknown
+		v.because("a FIN of %v met no socket and was answered by RST; how the connection had ended is not known", v.pair.resets[0].Remote)
 	case v.hitByBareFin():
 		v.Ending = analyze.HalfClosed
 		v.because("the %s's FIN came when the kernel of the %s had given up waiting for it, and was answered by RST", v.Closer.Other(), v.Closer)

@@ -19,8 +19,11 @@ func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 	if why := explanation(k.Cause, r, v.end[by], k.By); why != "" {
 		k.Why = append(k.Why, why)
 	}
-	if k.Cause == analyze.ConnRefused {
+	switch {
+	case k.Cause == analyze.ConnRefused:
 		v.Ending, v.Closer = analyze.WasRefused, sideOf(by)
+	case v.Stray:
+		v.Closer = analyze.NoSide // its socket was gone before
 	}
 	// A call aborts, or closes a listener; who runs when a segment or a timer comes is a bystander.
 	if t := r.Task; t != nil && r.Offender == nil && (t.Owner || k.Cause == analyze.ListenerClosed) {
@@ -51,6 +54,9 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 func cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
 	if isRefusal(r) {
 		return analyze.ConnRefused, analyze.InKernel
+	}
+	if r.State == event.Listen { // it answers for a connection that is no more
+		return analyze.NoSocket, analyze.InKernel
 	}
 	switch r.Reason {
 	case "TCP_ABORT_ON_CLOSE":

@@ -121,7 +121,8 @@ func (t *Tracker) reset(r *event.KernelReset) {
 		return
 	}
 	if r.Socket == 0 && !isRefusal(r) && t.hasEnded(k, r.Time) {
-		return // it answers what came too late, and changes nothing
+		t.ended[0][k] = r.Time // it answers what came too late, and changes nothing; so may what is sent again
+		return
 	}
 	t.begin(k).take(r)
 }
@@ -229,9 +230,7 @@ func (t *Tracker) forget(p *pair) {
 	} else {
 		t.waiting[p.key] = rest
 	}
-	if p.ends[0] != nil {
-		t.ended[0][p.key] = p.last
-	}
+	t.ended[0][p.key] = p.last
 }
 
 // finished reports whether nothing more is to come of p.

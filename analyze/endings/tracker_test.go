@@ -2,6 +2,7 @@ package endings
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,6 +207,42 @@ func TestStrayResets(t *testing.T) {
 	c := only(t, tr.Ready(10*second))
 	if !c.Stray || c.Ending != analyze.WasRefused || c.Client != there || c.Server != syn.Local {
 		t.Errorf("%s from %v to %v, stray %v, want a refused one from %v", c.Ending, c.Client, c.Server, c.Stray, there)
+	}
+}
+
+// TestStrayFin: a FIN that meets no socket says nothing of how its connection ended, and is told once
+// however often it is sent again.
+func TestStrayFin(t *testing.T) {
+	tr := NewTracker(Options{})
+	server := netip.MustParseAddrPort("10.0.0.1:80")
+	fin := func(at event.Time) event.KernelEvent {
+		return event.KernelEvent{Reset: &event.KernelReset{Local: here, Remote: server, Time: at, Reason: "NO_SOCKET",
+			Offender: &event.Offender{Flags: event.FIN | event.ACK}}}
+	}
+	tr.Add(fin(second))
+	c := only(t, tr.Ready(10*second))
+	if c.Ending != analyze.UnknownEnding || c.Closer != analyze.NoSide || c.Confidence != analyze.Unknown || c.Server != server {
+		t.Errorf("%s of %v by %q, %s, want unknown ones of %v", c.Ending, c.Server, c.Closer, c.Confidence, server)
+	}
+	if len(c.Why) != 1 || !strings.Contains(c.Why[0], server.String()) {
+		t.Errorf("why: %q, want a sentence with %v", c.Why, server)
+	}
+	for at := 30 * second; at < 300*second; at += 45 * second {
+		tr.Add(fin(at))
+		if cs := tr.Ready(at + 10*second); len(cs) != 0 {
+			t.Fatalf("at %v it is told again: %q", at, cs[0].Why)
+		}
+	}
+}
+
+// TestListenerAnswers: a listener's RST to what belongs to no connection aborts none.
+func TestListenerAnswers(t *testing.T) {
+	tr := NewTracker(Options{})
+	tr.Add(event.KernelEvent{Reset: &event.KernelReset{Local: netip.MustParseAddrPort("10.0.0.1:80"), Remote: here, Time: second, Socket: 9,
+		Reason: "NOT_SPECIFIED", State: event.Listen, Offender: &event.Offender{Flags: event.ACK, Len: 4}}})
+	c := only(t, tr.Ready(10*second))
+	if c.Ending != analyze.WasReset || c.Reset.Cause != analyze.NoSocket || c.Closer != analyze.NoSide {
+		t.Errorf("%s, %s, closer %q, want reset, no-socket, none", c.Ending, c.Reset.Cause, c.Closer)
 	}
 }
 
