@@ -270,7 +270,7 @@ int sys_enter(__u64 *ctx)
 		bpf_probe_read_user(c.given, 28, (void *)c.args[1]);
 	else if (c.how == OPTION)
 		bpf_probe_read_user(c.given, 16, (void *)c.args[3]);
-	bpf_get_current_comm(c.comm, sizeof(c.comm));
+	READ(c.comm, task->group_leader->comm);
 	c.switches = task->nvcsw;
 	c.start = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&running, &tid, &c, 0))

@@ -180,6 +180,7 @@ struct task_struct {
 	unsigned long nvcsw;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct task_struct *group_leader;
 	int pid;
 	int tgid;
 	char comm[16];
@@ -260,7 +261,6 @@ static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) = (void *)2;
 static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u64 (*bpf_ktime_get_ns)(void) = (void *)5;
-static long (*bpf_get_current_comm)(void *buf, __u32 size) = (void *)16;
 static __u64 (*bpf_get_socket_cookie)(const void *sk) = (void *)46;
 static void *(*bpf_sk_storage_get)(void *map, const void *sk, void *value, __u64 flags) = (void *)107;
 static long (*bpf_probe_read_user)(void *dst, __u32 size, const void *src) = (void *)112;

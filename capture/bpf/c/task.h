@@ -41,7 +41,7 @@ static __attribute__((noinline)) void current_task(struct task *t, int owned)
 	t->how = 0;
 	t->flags = owned ? OWNS : 0;
 	t->status = 0;
-	bpf_get_current_comm(t->comm, sizeof(t->comm));
+	READ(t->comm, task->group_leader->comm); /* the process's: a thread may bear a name of its own */
 	if (task->flags & PF_IO_WORKER)
 		t->flags |= IO_WORKER;
 	if (task->flags & PF_KTHREAD) {
