@@ -35,6 +35,8 @@ type TCPInfo struct {
 	RTO     int64 // the retransmission timeout, grown by Backoff doublings
 	Backoff int
 	Unsent  int // bytes in the send queue that were never sent
+	Window  int // bytes that the peer has room for; 0 also on kernels before 5.4
+	MSS     int // bytes of payload that a segment may carry
 
 	LastSent     int64 // since payload was last sent, first or again
 	LastReceived int64 // since payload last came

@@ -92,7 +92,7 @@ func TestSocketsTable(t *testing.T) {
 		"the peer has closed, and recv has said so; no timer ends that, only close() of all 5 descriptors, or one shutdown()",
 		"nobody yet", "the peer closed before accept(): nothing unread in the listener's queue",
 		"5 bytes and FIN sent again 4 times, nothing heard of the peer for 7.0 s; about 5 retries left, given up in 3 min 21 s (tcp_orphan_retries 0, which means 8)",
-		"not seen (user 33)", "its FIN is acknowledged; waits for the peer's; no timer ends that",
+		"not seen (user 33)", "its FIN is acknowledged; waits for the peer's FIN; no timer ends that",
 		"2 × TIME_WAIT", "10.0.0.1:* → 10.0.0.3:5432", "2 of 28,232 ephemeral ports taken towards there; the last over in 59.0 s",
 		"full accept queues so far: ListenOverflows 1,204, ListenDrops 1,210",
 		"holders of 1 socket: not allowed, try sudo",

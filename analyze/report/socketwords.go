@@ -25,8 +25,11 @@ func waitsFor(l *sockets.Listing, r *sockets.Socket) string {
 	case sockets.WindowClosed:
 		return fmt.Sprintf("%s %s: the peer's receive window is closed; probes go on while it answers, else %s",
 			onTheWay(r), waitVerb(r), givesUp(l, r))
+	case sockets.HeldBack:
+		return fmt.Sprintf("%s %s, and the peer has room: this host lets no segment out, as where a filter drops it; tried again, then %s",
+			onTheWay(r), waitVerb(r), givesUp(l, r))
 	case sockets.PeerNotClosed:
-		s := "its FIN is acknowledged; waits for the peer's" + otherHolder(l, r) + "; no timer ends that"
+		s := "its FIN is acknowledged; waits for the peer's FIN" + otherHolder(l, r) + "; no timer ends that"
 		if r.Timer == "keepalive" {
 			s += ", only keep-alive probes do that nobody answers"
 		}

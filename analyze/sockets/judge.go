@@ -133,6 +133,9 @@ func (j *judge) stuck(s *event.Socket, r *Socket) {
 	}
 	open := s.State == event.Established || s.State == event.CloseWait
 	switch {
+	case s.Timer == "probe" && s.SendQ > 0 && hasRoom(s) && (r.Trouble == NoTrouble || !open):
+		_, setting, _ := j.limit(s)
+		r.is(HeldBack, "lost-bytes", End{By: ByRetries, Setting: setting}) // when is not known: each try fails at once
 	case s.Timer == "probe" && s.SendQ > 0 && (r.Trouble == NoTrouble || !open):
 		r.is(WindowClosed, "lost-bytes", End{By: ByPeer}, j.givesUp(s))
 	case s.Timer == "retransmit" && s.Retransmits >= stuckRetries(open) && (r.Trouble == NoTrouble || !open):
@@ -147,6 +150,11 @@ func (j *judge) stuck(s *event.Socket, r *Socket) {
 	if s.Info != nil {
 		r.QuietNS = min(s.Info.LastACK, s.Info.LastReceived)
 	}
+}
+
+// hasRoom reports whether the peer of s takes a segment of what waits: then it is this host that lets none out.
+func hasRoom(s *event.Socket) bool {
+	return s.Info != nil && s.Info.Window > 0 && s.Info.Window >= min(s.SendQ, s.Info.MSS)
 }
 
 // stuckRetries is how often a segment must have been sent again for the peer to count as silent:

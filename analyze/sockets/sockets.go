@@ -132,6 +132,7 @@ const (
 	NotAccepted     Trouble = "not-accepted"
 	Unanswered      Trouble = "unanswered"
 	WindowClosed    Trouble = "window-closed"
+	HeldBack        Trouble = "held-back"
 	PeerNotClosed   Trouble = "peer-not-closed"
 	Closing         Trouble = "closing"
 	OrphanWaits     Trouble = "orphan-waits"

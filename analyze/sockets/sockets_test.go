@@ -38,6 +38,15 @@ func queued(recv, send int) func(*event.Socket) {
 	return func(s *event.Socket) { s.RecvQ, s.SendQ = recv, send }
 }
 
+// room is how much the peer takes.
+func room(n int) func(*event.Socket) {
+	return func(s *event.Socket) {
+		with := *s.Info
+		with.Window, with.MSS = n, 1460
+		s.Info = &with
+	}
+}
+
 const sec = int64(time.Second)
 
 // settings are the defaults of Linux 6.18.
@@ -71,6 +80,7 @@ func TestTrouble(t *testing.T) {
 		"FIN lost":           {socket(event.LastAck, 80, 9, rto, timer("retransmit", time.Second, 1)), Unanswered, "fin-ordering", []Ender{ByPeer, ByRetries}, nil},
 		"both at once":       {socket(event.Closing, 80, 9, rto), Closing, "simultaneous-close", []Ender{ByPeer, ByRetries}, nil},
 		"FIN behind window":  {socket(event.FinWait1, 80, 9, rto, queued(0, 10), timer("probe", time.Second, 0)), WindowClosed, "lost-bytes", []Ender{ByPeer, ByRetries}, nil},
+		"filtered here":      {socket(event.Established, 80, 9, rto, queued(0, 10), timer("probe", time.Second, 0), room(20)), HeldBack, "lost-bytes", []Ender{ByRetries}, nil},
 		"one loss":           {socket(event.Established, 80, 9, rto, queued(0, 10), timer("retransmit", time.Second, 1)), NoTrouble, "", nil, nil},
 		"silent peer":        {socket(event.Established, 80, 9, rto, queued(0, 10), timer("retransmit", time.Second, 2)), Unanswered, "lost-bytes", []Ender{ByPeer, ByRetries}, nil},
 		"window closed":      {socket(event.Established, 80, 9, rto, queued(0, 10), timer("probe", time.Second, 0)), WindowClosed, "lost-bytes", []Ender{ByPeer, ByRetries}, nil},

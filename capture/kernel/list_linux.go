@@ -120,7 +120,13 @@ func parseInfo(state event.TCPState, b []byte) *event.TCPInfo {
 	}
 	word := func(offset uintptr) int64 { return int64(binary.NativeEndian.Uint32(b[offset:])) }
 	const ms = int64(time.Millisecond)
+	window := 0
+	if at := unsafe.Offsetof(at.Snd_wnd); len(b) >= int(at)+4 {
+		window = int(word(at))
+	}
 	return &event.TCPInfo{
+		Window:       window,
+		MSS:          int(word(unsafe.Offsetof(at.Snd_mss))),
 		RTO:          word(unsafe.Offsetof(at.Rto)) * int64(time.Microsecond),
 		Backoff:      int(b[unsafe.Offsetof(at.Backoff)]),
 		Unsent:       int(word(unsafe.Offsetof(at.Notsent_bytes))),
