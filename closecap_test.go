@@ -31,21 +31,27 @@ func capture(t *testing.T) *pcapfile.Reader {
 	return pcapfile.NewReader(bytes.NewReader(b.Bytes()[:b.Len()-1]), "generated", pcapfile.Options{})
 }
 
-// Two recordings as one timeline are no run of either's script.
-func TestRecordingsAsOne(t *testing.T) {
-	for files, want := range map[string]int{"pcaps/close.pcapng": 0, "pcaps/close.pcapng pcaps/close-unread.pcapng": 1} {
-		r, err := pcapfile.Open(strings.Fields(files), nil, pcapfile.Options{})
+// joined is the result of recordings as one timeline.
+func joined(t *testing.T, files ...string) *analyze.Result {
+	t.Helper()
+	r, err := pcapfile.Open(files, nil, pcapfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	a := New(r, Options{})
+	for _, err := range a.Connections(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
-		a := New(r, Options{})
-		for _, err := range a.Connections(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		res, warned := a.Result(), 0
+	}
+	return a.Result()
+}
+
+// Two recordings as one timeline are no run of either's script.
+func TestRecordingsAsOne(t *testing.T) {
+	for files, want := range map[string]int{"pcaps/close.pcapng": 0, "pcaps/close.pcapng pcaps/close-unread.pcapng": 1} {
+		res, warned := joined(t, strings.Fields(files)...), 0
 		for _, w := range res.Warnings {
 			if strings.Contains(w, "what expect lines of their scripts say is not checked") {
 				warned++
@@ -60,22 +66,8 @@ func TestRecordingsAsOne(t *testing.T) {
 
 // A recording that is given twice is one: its calls and packets count once.
 func TestRecordingGivenTwice(t *testing.T) {
-	results := map[int]*analyze.Result{}
-	for n := 1; n <= 2; n++ {
-		r, err := pcapfile.Open(slices.Repeat([]string{"pcaps/shutdown-wr.pcapng"}, n), nil, pcapfile.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		a := New(r, Options{})
-		for _, err := range a.Connections(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		results[n] = a.Result()
-	}
-	once, twice := results[1], results[2]
+	const file = "pcaps/shutdown-wr.pcapng"
+	once, twice := joined(t, file), joined(t, file, file)
 	if len(twice.Calls) != len(once.Calls) || !slices.Contains(twice.Warnings, fmt.Sprintf("%d calls recorded twice, counted once", len(once.Calls))) {
 		t.Errorf("%d calls given twice, %d once; %q", len(twice.Calls), len(once.Calls), twice.Warnings)
 	}

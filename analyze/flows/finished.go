@@ -33,7 +33,7 @@ func NewJudge() *Judge { return &Judge{judge: verdict.NewJudge()} }
 func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
 	for i, o := range lot {
 		if i+1 < len(lot) { // it was followed on another core: 4 % of the CPU time
-			prefetch.Whole(lot[i+1].fl)
+			prefetch.Span(lot[i+1].fl.Span())
 		}
 		show(j.connection(&o.fl.Flow, o.fl, o.now))
 	}

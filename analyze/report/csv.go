@@ -29,11 +29,16 @@ func csvHeading() string {
 }
 
 func appendCSV(b []byte, c *analyze.Connection) []byte {
-	for i, column := range csvColumns {
+	return appendRow(b, len(csvColumns), func(i int) string { return csvColumns[i].value(c) })
+}
+
+// appendRow appends a line of n fields.
+func appendRow(b []byte, n int, field func(i int) string) []byte {
+	for i := range n {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendField(b, column.value(c))
+		b = appendField(b, field(i))
 	}
 	return append(b, '\n')
 }

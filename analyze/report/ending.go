@@ -195,22 +195,10 @@ func processName(t *event.Task) string {
 
 // AppendEndingHeading appends the line of CSV that names the columns.
 func AppendEndingHeading(b []byte) []byte {
-	for i, c := range endingColumns {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, c.name...)
-	}
-	return append(b, '\n')
+	return appendRow(b, len(endingColumns), func(i int) string { return endingColumns[i].name })
 }
 
 // AppendEndingRow appends c's line of CSV.
 func AppendEndingRow(b []byte, c *endings.Connection) []byte {
-	for i, column := range endingColumns {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendField(b, column.value(c))
-	}
-	return append(b, '\n')
+	return appendRow(b, len(endingColumns), func(i int) string { return endingColumns[i].value(c) })
 }

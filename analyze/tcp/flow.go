@@ -61,6 +61,11 @@ func (fl *Flow) Clear() {
 // Release lets go of the lists that had outgrown their rooms.
 func (fl *Flow) Release() { fl.Listed, fl.Changes, fl.held = nil, nil, nil }
 
+// Span returns two numbers of fl between which nearly all of its memory lies.
+func (fl *Flow) Span() (first, last *uint64) {
+	return &fl.FirstFrame, &fl.listedRoom[len(fl.listedRoom)-1].Frame
+}
+
 // Copy returns what is known of fl now, to be concluded while fl is followed further.
 func (fl *Flow) Copy() *Flow {
 	c := *fl

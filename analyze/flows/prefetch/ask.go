@@ -2,10 +2,8 @@
 
 package prefetch
 
-import "unsafe"
-
 //go:noescape
 func ask(addresses **uint64, n int)
 
 //go:noescape
-func askAll(p unsafe.Pointer, size uintptr)
+func askSpan(first, last *uint64)

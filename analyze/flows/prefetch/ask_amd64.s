@@ -17,11 +17,10 @@ check:
 	JNZ   next
 	RET
 
-// func askAll(p unsafe.Pointer, size uintptr)
-TEXT ·askAll(SB), NOSPLIT, $0-16
-	MOVQ p+0(FP), AX
-	MOVQ size+8(FP), CX
-	ADDQ AX, CX
+// func askSpan(first, last *uint64)
+TEXT ·askSpan(SB), NOSPLIT, $0-16
+	MOVQ first+0(FP), AX
+	MOVQ last+8(FP), CX
 	ANDQ $~63, AX
 	JMP  more
 
@@ -31,5 +30,5 @@ line:
 
 more:
 	CMPQ AX, CX
-	JLO  line
+	JLS  line
 	RET

@@ -15,16 +15,15 @@ next:
 done:
 	RET
 
-// func askAll(p unsafe.Pointer, size uintptr)
-TEXT ·askAll(SB), NOSPLIT, $0-16
-	MOVD p+0(FP), R0
-	MOVD size+8(FP), R1
-	ADD  R0, R1
+// func askSpan(first, last *uint64)
+TEXT ·askSpan(SB), NOSPLIT, $0-16
+	MOVD first+0(FP), R0
+	MOVD last+8(FP), R1
 	AND  $~63, R0
 
 line:
-	CMP  R1, R0
-	BHS  all
+	CMP  R1, R0 // R0 - R1
+	BHI  all
 	PRFM (R0), PLDL1KEEP
 	ADD  $64, R0
 	B    line

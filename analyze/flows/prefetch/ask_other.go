@@ -2,8 +2,6 @@
 
 package prefetch
 
-import "unsafe"
-
 func ask(**uint64, int) {}
 
-func askAll(unsafe.Pointer, uintptr) {}
+func askSpan(_, _ *uint64) {}

@@ -2,8 +2,6 @@
 // time, but a program that reads them one after the other waits for each.
 package prefetch
 
-import "unsafe"
-
 // Most is how many lines fit into Lines.
 const Most = 48
 
@@ -25,5 +23,5 @@ func (l *Lines) Ask() {
 	l.n = 0
 }
 
-// Whole asks for all lines of what p points to.
-func Whole[T any](p *T) { askAll(unsafe.Pointer(p), unsafe.Sizeof(*p)) }
+// Span asks for all lines from the one where first points to that of last, which is no lower.
+func Span(first, last *uint64) { askSpan(first, last) }

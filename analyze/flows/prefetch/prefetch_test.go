@@ -25,14 +25,14 @@ func TestAskEmptiesAndTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestWholeTouchesNothing(t *testing.T) {
+func TestSpanTouchesNothing(t *testing.T) {
 	data := new([1000]uint64)
 	for i := range data {
 		data[i] = uint64(i)
 	}
-	Whole(data)
-	Whole(new(struct{}))
-	Whole[[1000]uint64](nil) // an address that can't be read is no fault
+	Span(&data[0], &data[len(data)-1])
+	Span(&data[0], &data[0])
+	Span(nil, nil) // an address that can't be read is no fault
 	for i, x := range data {
 		if x != uint64(i) {
 			t.Errorf("data[%d] = %d", i, x)
