@@ -54,8 +54,7 @@ var closerDoubts = []rule{
 		return rst.Frame != 0 && rst.By == e && rst.DrawnByNoData() && (rst.Trigger == 0 || rst.Trigger != fl.Dir[e].FinAckFrame)
 	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
-		p := &fl.Dir[e.Other()]
-		return fl.Reset.Frame != 0 && p.FinEnd == 0 && max(p.Una, p.Reach) > p.Nxt
+		return fl.Reset.Frame != 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.sentMore(e.Other())
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
 	}},
@@ -152,8 +151,7 @@ var resetDoubts = []rule{
 		return fl.Dir[e].FinEnd != 0 && !fl.alive(e.Other()) && fl.Dir[e.Other()].FinEnd == 0
 	}, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
-		p := &fl.Dir[e.Other()]
-		return fl.Dir[e].FinEnd != 0 && p.FinEnd == 0 && max(p.Una, p.Reach) > p.Nxt
+		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.sentMore(e.Other())
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: it may have ended before", e.Other().Side())
 	}},
@@ -162,10 +160,16 @@ var resetDoubts = []rule{
 // alive reports whether a SYN or payload of e was captured: e had not ended before that.
 func (fl judged) alive(e tcp.End) bool { return fl.Dir[e].SynSent || fl.Dir[e].Bytes > 0 }
 
+// sentMore reports whether e sent beyond what was captured of it.
+func (fl judged) sentMore(e tcp.End) bool {
+	d := &fl.Dir[e]
+	return max(d.Una, d.Reach) > d.Nxt
+}
+
 // lacksOf reports whether something that e sent was not captured, as the numbers tell.
 func (fl judged) lacksOf(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return d.Holes > 0 || max(d.Una, d.Reach) > d.Nxt || e == tcp.Server && p.SynSent && !d.SynSent
+	return d.Holes > 0 || fl.sentMore(e) || e == tcp.Server && p.SynSent && !d.SynSent
 }
 
 // filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there.

@@ -95,7 +95,6 @@ func (fl judged) endedByFins(v *verdict) {
 	if fl.Simultaneous {
 		v.closer = analyze.Both
 	}
-	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
 	first, second := &fl.Dir[fl.Closer], &fl.Dir[fl.Closer.Other()]
 	v.sent(first.FinFrame, "FIN", fl.Closer.Side())
 	v.sent(second.FinFrame, "FIN", fl.Closer.Other().Side())
@@ -126,9 +125,9 @@ func (fl judged) endedByFins(v *verdict) {
 			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
 			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
 			return
-		case waited >= tcp.Resend && d.Tries == 0 && c.Holes+s.Holes > 0:
+		case waited >= tcp.Resend && d.Tries == 0 && first.Holes+second.Holes > 0:
 			v.withhold()
-			v.because("no ACK of frame %d was captured, nor were %s before it", d.FinFrame, analyze.Count(uint64(c.Holes+s.Holes), "byte"))
+			v.because("no ACK of frame %d was captured, nor were %s before it", d.FinFrame, analyze.Count(uint64(first.Holes+second.Holes), "byte"))
 			return
 		case waited >= tcp.Resend && d.Tries == 0:
 			v.confidence = analyze.Inferred
