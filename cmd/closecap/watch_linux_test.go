@@ -50,21 +50,12 @@ func TestWatchAgreesWithRun(t *testing.T) {
 	}
 	for _, s := range scripts {
 		t.Run(filepath.Base(s.Name), func(t *testing.T) {
-			if err := source.Poll(0, func(event.KernelEvent) {}); err != nil {
-				t.Fatal(err)
+			res, events := runWatched(t, bin, source, s.Name)
+			if told := endpoints(events); told < 2*len(res.Connections) {
+				t.Logf("again: told were only %d ends", told)
+				res, events = runWatched(t, bin, source, s.Name)
 			}
-			cmd := exec.Command(bin, "run", s.Name, "--format", "json")
-			cmd.Dir = "/"
-			out, err := cmd.Output()
-			if err != nil {
-				t.Fatalf("closecap run: %v", err)
-			}
-			var res analyze.Result
-			if err := json.Unmarshal(out, &res); err != nil {
-				t.Fatal(err)
-			}
-			events := gather(t, source, &res)
-			want, got := compareWitnesses(events, &res)
+			want, got := compareWitnesses(events, res)
 			if len(source.Lacks()) > 0 {
 				forgiveUnknown(want, got)
 			}
@@ -79,6 +70,37 @@ func TestWatchAgreesWithRun(t *testing.T) {
 	if l := source.Losses(); l.Total() != 0 {
 		t.Errorf("lost %+v, want nothing", l)
 	}
+}
+
+// runWatched runs a scenario, and returns what the kernel told of it. A virtual machine's kernel may keep its host's
+// agent from BPF: what a timer or a segment does while it interrupts that is told to no program, though to
+// tracefs. So it runs once more where fewer than both ends are told, as of a refused SYN.
+func runWatched(t *testing.T, bin string, source *bpf.Endings, scenario string) (*analyze.Result, []event.KernelEvent) {
+	t.Helper()
+	if err := source.Poll(0, func(event.KernelEvent) {}); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "run", scenario, "--format", "json")
+	cmd.Dir = "/"
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("closecap run: %v", err)
+	}
+	var res analyze.Result
+	if err := json.Unmarshal(out, &res); err != nil {
+		t.Fatal(err)
+	}
+	return &res, gather(t, source, &res)
+}
+
+func endpoints(events []event.KernelEvent) int {
+	n := 0
+	for _, k := range events {
+		if k.Endpoint != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // gather returns the events of res's connections.
