@@ -120,7 +120,7 @@ func (f *Follower) settle(now event.Time) {
 	f.closing = slices.DeleteFunc(f.closing, func(c *closing) bool {
 		old := now.Sub(c.call.Start) > settling
 		if old {
-			f.finish(c, c.call.Start.Add(settling))
+			f.finish(c, c.call.Start) // when it was over nothing told
 		}
 		return old
 	})
