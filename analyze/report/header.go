@@ -23,11 +23,8 @@ func (p *printer) header(r *analyze.Result) error {
 		if r.Kernel.Release != "" {
 			parts = append(parts, "Linux "+Safe(r.Kernel.Release))
 		}
-		switch r.Kernel.Netns {
-		case "private":
-			parts = append(parts, "private namespace")
-		case "host":
-			parts = append(parts, "host namespace")
+		if w := namespaceWords(r.Kernel); w != "" {
+			parts = append(parts, w)
 		}
 	}
 	if r.Scenario == "" && r.Capture.Packets > 0 {
@@ -56,6 +53,19 @@ func titleOf(parts []string) string {
 		parts[i] = together(parts[i])
 	}
 	return strings.Join(parts, noBreak+"· ")
+}
+
+// namespaceWords says whether others use the network namespace as well, "" where that is not known.
+func namespaceWords(k *analyze.Kernel) string {
+	switch {
+	case k == nil:
+		return ""
+	case k.Netns == "private":
+		return "private namespace"
+	case k.Netns == "host": // closecap's own, which may be a container's
+		return "shared namespace"
+	}
+	return ""
 }
 
 // eachTitle is the title over several scenarios that ran each by itself.

@@ -121,8 +121,8 @@ func pageFacts(r *analyze.Result, all int) []string {
 	if r.Kernel != nil && r.Kernel.Release != "" {
 		facts = append(facts, "Linux "+Safe(r.Kernel.Release))
 	}
-	if r.Kernel != nil && r.Kernel.Netns != "" {
-		facts = append(facts, Safe(r.Kernel.Netns)+" namespace")
+	if w := namespaceWords(r.Kernel); w != "" {
+		facts = append(facts, w)
 	}
 	if r.Capture.Packets > 0 {
 		facts = append(facts, count(r.Capture.Packets, "packet"))
