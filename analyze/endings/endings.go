@@ -75,6 +75,9 @@ const (
 	asking = time.Second
 	// asked is when that is given up: FIN_WAIT2 without a socket lasts tcp_fin_timeout.
 	asked = 65 * time.Second
+	// released is how long a socket that has ended with unread data is waited for to be closed: programs do so
+	// at once, or when they come to it.
+	released = 2 * time.Second
 	// remembered is how long an RST without a socket may follow a connection that has ended.
 	remembered = 60 * time.Second
 )

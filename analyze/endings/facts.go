@@ -65,8 +65,12 @@ func bareFin(r *event.KernelReset) bool {
 }
 
 // user returns the process of e, the earlier call before the later.
-func user(e *event.Endpoint, free *event.Task) *event.Task {
-	for _, t := range []*event.Task{e.Open, e.Fin, e.End, free} {
+func user(e *event.Endpoint, free *event.Release) *event.Task {
+	tasks := []*event.Task{e.Open, e.Fin, e.End}
+	if free != nil {
+		tasks = append(tasks, free.Task)
+	}
+	for _, t := range tasks {
 		if t != nil && t.Owner {
 			return t
 		}

@@ -2,6 +2,7 @@ package endings
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -11,7 +12,7 @@ import (
 type verdict struct {
 	*Connection
 	end  [2]*event.Endpoint // client, server; nil for one that was not seen
-	free [2]*event.Task
+	free [2]*event.Release
 	pair *pair
 }
 
@@ -40,6 +41,7 @@ func (p *pair) connection() *Connection {
 		}
 	}
 	v.decide()
+	v.leaveUnread()
 	v.waits()
 	return v.Connection
 }
@@ -65,7 +67,7 @@ func (v *verdict) seat() {
 	if swap {
 		a, b, fa, fb = b, a, fb, fa
 	}
-	v.end, v.free = [2]*event.Endpoint{a, b}, [2]*event.Task{fa, fb}
+	v.end, v.free = [2]*event.Endpoint{a, b}, [2]*event.Release{fa, fb}
 	v.Seen = SeenEnds{Client: a != nil, Server: b != nil}
 	if a != nil {
 		v.Client, v.Server, v.Netns = a.Local, a.Remote, a.Netns
@@ -106,11 +108,9 @@ func (v *verdict) decide() {
 		v.endedByReset(r, by)
 		return
 	}
-	for i, e := range v.end {
-		if e != nil && e.ResetIn != 0 && !v.hitByBareFin() {
-			v.endedByUnseenReset(i, e)
-			return
-		}
+	if i := v.firstHit(); i >= 0 {
+		v.endedByUnseenReset(i, v.end[i])
+		return
 	}
 	for i, e := range v.end {
 		if e != nil && e.Errno != "" && e.ResetIn == 0 {
@@ -171,6 +171,26 @@ func (v *verdict) counts(r *event.KernelReset, i int) bool {
 
 func drawsByData(r *event.KernelReset) bool { return r.Offender != nil && r.Offender.Len > 0 }
 
+// firstHit returns the end that received an RST first, -1 where none did but in answer to its own FIN. One that had closed comes last: the
+// kernel resets it with the RST that it answers with (tcp_rcv_state_process), as if one had come.
+func (v *verdict) firstHit() int {
+	first := -1
+	for i, e := range v.end {
+		if e == nil || e.ResetIn == 0 || v.finAnswered(i) {
+			continue
+		}
+		if f := first; f < 0 || sentFin(v.end[f]) && !sentFin(e) || sentFin(v.end[f]) == sentFin(e) && e.ResetIn < v.end[f].ResetIn {
+			first = i
+		}
+	}
+	return first
+}
+
+// finAnswered reports whether side i's FIN came to where no socket was any more, and was answered by RST.
+func (v *verdict) finAnswered(i int) bool {
+	return slices.ContainsFunc(v.pair.resets, func(r *event.KernelReset) bool { return bareFin(r) && v.sender(r) != i })
+}
+
 // hitByBareFin reports whether the only RSTs answered a FIN.
 func (v *verdict) hitByBareFin() bool {
 	for _, r := range v.pair.resets {
@@ -228,7 +248,11 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 	switch e.Last() {
 	case event.SynSent:
 		v.Ending = analyze.Unanswered
-		v.because("the %s's SYN, sent %d times, led to %s", s, e.Retransmits+1, e.Errno)
+		if e.Errno == "ETIMEDOUT" {
+			v.because("the %s's SYN, sent %d times, led to ETIMEDOUT", s, e.Retransmits+1)
+		} else { // tcp_v4_err; of an RST its receiver tells
+			v.because("no TCP segment answered the %s's SYN: an ICMP error, as of a firewall or a router, led to %s", s, e.Errno)
+		}
 	case event.FinWait1, event.Closing, event.LastAck:
 		v.Ending = analyze.FinUnacked
 		v.because("the %s's FIN was never acknowledged: %s after %d retransmissions", s, e.Errno, e.Retransmits)
@@ -243,6 +267,28 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 func (v *verdict) lose(i int) {
 	if e := v.end[i]; e != nil && v.unacked(i)+uint64(e.Unsent) > 0 {
 		v.Lost = &analyze.Lost{Unacked: v.unacked(i), Discarded: uint64(e.Unsent), From: sideOf(i)}
+	}
+}
+
+// leaveUnread counts what an application had not read when it let its socket go, beside what its RST cost.
+func (v *verdict) leaveUnread() {
+	for i, e := range v.end {
+		from := sideOf(1 - i)
+		if e == nil || v.Reset != nil && v.Reset.Lost.From == from {
+			continue
+		}
+		n := uint64(e.Unread)
+		if r := v.free[i]; r != nil {
+			n = uint64(r.Unread)
+		} else if e.Held {
+			continue // it can be read yet
+		}
+		if n > 0 && v.Lost == nil {
+			v.Lost = &analyze.Lost{From: from}
+		}
+		if n > 0 && v.Lost.From == from {
+			v.Lost.Unread += n
+		}
 	}
 }
 

@@ -182,8 +182,12 @@ func explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, 
 func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 	by := sideOf(1 - i)
 	v.Ending = analyze.WasReset
-	if v.Closer == analyze.NoSide {
+	stands := v.stoodOn(1-i, e.ResetIn)
+	switch {
+	case stands == "" && v.Closer == analyze.NoSide:
 		v.Closer = by
+	case stands != "" && !v.closedBefore(e.ResetIn):
+		v.Closer, v.Tasks.Closer, v.Tasks.By = analyze.NoSide, nil, analyze.NoSide
 	}
 	v.Reset = &analyze.Reset{By: by, Cause: analyze.UnknownCause, Confidence: analyze.Unknown,
 		Lost: analyze.Lost{From: sideOf(i), Unacked: v.unacked(i), Discarded: uint64(e.Unsent)}}
@@ -193,6 +197,11 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.Reset.Cause, v.Reset.Confidence = analyze.ConnRefused, analyze.InKernel
 		v.because("RST answered the SYN of the %s", sideOf(i))
 		return
+	case stands != "":
+		v.Reset.Cause, v.Reset.Confidence = analyze.Middlebox, analyze.Inferred
+		v.Reset.Why = append(v.Reset.Why, stands)
+		v.because("the %s received an RST that the %s's socket did not send", sideOf(i), by)
+		return
 	case e.FinIn && !sentFin(e) && e.Unacked > 0:
 		v.Reset.Cause, v.Reset.Confidence = analyze.DataAfterClose, analyze.Inferred
 		v.Reset.Lost.AfterClose, v.Reset.Lost.Unacked = v.Reset.Lost.Unacked, 0
@@ -201,6 +210,42 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 		v.causeByItsEnd(v.end[1-i])
 	}
 	v.because("the %s received RST", sideOf(i))
+}
+
+// closedBefore reports whether an end had sent its FIN by then.
+func (v *verdict) closedBefore(at event.Time) bool {
+	for _, e := range v.end {
+		if e != nil && sentFin(e) && finAt(e) < at {
+			return true
+		}
+	}
+	return false
+}
+
+// stoodOn says how the socket of side i went on after its peer had received an RST, "" where it is not known to
+// have done so. Every kernel tells of an RST that a full socket sends, so this one is not its.
+func (v *verdict) stoodOn(i int, at event.Time) string {
+	for _, r := range v.pair.resets {
+		if v.sender(r) == i {
+			return ""
+		}
+	}
+	s, e, twin := sideOf(i), v.end[i], v.pair.twin
+	switch {
+	case e == nil && (twin == event.Established || twin == event.CloseWait):
+		return fmt.Sprintf("the %s's own socket sent no RST, and still stands in %s", s, twin)
+	case e == nil:
+		return ""
+	case finAt(e) > at:
+		return fmt.Sprintf("the %s's own socket sent no RST, and closed later", s)
+	case sentFin(e): // the RST that it answers with resets it as well
+		return ""
+	case e.ResetIn > at:
+		return fmt.Sprintf("the %s's own socket sent no RST: it received one as well", s)
+	case e.Stop().Sub(at) > settling:
+		return fmt.Sprintf("the %s's own socket sent no RST, and stood for longer", s)
+	}
+	return ""
 }
 
 // causeByItsEnd tells the cause of an RST that no tracepoint showed by what the end that sent it

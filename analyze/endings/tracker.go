@@ -51,10 +51,10 @@ type pair struct {
 	key    key
 	ends   [2]*event.Endpoint
 	resets []*event.KernelReset
-	free   [2]*event.Task // who closed an end that had ended before
-	last   event.Time     // of its latest event
-	asked  event.Time     // when the kernel was asked last
-	twin   event.TCPState // what it said then
+	free   [2]*event.Release // of an end that had ended before
+	last   event.Time        // of its latest event
+	asked  event.Time        // when the kernel was asked last
+	twin   event.TCPState    // what it said then
 	done   bool
 }
 
@@ -146,7 +146,7 @@ func (t *Tracker) release(r *event.Release) {
 	}
 	for i, e := range p.ends {
 		if e != nil && e.Socket == r.Socket {
-			p.free[i] = r.Task
+			p.free[i] = r
 		}
 	}
 }
@@ -235,17 +235,29 @@ func (t *Tracker) forget(p *pair) {
 
 // finished reports whether nothing more is to come of p.
 func (t *Tracker) finished(p *pair, now event.Time) bool {
-	if now.Sub(p.last) < settling {
-		return false
+	return now.Sub(p.last) >= settling && t.over(p, now) && (!p.readable() || now.Sub(p.last) > released)
+}
+
+// readable reports whether somebody may still read what an end that is over had received.
+func (p *pair) readable() bool {
+	for i, e := range p.ends {
+		if e != nil && e.Held && e.Unread > 0 && p.free[i] == nil {
+			return true
+		}
 	}
+	return false
+}
+
+// over reports whether both ends are.
+func (t *Tracker) over(p *pair, now event.Time) bool {
 	e := p.ends[0]
 	switch {
 	case e == nil, p.ends[1] != nil, e.Local == e.Remote:
 		return true
-	case e.ResetIn != 0, e.Last() == event.SynSent:
+	case e.Last() == event.SynSent, e.ResetIn != 0 && (len(p.resets) > 0 || !t.isLocal(e)):
 		return true // who sends an RST has no socket, or told of it before
 	case t.isLocal(e):
-		return t.alone(p, e, now)
+		return t.alone(p, e, now) || e.ResetIn != 0 && now.Sub(p.last) > asked
 	}
 	return !handedOver(e) || e.FinIn || t.answered(p, e, now)
 }

@@ -40,6 +40,78 @@ func only(t *testing.T, cs []*Connection) *Connection {
 	return cs[0]
 }
 
+// bothEnds returns the ends of one connection of this machine.
+func bothEnds(client, server []event.TCPState) (c, s *event.Endpoint) {
+	c, s = lone(client...), &event.Endpoint{Socket: 2, Local: there, Remote: here, Born: true, Accepted: true, HadFile: true, Steps: steps(second, server...)}
+	return c, s
+}
+
+// TestResetOfNobody: an RST that neither socket sent came from between them.
+func TestResetOfNobody(t *testing.T) {
+	open := []event.TCPState{event.SynSent, event.Established, event.Closed}
+	for name, tt := range map[string]struct {
+		change func(c, s *event.Endpoint)
+		cause  analyze.ResetCause
+		closer analyze.Side
+	}{
+		"of one end": {func(c, s *event.Endpoint) { s.Steps[1].Time += 10 * second }, analyze.Middlebox, analyze.NoSide},
+		"of both":    {func(c, s *event.Endpoint) { s.ResetIn = s.Stop() }, analyze.Middlebox, analyze.NoSide},
+		"of one end that the other closes later": {func(c, s *event.Endpoint) {
+			s.Steps = steps(second, event.Established, event.FinWait1, event.Closed)
+			s.Steps[1].Time, s.Steps[2].Time, s.ResetIn = 12*second, 12*second, 12*second
+		}, analyze.Middlebox, analyze.NoSide},
+		"of a sender whose event is lost": {func(c, s *event.Endpoint) { s.Steps[1].Time -= 1000 }, analyze.UnknownCause, analyze.Server},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := bothEnds(open, open[1:])
+			c.ResetIn, c.Errno, s.Steps[1].Time = c.Stop(), "ECONNRESET", c.Stop()+1000
+			tt.change(c, s)
+			tr := NewTracker(Options{Local: func(netip.Addr) bool { return true }})
+			tr.Add(event.KernelEvent{Endpoint: c})
+			if got := tr.Ready(c.Stop() + second); len(got) > 0 {
+				t.Fatalf("told before the server's end: %+v", got[0])
+			}
+			tr.Add(event.KernelEvent{Endpoint: s})
+			got := only(t, tr.Ready(s.Stop()+second))
+			if got.Ending != analyze.WasReset || got.Reset.By != analyze.Server || got.Reset.Cause != tt.cause || got.Closer != tt.closer {
+				t.Errorf("%s, closed first by %q, %+v, want reset, %q, %s of the server", got.Ending, got.Closer, got.Reset, tt.closer, tt.cause)
+			}
+		})
+	}
+}
+
+// TestLeftUnread: what a program had not read when it let its socket go is lost, whoever closed first.
+func TestLeftUnread(t *testing.T) {
+	for name, tt := range map[string]struct {
+		release *event.Release
+		want    uint64
+	}{
+		"it closed without reading": {&event.Release{Socket: 2, Unread: 8}, 8},
+		"it read all":               {&event.Release{Socket: 2}, 0},
+		"it may read it yet":        {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := bothEnds([]event.TCPState{event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed},
+				[]event.TCPState{event.Established, event.CloseWait, event.LastAck, event.Closed})
+			c.FinIn, s.FinIn, s.Held, s.Unread, s.Received = true, true, true, 8, 8
+			tr := NewTracker(Options{Local: func(netip.Addr) bool { return true }})
+			tr.Add(event.KernelEvent{Endpoint: c})
+			tr.Add(event.KernelEvent{Endpoint: s})
+			over := max(c.Stop(), s.Stop())
+			if got := tr.Ready(over + second); len(got) > 0 {
+				t.Fatalf("told while %d bytes could be read: %+v", s.Unread, got[0])
+			}
+			if tt.release != nil {
+				tr.Add(event.KernelEvent{Release: tt.release})
+			}
+			got := only(t, tr.Ready(over+3*second))
+			if lost := got.LostBytes(); got.Ending != analyze.Graceful || lost.Unread != tt.want {
+				t.Errorf("%s, lost %+v, want graceful, %d unread", got.Ending, lost, tt.want)
+			}
+		})
+	}
+}
+
 func TestPeerElsewhere(t *testing.T) {
 	closer := &event.Task{PID: 7, TID: 7, Comm: "api", Call: "close", FD: 9, Owner: true}
 	for name, tt := range map[string]struct {

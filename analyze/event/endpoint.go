@@ -113,6 +113,7 @@ type Release struct {
 	Time   Time   `json:"time"`
 	Socket uint64 `json:"socket"`
 	Task   *Task  `json:"task"`
+	Unread uint32 `json:"unread,omitempty"` // payload that nobody read, nor will
 }
 
 // Task is a thread and the system call that it was in. Numbers are of the initial namespace.

@@ -93,6 +93,8 @@ func endedWhy(c *endings.Connection) string {
 		return ""
 	case r.Cause == analyze.UnreadData && c.Tasks.Closer != nil:
 		return fmt.Sprintf("%s: %s with %s unread", cause, doer, count(r.Lost.Unread, "byte"))
+	case r.Cause == analyze.Middlebox:
+		return fmt.Sprintf("%s: RST in the name of the %s; %s", cause, r.By, strings.Join(r.Why, "; "))
 	case r.Cause == analyze.DataAfterClose && r.Lost.AfterClose > 0:
 		return fmt.Sprintf("%s: %s, then %s came", cause, doer, count(r.Lost.AfterClose, "byte"))
 	case c.Tasks.Closer != nil:

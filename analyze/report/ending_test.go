@@ -56,6 +56,10 @@ func TestEndingLine(t *testing.T) {
 			reset(c, analyze.Server, analyze.ConnRefused, analyze.Lost{})
 			c.Ending, c.Stray, c.Tasks = analyze.WasRefused, true, endings.Tasks{}
 		}, `11:50:14.276  10.0.0.2:443 ← 10.0.0.9:46612  refused: nobody listens`},
+		{func(c *endings.Connection) {
+			reset(c, analyze.Server, analyze.Middlebox, analyze.Lost{})
+			c.Closer, c.Reset.Confidence, c.Reset.Why = analyze.NoSide, analyze.Inferred, []string{"the server's own socket sent no RST, and stood for longer"}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  reset after 12.0 ms  middlebox?: RST in the name of the server; the server's own socket sent no RST, and stood for longer`},
 		// By packets alone: no processes, and what is inferred is marked.
 		{func(c *endings.Connection) {
 			c.Tasks = endings.Tasks{}

@@ -81,7 +81,8 @@ type rawReset struct {
 
 type rawRelease struct {
 	Kind       uint8
-	Zero       [7]uint8
+	Zero       [3]uint8
+	Unread     uint32
 	Cookie, At uint64
 	Task       rawTask
 }
@@ -133,7 +134,7 @@ func (d *decoder) decode(b []byte) (event.KernelEvent, error) {
 		return event.KernelEvent{Reset: r}, err
 	}
 	return event.KernelEvent{Release: &event.Release{
-		Time: d.time(d.release.At), Socket: d.release.Cookie, Task: d.task(&d.release.Task),
+		Time: d.time(d.release.At), Socket: d.release.Cookie, Task: d.task(&d.release.Task), Unread: d.release.Unread,
 	}}, nil
 }
 

@@ -80,7 +80,8 @@ struct reset {
 /* A socket that ended while it was held, and was closed only now. */
 struct release {
 	__u8 kind;
-	__u8 zero[7];
+	__u8 zero[3];
+	__u32 unread; /* for good */
 	__u64 cookie, at;
 	struct task task;
 };
@@ -212,16 +213,22 @@ INLINE void step(struct endpoint *e, int state, int owned, __u64 now)
 	e->steps = n + 1;
 }
 
+/* The FIN takes a sequence number and is the last thing that is read, sent, acknowledged. */
+INLINE __u32 unread(const struct sock *sk, struct tcp_sock *tp)
+{
+	__u32 n = tp->rcv_nxt - tp->copied_seq;
+
+	return n - (flag(sk, SOCK_DONE) && n);
+}
+
 INLINE void last_facts(const struct sock *sk, struct tcp_sock *tp, struct endpoint *e, int old)
 {
 	int fin_in = flag(sk, SOCK_DONE);
 	int fin_out = old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING || old == TCP_LAST_ACK;
-	__u32 unread = tp->rcv_nxt - tp->copied_seq;
 	__u32 unacked = tp->snd_nxt - tp->snd_una;
 	__u32 unsent = tp->write_seq - tp->snd_nxt;
 
-	/* The FIN takes a sequence number and is the last thing that is read, sent, acknowledged. */
-	e->unread = unread - (fin_in && unread);
+	e->unread = unread(sk, tp);
 	if (fin_out && unsent)
 		unsent--;
 	else if ((fin_out || old == TCP_SYN_SENT) && unacked)
@@ -317,11 +324,12 @@ SEC("tp_btf/tcp_destroy_sock")
 int destroy_sock(__u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct endpoint *e = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
-	if (!e || !(e->flags & HELD))
+	if (!tp || !e || !(e->flags & HELD))
 		return 0;
-	struct release r = { .kind = RELEASE, .cookie = e->cookie, .at = bpf_ktime_get_ns() };
+	struct release r = { .kind = RELEASE, .unread = unread(sk, tp), .cookie = e->cookie, .at = bpf_ktime_get_ns() };
 	current_task(&r.task, 1);
 	send(&r, sizeof(r));
 	return 0;
