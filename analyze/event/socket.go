@@ -32,7 +32,7 @@ type SocketHolder struct {
 // TCPInfo is what of struct tcp_info (linux/tcp.h) tells how a socket comes to its end. Times are
 // in nanoseconds before the sample's.
 type TCPInfo struct {
-	RTO     int64 // the retransmission timeout, grown by Backoff doublings
+	RTO     int64 // the retransmission timeout, grown by Backoff doublings but while probes of a window are sent
 	Backoff int
 	Unsent  int // bytes in the send queue that were never sent
 	Window  int // bytes that the peer has room for; 0 also on kernels before 5.4

@@ -31,11 +31,39 @@ func (j *judge) givesUp(s *event.Socket) End {
 		linear := int(j.evidence.Settings["tcp_syn_linear_timeouts"])
 		end.Retries, end.LeftNS = b.byCount(int(limit)-s.Retransmits, linear-s.Retransmits, s.Left)
 	case s.Timer == "probe":
-		end.Retries, end.LeftNS = b.byCount(int(limit)-s.Retransmits, 0, s.Left)
+		end.Retries, end.LeftNS = j.byProbes(s, b.most)
 	default:
 		end.Retries, end.LeftNS = b.byTime(s.Retransmits, int(limit), s.Left)
 	}
 	return end
+}
+
+// byProbes reckons as net/ipv4/tcp_timer.c: tcp_probe_timer(). A peer that answers sets the count of probes
+// back, and an open socket may then wait for ever: told is what a peer that falls silent leaves. An orphan is
+// given up as well when its timeout has grown to the most, whatever its peer answers.
+func (j *judge) byProbes(s *event.Socket, most int64) (retries int, left int64) {
+	limit, _, _ := j.limit(s)
+	set := j.evidence.Settings["tcp_orphan_retries"]
+	sent, answered := int64(s.Retransmits), s.Orphan && s.Retransmits == 0
+	grown := func(timeout int64) int64 {
+		for range s.Info.Backoff + retries {
+			if timeout *= 2; timeout >= most {
+				return most
+			}
+		}
+		return timeout
+	}
+	for left = s.Left; sent < limit; {
+		if s.Orphan && grown(s.Info.RTO) >= most && max(int64(s.Info.Backoff+retries), sent) >= set {
+			break
+		}
+		if !answered {
+			sent++
+		}
+		retries++
+		left += grown(max(s.Info.RTO, rtoMin))
+	}
+	return retries, left
 }
 
 // limit returns the setting that bounds the retries, and its number.

@@ -118,6 +118,32 @@ func TestOrphanTimer(t *testing.T) {
 	}
 }
 
+// TestProbes reckons when a socket behind a closed window is given up, after net/ipv4/tcp_timer.c: tcp_probe_timer().
+func TestProbes(t *testing.T) {
+	probing := func(backoff, sent int) []func(*event.Socket) {
+		wait := min(200*time.Millisecond<<backoff, 120*time.Second)
+		return []func(*event.Socket){queued(0, 10), info(event.TCPInfo{RTO: 200e6, Backoff: backoff}), timer("probe", wait, sent)}
+	}
+	for name, tt := range map[string]struct {
+		socket  event.Socket
+		retries int
+		left    time.Duration
+	}{
+		// 0.2 s, then doubled up to 102.4 s, then six times 120 s.
+		"open":                        {socket(event.Established, 80, 9, probing(0, 0)...), 15, 204600*time.Millisecond + 6*120*time.Second},
+		"open, half way":              {socket(event.Established, 80, 9, probing(8, 8)...), 7, (51200+102400)*time.Millisecond + 6*120*time.Second},
+		"orphan whose peer answers":   {socket(event.FinWait1, 80, 9, append(probing(0, 0), orphan)...), 10, 204600*time.Millisecond + 120*time.Second},
+		"orphan whose peer is silent": {socket(event.FinWait1, 80, 9, append(probing(1, 1), orphan)...), 7, (51200*2 - 400) * time.Millisecond},
+		"orphan at its end":           {socket(event.FinWait1, 80, 9, append(probing(11, 0), orphan)...), 0, 120 * time.Second},
+	} {
+		l := List(&Evidence{Sockets: []event.Socket{tt.socket}, Settings: settings()}, Options{})
+		end := l.Sockets[0].Ends[1]
+		if got := time.Duration(end.LeftNS); end.Retries != tt.retries || got != tt.left {
+			t.Errorf("%s: %d probes, %s, want %d, %s", name, end.Retries, got, tt.retries, tt.left)
+		}
+	}
+}
+
 // TestOrder puts the worst first, and both ends of a connection together.
 func TestOrder(t *testing.T) {
 	old := info(event.TCPInfo{LastACK: 9 * sec, LastReceived: 9 * sec})
