@@ -58,6 +58,9 @@ type Options struct {
 	// StateUnknown where it can't say. nil: nobody is asked.
 	State func(netns uint32, local, remote netip.AddrPort) event.TCPState
 
+	// Names: an event.Held is told of what Unnamed returns, within a second.
+	Names bool
+
 	// MaxWaiting bounds the connections of which one end is still open; past it the oldest is
 	// judged by what is known. 0 means 65,536.
 	MaxWaiting int
@@ -78,6 +81,8 @@ const (
 	// released is how long a socket that has ended with unread data is waited for to be closed: programs do so
 	// at once, or when they come to it.
 	released = 2 * time.Second
+	// named is how long it is waited for who has a socket that ended while it was held.
+	named = 1500 * time.Millisecond
 	// remembered is how long an RST without a socket may follow a connection that has ended.
 	remembered = 60 * time.Second
 )

@@ -64,13 +64,13 @@ func bareFin(r *event.KernelReset) bool {
 	return r.Socket == 0 && r.Offender != nil && r.Offender.Flags.Has(event.FIN) && r.Offender.Len == 0
 }
 
-// user returns the process of e, the earlier call before the later.
-func user(e *event.Endpoint, free *event.Release) *event.Task {
+// user returns the process of e, the earlier call before the later, and who has it where no call was seen.
+func user(e *event.Endpoint, free *event.Release, held *event.Task) *event.Task {
 	tasks := []*event.Task{e.Open, e.Fin, e.End}
 	if free != nil {
 		tasks = append(tasks, free.Task)
 	}
-	for _, t := range tasks {
+	for _, t := range append(tasks, held) {
 		if t != nil && t.Owner {
 			return t
 		}

@@ -13,6 +13,7 @@ type verdict struct {
 	*Connection
 	end  [2]*event.Endpoint // client, server; nil for one that was not seen
 	free [2]*event.Release
+	held [2]*event.Task
 	pair *pair
 }
 
@@ -49,7 +50,7 @@ func (p *pair) connection() *Connection {
 // seat finds out who is the client, and gives every end its side.
 func (v *verdict) seat() {
 	a, b := v.pair.ends[0], v.pair.ends[1]
-	fa, fb := v.pair.free[0], v.pair.free[1]
+	free, held := v.pair.free, v.pair.held
 	if a == nil {
 		r := v.pair.resets[0]
 		v.Client, v.Server, v.Netns, v.Stray = r.Remote, r.Local, r.Netns, true
@@ -65,9 +66,10 @@ func (v *verdict) seat() {
 		v.Guessed = true
 	}
 	if swap {
-		a, b, fa, fb = b, a, fb, fa
+		a, b = b, a
+		free[0], free[1], held[0], held[1] = free[1], free[0], held[1], held[0]
 	}
-	v.end, v.free = [2]*event.Endpoint{a, b}, [2]*event.Release{fa, fb}
+	v.end, v.free, v.held = [2]*event.Endpoint{a, b}, free, held
 	v.Seen = SeenEnds{Client: a != nil, Server: b != nil}
 	if a != nil {
 		v.Client, v.Server, v.Netns = a.Local, a.Remote, a.Netns
@@ -87,7 +89,7 @@ func (v *verdict) describe(i int, e *event.Endpoint) {
 	*sent, *got = max(*sent, e.Sent), max(*got, e.Received)
 	*v.Retransmits.Of(s) = uint64(e.Retransmits)
 	*v.States.Of(s) = states(e)
-	t := user(e, v.free[i])
+	t := user(e, v.free[i], v.held[i])
 	if i == client {
 		v.Tasks.Client = t
 	} else {

@@ -52,6 +52,7 @@ type pair struct {
 	ends   [2]*event.Endpoint
 	resets []*event.KernelReset
 	free   [2]*event.Release // of an end that had ended before
+	held   [2]*event.Task    // who has an end that has ended
 	last   event.Time        // of its latest event
 	asked  event.Time        // when the kernel was asked last
 	twin   event.TCPState    // what it said then
@@ -67,6 +68,8 @@ func (t *Tracker) Add(k event.KernelEvent) {
 		t.reset(k.Reset)
 	case k.Release != nil:
 		t.release(k.Release)
+	case k.Held != nil:
+		t.holds(k.Held)
 	}
 }
 
@@ -140,15 +143,44 @@ func (p *pair) take(r *event.KernelReset) {
 }
 
 func (t *Tracker) release(r *event.Release) {
-	p := t.bySock[r.Socket]
-	if p == nil {
-		return
+	if p, i := t.endOf(r.Socket); p != nil {
+		p.free[i] = r
 	}
-	for i, e := range p.ends {
-		if e != nil && e.Socket == r.Socket {
-			p.free[i] = r
+}
+
+func (t *Tracker) holds(h *event.Held) {
+	if p, i := t.endOf(h.Socket); p != nil && p.held[i] == nil {
+		p.held[i] = h.Task
+	}
+}
+
+// endOf returns the connection of a socket that has ended, and which of its ends that is.
+func (t *Tracker) endOf(socket uint64) (*pair, int) {
+	p := t.bySock[socket]
+	if p == nil {
+		return nil, 0
+	}
+	return p, slices.IndexFunc(p.ends[:], func(e *event.Endpoint) bool { return e != nil && e.Socket == socket })
+}
+
+// Unnamed returns the sockets that ended while a process had them, of which no call of its is known and which
+// were not closed since: an event.Held tells whose they are. What is judged waits for that for a while.
+func (t *Tracker) Unnamed(now event.Time) []uint64 {
+	var all []uint64
+	for _, p := range t.order {
+		for i, e := range p.ends {
+			if p.unnamed(i) && now.Sub(e.Stop()) >= settling {
+				all = append(all, e.Socket)
+			}
 		}
 	}
+	return all
+}
+
+// unnamed reports whether end i stands in a process that is not known.
+func (p *pair) unnamed(i int) bool {
+	e := p.ends[i]
+	return e != nil && e.Held && p.free[i] == nil && p.held[i] == nil && user(e, nil, nil) == nil
 }
 
 func (t *Tracker) hasEnded(k key, now event.Time) bool {
@@ -235,7 +267,14 @@ func (t *Tracker) forget(p *pair) {
 
 // finished reports whether nothing more is to come of p.
 func (t *Tracker) finished(p *pair, now event.Time) bool {
-	return now.Sub(p.last) >= settling && t.over(p, now) && (!p.readable() || now.Sub(p.last) > released)
+	wait := settling
+	switch {
+	case p.readable():
+		wait = released
+	case t.opt.Names && (p.unnamed(0) || p.unnamed(1)):
+		wait = named
+	}
+	return now.Sub(p.last) >= wait && t.over(p, now)
 }
 
 // readable reports whether somebody may still read what an end that is over had received.

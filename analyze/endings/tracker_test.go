@@ -112,6 +112,32 @@ func TestLeftUnread(t *testing.T) {
 	}
 }
 
+// TestUnnamed: a server that waits elsewhere while its client resets is in no call; the kernel says whose it is.
+func TestUnnamed(t *testing.T) {
+	for name, ask := range map[string]bool{"asked": true, "not asked": false} {
+		t.Run(name, func(t *testing.T) {
+			e := &event.Endpoint{Socket: 2, Local: there, Remote: here, Born: true, Accepted: true, HadFile: true, Held: true,
+				Steps: steps(second, event.Established, event.Closed)}
+			e.ResetIn = e.Stop()
+			tr := NewTracker(Options{Names: true})
+			tr.Add(event.KernelEvent{Endpoint: e})
+			soon := e.Stop().Add(2 * settling)
+			if got := tr.Unnamed(soon); len(got) != 1 || got[0] != 2 || len(tr.Ready(soon)) > 0 {
+				t.Fatalf("Unnamed = %d, want socket 2, judged later", got)
+			}
+			at := soon.Add(2 * named)
+			if ask {
+				at = soon
+				tr.Add(event.KernelEvent{Held: &event.Held{Time: soon, Socket: 2, Task: &event.Task{PID: 9, TID: 9, Comm: "httpd", FD: 4, Owner: true}}})
+			}
+			got := only(t, tr.Ready(at)).Tasks.Server
+			if ask != (got != nil && got.Comm == "httpd") || len(tr.Unnamed(at)) > 0 {
+				t.Errorf("server %+v, named %t", got, ask)
+			}
+		})
+	}
+}
+
 func TestPeerElsewhere(t *testing.T) {
 	closer := &event.Task{PID: 7, TID: 7, Comm: "api", Call: "close", FD: 9, Owner: true}
 	for name, tt := range map[string]struct {

@@ -7,6 +7,7 @@ type KernelEvent struct {
 	Endpoint *Endpoint    `json:"endpoint,omitempty"`
 	Reset    *KernelReset `json:"reset,omitempty"`
 	Release  *Release     `json:"release,omitempty"`
+	Held     *Held        `json:"held,omitempty"`
 }
 
 // Endpoint is one end of a connection as its kernel knew it when it reached CLOSED, or went on
@@ -106,6 +107,13 @@ type Offender struct {
 	Seq   uint32 `json:"seq"`
 	Ack   uint32 `json:"ack"`
 	Len   uint32 `json:"len"` // payload bytes
+}
+
+// Held says which process has a socket as a descriptor, as the kernel says when it is asked.
+type Held struct {
+	Time   Time   `json:"time"`
+	Socket uint64 `json:"socket"`
+	Task   *Task  `json:"task"` // in no call
 }
 
 // Release is the close of a socket that had ended while it was held.

@@ -29,6 +29,9 @@ func (e *KernelEntry) Check() error {
 	if e.Release != nil {
 		n, err = n+1, errors.Join(err, checkTime(e.Release.Time), e.Release.Task.check())
 	}
+	if e.Held != nil {
+		n, err = n+1, errors.Join(err, checkTime(e.Held.Time), e.Held.Task.check())
+	}
 	if e.Begin != nil {
 		n, err = n+1, errors.Join(err, e.Begin.check())
 	}

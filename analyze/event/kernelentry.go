@@ -58,6 +58,8 @@ func (e *KernelEntry) When() Time {
 		return e.Reset.Time
 	case e.Release != nil:
 		return e.Release.Time
+	case e.Held != nil:
+		return e.Held.Time
 	case e.Begin != nil:
 		return e.Begin.Time
 	case e.Told != nil:
@@ -77,6 +79,8 @@ func (e *KernelEntry) Summary() string {
 		return fmt.Sprintf("kernel: %v > %v RST %s%s", r.Local, r.Remote, r.Reason, r.Task.summary())
 	case e.Release != nil:
 		return fmt.Sprintf("kernel: socket %d released%s", e.Release.Socket, e.Release.Task.summary())
+	case e.Held != nil:
+		return fmt.Sprintf("kernel: socket %d is held%s", e.Held.Socket, e.Held.Task.summary())
 	case e.Begin != nil:
 		return "watching begins"
 	case e.Answer != nil:

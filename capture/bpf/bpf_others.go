@@ -34,6 +34,9 @@ func (s *Endings) Lacks() []string { return nil }
 // Losses returns nothing.
 func (s *Endings) Losses() Losses { return Losses{} }
 
+// NamesHolders is false here.
+func (s *Endings) NamesHolders() bool { return false }
+
 // Holders is not supported here.
 func (s *Endings) Holders() (map[uint64][]event.Task, error) {
 	return nil, unsupported("find socket holders")

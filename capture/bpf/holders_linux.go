@@ -9,6 +9,9 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
+// NamesHolders reports whether this kernel tells who holds a socket.
+func (a *Attached) NamesHolders() bool { return a.holders != nil }
+
 // Holders returns who has which socket as a descriptor, by socket cookie, of all processes and
 // sockets that the programs have seen.
 func (a *Attached) Holders() (map[uint64][]event.Task, error) {

@@ -32,6 +32,7 @@ func kernelEntries() []event.KernelEntry {
 			Offender: &event.Offender{Flags: event.FIN | event.ACK, Seq: 1, Ack: 2, Len: 3},
 		}}},
 		{KernelEvent: event.KernelEvent{Release: &event.Release{Time: 8, Socket: 9, Task: task}}},
+		{KernelEvent: event.KernelEvent{Held: &event.Held{Time: 8, Socket: 9, Task: task}}},
 		{Answer: &event.KernelAnswer{Netns: 1, Local: a, Remote: b, State: event.FinWait2}},
 		{Lost: &event.KernelLosses{RingFull: 1, NoRecord: 2, Recursion: 3, Damaged: 4}},
 		{Told: &event.KernelTold{Time: 9, End: true}},

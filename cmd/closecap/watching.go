@@ -33,6 +33,7 @@ type watching struct {
 	source  *bpf.Endings
 	log     *watchLog // nil: nothing is saved
 	shown   int
+	named   event.Time // when it was last asked who holds sockets
 	floods  floods
 	lost    losses
 	server  *http.Server
@@ -79,7 +80,7 @@ func newWatching(f *watchFlags, std streams) *watching {
 func (w *watching) until(ctx context.Context) error {
 	own, begin := ownAddresses(), present()
 	w.log.begin(begin, own, w.summary.Ports, w.source.Lacks())
-	opt := endings.Options{Local: isOwn(own)}
+	opt := endings.Options{Local: isOwn(own), Names: w.source.NamesHolders()}
 	if diag, err := kernel.OpenDiag(); err == nil {
 		defer diag.Close()
 		if own, err := bpf.Netns("self"); err == nil {
@@ -96,6 +97,7 @@ func (w *watching) until(ctx context.Context) error {
 			return err
 		}
 		now := present()
+		w.nameHolders(tracker, add, now)
 		over := tracker.Ready(now)
 		w.log.judged(over, now, false)
 		if err := w.show(over, now); err != nil {
@@ -112,6 +114,28 @@ func (w *watching) until(ctx context.Context) error {
 		return err
 	}
 	return w.finish(now.Sub(begin))
+}
+
+// nameHolders tells who has the sockets that ended while they were held: a server that is told nothing of
+// its client's RST until it reads or writes.
+func (w *watching) nameHolders(tracker *endings.Tracker, add func(event.KernelEvent), now event.Time) {
+	if !w.source.NamesHolders() || now.Sub(w.named) < time.Second {
+		return
+	}
+	sockets := tracker.Unnamed(now)
+	if len(sockets) == 0 {
+		return
+	}
+	w.named = now
+	held, err := w.source.Holders()
+	if err != nil {
+		return // they stay without a name
+	}
+	for _, s := range sockets {
+		if tasks := held[s]; len(tasks) > 0 {
+			add(event.KernelEvent{Held: &event.Held{Time: now, Socket: s, Task: &tasks[0]}})
+		}
+	}
 }
 
 // heading writes what stands above the lines.
