@@ -38,7 +38,7 @@ func TestArrows(t *testing.T) {
 	if err != nil || len(imports) < 20 {
 		t.Fatalf("%d packages, error %v", len(imports), err)
 	}
-	vocabulary := []string{"analyze", "analyze/event", "analyze/seqnum", "analyze/suggest", "analyze/terminal"}
+	vocabulary := []string{"analyze", "analyze/event", "analyze/expect", "analyze/seqnum", "analyze/suggest", "analyze/terminal"}
 	understands := []string{"capture/intake", "capture/lab", "capture/scope", "capture/session"} // what a packet says
 	for dir, paths := range imports {
 		for _, path := range paths {

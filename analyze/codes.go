@@ -20,6 +20,8 @@ type Code[T comparable] struct {
 	// Of a reset cause: the TcpExt counter that tells of it (net/ipv4/tcp.c, tcp_input.c,
 	// tcp_timer.c). Where two causes share one, the calls tell them apart.
 	Counter string
+	// Of a reset cause: the one that says less of the same, where that is all that is known.
+	Less ResetCause
 }
 
 // How an RST is said to have been sent.
@@ -43,11 +45,11 @@ var endingCodes = []Code[Ending]{
 
 var causeCodes = []Code[ResetCause]{
 	{Code: UnreadData, Means: "closed with data unread", Topic: "reset",
-		Words: "it closed with received data unread, so its kernel sent RST instead of FIN", Sent: byAborting, Counter: "TCPAbortOnClose"},
+		Words: "it closed with received data unread, so its kernel sent RST instead of FIN", Sent: byAborting, Counter: "TCPAbortOnClose", Less: Aborted},
 	{Code: LingerZero, Means: "closed with SO_LINGER 0", Topic: "reset",
-		Words: "it closed with SO_LINGER 0, which aborts instead of sending FIN", Sent: byAborting, Counter: "TCPAbortOnData"},
+		Words: "it closed with SO_LINGER 0, which aborts instead of sending FIN", Sent: byAborting, Counter: "TCPAbortOnData", Less: Aborted},
 	{Code: DataAfterClose, Means: "data came for a socket that its application had closed, or shut down both ways", Topic: "lost-bytes",
-		Words: "data came for a socket that its application had already closed", Sent: byAnswering, Counter: "TCPAbortOnData"},
+		Words: "data came for a socket that its application had already closed", Sent: byAnswering, Counter: "TCPAbortOnData", Less: NoSocket},
 	{Code: NoSocket, Means: "nobody owned the segment that it answers", Topic: "reset",
 		Words: "no socket there owned the segment", Sent: byAnswering},
 	{Code: AcceptQueueFull, Means: "the listener's accept queue was full", Topic: "accept-queue",
@@ -55,19 +57,19 @@ var causeCodes = []Code[ResetCause]{
 	{Code: ConnRefused, Means: "nobody listened", Topic: "reset",
 		Words: "nothing listens on that port", Sent: byAnswering},
 	{Code: ListenerClosed, Means: "the listener closed before the connection was accepted", Topic: "reset",
-		Words: "the listener closed before it had accepted the connection", Sent: byAborting},
+		Words: "the listener closed before it had accepted the connection", Sent: byAborting, Less: Aborted},
 	{Code: Disconnect, Means: "connect(AF_UNSPEC)", Topic: "reset",
-		Words: "it disconnected with connect(AF_UNSPEC), which aborts", Sent: byAborting},
+		Words: "it disconnected with connect(AF_UNSPEC), which aborts", Sent: byAborting, Less: Aborted},
 	{Code: KeepaliveTimeout, Means: "its keep-alive probes went unanswered", Topic: "reset",
-		Words: "its keep-alive probes went unanswered", Sent: byAborting, Counter: "TCPAbortOnTimeout"},
+		Words: "its keep-alive probes went unanswered", Sent: byAborting, Counter: "TCPAbortOnTimeout", Less: Aborted},
 	{Code: TimeWaitReset, Means: "the segment hit a socket in TIME_WAIT", Topic: "reset",
-		Words: "the segment hit a socket in TIME_WAIT", Sent: byAnswering},
+		Words: "the segment hit a socket in TIME_WAIT", Sent: byAnswering, Less: NoSocket},
 	{Code: RetransmitTimeout, Means: "its data went unanswered until its kernel gave up", Topic: "reset",
-		Words: "its data went unanswered until its kernel gave up", Sent: byAborting, Counter: "TCPAbortOnTimeout"},
+		Words: "its data went unanswered until its kernel gave up", Sent: byAborting, Counter: "TCPAbortOnTimeout", Less: Aborted},
 	{Code: Linger2, Means: "an orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Topic: "reset",
-		Words: "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Sent: byAborting, Counter: "TCPAbortOnLinger"},
+		Words: "its orphaned socket was not to wait in FIN_WAIT2 (TCP_LINGER2)", Sent: byAborting, Counter: "TCPAbortOnLinger", Less: Aborted},
 	{Code: Aborted, Means: "a live socket sent it, and by which call is not known", Topic: "reset",
-		Words: "it aborted the connection; which call did so is not known", Sent: byAborting},
+		Words: "it aborted the connection; which call did so is not known", Sent: byAborting, Less: NoSocket},
 	{Code: Middlebox, Means: "something between the ends seems to have sent it", Topic: "reset",
 		Words: "something between the two ends seems to have sent it", Sent: byAnother},
 	{Code: UnknownCause, Means: "the evidence does not say", Topic: "reset",
@@ -135,6 +137,16 @@ func CauseCode(cause ResetCause) Code[ResetCause] {
 		return *c
 	}
 	return Code[ResetCause]{Code: cause, Topic: "reset", Sent: byAborting}
+}
+
+// MayBe reports whether a cause may be another one, of which it says less.
+func (r ResetCause) MayBe(other ResetCause) bool {
+	for c := find(causeCodes, other); c != nil; c = find(causeCodes, c.Less) {
+		if c.Less == r {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns a code's row, nil where it is not listed.

@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/expect"
 )
 
 // Check evaluates the recording's expectations: the outcomes that calls were to have, then
@@ -67,28 +69,11 @@ func meets(c *analyze.Call, want string) bool {
 	return Outcome(c) == want || c.Errno == "" && c.End != 0 && !c.IsEOF() && strconv.FormatInt(c.Ret, 10) == want
 }
 
-// subjects say of each subject what was seen, in the words of the expectation, and whether
-// that meets it.
-var subjects = map[string]func(*examined, *analyze.Connection, *event.Expectation) (got string, ok bool){
-	"ending": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-		return same(string(c.Ending), e)
-	},
-	"closer": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-		return same(orNone(string(c.Closer)), e)
-	},
-	"simultaneous": func(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-		return same(map[bool]string{true: "yes", false: "no"}[c.Simultaneous], e)
-	},
-	"half-close":  expectHalfClose,
-	"reset":       expectReset,
-	"no-reset":    expectNoReset,
-	"lost":        expectLost,
-	"time-wait":   expectTimeWait,
+// ofCalls say of the subjects that speak of calls, or of the whole run, what was seen, in the words of
+// the expectation, and whether that meets it. The others are package expect's.
+var ofCalls = map[string]func(*examined, *analyze.Connection, *event.Expectation) (got string, ok bool){
 	"state":       expectState,
-	"passed":      expectPassed,
 	"counter":     expectCounter,
-	"wire":        expectWire,
-	"no-wire":     expectNoWire,
 	"caused":      expectCaused,
 	"returned-by": expectReturnedBy,
 	"holder":      expectHolder,
@@ -102,87 +87,12 @@ func (x *examined) evaluate(e *event.Expectation) (got string, ok bool) {
 	if n > len(x.Connections) {
 		return fmt.Sprintf("%d connections were seen", len(x.Connections)), false
 	}
-	return subjects[e.Subject](x, x.Connections[n-1], e)
-}
-
-func same(got string, e *event.Expectation) (string, bool) {
-	return got, got == strings.Join(e.Args, " ")
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
+	c := x.Connections[n-1]
+	if judge := ofCalls[e.Subject]; judge != nil {
+		return judge(x, c, e)
 	}
-	return s
-}
-
-func expectHalfClose(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	if c.HalfClose == nil {
-		return same("none", e)
-	}
-	return same(string(c.HalfClose.By), e)
-}
-
-func expectReset(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	if c.Reset == nil {
-		return "no reset", false
-	}
-	got := fmt.Sprintf("%s by %s", c.Reset.Cause, c.Reset.By)
-	return got, got == strings.Join(e.Args, " by ") || string(c.Reset.Cause) == strings.Join(e.Args, " ")
-}
-
-func expectNoReset(_ *examined, c *analyze.Connection, _ *event.Expectation) (string, bool) {
-	for _, s := range c.Segments {
-		if s.Kind == analyze.KindRst {
-			return fmt.Sprintf("frame %d is an RST from the %s", s.Frame, s.From), false
-		}
-	}
-	return "no reset", true
-}
-
-func expectLost(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	losses := []*analyze.Lost{c.Lost}
-	if c.Reset != nil {
-		losses = append(losses, &c.Reset.Lost)
-	}
-	var got []string
-	for _, l := range losses {
-		got = append(got, kindsOf(l)...)
-	}
-	if len(got) == 0 {
-		return same("none", e)
-	}
-	return strings.Join(got, ", "), slices.Contains(got, strings.Join(e.Args, " "))
-}
-
-// kinds writes what l counts as an expectation does.
-func kindsOf(l *analyze.Lost) []string {
-	if l == nil {
-		return nil
-	}
-	var out []string
-	for _, k := range []struct {
-		name string
-		n    uint64
-	}{{"unacked", l.Unacked}, {"unread", l.Unread}, {"after-close", l.AfterClose}, {"discarded", l.Discarded}} {
-		if k.n > 0 {
-			out = append(out, fmt.Sprintf("%s %d", k.name, k.n))
-		}
-	}
-	return out
-}
-
-func expectTimeWait(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	var held []string
-	for _, tw := range c.TimeWait {
-		if tw.EndedBy == "" && !slices.Contains(held, string(tw.Holder)) {
-			held = append(held, string(tw.Holder))
-		}
-	}
-	if len(held) == 2 {
-		return same("both", e)
-	}
-	return same(orNone(strings.Join(held, "")), e)
+	got, answer := expect.Judge(c, e.Subject, e.Args)
+	return got, answer == expect.Held
 }
 
 // expectState reads the kernel's newest sample up to and with call After.
@@ -199,19 +109,6 @@ func expectState(x *examined, c *analyze.Connection, e *event.Expectation) (stri
 		}
 	}
 	return string(side) + " " + got, got == e.Args[1]
-}
-
-func expectPassed(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	side := analyze.Side(e.Args[0])
-	want := e.Args[1:]
-	got := []string{string(side)}
-	for _, ch := range *c.States.Of(side) {
-		got = append(got, ch.State.String())
-		if len(want) > 0 && ch.State.String() == want[0] {
-			want = want[1:]
-		}
-	}
-	return strings.Join(got, " "), len(want) == 0
 }
 
 func expectCounter(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
@@ -234,5 +131,40 @@ func expectHolder(x *examined, _ *analyze.Connection, e *event.Expectation) (str
 	for _, h := range call.Holders {
 		who = append(who, h.Actor)
 	}
-	return orNone(strings.Join(who, " ")), slices.Contains(who, e.Args[0]) || len(who) == 0 && e.Args[0] == "none"
+	return cmp.Or(strings.Join(who, " "), "none"), slices.Contains(who, e.Args[0]) || len(who) == 0 && e.Args[0] == "none"
+}
+
+func expectCaused(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
+	call := x.calls[e.After]
+	if call == nil {
+		return "no call before it", false
+	}
+	return x.judgeFrames(call.Caused, e.Args)
+}
+
+func expectReturnedBy(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
+	call := x.calls[e.After]
+	if call == nil {
+		return "no call before it", false
+	}
+	return x.judgeFrames(call.ReturnedBy, e.Args)
+}
+
+func (x *examined) judgeFrames(frames []uint64, want []string) (string, bool) {
+	named := make(map[uint64]bool, len(frames))
+	for _, f := range frames {
+		named[f] = true
+	}
+	var segs []*analyze.Segment
+	for _, c := range x.Connections {
+		for _, s := range c.Segments {
+			if named[s.Frame] {
+				segs = append(segs, s)
+			}
+		}
+	}
+	if len(want) == 1 && want[0] == "nothing" {
+		return expect.Describe(segs), len(segs) == 0
+	}
+	return expect.Describe(segs), expect.InOrder(want, segs)
 }

@@ -11,7 +11,7 @@ import (
 func TestPure(t *testing.T) {
 	allowed := []string{
 		"embed", "errors", "fmt", "maps", "path", "slices", "strconv", "strings", "sync", "time",
-		"github.com/closecap/closecap/analyze", "github.com/closecap/closecap/analyze/event", "github.com/closecap/closecap/analyze/suggest",
+		"github.com/closecap/closecap/analyze", "github.com/closecap/closecap/analyze/event", "github.com/closecap/closecap/analyze/expect", "github.com/closecap/closecap/analyze/suggest",
 	}
 	pkg, err := build.ImportDir(".", 0)
 	if err != nil {

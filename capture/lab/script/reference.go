@@ -1,6 +1,10 @@
 package script
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/closecap/closecap/analyze/expect"
+)
 
 // Word is an entry of the script language's reference.
 type Word struct {
@@ -25,8 +29,8 @@ func Reference() []Word {
 			all = append(all, Word{"the experiment", d.usage, d.about})
 		}
 	}
-	for _, g := range expectTable {
-		all = append(all, Word{"expectations", "expect " + g.usage, ""})
+	for _, usage := range expect.Usages() {
+		all = append(all, Word{"expectations", "expect " + usage, ""})
 	}
 	return append(all,
 		Word{"options", strings.Join(sortedKeys(OptionKinds), " "), ""},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/closecap/closecap/analyze/expect"
 	"github.com/closecap/closecap/analyze/suggest"
 )
 
@@ -188,7 +189,7 @@ func (p *parser) directive(st *Step, d *Directive, words []token) (err error) {
 	st.Directive = d.Name
 	p.script.NeedsPrivate = p.script.NeedsPrivate || d.private
 	if d.Name == "expect" {
-		st.Expect, err = parseExpect(texts(words))
+		st.Expect, err = expect.Parse(texts(words))
 		st.Expect.At, st.Expect.Text = st.At, st.Text
 		return err
 	}

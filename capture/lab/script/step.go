@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 // Step is one line of a script, ready to run.
@@ -122,7 +124,7 @@ func parseUntil(st *Step, w []token) error {
 	}
 	if w[1].text == DueTogether {
 		st.Together = true
-	} else if err := oneKnown("state", w[1].text, append([]string{DueTogether}, tcpStates...)); err != nil {
+	} else if err := oneKnown("state", w[1].text, append([]string{DueTogether}, analyze.Names(analyze.StateCodes())...)); err != nil {
 		return err
 	}
 	st.State, _ = event.ParseTCPState(w[1].text)
@@ -198,3 +200,11 @@ func isName(s string) bool {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// oneKnown returns nil where word is one of known.
+func oneKnown(what, word string, known []string) error {
+	if slices.Contains(known, word) {
+		return nil
+	}
+	return suggest.Unknown(what, word, known)
+}

@@ -1,4 +1,4 @@
-package script
+package expect
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"github.com/closecap/closecap/analyze/suggest"
 )
 
-// An expectation is a line
+// A script's expectation is a line
 //
 //	expect [connection N] SUBJECT ARGS
 //
@@ -25,7 +25,7 @@ import (
 //	half-close    SIDE | none                      [SIDE]                 that end closed alone for a while, the other still sent or could
 //	reset         CAUSE [by SIDE]                  [CAUSE] [CAUSE SIDE]   the RST that ended it had that cause and sender
 //	no-reset                                       []                     no RST on the connection
-//	lost          KIND N | none                    [KIND N] [none]        N bytes lost of that kind; none: no byte lost
+//	lost          KIND N | bytes [N] | none        [KIND N] [none]        N bytes lost of that kind, or of all kinds together (N+: at least; without N: some); none: no byte lost
 //	time-wait     SIDE | both | none               [SIDE]                 who holds TIME_WAIT at the end
 //	state         SIDE STATE                       [SIDE STATE]           the kernel's newest sample of that end, up to and with call After
 //	passed        SIDE STATE STATE…                [SIDE STATE STATE…]    the end went through these states in this order (others may lie between), all recorded
@@ -41,30 +41,32 @@ import (
 // or RST with data is FIN or RST. N is the payload length, "again" a retransmission. Only in
 // caused and returned-by may SIDE be left out: any side.
 //
-// Codes are those of package analyze, kinds of lost bytes unacked, unread, after-close.
-type expectGrammar struct {
-	subject string
-	usage   string
-	args    func(words []string) ([]string, error)
+// Codes are those of package analyze, kinds of lost bytes unacked, unread, after-close, discarded.
+type subject struct {
+	name  string
+	usage string
+	args  func(words []string) ([]string, error)
+	judge judge // nil: it speaks of calls or of the whole run, which package join judges
 }
 
-var expectTable = []expectGrammar{
-	{"ending", "ending CODE", oneOf("ending", endings...)},
-	{"closer", "closer client|server|both|none", oneOf("closer", closers...)},
-	{"simultaneous", "simultaneous yes|no", oneOf("answer", "yes", "no")},
-	{"half-close", "half-close client|server|none", oneOf("side", "client", "server", "none")},
-	{"reset", "reset CAUSE [by client|server]", resetArgs},
-	{"no-reset", "no-reset", noArgs},
-	{"lost", "lost unacked|unread|after-close N, or lost none", lostArgs},
-	{"time-wait", "time-wait client|server|both|none", oneOf("holder", closers...)},
-	{"state", "state client|server STATE", stateArgs(1)},
-	{"passed", "passed client|server STATE STATE…", stateArgs(64)},
-	{"counter", "counter NAME N, or NAME N+", counterArgs},
-	{"wire", "wire SIDE KIND [N] [again], …", itemArgs(true, "")},
-	{"no-wire", "no-wire SIDE KIND [N] [again]", itemArgs(true, "")},
-	{"caused", "caused [SIDE] KIND [N] [again], …, or caused nothing", itemArgs(false, "nothing")},
-	{"returned-by", "returned-by [SIDE] KIND, or returned-by nothing", itemArgs(false, "nothing")},
-	{"holder", "holder ACTOR|none", anyWord},
+// subjects are those of scripts; those with a judge are also for rules.
+var subjects = []subject{
+	{"ending", "ending CODE", oneOf("ending", endings...), judgeEnding},
+	{"closer", "closer client|server|both|none", oneOf("closer", closers...), judgeCloser},
+	{"simultaneous", "simultaneous yes|no", oneOf("answer", "yes", "no"), judgeSimultaneous},
+	{"half-close", "half-close client|server|none", oneOf("side", "client", "server", "none"), judgeHalfClose},
+	{"reset", "reset CAUSE [by client|server]", resetArgs, judgeReset},
+	{"no-reset", "no-reset", noArgs, judgeNoReset},
+	{"lost", "lost unacked|unread|after-close|discarded N, lost bytes [N], or lost none", lostArgs, judgeLost},
+	{"time-wait", "time-wait client|server|both|none", oneOf("holder", closers...), judgeTimeWait},
+	{"state", "state client|server STATE", stateArgs(1), nil},
+	{"passed", "passed client|server STATE STATE…", stateArgs(64), judgePassed},
+	{"counter", "counter NAME N, or NAME N+", counterArgs, nil},
+	{"wire", "wire SIDE KIND [N] [again], …", itemArgs(true, ""), judgeWire},
+	{"no-wire", "no-wire SIDE KIND [N] [again]", itemArgs(true, ""), judgeNoWire},
+	{"caused", "caused [SIDE] KIND [N] [again], …, or caused nothing", itemArgs(false, "nothing"), nil},
+	{"returned-by", "returned-by [SIDE] KIND, or returned-by nothing", itemArgs(false, "nothing"), nil},
+	{"holder", "holder ACTOR|none", anyWord, nil},
 }
 
 // The words of expectations: the codes of package analyze, and the script's own.
@@ -75,11 +77,10 @@ var (
 	closers   = append(analyze.Names(analyze.CloserCodes()), "none")
 	tcpStates = analyze.Names(analyze.StateCodes())
 	lostKinds = []string{"unacked", "unread", "after-close", "discarded"}
-	itemKinds = []string{"SYN", "SYN-ACK", "DATA", "FIN", "ACK", "RST", "KEEPALIVE", "PROBE", "CHALLENGE", "WINDOW", "ANY"}
 )
 
-// parseExpect reads the words after "expect". At and Text are the caller's.
-func parseExpect(words []string) (event.Expectation, error) {
+// Parse reads the words that a script has after "expect". At and Text are the caller's.
+func Parse(words []string) (event.Expectation, error) {
 	var e event.Expectation
 	if len(words) >= 2 && words[0] == "connection" {
 		n, err := strconv.Atoi(words[1])
@@ -89,26 +90,52 @@ func parseExpect(words []string) (event.Expectation, error) {
 		e.Connection, words = n, words[2:]
 	}
 	if len(words) == 0 {
-		return e, fmt.Errorf("expect: nothing is expected (subjects: %s)", strings.Join(subjects(), ", "))
+		return e, fmt.Errorf("expect: nothing is expected (subjects: %s)", strings.Join(names(subjects), ", "))
 	}
-	i := slices.IndexFunc(expectTable, func(g expectGrammar) bool { return g.subject == words[0] })
-	if i < 0 {
-		return e, suggest.Unknown("subject", words[0], subjects())
+	s := find(subjects, words[0])
+	if s == nil {
+		return e, suggest.Unknown("subject", words[0], names(subjects))
 	}
-	args, err := expectTable[i].args(words[1:])
+	args, err := s.args(words[1:])
 	if err != nil {
-		return e, fmt.Errorf("%w (usage: expect %s)", err, expectTable[i].usage)
+		return e, fmt.Errorf("%w (usage: expect %s)", err, s.usage)
 	}
 	e.Subject, e.Args = words[0], args
 	return e, nil
 }
 
-func subjects() []string {
-	names := make([]string, len(expectTable))
-	for i, g := range expectTable {
-		names[i] = g.subject
+// Subjects lists what a script can speak of.
+func Subjects() []string { return names(subjects) }
+
+// Judges reports whether Judge has an answer for a subject.
+func Judges(name string) bool {
+	s := find(subjects, name)
+	return s != nil && s.judge != nil
+}
+
+// Usages lists what a script can expect.
+func Usages() []string {
+	all := make([]string, len(subjects))
+	for i := range subjects {
+		all[i] = subjects[i].usage
 	}
-	return names
+	return all
+}
+
+func find(subjects []subject, name string) *subject {
+	i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &subjects[i]
+}
+
+func names(subjects []subject) []string {
+	all := make([]string, len(subjects))
+	for i := range subjects {
+		all[i] = subjects[i].name
+	}
+	return all
 }
 
 func oneOf(what string, known ...string) func([]string) ([]string, error) {
@@ -158,16 +185,16 @@ func resetArgs(words []string) ([]string, error) {
 }
 
 func lostArgs(words []string) ([]string, error) {
-	if len(words) == 1 && words[0] == "none" {
+	if len(words) == 1 && (words[0] == "none" || words[0] == "bytes") {
 		return words, nil
 	}
 	if len(words) != 2 {
 		return nil, fmt.Errorf("want a kind and a number of bytes")
 	}
-	if err := oneKnown("kind of lost bytes", words[0], lostKinds); err != nil {
+	if err := oneKnown("kind of lost bytes", words[0], append(lostKinds, "bytes")); err != nil {
 		return nil, err
 	}
-	return words, number(words[1])
+	return words, number(strings.TrimSuffix(words[1], "+"))
 }
 
 func stateArgs(most int) func([]string) ([]string, error) {
@@ -231,7 +258,7 @@ func checkItem(fields []string, needSide bool) error {
 	if len(fields) == 0 {
 		return fmt.Errorf("want a kind of segment")
 	}
-	if err := oneKnown("kind of segment", fields[0], itemKinds); err != nil {
+	if err := oneKnown("kind of segment", fields[0], event.SegmentWords); err != nil {
 		return err
 	}
 	fields = fields[1:]

@@ -1,4 +1,4 @@
-package join
+package expect
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
-	"github.com/closecap/closecap/analyze/event"
 )
 
 // item is a segment as an expectation describes it; zero fields match anything.
@@ -49,8 +48,8 @@ func (it item) matches(s *analyze.Segment) bool {
 		it.again == (s.Retransmits != 0)
 }
 
-// inOrder reports whether the items match some of segs in this order.
-func inOrder(items []string, segs []*analyze.Segment) bool {
+// InOrder reports whether the items match some of segs in this order.
+func InOrder(items []string, segs []*analyze.Segment) bool {
 	for _, text := range items {
 		i := slices.IndexFunc(segs, parseItem(text).matches)
 		if i < 0 {
@@ -64,7 +63,8 @@ func inOrder(items []string, segs []*analyze.Segment) bool {
 // described is of how many segments an expectation says what was seen.
 const described = 1000
 
-func describe(segs []*analyze.Segment) string {
+// Describe lists segments as expectations name them.
+func Describe(segs []*analyze.Segment) string {
 	if len(segs) == 0 {
 		return "nothing"
 	}
@@ -83,52 +83,4 @@ func describe(segs []*analyze.Segment) string {
 		out = append(out, fmt.Sprintf("and %s", analyze.Count(uint64(more), "more segment")))
 	}
 	return strings.Join(out, ", ")
-}
-
-func expectWire(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	return describe(c.Segments), inOrder(e.Args, c.Segments)
-}
-
-func expectNoWire(_ *examined, c *analyze.Connection, e *event.Expectation) (string, bool) {
-	it := parseItem(e.Args[0])
-	i := slices.IndexFunc(c.Segments, it.matches)
-	if i < 0 {
-		return "none", true
-	}
-	return fmt.Sprintf("frame %d", c.Segments[i].Frame), false
-}
-
-func expectCaused(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
-	call := x.calls[e.After]
-	if call == nil {
-		return "no call before it", false
-	}
-	return x.judgeFrames(call.Caused, e.Args)
-}
-
-func expectReturnedBy(x *examined, _ *analyze.Connection, e *event.Expectation) (string, bool) {
-	call := x.calls[e.After]
-	if call == nil {
-		return "no call before it", false
-	}
-	return x.judgeFrames(call.ReturnedBy, e.Args)
-}
-
-func (x *examined) judgeFrames(frames []uint64, want []string) (string, bool) {
-	named := make(map[uint64]bool, len(frames))
-	for _, f := range frames {
-		named[f] = true
-	}
-	var segs []*analyze.Segment
-	for _, c := range x.Connections {
-		for _, s := range c.Segments {
-			if named[s.Frame] {
-				segs = append(segs, s)
-			}
-		}
-	}
-	if len(want) == 1 && want[0] == "nothing" {
-		return describe(segs), len(segs) == 0
-	}
-	return describe(segs), inOrder(want, segs)
 }
