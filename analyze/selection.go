@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,6 +29,18 @@ func (s *Selection) Match(c *Connection) bool {
 		(!s.Host.IsValid() || s.Host.Contains(c.Client.Addr()) || s.Host.Contains(c.Server.Addr())) &&
 		(s.Port == 0 || s.Port == c.Client.Port() || s.Port == c.Server.Port()) &&
 		(s.MinHalfClose == 0 || c.HalfClose != nil && time.Duration(c.HalfClose.NS) >= s.MinHalfClose)
+}
+
+// ParseHost reads an address, or a network like 10.0.0.0/8.
+func ParseHost(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().Prefix(a.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, fmt.Errorf("%s: want an address or a network like 10.0.0.0/8", s)
+	}
+	return p, nil
 }
 
 // Calls returns the calls of r's picked connections: all of r's where every connection is

@@ -26,6 +26,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/expect"
 	"github.com/closecap/closecap/analyze/sockets"
 )
 
@@ -34,7 +35,7 @@ var update = flag.Bool("update", false, "rewrite schema.json")
 const module = "github.com/closecap/closecap/"
 
 // written are the types of whole documents and lines.
-var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing]()}
+var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing](), reflect.TypeFor[expect.Checked]()}
 
 // field is one of a JSON object.
 type field struct {

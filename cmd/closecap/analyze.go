@@ -1,42 +1,32 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/capture/pcapfile"
-	"github.com/closecap/closecap/pcaps"
 )
 
 // analyzeFlags are the flags of closecap analyze.
 type analyzeFlags struct {
 	output
-	sample         string
-	calls          []string
-	filter         string
-	host           string
-	ending         string
-	cause          string
-	closer         string
-	sort           string
-	summary        bool
-	timeWait       time.Duration
-	skipChecksums  bool
-	maxConnections int
-	pick           analyze.Selection
+	input
+	host          string
+	ending        string
+	cause         string
+	closer        string
+	sort          string
+	summary       bool
+	skipChecksums bool
+	pick          analyze.Selection
 }
 
 func newAnalyze(std streams) *cobra.Command {
@@ -58,9 +48,7 @@ watch gave; with --calls any capture does, when strace ran beside it.`,
 	}
 	f.allFlags(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.sample, "sample", "", "analyze a recording that closecap carries, named like its scenario")
-	fl.StringSliceVar(&f.calls, "calls", nil, "link with the calls in these logs of strace -f -ttt -T -yy, taken on the same machine")
-	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
+	f.input.flags(cmd)
 	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
 	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
@@ -70,9 +58,7 @@ watch gave; with --calls any capture does, when strace ran beside it.`,
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
-	fl.DurationVar(&f.timeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
 	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")
-	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
 	f.completeFilters(cmd)
 	return cmd
 }
@@ -105,8 +91,8 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err := f.selection(); err != nil {
 		return err
 	}
-	if (len(args) == 0) == (f.sample == "") {
-		return misused("analyze: want the name of a file, or --sample NAME")
+	if err := f.named("analyze", args); err != nil {
+		return err
 	}
 	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
 	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
@@ -114,14 +100,9 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
-	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
-	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
+	opt := f.analysis(args)
 	opt.SkipChecksums = f.skipChecksums
-	opt.AllSegments = small(args) || f.pick.ID != 0
-	if f.sample != "" {
-		opt.Source, opt.AllSegments = f.sample, true
-	}
-	opt.Joining = func() { debug.SetGCPercent(collectAt) }
+	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
 	if begin := watched(ctx, r); begin != nil {
@@ -137,58 +118,22 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	return readErr
 }
 
-func (f *analyzeFlags) open(args []string, std streams) (*pcapfile.Reader, error) {
-	opt := pcapfile.Options{}
-	if f.filter != "" {
-		keep, err := packetFilter(f.filter)
-		if err != nil {
-			return nil, err
-		}
-		opt.Keep = keep
-	}
-	if f.sample == "" {
-		return pcapfile.Open(args, std.in, opt)
-	}
-	sample, err := pcaps.Recording(f.sample)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
-}
-
 // collectAt is the garbage collector's setting where next to nothing becomes garbage. While calls are
 // joined, nearly all is kept: a million take 0.95 GB with it, 1.5 GB without, for 5 to 8 % more CPU time.
 // Where connections are written and forgotten, nearly all is used again: a capture of 1.6 GB takes 74 MB
 // with it and 104 without, and 3 % less CPU time.
 const collectAt = 20
 
-// wholeSize is up to what size a capture's segments are all kept and shown.
-const wholeSize = 4 << 20
-
-// small reports whether all files together are small enough to keep every segment.
-func small(paths []string) bool {
-	var total int64
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil || !info.Mode().IsRegular() {
-			return false
-		}
-		total += info.Size()
-	}
-	return total <= wholeSize
-}
-
 // limits refuses numbers that no connection can have, and a summary in a format without one.
 func (f *analyzeFlags) limits(format report.Format) error {
+	if err := f.bounds(); err != nil {
+		return err
+	}
 	switch {
 	case f.pick.ID < 0:
 		return misused("--conn %d: want %s", f.pick.ID, wantMore["conn"])
 	case f.pick.MinHalfClose < 0:
 		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
-	case f.timeWait <= 0:
-		return misused("--time-wait %v: want a duration longer than 0", f.timeWait)
-	case f.maxConnections < 0:
-		return misused("--max-connections %d: want %s", f.maxConnections, wantMore["max-connections"])
 	case f.summary && !slices.Contains(report.SummaryFormats(), format):
 		return misused("--summary and --format %s: only %s have a summary", format, report.And(report.SummaryFormats()))
 	}

@@ -91,12 +91,9 @@ func parseHost(s string) (netip.Prefix, error) {
 	if s == "" {
 		return netip.Prefix{}, nil
 	}
-	p, err := netip.ParsePrefix(s)
-	if a, addrErr := netip.ParseAddr(s); addrErr == nil {
-		p, err = a.Unmap().Prefix(a.Unmap().BitLen())
-	}
+	p, err := analyze.ParseHost(s)
 	if err != nil {
-		return netip.Prefix{}, misused("--host %s: want an address or a network like 10.0.0.0/8", s)
+		return p, misused("--host %w", err)
 	}
 	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
@@ -33,6 +34,22 @@ func (f *analyzeFlags) watchAgain(ctx context.Context, r *pcapfile.Reader, begin
 	if err := w.heading(); err != nil {
 		return nil, err
 	}
+	last := begin.Time
+	readErr = replay(ctx, r, begin, w.sayKernelLosses, func(over []*endings.Connection, now event.Time) bool {
+		last = now
+		writeErr = w.show(over, now)
+		return writeErr == nil
+	})
+	if writeErr != nil {
+		return readErr, writeErr
+	}
+	return readErr, w.finish(last.Sub(begin.Time))
+}
+
+// replay hands out what the watching judged of which r is a recording, with the time of each judging, until
+// judged returns false. lost is told what the watching lost, each time anew.
+func replay(ctx context.Context, r *pcapfile.Reader, begin *event.KernelWatch, lost func(bpf.Losses),
+	judged func(over []*endings.Connection, now event.Time) bool) (readErr error) {
 	again := endings.NewReplay(begin)
 	last := begin.Time
 	first := true
@@ -52,21 +69,19 @@ records:
 		}
 		last = max(last, rec.Kernel.When())
 		if rec.Kernel.Lost != nil {
-			w.sayKernelLosses(*rec.Kernel.Lost)
+			lost(*rec.Kernel.Lost)
 		}
 		over, err := again.Add(rec.Kernel)
 		if err != nil {
 			readErr = errors.Join(readErr, fmt.Errorf("read recording: %w", err))
 			break
 		}
-		if err := w.show(over, last); err != nil {
-			return readErr, err
+		if !judged(over, last) {
+			return readErr
 		}
 	}
-	if err := w.show(again.Rest(), last); err != nil {
-		return readErr, err
-	}
-	return readErr, w.finish(last.Sub(begin.Time))
+	judged(again.Rest(), last)
+	return readErr
 }
 
 // watchable refuses what a recording without packets can't give.

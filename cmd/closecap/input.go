@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closecap/closecap"
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/capture/lab/script"
+	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/pcaps"
+)
+
+// input is what the commands read that read captures.
+type input struct {
+	sample         string
+	calls          []string
+	filter         string
+	timeWait       time.Duration
+	maxConnections int
+}
+
+func (f *input) flags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.sample, "sample", "", "read a recording that closecap carries, named like its scenario")
+	fl.StringSliceVar(&f.calls, "calls", nil, "link with the calls in these logs of strace -f -ttt -T -yy, taken on the same machine")
+	f.readFlags(cmd)
+	completeFlag(cmd, "sample", samples())
+}
+
+// readFlags are those that any number of captures can be read with.
+func (f *input) readFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
+	fl.DurationVar(&f.timeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
+	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
+}
+
+// samples are the recordings that the program carries, as completions.
+func samples() []cobra.Completion {
+	titles := map[string]string{}
+	for _, s := range script.Builtin() {
+		titles[s.Name] = s.Title
+	}
+	var all []cobra.Completion
+	for _, name := range pcaps.Names() {
+		all = append(all, cobra.CompletionWithDesc(name, titles[name]))
+	}
+	return all
+}
+
+// named wants either files or a sample.
+func (f *input) named(command string, args []string) error {
+	if (len(args) == 0) == (f.sample == "") {
+		return misused("%s: want the name of a file, or --sample NAME", command)
+	}
+	return nil
+}
+
+// bounds refuses numbers that can't be meant.
+func (f *input) bounds() error {
+	switch {
+	case f.timeWait <= 0:
+		return misused("--time-wait %v: want a duration longer than 0", f.timeWait)
+	case f.maxConnections < 0:
+		return misused("--max-connections %d: want %s", f.maxConnections, wantMore["max-connections"])
+	}
+	return nil
+}
+
+// analysis says how the files are analyzed.
+func (f *input) analysis(args []string) closecap.Options {
+	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
+	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
+	opt.AllSegments = small(args)
+	if f.sample != "" {
+		opt.Source, opt.AllSegments = f.sample, true
+	}
+	opt.Joining = func() { debug.SetGCPercent(collectAt) }
+	return opt
+}
+
+// open opens the files, or the recording that the program carries.
+func (f *input) open(args []string, std streams) (*pcapfile.Reader, error) {
+	opt := pcapfile.Options{}
+	if f.filter != "" {
+		keep, err := packetFilter(f.filter)
+		if err != nil {
+			return nil, err
+		}
+		opt.Keep = keep
+	}
+	if f.sample == "" {
+		return pcapfile.Open(args, std.in, opt)
+	}
+	sample, err := pcaps.Recording(f.sample)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
+}
+
+// wholeSize is up to what size a capture's segments are all kept and shown.
+const wholeSize = 4 << 20
+
+// small reports whether all files together are small enough to keep every segment.
+func small(paths []string) bool {
+	var total int64
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+		total += info.Size()
+	}
+	return total <= wholeSize
+}
