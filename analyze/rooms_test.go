@@ -17,7 +17,7 @@ const root = "github.com/closecap/closecap/analyze"
 // rooms are the packages here in order: each imports only those before it.
 var rooms = []string{
 	"seqnum", "event", ".", "suggest", "terminal", "expect", "tcp", "verdict", "compat", "flows/prefetch", "flows", "endings", "sockets",
-	"join", "compare", "explain", "report/encode", "report",
+	"join", "compare", "diff", "explain", "report/encode", "report",
 }
 
 // TestRooms holds the order of the packages, and what they import of others: nothing that reads files, a

@@ -25,6 +25,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/compare"
+	"github.com/closecap/closecap/analyze/diff"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/expect"
 	"github.com/closecap/closecap/analyze/sockets"
@@ -35,7 +36,8 @@ var update = flag.Bool("update", false, "rewrite schema.json")
 const module = "github.com/closecap/closecap/"
 
 // written are the types of whole documents and lines.
-var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing](), reflect.TypeFor[expect.Checked]()}
+var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing](), reflect.TypeFor[expect.Checked](),
+	reflect.TypeFor[diff.Difference]()}
 
 // field is one of a JSON object.
 type field struct {
@@ -115,6 +117,8 @@ func (ts *types) kind(t *testing.T, typ reflect.Type) (string, map[string]any) {
 	case reflect.Map:
 		kind, schema := ts.kind(t, typ.Elem())
 		return "object of " + kind, map[string]any{"type": "object", "additionalProperties": schema}
+	case reflect.Float64:
+		return "number", map[string]any{"type": "number"}
 	case reflect.Bool:
 		return "boolean", map[string]any{"type": "boolean"}
 	case reflect.String:

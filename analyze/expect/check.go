@@ -108,15 +108,18 @@ func (k *Check) Connection(c *analyze.Connection) {
 			s.open++
 		}
 		if len(s.examples[holds]) < mostExamples {
-			s.examples[holds] = append(s.examples[holds], example(c, holds, got))
+			e := ExampleOf(c)
+			e.Judgement, e.Got = holds, got
+			s.examples[holds] = append(s.examples[holds], e)
 		}
 	}
 }
 
-func example(c *analyze.Connection, a Judgement, got string) Example {
+// ExampleOf returns c as an example, with the evidence for how it ended.
+func ExampleOf(c *analyze.Connection) Example {
 	e := Example{
 		Connection: c.ID, Client: c.Client, Server: c.Server, FirstFrame: c.FirstFrame, LastFrame: c.LastFrame,
-		Judgement: a, Got: got, Why: slices.Clone(c.Why),
+		Why: slices.Clone(c.Why),
 	}
 	if c.Reset != nil {
 		e.Why = slices.Clone(c.Reset.Why)

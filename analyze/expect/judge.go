@@ -48,6 +48,19 @@ func Judge(c *analyze.Connection, subject string, args []string) (got string, a 
 	return s.judge(c, args)
 }
 
+// Seen says what c shows of a subject of one code: the code, with its side for a reset, or "unknown".
+func Seen(c *analyze.Connection, subject string) string {
+	got, _ := Judge(c, subject, []string{""})
+	if code, rest, found := strings.Cut(got, " ("); found { // what it may be
+		_, by, reset := strings.Cut(rest, ") by ")
+		if reset {
+			return code + " by " + by
+		}
+		return code
+	}
+	return got
+}
+
 // decide compares what was seen with what was wanted. What is not known may yet be what was wanted.
 func decide(got string, known bool, want string) (string, Judgement) {
 	switch {

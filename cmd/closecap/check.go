@@ -153,7 +153,7 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 	}
 	res := check.Result(e.gap, allow)
 	res.Tool, res.Source, res.Warnings = "closecap "+version, f.analysis(args).Source, append(res.Warnings, e.warnings...)
-	if err := f.show(res, write, std); err != nil {
+	if err := writeReport(f.outFile, std, func(w io.Writer) error { return write(w, res) }); err != nil {
 		return err
 	}
 	return f.exit(res, readErr)
@@ -168,16 +168,6 @@ func (f *checkFlags) exit(res *expect.Checked, readErr error) error {
 		return statusError{readErr, code}
 	}
 	return exitOrNil(code)
-}
-
-func (f *checkFlags) show(res *expect.Checked, write func(io.Writer, *expect.Checked) error, std streams) error {
-	if f.outFile == "" {
-		return buffered(std.out, func(w io.Writer) error { return write(w, res) })
-	}
-	if err := replace(f.outFile, func(w io.Writer) error { return write(w, res) }); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
 }
 
 // allRules are those of files and of the command line, each with what picks for all.

@@ -113,6 +113,17 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 	return writeFailed(b.Flush())
 }
 
+// writeReport writes to the file that -o names, or else to standard output.
+func writeReport(file string, std streams, write func(io.Writer) error) error {
+	if file == "" {
+		return buffered(std.out, write)
+	}
+	if err := replace(file, write); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
 func writeFailed(err error) error {
 	if err == nil {
 		return nil

@@ -142,7 +142,7 @@ func newRoot(std streams) *cobra.Command {
 	capturing := []*cobra.Command{newRun(std), newTrace(std), newWatch(std), newCompare(std), newExplain(std)}
 	root.AddCommand(capturing...)
 	ps := newPs(std)
-	root.AddCommand(ps, newList(std), newShow(std), newAnalyze(std), newCheck(std))
+	root.AddCommand(ps, newList(std), newShow(std), newAnalyze(std), newCheck(std), newDiff(std))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case cmd == ps:
@@ -172,6 +172,7 @@ packet.
   closecap run shutdown-wr      run a scenario and capture it
   closecap analyze FILE         the same question for a saved capture
   closecap check FILE           hold its connections to rules, for tests
+  closecap diff A B             what changed in how they end, from one to the other
   closecap watch                who ends connections on this machine, now
   closecap ps                   the sockets that are ending or stuck now
   closecap list                 the scenarios`
