@@ -120,3 +120,23 @@ func TestFind(t *testing.T) {
 		t.Errorf("missing evidence: %v, want its selector named", err)
 	}
 }
+
+// TestTopicOf finds the topic of what people ask for; every word leads to one that there is.
+func TestTopicOf(t *testing.T) {
+	for word, want := range map[string]string{
+		"fin": "fin-ordering", "EPIPE": "econnreset-vs-epipe", "close()": "close-vs-shutdown", "TIME_WAIT": "time-wait", "unread-data": "reset",
+		"half-closed": "close-wait", "nothing": "",
+	} {
+		if got := TopicOf(word); got != want {
+			t.Errorf("TopicOf(%q) = %q, want %q", word, got, want)
+		}
+	}
+	for word, topic := range words {
+		if Lookup(topic) == nil {
+			t.Errorf("%s: no topic %q", word, topic)
+		}
+		if Lookup(word) != nil {
+			t.Errorf("%s is a topic itself", word)
+		}
+	}
+}

@@ -208,6 +208,9 @@ func (t *tracer) died(th *thread, ws unix.WaitStatus, at event.Time) {
 	th.proc.threads--
 	if th.tid == t.root {
 		t.ended(ws)
+		if t.opts.OnEnd != nil {
+			t.opts.OnEnd()
+		}
 	}
 	if th.proc.threads == 0 {
 		t.endProcess(th.proc)

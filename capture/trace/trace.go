@@ -54,6 +54,9 @@ type Options struct {
 	// set-gid, capabilities) and did not. nil is for nobody.
 	OnUnprivileged func(program string)
 
+	// OnEnd is called when the program itself has ended; its descendants may go on. nil is for nobody.
+	OnEnd func()
+
 	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
 	// nil means that calls carry no samples.
 	Sample func(local, remote netip.AddrPort) (event.Sample, error)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -105,11 +106,19 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
-	if begin := watched(ctx, r); begin != nil {
-		readErr, writeErr = f.watchAgain(ctx, r, begin, format, std)
-		r.Close()
+	show := func(out io.Writer) error {
+		if begin := watched(ctx, r); begin != nil {
+			readErr, writeErr = f.watchAgain(ctx, r, begin, format, streams{std.in, out, std.err})
+			r.Close()
+		} else {
+			readErr, writeErr = f.show(ctx, r, opt, format, streams{std.in, out, std.err})
+		}
+		return writeErr
+	}
+	if f.outFile == "" {
+		writeErr = show(std.out)
 	} else {
-		readErr, writeErr = f.show(ctx, r, opt, format, std)
+		writeErr = writeReport(f.outFile, std, show)
 	}
 	stop()
 	if writeErr != nil {

@@ -73,6 +73,7 @@ end. 2 is a command line or a file of rules that can't be meant.`,
 		words[i] = cobra.CompletionWithDesc(names[i], abouts[i])
 	}
 	completeFlag(cmd, "format", words)
+	jsonFlag(fl, &f.format)
 	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output)")
 	fl.BoolVar(&f.allowNone, "allow-none", false, "a rule that picks no connection holds")
 	fl.BoolVar(&f.allowLost, "allow-lost", false, "rules may hold though the capture lost packets or the kernel events")
@@ -158,9 +159,6 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 	}
 	return f.exit(res, readErr)
 }
-
-// exitUndecided is the exit code of a check that could not be decided.
-const exitUndecided = 3
 
 func (f *checkFlags) exit(res *expect.Checked, readErr error) error {
 	code := map[expect.Judgement]int{expect.Held: exitDone, expect.NotHeld: exitFailed, expect.Undecided: exitUndecided}[res.Judgement]

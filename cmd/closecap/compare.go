@@ -75,6 +75,9 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if known := report.ComparisonFormats(); !slices.Contains(known, format) {
 		return misused("compare --format %s: want %s", format, report.Or(known))
 	}
+	if err := ready(f.outFile, f.html); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		args = compareDefault
 	}
@@ -100,7 +103,7 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 			return fmt.Errorf("save page: %w", err)
 		}
 	}
-	return buffered(std.out, func(w io.Writer) error {
+	return f.report(std, func(w io.Writer) error {
 		return report.WriteComparison(w, format, c, f.runs, f.options(std.out))
 	})
 }

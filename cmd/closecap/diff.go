@@ -48,6 +48,7 @@ the two could not be compared.`,
 	fl.Float64Var(&f.opt.Tolerance, "tolerance", 0, "percentage points by which a share may differ and be the same")
 	fl.BoolVar(&f.opt.Together, "together", false, "all services as one, where ports are chosen anew each time")
 	fl.StringVar(&f.format, "format", "text", "text or json")
+	jsonFlag(fl, &f.format)
 	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output)")
 	completeFlag(cmd, "format", []cobra.Completion{"text\tfor people", "json\tone document"})
 	return cmd

@@ -78,6 +78,10 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 		return err
 	}
 	topic := explain.Lookup(name)
+	if other := explain.TopicOf(name); topic == nil && other != "" {
+		fmt.Fprintf(std.err, "closecap: %s is part of the topic %s\n", report.Safe(name), other)
+		topic = explain.Lookup(other)
+	}
 	if topic == nil {
 		if near := suggest.Nearest(name, explain.Names()); near != "" {
 			return misused("unknown topic %q: did you mean %q?", name, near)

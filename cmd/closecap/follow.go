@@ -237,6 +237,9 @@ func (w *following) start(ctx context.Context, args []string) error {
 		case <-ended:
 			over, ended = true, nil
 			w.result(cmd.ProcessState)
+			if w.flags.onEnd != nil {
+				w.flags.onEnd()
+			}
 		case <-done:
 			done = nil
 			// It may have ended by itself.

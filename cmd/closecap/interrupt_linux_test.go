@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +55,70 @@ func TestSecondInterrupt(t *testing.T) {
 		case <-deadline:
 			t.Fatal("goes on after several signals")
 		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// TestInterruptedTrace interrupts what it traces. The program ends at once; a child of its own that ignores
+// the signal, as a shell's do in the background, is not waited for any longer, and the report comes.
+func TestInterruptedTrace(t *testing.T) {
+	for _, tt := range []struct {
+		name, script string
+		interrupts   int
+	}{
+		{"a child holds on", `sh -c 'trap "" INT; echo ready; exec sleep 100' & wait`, 1},
+		{"the program holds on", `trap "" INT; echo ready; sleep 100`, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(build(t), "trace", "--private", "-o", "/dev/null", "--", "sh", "-c", tt.script)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var msg strings.Builder
+			cmd.Stderr = &msg
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			watchdog := time.AfterFunc(time.Minute, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+			defer watchdog.Stop()
+			if n, err := out.Read(make([]byte, 6)); n == 0 {
+				cmd.Wait()
+				skipForbidden(t, msg.String())
+				t.Fatalf("the program did not begin: %v\n%s", err, msg.String())
+			}
+			for i := range tt.interrupts {
+				time.Sleep(time.Duration(i) * 2 * together) // a person's second one comes later
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+			}
+			cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != exitSignal+int(syscall.SIGINT) || !strings.Contains(msg.String(), "interrupted: this is what was seen until then") {
+				t.Errorf("exit %d, want 130:\n%s", code, msg.String())
+			}
+		})
+	}
+}
+
+// TestSignalIsTheExitCode ends a run that would wait for long.
+func TestSignalIsTheExitCode(t *testing.T) {
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		cmd := exec.Command(build(t), "analyze", "-")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var msg strings.Builder
+		cmd.Stderr = &msg
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// It reads what comes, so it is on its way when this is taken: a pipe has room for 64 KiB.
+		in.Write(append([]byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0}, make([]byte, 16*8192)...))
+		cmd.Process.Signal(signal)
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != want {
+			t.Errorf("%v: exit %d, want %d:\n%s", signal, code, want, msg.String())
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -37,7 +38,7 @@ func newShow(std streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := script.Lookup(args[0])
 			if err != nil {
-				return usageError{err}
+				return usageError{hint.With(err, "closecap list shows them")}
 			}
 			return buffered(std.out, func(w io.Writer) error {
 				_, err := w.Write(s.Source)

@@ -97,6 +97,9 @@ func manPage(cmd *cobra.Command) string {
 	}
 	section("EXIT STATUS")
 	for _, s := range exitWords {
+		if s.of != nil && cmd.HasParent() && !slices.Contains(s.of, cmd.Name()) {
+			continue
+		}
 		fmt.Fprintf(&b, ".TP\n.B %d\n%s\n", s.code, roff(s.words))
 	}
 	section("SEE ALSO")
@@ -108,14 +111,21 @@ func manPage(cmd *cobra.Command) string {
 	return b.String()
 }
 
-// exitWords are the exit codes of every command; trace passes on its program's beside them.
+// exitWords are the exit codes; trace passes on its program's beside them.
 var exitWords = []struct {
 	code  int
 	words string
+	of    []string // the commands, nil for all
 }{
-	{exitDone, "What was asked for was done."},
-	{exitFailed, "A file was unreadable or damaged, or an expectation was not met."},
-	{exitMisused, "The command line can't be meant."},
+	{exitDone, "What was asked for was done, and is as expected.", nil},
+	{exitFailed, "What was expected is not so: a script's expectation, a rule of check; diff found a change. Or a file was unreadable or damaged.", nil},
+	{exitMisused, "The command line, a script or a file of rules can't be meant; diff could not compare.", nil},
+	{exitUndecided, "Whether the rules hold could not be decided.", []string{"check"}},
+	{exitTimeout, "A scenario took longer than --timeout.", []string{"run", "compare"}},
+	{exitCannotRun, "The program can't be run.", []string{"trace"}},
+	{exitNotFound, "There is no such program.", []string{"trace"}},
+	{exitSignal + 2, "Ctrl-C (SIGINT) ended the work before its end; what was seen until then is shown.", nil},
+	{exitSignal + 15, "SIGTERM did.", nil},
 }
 
 // manFlag writes an option as other programs' pages do: --width N, with its default behind.

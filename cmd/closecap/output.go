@@ -16,16 +16,19 @@ import (
 
 // output is how a command shows its result.
 type output struct {
-	format string
-	width  int
-	color  string
-	ladder bool
-	html   string
+	format  string
+	outFile string
+	width   int
+	color   string
+	ladder  bool
+	html    string
 }
 
 // flags adds the flags that every showing command has.
 func (o *output) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "table", report.Or(report.Formats()))
+	jsonFlag(f, &o.format)
+	f.StringVarP(&o.outFile, "output", "o", "", "write the report to this file (default: standard output)")
 	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }
@@ -37,6 +40,14 @@ func (o *output) allFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.ladder, "ladder", false, "draw a sequence diagram instead of the table (--format ladder)")
 	o.pageFlag(f)
 	completeFormats(cmd, report.Formats())
+}
+
+// jsonFlag adds --json, which is --format json.
+func jsonFlag(f *pflag.FlagSet, format *string) {
+	f.BoolFunc("json", "the same as --format json", func(string) error {
+		*format = string(report.JSON)
+		return nil
+	})
 }
 
 func (o *output) pageFlag(f *pflag.FlagSet) {
@@ -78,6 +89,9 @@ func (o *output) check() (report.Format, error) {
 // options says what w can show. Box drawing needs a terminal or an explicit --color=always:
 // a pipe gets ASCII that any program reads.
 func (o *output) options(w io.Writer) report.Options {
+	if o.outFile != "" {
+		w = io.Discard
+	}
 	columns, terminal := isTerminal(w)
 	opt := report.Options{
 		Width: o.width,
@@ -113,7 +127,12 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 	return writeFailed(b.Flush())
 }
 
-// writeReport writes to the file that -o names, or else to standard output.
+// report writes to the file that -o names, or else to standard output.
+func (o *output) report(std streams, write func(io.Writer) error) error {
+	return writeReport(o.outFile, std, write)
+}
+
+// writeReport writes to a file, or else to standard output.
 func writeReport(file string, std streams, write func(io.Writer) error) error {
 	if file == "" {
 		return buffered(std.out, write)

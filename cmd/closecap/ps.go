@@ -75,6 +75,9 @@ func (f *psFlags) check() (report.Format, error) {
 	if f.every != 0 && f.every < minEvery {
 		return "", misused("--watch %s: want %s or more", f.every, minEvery)
 	}
+	if f.every != 0 && f.outFile != "" {
+		return "", misused("--watch and --output: a file is written once")
+	}
 	if f.limit < 0 {
 		return "", misused("--limit %d: want a number of rows, 0 for all", f.limit)
 	}
@@ -127,7 +130,7 @@ func (f *psFlags) run(ctx context.Context, std streams) error {
 		if err := kernel.DropCapabilities(); err != nil {
 			return err
 		}
-		return f.write(std.out, format, e)
+		return f.report(std, func(w io.Writer) error { return f.write(w, format, e) })
 	}
 	return f.again(ctx, std.out, format, diag)
 }

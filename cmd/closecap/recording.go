@@ -23,6 +23,9 @@ func (r *recording) recordFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.save, "save", "", "write the packets and calls to this pcapng file")
 }
 
+// ready reports what keeps the files that were asked for from being written.
+func (r *recording) ready() error { return ready(r.save, r.outFile, r.html) }
+
 // keep writes the files that were asked for.
 func (r *recording) keep(rec *event.Recording, res *analyze.Result) error {
 	err := r.savePage(res)

@@ -42,13 +42,6 @@ type streams struct {
 	err io.Writer
 }
 
-// Exit codes.
-const (
-	exitDone    = 0
-	exitFailed  = 1 // a file unreadable or damaged, an expectation not met
-	exitMisused = 2
-)
-
 // usageError is a command line that can't be meant.
 type usageError struct{ error }
 
@@ -73,7 +66,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 func run(ctx context.Context, args []string, std streams) int {
 	root := newRoot(std)
 	root.SetArgs(args)
-	return exitCode(root.ExecuteContext(ctx), std.err)
+	return exitCode(withCause(ctx, root.ExecuteContext(ctx)), std.err)
 }
 
 func exitCode(err error, stderr io.Writer) int {
@@ -101,6 +94,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitMisused
 	case errors.As(err, &status):
 		return status.code
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimeout
 	}
 	return exitFailed
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
 	"github.com/closecap/closecap/capture/lab/script"
@@ -79,8 +80,14 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if f.html != "" && len(args) > 1 {
 		return misused("--html %s: takes one scenario, not %d", f.html, len(args))
 	}
+	if f.outFile != "" && len(args) > 1 {
+		return misused("--output %s: takes one scenario, not %d (--all takes more)", f.outFile, len(args))
+	}
 	scripts, err := load(args)
 	if err != nil {
+		return err
+	}
+	if err := f.ready(); err != nil {
 		return err
 	}
 	if f.wantsPrivate(scripts) && !kernel.InPrivate() {
@@ -126,18 +133,18 @@ func load(args []string) ([]*script.Script, error) {
 		if !strings.ContainsAny(arg, "./") {
 			s, err := script.Lookup(arg)
 			if err != nil {
-				return nil, usageError{err}
+				return nil, usageError{hint.With(err, "closecap list shows them; a file is named with a / or a dot")}
 			}
 			scripts = append(scripts, s)
 			continue
 		}
 		src, err := os.ReadFile(arg)
 		if err != nil {
-			return nil, fmt.Errorf("read script: %w", err)
+			return nil, misused("read script: %w", err)
 		}
 		s, err := script.Parse(arg, src)
 		if err != nil {
-			return nil, err
+			return nil, usageError{err}
 		}
 		scripts = append(scripts, s)
 	}
@@ -155,7 +162,7 @@ func (f *runFlags) one(ctx context.Context, s *script.Script, format report.Form
 	rec.Run.Tool = "closecap " + version
 	res := join.Join(rec, analyze.Options{})
 
-	shown := buffered(std.out, func(w io.Writer) error {
+	shown := f.report(std, func(w io.Writer) error {
 		return report.Write(w, format, res, f.options(std.out))
 	})
 	if err := errors.Join(f.keep(rec, res), shown, runErr); err != nil {

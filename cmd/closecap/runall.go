@@ -39,6 +39,9 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 			return misused("run --all: %s is for a single scenario", flag)
 		}
 	}
+	if err := f.ready(); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		for _, s := range script.Builtin() {
 			args = append(args, s.Name)
@@ -57,7 +60,7 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 	if err := kernel.DropPrivileges(); err != nil {
 		return err
 	}
-	err = buffered(std.out, func(w io.Writer) error {
+	err = f.report(std, func(w io.Writer) error {
 		return report.WriteCatalogue(w, format, c, f.options(std.out))
 	})
 	if err != nil {

@@ -64,6 +64,55 @@ func replace(path string, write func(io.Writer) error) error {
 	return blame(path, replaceIn(dir, filepath.Base(path), was, write))
 }
 
+// ready reports what keeps files from being replaced, where that shows already: it is asked before a program
+// runs, whose report would be lost. Files that are not named, "", need nothing.
+func ready(paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			continue // a pipe opens when it has a reader
+		}
+		if err := tryReplace(path); err != nil {
+			return fmt.Errorf("write %s: %w", path, cause(err))
+		}
+	}
+	return nil
+}
+
+// tryReplace makes the file beside path that replace would, and takes it away again.
+func tryReplace(path string) error {
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		err = old.Close()
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	temporary := "." + filepath.Base(path) + "." + rand.Text()
+	f, err := dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), dir.Remove(temporary))
+}
+
+// cause is an error of the system without the path that it repeats.
+func cause(err error) error {
+	if bad := (*fs.PathError)(nil); errors.As(err, &bad) {
+		return bad.Err
+	}
+	return err
+}
+
 // replaceIn does it in an open directory. was is the file to be replaced, nil for none.
 func replaceIn(dir *os.Root, name string, was fs.FileInfo, write func(io.Writer) error) error {
 	permissions := fs.FileMode(0o666)

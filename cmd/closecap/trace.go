@@ -7,9 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,11 +28,11 @@ type traceFlags struct {
 	interfaces []string
 	allCalls   bool
 	live       bool
-	outFile    string
 	buffer     int // of the kernel, in bytes
 	pids       []int
 	length     time.Duration
 	evidence   string
+	onEnd      func() // when the program itself has ended
 }
 
 func newTrace(std streams) *cobra.Command {
@@ -69,7 +67,7 @@ CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a 
 	fl.IntSliceVarP(&f.pids, "pid", "p", nil, "follow these running processes and their children instead of starting a program")
 	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")
 	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace")
-	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)")
+	fl.Lookup("output").Usage = "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)"
 	return cmd
 }
 
@@ -81,22 +79,24 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if err := f.checkEvidence(args); err != nil {
 		return err
 	}
+	if err := f.ready(); err != nil {
+		return err
+	}
 	if !f.followed() && (f.private || !kernel.HasNetRaw()) && !kernel.InPrivate() {
 		return againInPrivate(std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
 	}
-	// Ctrl-C is the traced program's; closecap ends when that has ended.
-	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	ctx, stop := f.patience(context.WithoutCancel(ctx), std)
 	defer stop()
 	record := f.record
 	if f.followed() {
 		record = f.follow
 	}
 	s, err := record(ctx, args, format, std)
-	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("trace %s: ended by a signal, this is what was seen until then", strings.Join(args[:min(1, len(args))], ""))
+	if by := (interruption{}); errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), &by) {
+		err = statusError{fmt.Errorf("trace %s: %w: this is what was seen until then", strings.Join(args[:min(1, len(args))], ""), by), by.code()}
 	}
 	if start := (*trace.StartError)(nil); errors.As(err, &start) {
 		return statusError{err, startStatus(start)}
@@ -104,14 +104,12 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if s == nil || err != nil && s.Totals().Calls == 0 {
 		return err
 	}
-	return errors.Join(err, f.show(s, format, std))
+	shown := f.show(s, format, std)
+	if exit := exitError(0); err != nil && errors.As(shown, &exit) {
+		shown = nil // what ended the trace says more than how its program ended then
+	}
+	return errors.Join(err, shown)
 }
-
-// What a shell exits with when it can't run a command (POSIX.1, 2.8.2).
-const (
-	exitCannotRun = 126
-	exitNotFound  = 127
-)
 
 func startStatus(err error) int {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
@@ -160,6 +158,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 		s.program, err = trace.Run(ctx, trace.Options{
 			Args: args, AllCalls: f.allCalls, OnCall: f.onCall(s.Session, std), OnSocket: s.Socket, Sample: diag.Sample,
 			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
+			OnEnd:          f.onEnd,
 		})
 		err = errors.Join(err, stop())
 	}
@@ -227,17 +226,9 @@ func (f *traceFlags) sweepWhile(s *traced, capture *live.Group, format report.Fo
 
 func (f *traceFlags) newRows(format report.Format, atOnce bool, std streams) (*rows, error) {
 	if atOnce {
-		return newRows(std.out, format, f.shown(std))
+		return newRows(std.out, format, f.options(std.out))
 	}
-	return newRows(nil, format, f.shown(std))
-}
-
-// shown says what can be shown where the report goes.
-func (f *traceFlags) shown(std streams) report.Options {
-	if f.outFile != "" {
-		return f.options(io.Discard)
-	}
-	return f.options(std.out)
+	return newRows(nil, format, f.options(std.out))
 }
 
 // warnUnprivileged says so while the program may yet tell in its own words why it fails.
@@ -257,14 +248,9 @@ func (f *traceFlags) show(s *traced, format report.Format, std streams) error {
 	} else {
 		rec = s.Recording()
 		res = join.Join(rec, analyze.Options{})
-		write = func(w io.Writer) error { return report.Write(w, format, res, f.shown(std)) }
+		write = func(w io.Writer) error { return report.Write(w, format, res, f.options(std.out)) }
 	}
-	var err error
-	if f.outFile != "" {
-		err = replace(f.outFile, write)
-	} else {
-		err = buffered(std.out, write)
-	}
+	err := f.report(std, write)
 	if format.ConnectionsOnly() {
 		for _, w := range report.Warnings(res) {
 			fmt.Fprintf(std.err, "closecap: warning: %s\n", report.Safe(w))

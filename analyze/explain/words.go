@@ -1,0 +1,41 @@
+package explain
+
+import (
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// words are what people ask for, each with the topic that has it.
+var words = map[string]string{
+	"fin": "fin-ordering", "close": "close-vs-shutdown", "shutdown": "close-vs-shutdown", "shut-wr": "half-close", "shut-rd": "close-vs-shutdown",
+	"eof": "half-close", "rst": "reset", "epipe": "econnreset-vs-epipe", "sigpipe": "econnreset-vs-epipe", "econnreset": "econnreset-vs-epipe",
+	"econnrefused": "reset", "ebadf": "does-close-affect-the-peer", "so-linger": "linger", "lingering-close": "closing-politely",
+	"eaddrinuse": "address-in-use", "so-reuseaddr": "address-in-use", "2msl": "time-wait", "backlog": "accept-queue", "somaxconn": "accept-queue",
+	"keepalive": "keepalive-race", "keep-alive": "keepalive-race", "fork": "shared-sockets", "dup": "shared-sockets", "scm-rights": "shared-sockets",
+	"closing": "simultaneous-close", "last-ack": "fin-ordering", "fin-wait1": "fin-ordering", "fin-wait-1": "fin-ordering", "fin-wait-2": "fin-wait2",
+	"orphan": "fin-wait2", "tcp-fin-timeout": "fin-wait2", "expect": "scripts", "script": "scripts", "poll": "blocked-calls", "epoll": "blocked-calls",
+}
+
+// TopicOf returns the topic that has a word: one that people ask for, an ending or a reset cause; "" for none.
+func TopicOf(word string) string {
+	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
+	word = strings.TrimSuffix(word, "()")
+	if topic := words[word]; topic != "" {
+		return topic
+	}
+	for _, c := range analyze.CauseCodes() {
+		if string(c.Code) == word {
+			return c.Topic
+		}
+	}
+	for _, c := range analyze.EndingCodes() {
+		if string(c.Code) == word {
+			return c.Topic
+		}
+	}
+	if Lookup(word) != nil { // TIME_WAIT
+		return word
+	}
+	return ""
+}
