@@ -64,6 +64,7 @@ end. 2 is a command line or a file of rules that can't be meant.`,
 		fl.Var(ruleFlag{&f.rules, q}, q, map[string]string{
 			"expect": "each connection is to be so", "none": "no connection may be so", "some": "at least one connection is to be so",
 		}[q])
+		completeFlag(cmd, q, conditions())
 	}
 	fl.StringArrayVar(&f.files, "rules", nil, "rules of this file, one a line, # begins a comment")
 	f.pickFlags(cmd)
@@ -97,6 +98,16 @@ func (f *checkFlags) pickFlags(cmd *cobra.Command) {
 	for _, w := range endingFlags(new(string), new(string), new(string)) {
 		completeFlag(cmd, w.name, w.words)
 	}
+}
+
+// conditions are the words that a condition begins with, as completions.
+func conditions() []cobra.Completion {
+	var all []cobra.Completion
+	for _, usage := range expect.Conditions() {
+		subject, _, _ := strings.Cut(usage, " ")
+		all = append(all, cobra.CompletionWithDesc(subject, usage))
+	}
+	return all
 }
 
 // ruleFlag adds rules as they are given. It is a pflag.Value, since the order is one of all three flags.

@@ -61,6 +61,7 @@ func completeFormats(cmd *cobra.Command, formats []report.Format) {
 		words[i] = cobra.CompletionWithDesc(string(f), f.About())
 	}
 	completeFlag(cmd, "format", words)
+	completeFlag(cmd, "color", []cobra.Completion{"auto", "always", "never"})
 }
 
 // check returns the format, or says what is wrong with the flags.

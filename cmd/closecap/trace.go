@@ -67,6 +67,7 @@ CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a 
 	fl.IntSliceVarP(&f.pids, "pid", "p", nil, "follow these running processes and their children instead of starting a program")
 	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")
 	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace")
+	completeFlag(cmd, "evidence", []cobra.Completion{byAuto, byPtrace, byKernel})
 	fl.Lookup("output").Usage = "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)"
 	return cmd
 }
