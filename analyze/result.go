@@ -134,6 +134,7 @@ type Connection struct {
 	Compat   Compat     `json:"compat"`
 	Explains string     `json:"explains,omitempty"` // topic of `closecap explain`
 	Warnings []string   `json:"warnings"`
+	Scenario string     `json:"scenario,omitempty"` // of run, where connections of several stand together
 
 	Whole bool `json:"-"` // its own numbers leave no room for a packet that the capture lacks
 }

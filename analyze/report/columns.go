@@ -1,6 +1,7 @@
 package report
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -132,6 +133,12 @@ var listColumns = []listColumn{
 	{csv: "closer_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCloser, " ") }},
 	{csv: "lost_tls_alerts", value: ofLost(func(l analyze.Lost) uint64 { return l.TLSAlerts })},
 	{csv: "cause_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCause, " ") }},
+	{csv: "client_ip", value: func(c *analyze.Connection) string { return ip(c.Client) }},
+	{csv: "client_port", value: func(c *analyze.Connection) string { return port(c.Client) }},
+	{csv: "server_ip", value: func(c *analyze.Connection) string { return ip(c.Server) }},
+	{csv: "server_port", value: func(c *analyze.Connection) string { return port(c.Server) }},
+	{csv: "duration_ns", value: func(c *analyze.Connection) string { return strconv.FormatInt(int64(c.End.Sub(c.Start)), 10) }},
+	{csv: "scenario", value: func(c *analyze.Connection) string { return c.Scenario }},
 	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
 	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
@@ -146,6 +153,21 @@ var listColumns = []listColumn{
 	{table: tableColumn{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
 		page: pagePlace{at: 50, key: "lost", class: "bad", words: lostWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.LostBytes().Sum() }}},
+}
+
+// ip and port are an end's address, each empty where it is not known.
+func ip(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Addr().String()
+}
+
+func port(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return strconv.Itoa(int(a.Port()))
 }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

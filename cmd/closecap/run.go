@@ -80,8 +80,8 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if f.html != "" && len(args) > 1 {
 		return misused("--html %s: takes one scenario, not %d", f.html, len(args))
 	}
-	if f.outFile != "" && len(args) > 1 {
-		return misused("--output %s: takes one scenario, not %d (--all takes more)", f.outFile, len(args))
+	if f.outFile != "" && len(args) > 1 && !format.ConnectionsOnly() {
+		return misused("--output %s: takes one scenario, not %d (--all and csv or ndjson take more)", f.outFile, len(args))
 	}
 	scripts, err := load(args)
 	if err != nil {
@@ -96,12 +96,44 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
 	}
-	var failed error
-	for i, s := range scripts {
-		if i > 0 && format.ForTerminal() {
+	if format.ConnectionsOnly() {
+		return f.lines(ctx, scripts, format, std)
+	}
+	shown := 0
+	return f.each(ctx, scripts, func(_ *script.Script, res *analyze.Result) error {
+		if shown++; shown > 1 && format.ForTerminal() {
 			fmt.Fprintln(std.out)
 		}
-		err := f.one(ctx, s, format, std)
+		return f.report(std, func(w io.Writer) error {
+			return report.Write(w, format, res, f.options(std.out))
+		})
+	})
+}
+
+// lines shows a line for each connection, under one heading for all scenarios.
+func (f *runFlags) lines(ctx context.Context, scripts []*script.Script, format report.Format, std streams) error {
+	var ran error
+	shown := f.report(std, func(w io.Writer) error {
+		stream := report.NewStream(w, format, f.options(std.out))
+		ran = f.each(ctx, scripts, func(s *script.Script, res *analyze.Result) error {
+			for _, c := range res.Connections {
+				c.Scenario = s.Name
+				if err := stream.Connection(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return stream.Finish(&analyze.Result{})
+	})
+	return errors.Join(shown, ran)
+}
+
+// each runs the scenarios, and goes on after one whose expectations were not met.
+func (f *runFlags) each(ctx context.Context, scripts []*script.Script, show func(*script.Script, *analyze.Result) error) error {
+	var failed error
+	for _, s := range scripts {
+		err := f.one(ctx, s, show)
 		var exit exitError
 		if err != nil && !errors.As(err, &exit) {
 			return err
@@ -152,7 +184,7 @@ func load(args []string) ([]*script.Script, error) {
 }
 
 // one runs a scenario and shows what came of it, also when it did not come to its end.
-func (f *runFlags) one(ctx context.Context, s *script.Script, format report.Format, std streams) error {
+func (f *runFlags) one(ctx context.Context, s *script.Script, show func(*script.Script, *analyze.Result) error) error {
 	rec, runErr := lab.Run(ctx, s, lab.Options{
 		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
 	})
@@ -161,11 +193,8 @@ func (f *runFlags) one(ctx context.Context, s *script.Script, format report.Form
 	}
 	rec.Run.Tool = "closecap " + version
 	res := join.Join(rec, analyze.Options{})
-
-	shown := f.report(std, func(w io.Writer) error {
-		return report.Write(w, format, res, f.options(std.out))
-	})
-	if err := errors.Join(f.keep(rec, res), shown, runErr); err != nil {
+	kept := f.keep(rec, res)
+	if err := errors.Join(kept, show(s, res), runErr); err != nil {
 		return err
 	}
 	if !met(res) {

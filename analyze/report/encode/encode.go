@@ -80,6 +80,9 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 		b = appendString(append(b, `,"explains":`...), c.Explains)
 	}
 	b = appendTexts(append(b, `,"warnings":`...), c.Warnings)
+	if c.Scenario != "" {
+		b = appendString(append(b, `,"scenario":`...), c.Scenario)
+	}
 	return append(b, '}')
 }
 
