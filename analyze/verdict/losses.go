@@ -25,56 +25,94 @@ func noteLosses(c *analyze.Connection, now event.Time) {
 	if c.Omitted > 0 || oneSided && c.Ending != analyze.Unanswered {
 		return
 	}
-	newest := map[uint64]int{} // by the original's frame, the index of its newest copy
+	copies := map[uint64]copied{} // by the original's frame
 	for i, s := range c.Segments {
 		first := s.Frame
 		if s.Retransmits != 0 {
 			first = s.Retransmits
-			if last, ok := newest[first]; ok && i-last <= farApart {
-				noteLoss(c, last, i)
-			}
 		}
-		newest[first] = i
+		of, again := copies[first]
+		if !again {
+			of.first = i
+		} else if i-of.first <= farApart {
+			noteLoss(c, of, i)
+		}
+		of.newest = i
+		copies[first] = of
 	}
 	switch c.Ending {
 	case analyze.Unanswered, analyze.Silent, analyze.FinUnacked:
-		noteUnanswered(c, newest, now)
+		noteUnanswered(c, copies, now)
 	}
 }
 
-// noteLoss decides what was lost when one segment repeats another: the other, or what
-// acknowledged it.
-func noteLoss(c *analyze.Connection, last, again int) {
-	s, repeat := c.Segments[last], c.Segments[again]
+// copied says by index where what was sent more than once stands first, and where again.
+type copied struct{ first, newest int }
+
+// noteLoss decides what was lost when a segment is sent again: its newest copy, or what acknowledged it.
+func noteLoss(c *analyze.Connection, of copied, again int) {
+	s, repeat := c.Segments[of.newest], c.Segments[again]
 	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) {
 		return
 	}
-	answered, passed, missed, trip := false, false, false, roundTrip(c)
-	for _, a := range c.Segments[last+1 : again] {
-		if !answersTo(a, s) {
-			passed = passed || a.From == s.From && a.Len > 0 && a.Seq > s.Seq
-			missed = missed || passed && a.From != s.From && a.Kind == analyze.KindAck && a.Ack <= s.Seq
-			continue
-		}
-		answered = true
-		if trip > 0 && repeat.Time.Sub(a.Time) > fewRoundTrips*trip && a.Kind == analyze.KindAck {
-			a.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
+	noteLostAcks(c, of, again)
+	for _, at := range [...]int{of.first, of.newest} {
+		if answered, missed := answersBetween(c, at, again); missed {
+			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
+		} else if !answered && at == of.newest {
+			s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
 		}
 	}
-	switch {
-	case answered:
-	case missed:
-		s.Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
-	default:
-		s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
+}
+
+// answersBetween reports whether a segment, given by its index, was answered before another, and whether it was
+// missed: what came after it drew an ACK that says once more, and nothing else, that it is the next one wanted.
+func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool) {
+	s, passed := c.Segments[at], false
+	var before *analyze.Segment // the newest of the other end
+	for i := at - 1; i >= max(0, at-farApart) && before == nil; i-- {
+		if a := c.Segments[i]; a.From != s.From && a.Flags.Has(event.ACK) && a.Ignored == "" {
+			before = a
+		}
+	}
+	for _, a := range c.Segments[at+1 : until] {
+		switch {
+		case a.From == s.From:
+			passed = passed || a.Len > 0 && a.Seq > s.Seq
+		case a.Flags.Has(event.ACK) && a.Ignored == "":
+			answered = answered || answersTo(a, s)
+			missed = missed || passed && a.Kind == analyze.KindAck && a.Ack == s.Seq &&
+				before != nil && before.Ack == a.Ack && before.Window == a.Window
+			before = a
+		default:
+			answered = answered || answersTo(a, s)
+		}
+	}
+	return answered, missed
+}
+
+// noteLostAcks marks what acknowledged a segment, long before it was sent again all the same.
+func noteLostAcks(c *analyze.Connection, of copied, again int) {
+	trip := roundTrip(c)
+	if trip == 0 {
+		return
+	}
+	s, repeat := c.Segments[of.first], c.Segments[again]
+	for i, a := range c.Segments[of.first+1 : again] {
+		if of.first+1+i == of.newest {
+			s = c.Segments[of.newest]
+		}
+		if answersTo(a, s) && a.Kind == analyze.KindAck && repeat.Time.Sub(a.Time) > fewRoundTrips*trip {
+			a.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
+		}
 	}
 }
 
 // noteUnanswered marks the last copies of what was repeated and never acknowledged.
-func noteUnanswered(c *analyze.Connection, newest map[uint64]int, now event.Time) {
+func noteUnanswered(c *analyze.Connection, copies map[uint64]copied, now event.Time) {
 	for i := len(c.Segments) - 1; i >= 0; i-- {
 		s := c.Segments[i]
-		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || newest[s.Retransmits] != i {
+		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || copies[s.Retransmits].newest != i {
 			continue
 		}
 		if len(c.Segments)-i > farApart {
