@@ -20,7 +20,11 @@ var hasWords = []struct {
 	{HasMultipath, "mptcp"}, {DataFin, "data-fin"},
 }
 
-const alertWord = "tls-alert"
+// Words of Options that Has has no bit for.
+const (
+	scaleFirstWord = "scale-first"
+	alertWord      = "tls-alert"
+)
 
 // String writes a segment as one line that ParseSegment reads:
 //
@@ -29,7 +33,7 @@ const alertWord = "tls-alert"
 // Frame, seconds since the epoch, ends, flags; then what differs from nothing, by name: seq,
 // ack, len, win, id, ttl, if (interface), mss, wscale, ts VALUE:ECHO, sack LEFT:RIGHT,
 // tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, bad-ip-checksum, fragment, out, in,
-// mptcp, data-fin, tls-alert.
+// mptcp, data-fin, scale-first, tls-alert.
 func (s *Segment) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s > %s %s seq %d", s.Frame, seconds(s.Time), s.Src, s.Dst, s.Flags, s.Seq)
@@ -59,6 +63,9 @@ func (s *Segment) String() string {
 			b.WriteByte(' ')
 			b.WriteString(w.word)
 		}
+	}
+	if o.ScaleFirst {
+		b.WriteString(" " + scaleFirstWord)
 	}
 	if o.TLSAlert {
 		b.WriteString(" " + alertWord)
@@ -113,7 +120,11 @@ func (s *Segment) parseField(w []string) (int, error) {
 			return 1, nil
 		}
 	}
-	if w[0] == alertWord {
+	switch w[0] {
+	case scaleFirstWord:
+		s.Options.ScaleFirst = true
+		return 1, nil
+	case alertWord:
 		s.Options.TLSAlert = true
 		return 1, nil
 	}

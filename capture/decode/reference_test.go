@@ -155,6 +155,7 @@ func referenceOption(o layers.TCPOption, s *event.Segment) {
 		s.Has |= event.HasSACK
 	case o.OptionType == layers.TCPOptionKindTimestamps && len(v) == 8:
 		s.Options.TSVal, s.Options.TSEcr = binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])
+		s.Options.ScaleFirst = s.Has&event.HasWScale != 0
 		s.Has |= event.HasTimestamps
 	}
 }

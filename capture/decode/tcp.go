@@ -147,6 +147,7 @@ func readOption(kind uint8, v []byte, s *event.Segment) {
 		s.Has |= event.HasSACK
 	case kind == optTimestamps && len(v) == 8:
 		o.TSVal, o.TSEcr = binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])
+		o.ScaleFirst = s.Has.With(event.HasWScale)
 		s.Has |= event.HasTimestamps
 	case kind == optMultipath && len(v) >= 1:
 		s.Has |= event.HasMultipath
