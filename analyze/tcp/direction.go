@@ -71,6 +71,7 @@ type Direction struct {
 	wscale       uint8
 	SynSent      bool
 	cookie       bool // its SYN brought a Fast Open cookie
+	AcksFin      bool // its stack seems to acknowledge a FIN at once, never first by a FIN of its own
 	synAckSent   bool
 	gotFin       proof
 	gotFinSeen   bool // e's own segment showed it when it was first known

@@ -39,6 +39,9 @@ type Reset struct {
 	Talks          uint64 // frame with which its supposed sender goes on
 	Missed         uint64 // frame with which its receiver goes on
 	Retried        uint64 // frame with which its receiver sends the refused SYN again
+	Gone           uint64 // a later RST of its receiver's kernel, which had no socket for what came before this one
+	GoneAt         int64  // where the data that met none begin; 0 for none
+	BothReset      bool   // its receiver's socket reset the connection as well
 	Ack            int64
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
@@ -102,6 +105,9 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.closeBoth(e, s)
 		return
 	}
+	if class == NobodyReset && trigger == nil {
+		fl.answersMissing(e, s)
+	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
 		fl.resetAgain(e, s, r, class, trigger)
 		r.Ignored = alreadyClosed
@@ -109,59 +115,8 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	}
 	fl.Reset = fl.describeReset(e, s, r, class, trigger)
 	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
+	fl.doubtTTL()
 	fl.closeBoth(e, s)
-}
-
-// resetAgain takes in another RST of e that comes when the connection had ended.
-func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) {
-	rst := &fl.Reset
-	switch {
-	case rst.Frame == 0 || rst.By != e:
-	case class == NobodyReset && fl.hadArrived(e):
-		rst.DrawnUnseen = s.Frame // nothing of its receiver was on its way
-	case class == LiveReset && rst.Class == NobodyReset && s.Time.Sub(rst.Time) <= fl.reordering():
-		first := rst.Frame
-		*rst = fl.describeReset(e, s, r, class, trigger) // its socket's own, which the other overtook
-		if fl.hadArrived(e) {
-			rst.DrawnUnseen = first
-		}
-	}
-}
-
-// hadArrived reports whether the newest segment that was captured of e's peer had reached e when e reset
-// the connection: e had acknowledged it, or it had had the time.
-func (fl *Flow) hadArrived(e End) bool {
-	rst, p := &fl.Reset, &fl.Dir[e.Other()]
-	if rst.arrived && p.LastTime < rst.Time {
-		return true
-	}
-	way := fl.resetGrace()
-	if fl.rtt > 0 {
-		way = fl.tripTo(e)*9/8 + minCrossing
-	}
-	return rst.Time.Sub(p.LastTime) > way
-}
-
-// tripTo is how long a segment took at the handshake from where it was captured to e, and e's answer
-// back; 0 when that was not captured.
-func (fl *Flow) tripTo(e End) time.Duration {
-	trip := time.Duration(fl.rtt)
-	if trip == 0 {
-		return 0
-	}
-	ackAt := fl.SynAt.Add(trip)
-	for i := range fl.Listed {
-		q := &fl.Listed[i]
-		switch {
-		case q.Time > ackAt:
-			return trip
-		case q.Kind == KindSynAck && q.Ignored == Acted && e == Client:
-			trip = ackAt.Sub(q.Time) // the newest, when it came more than once
-		case q.Kind == KindSynAck && q.Ignored == Acted:
-			return q.Time.Sub(fl.SynAt)
-		}
-	}
-	return trip
 }
 
 // closeBoth ends both ends by e's RST.
@@ -184,6 +139,7 @@ func (fl *Flow) believeReset() {
 	}
 	fl.Reset = *fl.lastRST
 	fl.Reset.Presumed = true
+	fl.doubtTTL()
 	if q := fl.find(fl.Reset.Frame); q != nil {
 		q.Ignored = Acted
 	}

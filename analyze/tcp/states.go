@@ -91,6 +91,7 @@ func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	}
 	d.SynSent, d.SynFrame = true, s.Frame
 	d.cookie = s.Has&event.HasFastOpen != 0 && s.Options.FastOpenLen > 0
+	d.AcksFin = s.Options.ScaleFirst && s.TTL <= initialTTL
 	if s.Has&event.HasWScale != 0 {
 		d.wscale = s.Options.WScale
 	}
@@ -143,6 +144,7 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 	if r.Ack >= p.FinEnd {
 		if d.FinEnd == 0 && s.Flags&event.FIN == 0 && r.Seq <= d.Nxt {
 			p.AtFin.AckedWithin = true
+			p.AtFin.PeerAlive = p.AtFin.PeerAlive || s.Len > 0
 		}
 		fl.gotFin(e, s, true)
 		fl.finAcked(e.Other(), s)

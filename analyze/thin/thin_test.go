@@ -186,15 +186,23 @@ func thin(segments []event.Segment, seed uint32) []thinned {
 // one withholds or leaves open: it lacks what gives rise to the doubt as well, and what is left is a connection like
 // others.
 var lacking = map[string]string{
-	"crossing-63-loss-0.1":             "without pure ACKs it is a filtered capture, and none shows that the server's FIN had been sent before",
-	"bare-reset-behind-both-fins":      "without the server's FIN it is a FIN that met a kernel without a socket",
-	"fin-late-without-an-ack":          "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-not-yet-repeated":             "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-on-repeated-data":             "without the data's first transmission nothing is repeated",
-	"fin-repeated-its-first-unseen":    "only a pure ACK stands behind the FIN that was not captured",
-	"handshake-ack-behind-the-data":    "only the second RST was drawn by what was not captured",
-	"reset-behind-an-unseen-fin":       "only an ACK behind the RST shows that something of the server is missing",
-	"second-reset-drawn-behind-an-ack": "only the second RST was drawn by what was not captured",
+	"crossing-63-loss-0.1":                   "without pure ACKs it is a filtered capture, and none shows that the server's FIN had been sent before",
+	"bare-reset-behind-both-fins":            "without the server's FIN it is a FIN that met a kernel without a socket",
+	"filtered-fin-sent-again":                "only the FIN's repetition shows that something was lost",
+	"fin-late-without-an-ack":                "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
+	"fin-met-no-socket-behind-late-data":     "only the last RST shows that the server had ended",
+	"fin-not-yet-repeated":                   "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
+	"fin-of-a-connection-numbered-otherwise": "without the SYN,ACK nothing is numbered otherwise, without the server's FIN there is none",
+	"fin-on-repeated-data":                   "without the data's first transmission nothing is repeated",
+	"fin-repeated-its-first-unseen":          "only a pure ACK stands behind the FIN that was not captured",
+	"fin-then-two-resets-for-one-segment":    "with one RST there is one for one segment",
+	"fin-unacknowledged-by-a-bsd":            "only the handshake tells the client's stack, and how soon its answer would come",
+	"fins-cross-behind-unanswered-data":      "only the RST shows that the client had no socket",
+	"handshake-ack-behind-the-data":          "only the second RST was drawn by what was not captured",
+	"no-socket-behind-repeats-in-vain":       "only the repetitions show that the client was not heard",
+	"repeated-with-other-borders":            "without the second segment what is repeated is the first alone",
+	"reset-behind-an-unseen-fin":             "only an ACK behind the RST shows that something of the server is missing",
+	"second-reset-drawn-behind-an-ack":       "only the second RST was drawn by what was not captured",
 }
 
 // knownUntrue are the wrong closers of generated captures; it may only become less.

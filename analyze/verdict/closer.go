@@ -15,6 +15,8 @@ const (
 	ackWithin = 190 * time.Millisecond
 	// soonWithin is how long Linux holds back the ACK of a FIN, so that its own FIN may bring it.
 	soonWithin = 50 * time.Millisecond
+	// atOnceWithin is how long a kernel takes for an answer that it does not hold back, the round trip aside.
+	atOnceWithin = 5 * time.Millisecond
 )
 
 // closerDoubts are the rules for "e, whose FIN was captured first, closed first".
@@ -30,6 +32,10 @@ var closerDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].AtFin.Late }, repeatsUnseen},
 	{func(fl judged, e tcp.End) bool { p := &fl.Dir[e.Other()]; return p.FinEnd != 0 && p.AtFin.Late },
 		func(fl judged, e tcp.End) string { return repeatsUnseen(fl, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinSeen && fl.Dir[e.Other()].FinEnd == 0 },
+		func(fl judged, e tcp.End) string {
+			return fmt.Sprintf("a FIN of the %s was captured, too, though nothing shows that it was taken", e.Other().Side())
+		}},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
 	}},
@@ -44,6 +50,11 @@ var closerDoubts = []rule{
 			return fmt.Sprintf("frame %d was sent without the FIN of frame %d, and how long that was on its way is not known",
 				fl.Reset.Frame, fl.Dir[e].FinFrame)
 		}},
+	{judged.peerWasGone, judged.endedUnseen},
+	{ackedByFin, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d is the first to acknowledge frame %d, as no FIN is of stacks like the %s's (Apple, BSD): it may repeat one that was not captured",
+			fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame, e.Other().Side())
+	}},
 	{answeredInTime, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinEnd != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
@@ -58,6 +69,9 @@ var closerDoubts = []rule{
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
 	}},
+	{func(fl judged, e tcp.End) bool {
+		return fl.Reset.Frame != 0 && fl.Reset.By == e && fl.Reset.DrawnUnseen != 0 && fl.Dir[e.Other()].FinEnd == 0
+	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		d, rst := &fl.Dir[e], &fl.Reset
 		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e && rst.Class == tcp.LiveReset ||
@@ -80,6 +94,9 @@ var closerDoubts = []rule{
 
 // aborterDoubts are the rules for "e, whose RST came before any FIN that was captured, ended it".
 var aborterDoubts = []rule{
+	{func(fl judged, e tcp.End) bool {
+		return fl.HasCloser && fl.mayHaveReset(e.Other(), fl.Reset.Frame, fl.Reset.Time)
+	}, func(fl judged, e tcp.End) string { return fl.missesReset(e.Other(), fl.Reset.Frame) }},
 	{func(fl judged, e tcp.End) bool { return !fl.alive(e.Other()) },
 		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
@@ -88,6 +105,11 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
+	{judged.peerWasGone, judged.endedUnseen},
+	{judged.unheard, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("the %s had sent again what frame %d does not acknowledge: what was lost may hold a FIN of the %s",
+			e.Side(), fl.Reset.Trigger, e.Other().Side())
+	}},
 	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
 	}},
@@ -190,6 +212,13 @@ func ackedUnseen(fl judged, e tcp.End) bool {
 	return to > at.PeerNxt && !(p.FinEnd > to && p.Holes == 0)
 }
 
+// ackedByFin: nothing acknowledged e's FIN before the peer's own, though the peer's stack acknowledges a FIN
+// at once. It puts its FIN into that ACK only where it had sent it before.
+func ackedByFin(fl judged, e tcp.End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return p.AcksFin && !fl.filtered() && p.FinEnd != 0 && p.AtFin.Acked >= d.FinEnd && d.FinAckFrame >= p.FinFrame
+}
+
 // answeredInTime: the peer acknowledged e's FIN while it went on itself, or so soon that its FIN is not
 // one that is repeated.
 func answeredInTime(fl judged, e tcp.End) bool {
@@ -199,7 +228,7 @@ func answeredInTime(fl judged, e tcp.End) bool {
 		return true
 	case p.FinEnd == 0:
 		return false
-	case fl.filtered(), took <= fl.RoundTrip()+soonWithin:
+	case fl.filtered() && !fl.Dir[e].FinLost, took <= fl.RoundTrip()+soonWithin:
 		return true
 	default:
 		return took <= fl.RoundTrip()+ackWithin && p.FinTime.Sub(p.AtFin.Before) <= ackWithin
@@ -214,6 +243,9 @@ func waitedInVain(fl judged, e tcp.End) bool {
 // answerIsLate reports whether the RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
 // would have come before.
 func (fl judged) answerIsLate(e tcp.End) bool {
+	if trip := fl.TripTo(e.Other()); trip > 0 && fl.Dir[e.Other()].AcksFin {
+		return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > trip*9/8+atOnceWithin
+	}
 	return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.RoundTrip()+ackWithin
 }
 
@@ -271,7 +303,14 @@ func (fl judged) settleCloser(v *verdict) {
 	if v.closerSure = v.confidence; v.ending == analyze.UnknownEnding {
 		v.closerSure = analyze.Observed
 	}
-	if v.closer == analyze.Both || v.ending == analyze.WasRefused {
+	if v.ending == analyze.WasRefused {
+		return
+	}
+	if v.closer == analyze.Both {
+		second := &fl.Dir[fl.Closer.Other()]
+		if fl.Reset.Frame != 0 && fl.Reset.Class == tcp.NobodyReset && fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime) {
+			v.doubtCloser(fl.missesReset(fl.Closer, second.FinFrame))
+		}
 		return
 	}
 	if v.first = tcp.Client; v.closer == analyze.Server {
@@ -285,9 +324,16 @@ func (fl judged) settleCloser(v *verdict) {
 		}
 	}
 	if why := fl.doubt(rules, v.first); why != "" {
-		v.candidates = append(v.candidates, analyze.Possible{Claim: analyze.ClaimCloser, Value: string(v.closer), Why: why})
-		v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
+		v.doubtCloser(why)
+	} else if v.closerSure == analyze.Observed && fl.lacksOf(v.first.Other()) {
+		v.closerSure = analyze.Inferred // nothing says that a FIN is missing, but something is
 	}
+}
+
+// doubtCloser makes a candidate of the closer.
+func (v *verdict) doubtCloser(why string) {
+	v.candidates = append(v.candidates, analyze.Possible{Claim: analyze.ClaimCloser, Value: string(v.closer), Why: why})
+	v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
 }
 
 // multipathCloser names who ended first on an MPTCP connection: the FIN of this subflow only takes the

@@ -12,6 +12,7 @@ func (fl judged) losses(c *analyze.Connection) {
 	for e := range fl.Dir {
 		e := tcp.End(e)
 		unacked, missing := fl.lostBy(e)
+		late := uint64(0) // what met a closed socket
 		if unacked+missing == 0 {
 			continue
 		}
@@ -20,13 +21,16 @@ func (fl judged) losses(c *analyze.Connection) {
 			unacked = 0
 		case c.Reset != nil && e != fl.Reset.By:
 			continue // the reset's own account has it
+		case c.Reset != nil && fl.Reset.GoneAt != 0 && fl.Dir[e.Other()].FinEnd != 0:
+			late = min(fl.bytesFrom(e, fl.Reset.GoneAt), unacked)
+			unacked -= late
 		case c.Reset != nil, fl.Dir[e].Retransmits > 0:
 		default:
 			*c.InFlight.Of(e.Side()) = unacked
 			unacked = 0
 		}
-		if l := (analyze.Lost{MayBe: unacked, Missing: missing, From: e.Side()}); l.MayBe+l.Missing > 0 &&
-			(c.Lost == nil || l.MayBe+l.Missing > c.Lost.MayBe+c.Lost.Missing) {
+		if l := (analyze.Lost{AfterClose: late, MayBe: unacked, Missing: missing, From: e.Side()}); late+l.MayBe+l.Missing > 0 &&
+			(c.Lost == nil || late+l.MayBe+l.Missing > c.Lost.MayBe+c.Lost.Missing) {
 			c.Lost = &l
 		}
 	}
@@ -53,11 +57,17 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 				at = min(at, q.Seq)
 			}
 		}
-		r.Lost.AfterClose = min(uint64(max(0, d.Payload(d.Nxt)-max(at, d.Una, 1))), unacked)
+		r.Lost.AfterClose = min(fl.bytesFrom(e, at), unacked)
 		r.Lost.TLSAlerts = min(d.AlertsAfter(max(at, d.Una)), r.Lost.AfterClose)
 		unacked -= r.Lost.AfterClose
 	}
 	r.Lost.MayBe = unacked
+}
+
+// bytesFrom counts the bytes of e from pos on that nobody acknowledged.
+func (fl judged) bytesFrom(e tcp.End, pos int64) uint64 {
+	d := &fl.Dir[e]
+	return uint64(max(0, d.Payload(d.Nxt)-max(pos, d.Una, 1)))
 }
 
 // lostBy counts the bytes that e sent and nobody acknowledged, and those that were not captured.

@@ -105,6 +105,10 @@ func (fl judged) endedByFins(v *verdict) {
 		}
 		waited := fl.now.Sub(d.FinTime)
 		switch {
+		case fl.filtered() && d.Tries == 0 && d.Una >= d.FinEnd-1 && waited < patience:
+			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+			v.because("%s %v after frame %d, and no pure ACK was captured", fl.theEnd(), waited, d.FinFrame)
+			return
 		case fl.filtered() && d.Tries == 0 && d.Una >= d.FinEnd-1:
 			v.confidence = analyze.Inferred
 			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
@@ -164,6 +168,10 @@ func (fl judged) endedByOneFin(e tcp.End, v *verdict) {
 		if _, missing := fl.lostBy(e.Other()); missing > 0 {
 			v.because("frame %d acknowledges it; no FIN of the %s was captured, but neither were %s of its data",
 				d.FinAckFrame, e.Other().Side(), analyze.Count(missing, "byte"))
+			return
+		}
+		if p.FinSeen {
+			v.because("frame %d acknowledges it; a FIN of the %s was captured, and nothing shows that it was taken", d.FinAckFrame, e.Other().Side())
 			return
 		}
 		v.because("frame %d acknowledges it; the %s never sent a FIN", d.FinAckFrame, e.Other().Side())

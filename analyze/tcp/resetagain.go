@@ -1,0 +1,99 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// onePacket is what surely went in one packet: larger segments may have been captured before they were
+// cut up, or after they were put together.
+const onePacket = 536
+
+// resetAgain takes in another RST of e that comes when the connection had ended.
+func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) {
+	rst := &fl.Reset
+	switch {
+	case rst.Frame == 0:
+	case rst.By != e:
+		fl.metNoSocket(e, class, trigger, s)
+	case class == NobodyReset && fl.hadArrived(e):
+		rst.DrawnUnseen = s.Frame // nothing of its receiver was on its way
+	case class == NobodyReset && trigger == nil && rst.AnsweredLen <= onePacket:
+		rst.DrawnUnseen = s.Frame // each RST answers one packet, and those that were captured are answered
+	case class == LiveReset && rst.Class == NobodyReset && s.Time.Sub(rst.Time) <= fl.reordering():
+		first := rst.Frame
+		*rst = fl.describeReset(e, s, r, class, trigger) // its socket's own, which the other overtook
+		if fl.hadArrived(e) {
+			rst.DrawnUnseen = first
+		}
+	}
+}
+
+// metNoSocket takes in a bare RST with which the kernel of e answers what the RST's sender had sent before it:
+// e had no socket any more, whatever that RST did.
+func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.Segment) {
+	rst := &fl.Reset
+	switch {
+	case class == LiveReset:
+		rst.BothReset = true
+	case class != NobodyReset || trigger == nil || trigger.Frame > rst.Frame || rst.Gone != 0:
+	default:
+		rst.Gone = s.Frame
+		if trigger.Length > 0 {
+			rst.GoneAt = trigger.Seq
+		}
+	}
+}
+
+// hadArrived reports whether the newest segment that was captured of e's peer had reached e when e reset
+// the connection: e had acknowledged it, or it had had the time.
+func (fl *Flow) hadArrived(e End) bool {
+	rst, p := &fl.Reset, &fl.Dir[e.Other()]
+	if rst.arrived && p.LastTime < rst.Time {
+		return true
+	}
+	way := fl.resetGrace()
+	if fl.rtt > 0 {
+		way = fl.TripTo(e)*9/8 + minCrossing
+	}
+	return rst.Time.Sub(p.LastTime) > way
+}
+
+// TripTo is how long a segment took at the handshake from where it was captured to e, and e's answer
+// back; 0 when that was not captured.
+func (fl *Flow) TripTo(e End) time.Duration {
+	trip := time.Duration(fl.rtt)
+	if trip == 0 {
+		return 0
+	}
+	ackAt := fl.SynAt.Add(trip)
+	for i := range fl.Listed {
+		q := &fl.Listed[i]
+		switch {
+		case q.Time > ackAt:
+			return trip
+		case q.Kind == KindSynAck && q.Ignored == Acted && e == Client:
+			trip = ackAt.Sub(q.Time) // the newest, when it came more than once
+		case q.Kind == KindSynAck && q.Ignored == Acted:
+			return q.Time.Sub(fl.SynAt)
+		}
+	}
+	return trip
+}
+
+// answersMissing takes in a bare RST that no captured segment drew. An RST draws none, so it answers what is
+// missing before the RST of its receiver that lay beyond what was captured: that one ended the connection.
+func (fl *Flow) answersMissing(e End, s *event.Segment) {
+	if rst := fl.lastRST; rst != nil && rst.By != e && s.Time.Sub(rst.Time) <= fl.answerTime() {
+		fl.believeReset()
+	}
+}
+
+// doubtTTL lets the TTL of an RST that lies beyond what was captured say nothing where one packet of its sender is
+// all that it can be compared with: what is missing may have come with another as well.
+func (fl *Flow) doubtTTL() {
+	if fl.Reset.Presumed && fl.Dir[fl.Reset.By].Packets <= 2 {
+		fl.Reset.Breaks &^= BreakTTL | BreakNearer
+	}
+}

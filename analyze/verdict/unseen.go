@@ -1,0 +1,72 @@
+package verdict
+
+import (
+	"fmt"
+
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// peerWasGone reports whether e's peer had no socket for what e sent before its RST, and no end of that peer
+// was captured.
+func (fl judged) peerWasGone(e tcp.End) bool {
+	return fl.Reset.Gone != 0 && !fl.Reset.BothReset && fl.Reset.By == e && fl.Dir[e.Other()].FinEnd == 0
+}
+
+func (fl judged) endedUnseen(e tcp.End) string {
+	return fmt.Sprintf("frame %d came of a kernel without a socket: the %s had ended, and how was not captured", fl.Reset.Gone, e.Other().Side())
+}
+
+// mayHaveReset reports whether e, whose FIN came first, may have reset the connection before a frame: data that
+// came for it was not answered in time, or not captured, or its RST could not be placed.
+func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if p.Holes > 0 && fl.Reset.By == e {
+		return true
+	}
+	waiting := event.Time(0)
+	for i := range fl.Listed {
+		switch r := &fl.Listed[i]; {
+		case r.Frame <= d.FinFrame || r.Frame >= frame || r.Ignored == tcp.SameFrame:
+		case r.From == e && r.Flags&event.RST != 0:
+			if fl.Midstream {
+				return true
+			}
+			waiting = 0
+		case r.From != e && r.Length > 0 && r.End() > p.Una && waiting == 0:
+			waiting = r.Time
+		}
+	}
+	late := fl.TripTo(e)*9/8 + atOnceWithin
+	if late == atOnceWithin {
+		late = soonWithin
+	}
+	return waiting != 0 && at.Sub(waiting) > late
+}
+
+func (fl judged) missesReset(e tcp.End, frame uint64) string {
+	return fmt.Sprintf("not all that passed between the FIN of frame %d and frame %d was captured: an RST of the %s may be missing",
+		fl.Dir[e].FinFrame, frame, e.Side())
+}
+
+// unheard reports whether e reset the connection as a kernel without a socket, and what it had sent again and
+// again was not acknowledged until then: so long, that its peer may have given up as well.
+func (fl judged) unheard(e tcp.End) bool {
+	d := &fl.Dir[e]
+	if fl.Reset.Class != tcp.NobodyReset || d.Retransmits == 0 || d.Una >= d.Nxt {
+		return false
+	}
+	var since event.Time
+	for i := range fl.Listed {
+		r := &fl.Listed[i]
+		if r.From != e || r.Frame >= fl.Reset.Frame || r.End() <= d.Una {
+			continue
+		}
+		if since == 0 {
+			since = r.Time
+		} else if r.Repeats != 0 || r.Again {
+			return fl.Reset.Time.Sub(since) >= tcp.Resend
+		}
+	}
+	return false
+}
