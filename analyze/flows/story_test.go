@@ -148,6 +148,9 @@ func segmentLine(s *analyze.Segment) string {
 	if s.Ignored != "" {
 		line += " ignored: " + s.Ignored
 	}
+	if s.Lost != "" {
+		line += " lost: " + s.Lost
+	}
 	return line + "\n"
 }
 
