@@ -47,3 +47,36 @@ func TestDroppedPackets(t *testing.T) {
 		t.Errorf("warnings %q, want %q", res.Warnings, want)
 	}
 }
+
+// TestDroppedAreNotDiscarded: what a connection lacks where the capture lost packets may have been sent, unless
+// it is whole by its own numbers.
+func TestDroppedAreNotDiscarded(t *testing.T) {
+	const events = `
+1 0.0010-0.0020 client connect(10.0.0.2:80) = 0
+2 0.0011 client > server S seq 1000 win 64240
+3 0.0012 server > client S. seq 5000 ack 1001 win 64240
+4 0.0013 client > server . seq 1001 ack 5001 win 502
+5 0.0032-0.0034 client send(2000 bytes) = 2000
+6 0.0033 client > server P. seq 1001 ack 5001 win 502 len 100
+7 0.0034 server > client . seq 5001 ack 1101 win 502
+8 0.0050-0.0052 client close() = 0 recvq=0
+9 0.0051 client > server R. ack 5001 win 502 seq `
+	for _, tt := range []struct {
+		rst           string
+		dropped, want uint64
+	}{{"1201", 0, 1900}, {"1201", 3, 0}, {"1101", 3, 1900}} {
+		rec := parseEvents(t, events+tt.rst)
+		rec.Run.Dropped = tt.dropped
+		c := Join(rec, analyze.Options{}).Connections[0]
+		if whole := tt.rst == "1101"; c.Whole != whole {
+			t.Errorf("with an RST at %s Whole = %v", tt.rst, c.Whole)
+		}
+		got := uint64(0)
+		if c.Lost != nil {
+			got = c.Lost.Discarded
+		}
+		if got != tt.want {
+			t.Errorf("with an RST at %s and %d packets lost Discarded = %d, want %d", tt.rst, tt.dropped, got, tt.want)
+		}
+	}
+}
