@@ -88,7 +88,7 @@ schema:
 # EACH is how many connections of each kind are generated.
 .PHONY: thin
 thin:
-	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth' -args -every -each $(or $(EACH),1)
+	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth|TestPoints|TestSplit' -args -every -each $(or $(EACH),1)
 
 bench: build
 	sh .ci/bench

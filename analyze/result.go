@@ -126,7 +126,11 @@ type Connection struct {
 	Reset     *Reset     `json:"reset,omitempty"`
 	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
 	// InFlight counts the bytes that were sent and not acknowledged when the capture ended.
-	InFlight PerSide    `json:"in_flight,omitzero"`
+	InFlight PerSide `json:"in_flight,omitzero"`
+	// Vantages are the capture points that saw it, from the client's side to the server's, where several
+	// were named; Path is what they tell together.
+	Vantages []Vantage  `json:"vantages,omitempty"`
+	Path     *Path      `json:"path,omitempty"`
 	TimeWait []TimeWait `json:"time_wait,omitempty"`
 	States   States     `json:"states"`
 	Segments []*Segment `json:"segments"`
@@ -316,6 +320,7 @@ type Segment struct {
 	Ignored     string      `json:"ignored,omitempty"` // why its receiver did not act on it
 	Lost        string      `json:"lost,omitempty"`    // why it seems not to have arrived; inferred
 	Notes       []string    `json:"notes,omitempty"`
+	Seen        []Sighting  `json:"seen,omitempty"` // where, of several capture points
 }
 
 // RootKind is what stands at the beginning of the chain that led to a segment.

@@ -23,6 +23,11 @@ type world struct {
 	tap    float64          // where the capture point is: 0 at the client, 1 at the server
 	seen   []event.Segment
 	events int
+	taps   []*tap // further capture points
+	box    *box   // what stands in the middle of the path; nil for nothing
+	sent   int    // packets, those of the box included
+	lost   map[int]bool
+	made   map[int]bool
 }
 
 // truth is what really happened.
@@ -116,12 +121,17 @@ func (h *host) send(p packet) {
 		share = 1 - w.tap
 	}
 	way := w.delay[h.me] + time.Duration(w.rand.IntN(int(w.delay[h.me]/20)+1))
-	lost, beforeTap := w.rand.Float64() < w.loss, w.rand.Float64() < share
-	if !lost || !beforeTap {
+	lost, where := w.rand.Float64() < w.loss, w.rand.Float64()
+	beforeTap := where < share
+	if len(w.taps) == 0 && (!lost || !beforeTap) {
 		w.after(time.Duration(float64(way)*share), func() {
 			s.Time, s.Frame = w.now, uint64(len(w.seen)+1)
 			w.seen = append(w.seen, s)
 		})
+	}
+	if len(w.taps) > 0 {
+		w.pass(h, p, s, way, lost, where)
+		return
 	}
 	if !lost {
 		w.after(way, func() { h.peer().receive(p) })

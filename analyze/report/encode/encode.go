@@ -108,6 +108,12 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if c.InFlight != (analyze.PerSide{}) {
 		b = appendPerSide(append(b, `,"in_flight":`...), c.InFlight)
 	}
+	if len(c.Vantages) > 0 {
+		b = appendList(append(b, `,"vantages":`...), c.Vantages, appendVantage)
+	}
+	if c.Path != nil {
+		b = appendPath(append(b, `,"path":`...), c.Path)
+	}
 	if len(c.TimeWait) > 0 {
 		b = appendList(append(b, `,"time_wait":`...), c.TimeWait, e.timeWait)
 	}
@@ -139,6 +145,9 @@ func (e *Encoder) segment(b []byte, s *analyze.Segment) []byte {
 	}
 	if len(s.Notes) > 0 {
 		b = appendTexts(append(b, `,"notes":`...), s.Notes)
+	}
+	if len(s.Seen) > 0 {
+		b = appendList(append(b, `,"seen":`...), s.Seen, appendSighting)
 	}
 	return append(b, '}')
 }

@@ -1,0 +1,80 @@
+package points
+
+import (
+	"net/netip"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// route is that packets between a client and a server pass two points.
+type route struct {
+	point int // the other one
+	ahead int64
+	gap   int64
+}
+
+type routeKey struct {
+	point  int
+	client netip.Addr
+	server netip.AddrPort
+}
+
+// learnRoutes learns from the connections that were seen at several points, with the same addresses,
+// which way others between the same ends take.
+func learnRoutes(groups []*group) map[routeKey][]route {
+	routes := map[routeKey][]route{}
+	for _, g := range groups {
+		if g.path == nil || !g.timed[g.members()-1] {
+			continue
+		}
+		for i, a := range g.path[:len(g.path)-1] {
+			b := g.path[i+1]
+			from, to := g.at[a], g.at[b]
+			if from.ends[server] != to.ends[server] {
+				continue // behind a translated address may be another server each time
+			}
+			key := routeKey{from.point, from.ends[client].Addr(), from.ends[server]}
+			if len(routes[key]) == 0 {
+				routes[key] = append(routes[key], route{to.point, g.ahead[b] - g.ahead[a], g.gap[a] + g.gap[b]})
+			}
+		}
+	}
+	return routes
+}
+
+// claimAlone finds out what became of a connection that only one point saw, though others to the same
+// server came to a second one: its SYN was lost between them, and what refused it was made there.
+func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]route) {
+	if g.members() > 1 || g.at[0].guessed {
+		return
+	}
+	c := g.at[0]
+	for i := range c.segments {
+		if s := &c.segments[i]; c.from(s) == server && s.Flags&event.RST == 0 {
+			return // it was answered, so it came to the server another way
+		}
+	}
+	for _, r := range routes[routeKey{c.point, c.ends[client].Addr(), c.ends[server]}] {
+		if !sound[r.point] {
+			continue
+		}
+		for p := range g.from {
+			s := g.any(p)
+			apart := arrives + event.Time(r.gap)
+			if sameClock(points[c.point], points[r.point]) {
+				apart = 0
+			}
+			if !points[r.point].covers(s.Time-apart, s.Time+apart, r.ahead) {
+				continue
+			}
+			on := onPath{packet: int32(p), seen: c.point, missing: r.point}
+			switch {
+			case g.from[p] == client:
+				g.lost = append(g.lost, on)
+			case s.Flags&event.RST != 0:
+				on.why = "what it answers did not come that far either"
+				g.made = append(g.made, on)
+			}
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package points
+
+import (
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
+)
+
+// onPath is a packet that was lost or made between two points.
+type onPath struct {
+	packet        int32
+	seen, missing int // points
+	why           string
+}
+
+// claimer makes the claims of one group.
+type claimer struct {
+	*group
+	points []*Point
+	sound  []bool
+	common map[[3]int]bracket // by end and two members: where in the first's capture the packets that both saw stand
+	usual  map[[2]int]uint8   // by end and member: the TTL of its packets there that other members saw, too, where it is one
+	did    [2]doings
+	signs  int // how many packets were looked at for signs
+}
+
+// doings is what an end did, as its own point saw it.
+type doings struct {
+	goneOn      event.Time   // when it last sent something else than an RST
+	acked, sent seqnum.Value // the newest numbers that it acknowledged, and sent data up to
+	hasSent     bool
+	hasAcked    bool
+}
+
+// maxSigns bounds how many RSTs of a connection are looked at closely: each costs as much as the
+// connection is long.
+const maxSigns = 64
+
+// bracket is from where to where in a member's capture others saw the same packets of an end.
+type bracket struct {
+	first, last  int32
+	begins, ends event.Time // by the group's clock
+}
+
+// claim finds what was lost and what was made between two members. Nothing is claimed where the point
+// that lacks a packet may have missed it: it misses others, its capture had not begun or was over, or
+// the packets of that end are not known to pass there.
+func (g *group) claim(points []*Point, sound []bool) {
+	if g.path == nil {
+		return
+	}
+	c := claimer{group: g, points: points, sound: sound}
+	c.learn()
+	for p := range g.from {
+		if g.vague[p] || g.partly(p) {
+			continue
+		}
+		c.packet(p)
+	}
+}
+
+// partly reports whether a part of a packet was seen somewhere.
+func (g *group) partly(p int) bool {
+	for m := range g.at {
+		if g.part[p*g.members()+m] {
+			return true
+		}
+	}
+	return false
+}
+
+// passed reports whether a member saw a packet, in whatever segments.
+func (g *group) passed(p, m int) bool {
+	return g.seen[p*g.members()+m] != 0 || g.covers[p*g.members()+m]
+}
+
+func (c *claimer) learn() {
+	c.common, c.usual = map[[3]int]bracket{}, map[[2]int]uint8{}
+	varies := map[[2]int]bool{}
+	for p := range c.from {
+		e := int(c.from[p])
+		for a := range c.at {
+			s := c.sight(p, a)
+			if s == nil {
+				continue
+			}
+			at := c.seen[p*c.members()+a]
+			shared := false
+			for b := range c.at {
+				if b == a || !c.passed(p, b) {
+					continue
+				}
+				shared = true
+				key := [3]int{e, a, b}
+				k, ok := c.common[key]
+				when := c.time(a, s)
+				if !ok {
+					k = bracket{at, at, when, when}
+				}
+				c.common[key] = bracket{min(k.first, at), max(k.last, at), min(k.begins, when), max(k.ends, when)}
+			}
+			if key := [2]int{e, a}; shared && s.Flags&event.RST == 0 {
+				if t, ok := c.usual[key]; ok && t != s.TTL {
+					varies[key] = true
+				}
+				c.usual[key] = s.TTL
+			}
+		}
+	}
+	for key := range varies {
+		delete(c.usual, key)
+	}
+	for e := range c.did {
+		m := c.firstOf(e, all)
+		for i := range c.at[m].segments {
+			if s := &c.at[m].segments[i]; c.at[m].from(s) == e && s.Flags&event.RST == 0 {
+				c.did[e].see(s, c.time(m, s))
+			}
+		}
+	}
+}
+
+// see takes in a segment that its sender's point saw at a time.
+func (d *doings) see(s *event.Segment, at event.Time) {
+	d.goneOn = at
+	if s.Len > 0 && (!d.hasSent || d.sent.Less(s.Seq.Add(s.Len))) {
+		d.sent, d.hasSent = s.Seq.Add(s.Len), true
+	}
+	if s.Flags&event.ACK != 0 && (!d.hasAcked || d.acked.Less(s.Ack)) {
+		d.acked, d.hasAcked = s.Ack, true
+	}
+}
+
+// all is a condition that every member fulfils.
+func all(int) bool { return true }
+
+// packet claims what can be claimed of p.
+func (c *claimer) packet(p int) {
+	e := int(c.from[p])
+	way := c.path
+	if e == server {
+		way = make([]int, len(c.path))
+		for i, m := range c.path {
+			way[len(way)-1-i] = m
+		}
+	}
+	first, last, n := -1, -1, 0
+	for i, m := range way {
+		if c.passed(p, m) {
+			if first < 0 {
+				first = i
+			}
+			last = i
+			n++
+		}
+	}
+	if n != last-first+1 {
+		return // it went another way
+	}
+	if first == 0 && last < len(way)-1 && c.sight(p, way[last]) != nil {
+		c.lostBetween(p, e, way[last], way[last+1])
+	}
+	if first > 0 && last == len(way)-1 && c.sight(p, way[first]) != nil {
+		c.madeBetween(p, e, way[first], way[first-1])
+	}
+}
+
+// lostBetween claims that p, which member at saw, did not come to the next one, if that is borne out.
+func (c *claimer) lostBetween(p, e, at, next int) {
+	s := c.sight(p, at)
+	k, passes := c.common[[3]int{e, at, next}]
+	point := c.points[c.at[next].point]
+	when := c.time(at, s)
+	if !passes || !c.sound[c.at[next].point] || !c.hadBegun(p, at, next) {
+		return
+	}
+	if k.ends <= when+slack { // what was sent later and has come there may have overtaken p
+		left := when + arrives + event.Time(c.gap[next]+c.gap[at])
+		later := k.last > c.seen[p*c.members()+at]
+		if !c.timed[at] || !c.timed[next] || !point.covers(when, left, c.ahead[next]) || !later && !c.missedByReceiver(p, e, when) {
+			return
+		}
+	}
+	c.lost = append(c.lost, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[next].point})
+}
+
+// hadBegun reports whether a member's capture had begun when it should have seen p, as another did.
+func (c *claimer) hadBegun(p, at, m int) bool {
+	s := c.sight(p, at)
+	when := c.time(at, s)
+	if first := &c.at[m].segments[0]; s.Flags&event.SYN == 0 && first.Flags&(event.SYN|event.ACK) == event.SYN {
+		return true // nothing else is sent before the SYN has passed
+	}
+	for e := range 2 {
+		if k, ok := c.common[[3]int{e, at, m}]; ok && k.begins < when-slack {
+			return true
+		}
+	}
+	return c.timed[at] && c.timed[m] && c.points[c.at[m].point].covers(when-slack, when-slack, c.ahead[m])
+}
+
+// missedByReceiver reports whether the other end behaves as if it had not received p, the last of its
+// sender that was to pass: it acknowledged none of it, or went on after an RST.
+func (c *claimer) missedByReceiver(p, e int, when event.Time) bool {
+	s := c.any(p)
+	if s.Len == 0 && s.Flags&(event.SYN|event.FIN|event.RST) == 0 {
+		return false
+	}
+	did := &c.did[1-e]
+	if s.Flags&event.RST == 0 {
+		return !did.hasAcked || !s.End().LessEq(did.acked)
+	}
+	return did.goneOn > when+slack+event.Time(c.gap[c.firstOf(1-e, all)])
+}
+
+// madeBetween claims that p, in e's name, was made between the member that saw it first and the one
+// before, nearer to e, if that is borne out. Only RSTs and FINs are made.
+func (c *claimer) madeBetween(p, e, at, before int) {
+	s := c.sight(p, at)
+	if s.Flags&(event.RST|event.FIN) == 0 {
+		return
+	}
+	k, passes := c.common[[3]int{e, at, before}]
+	point := c.points[c.at[before].point]
+	when := c.time(at, s)
+	apart := slack + event.Time(c.gap[at]+c.gap[before])
+	if sameClock(point, c.points[c.at[at].point]) {
+		apart = 0
+	}
+	here := c.seen[p*c.members()+at]
+	wentOn := c.common[[3]int{client, at, before}].last > here || c.common[[3]int{server, at, before}].last > here
+	timed := c.timed[at] && c.timed[before] && point.covers(when-apart, when+apart, c.ahead[before])
+	if !passes || k.first > here || !c.sound[c.at[before].point] {
+		return
+	}
+	made := onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[before].point}
+	if !wentOn && !timed {
+		c.after = append(c.after, made)
+		return
+	}
+	if c.signs++; c.signs > maxSigns {
+		return
+	}
+	if made.why = c.sign(p, e, at, before, when+apart); made.why == "" {
+		c.alone = append(c.alone, made)
+		return
+	}
+	c.made = append(c.made, made)
+}
+
+// sign returns what shows besides that e did not send p: "" where nothing does.
+func (c *claimer) sign(p, e, at, before int, after event.Time) string {
+	s := c.sight(p, at)
+	if t, ok := c.usual[[2]int{e, at}]; ok && distance(s.TTL) != distance(t) {
+		return fmt.Sprintf("its TTL there is %d, that of the %s's own packets %d", s.TTL, sideName(e), t)
+	}
+	switch did := &c.did[e]; {
+	case c.firstOf(e, all) != before:
+	case s.Flags&event.RST != 0 && did.goneOn > after, s.Flags&event.RST == 0 && did.hasSent && s.Seq.Add(s.Len).Less(did.sent):
+		return fmt.Sprintf("the %s goes on after it", sideName(e))
+	}
+	for q := range c.from {
+		if int(c.from[q]) == e || c.vague[q] || c.passed(q, before) || c.part[q*c.members()+before] {
+			continue
+		}
+		t := c.sight(q, at)
+		if t == nil || c.seen[q*c.members()+at] == 0 || t.Time > s.Time || s.Flags&event.RST == 0 {
+			continue
+		}
+		if s.Flags&event.ACK == 0 && t.Flags&event.ACK != 0 && s.Seq == t.Ack || s.Flags&event.ACK != 0 && s.Ack == t.End() {
+			return "what it answers did not come that far either"
+		}
+	}
+	return ""
+}
+
+// distance is how many routers a packet passed that arrived with ttl, if it began with one of the
+// usual numbers.
+func distance(ttl uint8) uint8 {
+	for _, initial := range [...]uint8{32, 64, 128, 255} {
+		if ttl <= initial {
+			return initial - ttl
+		}
+	}
+	return 0
+}
+
+func sideName(e int) analyze.Side {
+	if e == client {
+		return analyze.Client
+	}
+	return analyze.Server
+}

@@ -1,0 +1,208 @@
+// Package points joins what several capture points saw of the same connections: each end, a router
+// between them, both sides of a router.
+//
+// The points' packets are not one timeline by their times: the same packet, seen twice, would be taken
+// for its own repetition, and two clocks differ. A connection is found again at another point by the
+// initial sequence numbers of both ends, which survive address translation and need no clock; where no
+// handshake was seen, by its addresses and by packets that are the same. How far a clock is ahead is told
+// by the packets themselves. What comes of it is each packet once, where it left its sender, in an
+// order that every point agrees with, for a Follower to follow; and afterwards what no point alone can
+// tell: which packets were lost between two points, and which were made between them.
+//
+// It judges no connection, and holds all packets in memory.
+package points
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// Point is where packets were captured, and what was.
+type Point struct {
+	Name string
+	// Segments are in the order of capture; their frames are the point's own.
+	Segments []event.Segment
+	// Dropped is how many packets the capture says it lost.
+	Dropped uint64
+	// First and Last are when the capture's first and last packets came, whatever they were.
+	First, Last event.Time
+	// Sides says that the capture holds what came into a router and what left it again (Incoming and
+	// Outgoing): it is two points with one clock, on the router's side of either end.
+	Sides bool
+}
+
+// Joined is what several points saw as one timeline.
+type Joined struct {
+	// Segments holds each packet once. Frames number them from 1 in this order, or are those of the
+	// capture where there is only one; times are by the clock of the connection's first point in the
+	// order of Join's list.
+	Segments []event.Segment
+	// Connections is how many connections were seen at more than one point.
+	Connections int
+	// Unsound names the points that missed packets which their own acknowledgments show.
+	Unsound []string
+
+	points []*Point
+	sound  []bool         // by point
+	of     []placed       // by the order of Segments
+	frames map[uint64]int // index in Segments of the frames of the one capture, nil where they are numbered
+}
+
+// placed is the packet that a frame of the timeline shows.
+type placed struct {
+	group  *group
+	packet int32
+}
+
+// Join joins the points' segments, which it takes from them: a packet's memory is needed once.
+func Join(points []Point) *Joined {
+	j := &Joined{}
+	if len(points) == 1 {
+		j.frames = map[uint64]int{}
+	}
+	for i := range points {
+		j.points = append(j.points, sides(&points[i])...)
+	}
+	var all []*conversation
+	for i, p := range j.points {
+		all = append(all, conversations(p, i)...)
+		p.Segments = nil
+	}
+	groups := gather(all)
+	for _, g := range groups {
+		g.match()
+		g.line()
+		if len(g.at) > 1 {
+			j.Connections++
+		}
+	}
+	j.sound = j.soundness(groups)
+	sound := j.sound
+	routes := learnRoutes(groups)
+	for _, g := range groups {
+		g.order()
+		g.claim(j.points, sound)
+		g.claimAlone(j.points, sound, routes)
+	}
+	j.number(groups)
+	return j
+}
+
+// number puts the packets of all groups into one timeline.
+func (j *Joined) number(groups []*group) {
+	n := 0
+	for _, g := range groups {
+		n += len(g.out)
+	}
+	j.Segments, j.of = make([]event.Segment, 0, n), make([]placed, 0, n)
+	type next struct {
+		g  *group
+		at int
+	}
+	heap := make([]next, 0, len(groups))
+	less := func(a, b next) bool {
+		return cmp.Or(cmp.Compare(a.g.out[a.at].Time, b.g.out[b.at].Time), cmp.Compare(a.g.rank, b.g.rank)) < 0
+	}
+	sink := func(i int) {
+		for {
+			c := 2*i + 1
+			if c >= len(heap) {
+				return
+			}
+			if c+1 < len(heap) && less(heap[c+1], heap[c]) {
+				c++
+			}
+			if !less(heap[c], heap[i]) {
+				return
+			}
+			heap[i], heap[c] = heap[c], heap[i]
+			i = c
+		}
+	}
+	for _, g := range groups {
+		if len(g.out) > 0 {
+			heap = append(heap, next{g, 0})
+		}
+	}
+	for i := len(heap) - 1; i >= 0; i-- {
+		sink(i)
+	}
+	for len(heap) > 0 {
+		t := &heap[0]
+		s := t.g.out[t.at]
+		if j.frames == nil {
+			s.Frame = uint64(len(j.Segments) + 1)
+		} else {
+			j.frames[s.Frame] = len(j.Segments)
+		}
+		j.Segments, j.of = append(j.Segments, s), append(j.of, placed{t.g, t.g.outOf[t.at]})
+		t.g.frames[t.g.outOf[t.at]] = s.Frame
+		if t.at++; t.at == len(t.g.out) {
+			heap[0] = heap[len(heap)-1]
+			heap = heap[:len(heap)-1]
+		}
+		sink(0)
+	}
+	for _, g := range groups {
+		g.out, g.outOf = nil, nil
+	}
+}
+
+// shown returns the packet that a frame shows, false where none does.
+func (j *Joined) shown(frame uint64) (placed, *event.Segment, bool) {
+	at := int(frame) - 1
+	if j.frames != nil {
+		var ok bool
+		if at, ok = j.frames[frame]; !ok {
+			at = -1
+		}
+	}
+	if at < 0 || at >= len(j.of) {
+		return placed{}, nil, false
+	}
+	return j.of[at], &j.Segments[at], true
+}
+
+// sides returns p, or the two points that it is.
+func sides(p *Point) []*Point {
+	if !p.Sides {
+		return []*Point{p}
+	}
+	low, high := *p, *p
+	low.Name, high.Name = p.Name, p.Name
+	low.Segments, high.Segments = nil, nil
+	for _, s := range p.Segments {
+		if (s.Src.Compare(s.Dst) < 0) == (s.Has&event.Outgoing == 0) {
+			low.Segments = append(low.Segments, s)
+		} else {
+			high.Segments = append(high.Segments, s)
+		}
+	}
+	return []*Point{&low, &high}
+}
+
+// sameClock reports whether two points are of one capture.
+func sameClock(a, b *Point) bool { return a.Sides && b.Sides && a.Name == b.Name }
+
+// name returns what the point of a member is called; of a router's it depends on who is the client.
+func (j *Joined) name(g *group, member int) string {
+	p := j.points[g.at[member].point]
+	if !p.Sides || len(g.at) == 1 {
+		return p.Name
+	}
+	for i, m := range g.at {
+		if q := j.points[m.point]; i != member && sameClock(p, q) {
+			side := "the server's side"
+			if slices.Index(g.path, member) < slices.Index(g.path, i) {
+				side = "the client's side"
+			}
+			if j.frames == nil {
+				side += " of " + p.Name
+			}
+			return side
+		}
+	}
+	return p.Name
+}
