@@ -58,9 +58,10 @@ type Options struct {
 	Now func() event.Time
 }
 
-// Analysis is the reading of one timeline. It is for one goroutine.
+// Analysis is the reading of one timeline, or of what several points saw. It is for one goroutine.
 type Analysis struct {
 	src    intake.Source
+	points []Point // instead of src
 	opt    Options
 	next   func() (*intake.Batch, error, bool)
 	counts intake.Counts
@@ -79,24 +80,14 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 	return func(yield func(*analyze.Connection, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums}))
-		defer stop()
-		a.next = next
-		first := a.batch()
-		work := a.follow
-		if a.opt.Now != nil {
-			work = a.followLive
-		}
-		if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
-			work = a.join
-		}
 		more := true
-		work(first, func(c *analyze.Connection) bool {
+		handOut := func(c *analyze.Connection) bool {
 			if more = more && yield(c, nil); !more {
 				cancel()
 			}
 			return more
-		})
+		}
+		a.read(ctx, handOut)
 		if w := a.clock.warning(); w != "" && a.res != nil {
 			a.res.Warnings = append(a.res.Warnings, w)
 		}
@@ -104,6 +95,26 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 			more = more && yield(nil, err)
 		}
 	}
+}
+
+// read reads the source and shows the connections, until there is no more or show is false.
+func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool) {
+	if a.points != nil {
+		a.followPoints(ctx, show)
+		return
+	}
+	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums}))
+	defer stop()
+	a.next = next
+	first := a.batch()
+	work := a.follow
+	if a.opt.Now != nil {
+		work = a.followLive
+	}
+	if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
+		work = a.join
+	}
+	work(first, show)
 }
 
 // Result returns what holds for the whole timeline, with the calls and all connections where there
@@ -196,7 +207,7 @@ func (a *Analysis) result(st flows.Stats, connections uint64) *analyze.Result {
 			LinkType:  a.linkTypes(),
 			Packets:   a.counts.Packets,
 			Segments:  a.counts.Segments,
-			Dropped:   a.src.Dropped(),
+			Dropped:   a.dropped(),
 			Truncated: a.counts.Cut > 0,
 			Evicted:   st.Evicted,
 			First:     a.counts.First,
@@ -224,12 +235,33 @@ func (a *Analysis) unread(res *analyze.Result, connections uint64) {
 	}
 }
 
+// sources are what is read.
+func (a *Analysis) sources() (all []intake.Source) {
+	if a.points == nil {
+		return append(all, a.src)
+	}
+	for _, p := range a.points {
+		all = append(all, p.Source)
+	}
+	return all
+}
+
+// dropped returns how many packets the captures say they lost.
+func (a *Analysis) dropped() (n uint64) {
+	for _, src := range a.sources() {
+		n += src.Dropped()
+	}
+	return n
+}
+
 // linkTypes names the link types of the interfaces that were read.
 func (a *Analysis) linkTypes() string {
 	var names []string
-	for _, t := range a.src.LinkTypes() {
-		if name := decode.LinkName(t); !slices.Contains(names, name) {
-			names = append(names, name)
+	for _, src := range a.sources() {
+		for _, t := range src.LinkTypes() {
+			if name := decode.LinkName(t); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)

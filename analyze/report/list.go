@@ -80,7 +80,7 @@ func endingWords(c *analyze.Connection) string {
 	if c.Reset != nil && c.Ending == analyze.WasReset {
 		words += " by " + string(c.Reset.By)
 	}
-	return words
+	return words + lostWay(c)
 }
 
 func doubtedEnding(c *analyze.Connection) string {
@@ -93,6 +93,9 @@ func resetCauseWords(c *analyze.Connection) string {
 		return ""
 	}
 	words := Safe(string(c.Reset.Cause)) + doubt(c.Reset.Confidence, c.Reset.Cause == analyze.UnknownCause)
+	if o := madeReset(c); o != nil {
+		words += " between " + Safe(o.Seen) + " and " + Safe(o.Missing)
+	}
 	if others := candidates(c, analyze.ClaimCause, ", "); others != "" {
 		words += " (maybe " + others + ")"
 	}

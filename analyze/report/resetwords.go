@@ -18,6 +18,9 @@ func resetSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	if reset.Cause == analyze.DataAfterClose {
 		words = afterCloseWords(c, calls)
 	}
+	if o := madeReset(c); o != nil {
+		words = madeWhere(o)
+	}
 	if words != "" {
 		cause += ", " + words
 	}

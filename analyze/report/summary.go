@@ -31,6 +31,7 @@ type summary struct {
 	losers      uint64 // connections that lost bytes
 	doubted     uint64 // connections whose ending or reset cause is not certain
 	warned      uint64 // connections with warnings
+	onWay       onWay
 	closeWait   suspects
 	finWait2    suspects
 }
@@ -89,6 +90,7 @@ func (s *summary) add(c *analyze.Connection) {
 		s.causes[resetKey{c.Reset.Cause, c.Reset.By}]++
 	}
 	s.addLost(c.LostBytes())
+	s.onWay.add(c)
 	s.endpoint(c.Server).add(c)
 	s.addSuspects(c)
 }

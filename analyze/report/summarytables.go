@@ -204,6 +204,9 @@ func (s *summary) remarks() []line {
 	if len(kinds) > 0 {
 		lines = append(lines, line{text: fmt.Sprintf("lost, on %s: %s", count(s.losers, "connection"), and(kinds)), style: bad, hang: 2})
 	}
+	if words := s.onWay.words(); words != "" {
+		lines = append(lines, line{text: words, style: bad, hang: 2})
+	}
 	if s.doubted > 0 {
 		lines = append(lines, line{text: "inferred, marked \"?\" in the list: the ending or reset cause of " +
 			count(s.doubted, "connection"), style: dim, hang: 2})

@@ -25,6 +25,7 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	if s := lostSentence(c); s != "" {
 		lines = append(lines, s)
 	}
+	lines = append(lines, pathSentences(c)...)
 	if s := stallSentence(c); s != "" {
 		lines = append(lines, s)
 	}
@@ -153,6 +154,9 @@ func refusedSentence(c *analyze.Connection) string {
 		return "refused: the server answered the SYN with RST."
 	}
 	why := analyze.CauseCode(c.Reset.Cause).Words
+	if o := madeReset(c); o != nil {
+		return fmt.Sprintf("refused: the SYN was answered with RST in the name of the server (frame %d): %s, %s.", c.Reset.Frame, Safe(string(c.Reset.Cause)), madeWhere(o))
+	}
 	if c.Reset.Cause == analyze.ConnRefused {
 		why = "nothing listens on " + c.Server.String()
 	}

@@ -92,11 +92,16 @@ func (l wireLayout) grid(c *analyze.Connection) *grid {
 	} else {
 		g.columns = append(g.columns, column{title: "wire event", min: 16})
 	}
+	g.columns = append(g.columns, column{title: seenTitle(c)})
 	g.columns = append(g.columns, l.states.columns()...)
 	shown := map[stateKey]string{}
 	for _, run := range fold(c.Segments) {
 		states := statesAfter(c, run[len(run)-1])
-		g.rows = append(g.rows, append(l.segmentCells(c, run), l.states.cells(c.ID, states, shown)...))
+		seen := text("")
+		if len(run) == 1 {
+			seen = text(seenCell(c, run[0]))
+		}
+		g.rows = append(g.rows, append(append(l.segmentCells(c, run), seen), l.states.cells(c.ID, states, shown)...))
 	}
 	g.dropEmpty()
 	return g

@@ -203,20 +203,31 @@ type Others struct {
 
 // Add counts a packet. It is quick where the first few kinds are most of them.
 func (o *Others) Add(k Other) {
-	if k.stop == 0 {
-		return
+	if k.stop != 0 {
+		o.add(k, 1)
 	}
+}
+
+// AddAll adds what others counted.
+func (o *Others) AddAll(others *Others) {
+	for k, n := range others.All() {
+		o.add(k, n)
+	}
+	o.rest += others.rest
+}
+
+func (o *Others) add(k Other, packets uint64) {
 	for i := range o.kinds[:o.used] {
 		if o.kinds[i].Other == k {
-			o.kinds[i].packets++
+			o.kinds[i].packets += packets
 			return
 		}
 	}
 	if o.used == maxOthers {
-		o.rest++
+		o.rest += packets
 		return
 	}
-	o.kinds[o.used].Other, o.kinds[o.used].packets = k, 1
+	o.kinds[o.used].Other, o.kinds[o.used].packets = k, packets
 	o.used++
 }
 

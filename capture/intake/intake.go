@@ -53,6 +53,22 @@ type Counts struct {
 	Last     event.Time // the latest, wherever it stood
 }
 
+// Add adds what was read of another timeline.
+func (c *Counts) Add(o *Counts) {
+	c.Packets += o.Packets
+	c.Segments += o.Segments
+	for i, n := range o.Unparsed {
+		c.Unparsed[i] += n
+	}
+	c.Others.AddAll(&o.Others)
+	c.Kernel += o.Kernel
+	c.Cut += o.Cut
+	if c.First == 0 || o.First != 0 && o.First < c.First {
+		c.First = o.First
+	}
+	c.Last = max(c.Last, o.Last)
+}
+
 // A long batch keeps its consumer from blocking often: a kernel that finds its cores busy wakes a
 // thread on the core where it slept, behind the one that runs there, though another core has just
 // become idle. Batches in flight bound the memory.

@@ -11,12 +11,11 @@ import (
 	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/capture/pcapfile"
 )
 
-// show analyzes what r holds and shows it. readErr tells what was wrong with the input: what came
+// show analyzes what is read and shows it. readErr tells what was wrong with the input: what came
 // before it, if anything, has been shown. writeErr tells that showing failed, which ends the reading.
-func (f *analyzeFlags) show(ctx context.Context, r *pcapfile.Reader, opt closecap.Options, format report.Format, std streams) (readErr, writeErr error) {
+func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Options, format report.Format, std streams) (readErr, writeErr error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := bufio.NewWriterSize(std.out, 256<<10)
@@ -30,7 +29,7 @@ func (f *analyzeFlags) show(ctx context.Context, r *pcapfile.Reader, opt closeca
 			cancel()
 		}
 	}
-	a := closecap.New(r, opt)
+	a := in.analysis(opt)
 	var errs []error
 	for c, err := range a.Connections(ctx) {
 		if err != nil {

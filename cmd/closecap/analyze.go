@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -20,6 +21,7 @@ import (
 type analyzeFlags struct {
 	output
 	input
+	points        []string
 	host          string
 	ending        string
 	cause         string
@@ -33,13 +35,14 @@ type analyzeFlags struct {
 func newAnalyze(std streams) *cobra.Command {
 	var f analyzeFlags
 	cmd := &cobra.Command{
-		Use:   "analyze FILE...",
+		Use:   "analyze FILE... | --point NAME=FILE...",
 		Short: "How each connection of a capture ended, and why",
 		Long: `Read saved captures (pcap or pcapng, plain, gzip or zstd, "-" for standard input) and say
 of each TCP connection how it ended, who ended it and why. Several files are read as one
-timeline. A recording that closecap saved gives the table that the run gave, or the lines that
+timeline, unless they show the same packets at different times: then they are several capture points,
+as those named by --point, and what was lost and made between them is told. A recording that closecap saved gives the table that the run gave, or the lines that
 watch gave; with --calls any capture does, when strace ran beside it.`,
-		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --sample shutdown-wr",
+		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --point client=c.pcap --point 'server=s-*.pcap'\n  closecap analyze --sample shutdown-wr",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noZeros(cmd); err != nil {
 				return err
@@ -50,6 +53,7 @@ watch gave; with --calls any capture does, when strace ran beside it.`,
 	f.allFlags(cmd)
 	fl := cmd.Flags()
 	f.input.flags(cmd)
+	fl.StringArrayVar(&f.points, "point", nil, "what was captured at one of several points: NAME=FILE, or NAME=PATTERN")
 	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
 	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
@@ -92,24 +96,25 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err := f.selection(); err != nil {
 		return err
 	}
-	if err := f.named("analyze", args); err != nil {
+	if err := f.named("analyze", args); err != nil && len(f.points) == 0 {
 		return err
 	}
 	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
 	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
-	r, err := f.open(args, std)
+	r, err := f.openAll(ctx, args, std)
 	if err != nil {
 		return err
 	}
-	opt := f.analysis(args)
+	opt := f.analysis(r.files)
+	opt.Source = cmp.Or(r.name, opt.Source)
 	opt.SkipChecksums = f.skipChecksums
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
 	show := func(out io.Writer) error {
-		if begin := watched(ctx, r); begin != nil {
-			readErr, writeErr = f.watchAgain(ctx, r, begin, format, streams{std.in, out, std.err})
-			r.Close()
+		if begin := watched(ctx, r.timeline); begin != nil {
+			readErr, writeErr = f.watchAgain(ctx, r.timeline, begin, format, streams{std.in, out, std.err})
+			r.timeline.Close()
 		} else {
 			readErr, writeErr = f.show(ctx, r, opt, format, streams{std.in, out, std.err})
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
@@ -87,14 +88,11 @@ func (f *input) analysis(args []string) closecap.Options {
 
 // open opens the files, or the recording that the program carries.
 func (f *input) open(args []string, std streams) (*pcapfile.Reader, error) {
-	opt := pcapfile.Options{}
-	if f.filter != "" {
-		keep, err := packetFilter(f.filter)
-		if err != nil {
-			return nil, err
-		}
-		opt.Keep = keep
+	keep, err := f.keep()
+	if err != nil {
+		return nil, err
 	}
+	opt := pcapfile.Options{Keep: keep}
 	if f.sample == "" {
 		return pcapfile.Open(args, std.in, opt)
 	}
@@ -105,18 +103,31 @@ func (f *input) open(args []string, std streams) (*pcapfile.Reader, error) {
 	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
 }
 
+// keep returns what packets --filter lets through, nil for all.
+func (f *input) keep() (func(*event.Packet) bool, error) {
+	if f.filter == "" {
+		return nil, nil
+	}
+	return packetFilter(f.filter)
+}
+
 // wholeSize is up to what size a capture's segments are all kept and shown.
 const wholeSize = 4 << 20
 
 // small reports whether all files together are small enough to keep every segment.
 func small(paths []string) bool {
-	var total int64
+	n := total(paths)
+	return n >= 0 && n <= wholeSize
+}
+
+// total returns the size of files together, negative where they are not all regular ones.
+func total(paths []string) (n int64) {
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		if err != nil || !info.Mode().IsRegular() {
-			return false
+			return -1
 		}
-		total += info.Size()
+		n += info.Size()
 	}
-	return total <= wholeSize
+	return n
 }

@@ -5,13 +5,11 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-
-	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // showProgress draws how far r has come, on a terminal and only when it takes longer than a
 // second. The function it returns ends that.
-func showProgress(r *pcapfile.Reader, w io.Writer) (stop func()) {
+func showProgress(r interface{ Progress() (read, total int64) }, w io.Writer) (stop func()) {
 	if _, terminal := isTerminal(w); !terminal {
 		return func() {}
 	}

@@ -13,8 +13,11 @@ import (
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
-// watched returns how the watching began of which r is a recording; nil for what is none.
+// watched returns how the watching began of which r is a recording; nil for what is none, or for no r.
 func watched(ctx context.Context, r *pcapfile.Reader) *event.KernelWatch {
+	if r == nil {
+		return nil
+	}
 	rec, err := r.First(ctx)
 	if err != nil || rec.Kernel == nil {
 		return nil

@@ -1,0 +1,210 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// madeReset returns the RST of c where it was made on the way, nil where it was not.
+func madeReset(c *analyze.Connection) *analyze.OnPath {
+	if c.Path == nil || c.Reset == nil {
+		return nil
+	}
+	for i := range c.Path.Made {
+		if o := &c.Path.Made[i]; o.Frame == c.Reset.Frame {
+			return o
+		}
+	}
+	return nil
+}
+
+// madeWhere says between which points something was made.
+func madeWhere(o *analyze.OnPath) string {
+	return fmt.Sprintf("made between %s and %s: seen at %s alone", Safe(o.Seen), Safe(o.Missing), Safe(o.Seen))
+}
+
+// pathSentences say what was lost and made on the way, and whose clocks differ.
+func pathSentences(c *analyze.Connection) []string {
+	if len(c.Vantages) < 2 {
+		return nil
+	}
+	var lines []string
+	if c.Path != nil {
+		for i := range c.Path.Made {
+			if o := &c.Path.Made[i]; c.Reset == nil || o.Frame != c.Reset.Frame {
+				lines = append(lines, fmt.Sprintf("Made on the way: %s in the name of the %s (frame %d), %s.", o.Flags, o.From, o.Frame, madeWhere(o)))
+			}
+		}
+		lines = append(lines, lostOnWay(c.Path.Lost)...)
+	}
+	var points []string
+	for _, v := range c.Vantages {
+		words := Safe(v.Point)
+		if v.ClockAhead == nil {
+			words += " (its clock can't be compared)"
+		} else if d := time.Duration(*v.ClockAhead); d >= time.Millisecond || d <= -time.Millisecond {
+			way := "ahead"
+			if d < 0 {
+				d, way = -d, "behind"
+			}
+			words += fmt.Sprintf(" (clock %s %s)", span(d), way)
+		}
+		if v.Client != c.Client || v.Server != c.Server {
+			words += fmt.Sprintf(" (there %s → %s)", v.Client, v.Server)
+		}
+		points = append(points, words)
+	}
+	return append(lines, "Seen at, from the client's side on: "+strings.Join(points, ", ")+".")
+}
+
+// shownLost is how many lost packets a sentence names.
+const shownLost = 8
+
+// lostOnWay is a sentence for each end and stretch of the path that lost something.
+func lostOnWay(lost []analyze.OnPath) (lines []string) {
+	type key struct {
+		from          analyze.Side
+		seen, missing string
+	}
+	var order []key
+	of := map[key][]analyze.OnPath{}
+	for _, o := range lost {
+		k := key{o.From, o.Seen, o.Missing}
+		if of[k] == nil {
+			order = append(order, k)
+		}
+		of[k] = append(of[k], o)
+	}
+	for _, k := range order {
+		var bytes uint64
+		var named []uint64
+		for _, o := range of[k] {
+			if bytes += uint64(o.Bytes); len(named) < shownLost {
+				named = append(named, o.Frame)
+			}
+		}
+		noun, more := "frame", ""
+		if len(named) > 1 {
+			noun = "frames"
+		}
+		if n := len(of[k]) - len(named); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		payload := ""
+		if bytes > 0 {
+			payload = ", " + count(bytes, "byte")
+		}
+		lines = append(lines, fmt.Sprintf("Lost on the way: %s of the %s (%s %s%s%s), seen at %s and not at %s.",
+			count(uint64(len(of[k])), "packet"), k.from, noun, frames(named), more, payload, Safe(k.seen), Safe(k.missing)))
+	}
+	return lines
+}
+
+// lostWay counts what was lost on the way, as the end of a list's words.
+func lostWay(c *analyze.Connection) string {
+	if c.Path == nil || len(c.Path.Lost) == 0 {
+		return ""
+	}
+	return ", " + grouped(uint64(len(c.Path.Lost))) + " lost on the way"
+}
+
+// pointNames are the points that saw c.
+func pointNames(c *analyze.Connection) string {
+	var names []string
+	for _, v := range c.Vantages {
+		names = append(names, v.Point)
+	}
+	return strings.Join(names, "; ")
+}
+
+// onPathCount counts one kind of what happened on the way; it is empty where only one point saw c.
+func onPathCount(kind func(*analyze.Path) []analyze.OnPath) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		switch {
+		case len(c.Vantages) == 0:
+			return ""
+		case c.Path == nil:
+			return "0"
+		}
+		return strconv.Itoa(len(kind(c.Path)))
+	}
+}
+
+// seenTitle names the points of c as the title of a column, "" where there are not several.
+func seenTitle(c *analyze.Connection) string {
+	if len(c.Vantages) < 2 {
+		return ""
+	}
+	var names []string
+	for _, v := range c.Vantages {
+		names = append(names, Safe(v.Point))
+	}
+	return "seen at\n" + strings.Join(names, ",\n")
+}
+
+// seenCell says as which frame each of c's points saw s: "-" where one did not, "+" where it passed in
+// segments of another size.
+func seenCell(c *analyze.Connection, s *analyze.Segment) string {
+	if len(c.Vantages) < 2 {
+		return ""
+	}
+	cells := make([]string, len(c.Vantages))
+	for i, v := range c.Vantages {
+		cells[i] = "-"
+		for _, at := range s.Seen {
+			switch {
+			case at.Point != v.Point:
+			case at.Frame == 0:
+				cells[i] = "+"
+			default:
+				cells[i] = strconv.FormatUint(at.Frame, 10)
+			}
+		}
+	}
+	return strings.Join(cells, ", ")
+}
+
+// onWay counts what several capture points tell of many connections.
+type onWay struct {
+	seen              uint64 // connections at more than one point
+	lost, made        uint64 // packets
+	lostFrom, madeFor uint64 // connections
+}
+
+func (w *onWay) add(c *analyze.Connection) {
+	if len(c.Vantages) > 1 {
+		w.seen++
+	}
+	if c.Path == nil {
+		return
+	}
+	if n := uint64(len(c.Path.Lost)); n > 0 {
+		w.lost += n
+		w.lostFrom++
+	}
+	if n := uint64(len(c.Path.Made)); n > 0 {
+		w.made += n
+		w.madeFor++
+	}
+}
+
+func (w *onWay) words() string {
+	if w.seen+w.lostFrom+w.madeFor == 0 {
+		return ""
+	}
+	var parts []string
+	if w.made > 0 {
+		parts = append(parts, fmt.Sprintf("made %s, RSTs or FINs in the name of an end, on %s", count(w.made, "packet"), count(w.madeFor, "connection")))
+	}
+	if w.lost > 0 {
+		parts = append(parts, fmt.Sprintf("lost %s on %s", count(w.lost, "packet"), count(w.lostFrom, "connection")))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "nothing known to be lost or made")
+	}
+	return fmt.Sprintf("on the way, of %s at several points: %s", count(w.seen, "connection"), strings.Join(parts, "; "))
+}

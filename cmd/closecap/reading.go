@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/closecap/closecap"
+	"github.com/closecap/closecap/capture/intake"
+	"github.com/closecap/closecap/capture/pcapfile"
+)
+
+// reading is what analyze reads: one timeline, or several points.
+type reading struct {
+	timeline *pcapfile.Reader // nil with points
+	points   []closecap.Point
+	files    []string
+	name     string // of all, "" for that of the files
+}
+
+// analysis returns the analysis of it.
+func (r *reading) analysis(opt closecap.Options) *closecap.Analysis {
+	if r.points != nil {
+		return closecap.NewPoints(r.points, opt)
+	}
+	return closecap.New(r.timeline, opt)
+}
+
+// Progress is as that of a pcapfile.Reader.
+func (r *reading) Progress() (read, total int64) {
+	if r.points == nil {
+		return r.timeline.Progress()
+	}
+	for _, p := range r.points {
+		n, of := p.Source.(*pcapfile.Reader).Progress()
+		read, total = read+n, total+of
+	}
+	return read, total
+}
+
+// openAll opens what the flags and arguments name.
+func (f *analyzeFlags) openAll(ctx context.Context, args []string, std streams) (*reading, error) {
+	if len(f.points) > 0 {
+		return f.openPoints(ctx, args, std)
+	}
+	var err error
+	r := &reading{files: args}
+	found := f.detect(ctx, args)
+	switch {
+	case found != nil && weight(args) <= joinSize:
+		r.points, err = f.pointSources(ctx, found, std)
+		return r, err
+	case len(found) > 1:
+		fmt.Fprintf(std.err, "closecap: warning: these files show the same packets at different times, and are too large to be joined as several points: analyze each by itself, or some with --filter and --point\n")
+	}
+	r.timeline, err = f.open(args, std)
+	return r, err
+}
+
+// openPoints opens what --point names.
+func (f *analyzeFlags) openPoints(ctx context.Context, args []string, std streams) (*reading, error) {
+	switch {
+	case len(args) > 0:
+		return nil, misused("analyze: %s beside --point: say of which point, --point NAME=%s", args[0], args[0])
+	case f.sample != "" || len(f.calls) > 0:
+		return nil, misused("analyze: --point goes with neither --sample nor --calls")
+	}
+	named, err := parsePoints(f.points)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{name: strings.Join(f.points, " ")}
+	for _, p := range named {
+		r.files = append(r.files, p.files...)
+	}
+	r.points, err = f.pointSources(ctx, named, std)
+	return r, err
+}
+
+// detectFiles is how many files are looked at to find out whether they are of several points: more are parts
+// of one. joinSize is up to which size they are then joined unasked: a packet takes 650 bytes of memory, so
+// that many bytes of short ones take 620 MB.
+const (
+	detectFiles = 8
+	joinSize    = 64 << 20
+)
+
+// weight is about how large files are once they are decompressed.
+func weight(files []string) (n int64) {
+	for _, file := range files {
+		size := total([]string{file})
+		if strings.HasSuffix(file, ".gz") || strings.HasSuffix(file, ".zst") {
+			size *= 16
+		}
+		n += size
+	}
+	return n
+}
+
+// detect finds out whether files are captures at several points, or of what went through a router, nil
+// for neither.
+func (f *analyzeFlags) detect(ctx context.Context, files []string) []namedPoint {
+	if len(files) == 0 || len(files) > detectFiles || len(f.calls) > 0 || total(files) < 0 {
+		return nil
+	}
+	if len(files) == 1 {
+		if src := probing(files); src != nil && closecap.SeesSides(ctx, src) {
+			return []namedPoint{{pointName(files[0]), files}}
+		}
+		return nil
+	}
+	var sources []intake.Source
+	var points []namedPoint
+	for _, file := range files {
+		src := probing([]string{file})
+		if src == nil {
+			return nil
+		}
+		sources = append(sources, src)
+		points = append(points, namedPoint{pointName(file), []string{file}})
+	}
+	if !closecap.SeveralPoints(ctx, sources) {
+		return nil
+	}
+	return points
+}
+
+// pointName names the point of a file.
+func pointName(file string) string {
+	name := filepath.Base(file)
+	for _, end := range []string{".gz", ".zst", ".pcapng", ".pcap", ".cap"} {
+		if short := strings.TrimSuffix(name, end); short != "" {
+			name = short
+		}
+	}
+	return name
+}
+
+// probing opens files to look at their beginning; nil where that would take something away, or fails.
+func probing(files []string) intake.Source {
+	if total(files) < 0 {
+		return nil
+	}
+	r, err := pcapfile.Open(files, nil, pcapfile.Options{})
+	if err != nil {
+		return nil
+	}
+	return r
+}
