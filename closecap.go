@@ -147,10 +147,11 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 		a.opt.Joining()
 	}
 	rec := &event.Recording{}
-	runs := 0
+	runs, over := 0, 0
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
 		rec.AddCalls(b.Calls...)
+		over += keepKernel(rec, b.Kernel)
 		if b.Run != nil {
 			rec.Run, rec.Expectations = *b.Run, b.Expectations
 			runs += b.Runs
@@ -162,6 +163,9 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 		if n := rec.DropRepeated(); n > 0 {
 			rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s recorded twice, counted once", analyze.Count(uint64(n), "call")))
 		}
+	}
+	if over > 0 {
+		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s beyond %d left out", analyze.Count(uint64(over), "kernel event"), event.MaxKernel))
 	}
 	if err := a.addCalls(rec); err != nil {
 		a.errs = append(a.errs, err)
@@ -179,6 +183,13 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 			return
 		}
 	}
+}
+
+// keepKernel adds events to rec as long as there is room, and returns how many had none.
+func keepKernel(rec *event.Recording, events []event.KernelEvent) int {
+	n := min(len(events), event.MaxKernel-len(rec.Kernel))
+	rec.Kernel = append(rec.Kernel, events[:n]...)
+	return len(events) - n
 }
 
 // grown returns list with room for n more, and where it has none for as many as the rest of the
@@ -227,7 +238,7 @@ func (a *Analysis) unread(res *analyze.Result, connections uint64) {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s could not be read: %s", analyze.Count(n, "packet"), decode.Reason(reason)))
 		}
 	}
-	if n := a.counts.Kernel; n > 0 {
+	if n := a.counts.Watched; n > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%s of closecap watch left out: analyze that recording by itself", analyze.Count(n, "event")))
 	}
 	if w := othersWarning(&a.counts.Others, connections); w != "" {

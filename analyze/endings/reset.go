@@ -15,8 +15,8 @@ func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 	}
 	k := &analyze.Reset{By: sideOf(by), Confidence: analyze.InKernel}
 	v.Reset = k
-	k.Cause, k.Confidence = cause(r, v.end[by])
-	if why := explanation(k.Cause, r, v.end[by], k.By); why != "" {
+	k.Cause, k.Confidence = Cause(r, v.end[by])
+	if why := Explanation(k.Cause, r, v.end[by], k.By); why != "" {
 		k.Why = append(k.Why, why)
 	}
 	switch {
@@ -50,8 +50,9 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 	return l
 }
 
-// cause tells why r was sent, by the kernel's reason and what was going on.
-func cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
+// Cause tells why r was sent, by the kernel's reason and what was going on. e is the end that sent it, nil where
+// that is not known.
+func Cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
 	if isRefusal(r) {
 		return analyze.ConnRefused, analyze.InKernel
 	}
@@ -149,8 +150,8 @@ func closes(t *event.Task) bool {
 	return false
 }
 
-// explanation says in words what the cause stands on.
-func explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, by analyze.Side) string {
+// Explanation says in words what the cause c of r, which side by sent, stands on; "" for nothing more.
+func Explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, by analyze.Side) string {
 	task := ""
 	if r.Task != nil {
 		task = fmt.Sprintf("%s[%d] %s", r.Task.Comm, r.Task.PID, r.Task.Call)
@@ -258,7 +259,7 @@ func (v *verdict) causeByItsEnd(e *event.Endpoint) {
 	// Any end that goes without a word looks aborted.
 	if c, _ := unexplained(r, e); c != analyze.Aborted {
 		v.Reset.Cause, v.Reset.Confidence = c, analyze.Inferred
-		if why := explanation(c, r, e, v.Reset.By); why != "" {
+		if why := Explanation(c, r, e, v.Reset.By); why != "" {
 			v.Reset.Why = append(v.Reset.Why, why)
 		}
 	}

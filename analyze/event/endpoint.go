@@ -10,6 +10,32 @@ type KernelEvent struct {
 	Held     *Held        `json:"held,omitempty"`
 }
 
+// When returns the time of what k tells.
+func (k *KernelEvent) When() Time {
+	switch {
+	case k.Endpoint != nil:
+		return k.Endpoint.Stop()
+	case k.Reset != nil:
+		return k.Reset.Time
+	case k.Release != nil:
+		return k.Release.Time
+	case k.Held != nil:
+		return k.Held.Time
+	}
+	return 0
+}
+
+// Ends returns the addresses of the socket that k is of; a Release and a Held have none.
+func (k *KernelEvent) Ends() (local, remote netip.AddrPort) {
+	switch {
+	case k.Endpoint != nil:
+		return k.Endpoint.Local, k.Endpoint.Remote
+	case k.Reset != nil:
+		return k.Reset.Local, k.Reset.Remote
+	}
+	return
+}
+
 // Endpoint is one end of a connection as its kernel knew it when it reached CLOSED, or went on
 // as TIME_WAIT, which the kernel keeps without a socket.
 type Endpoint struct {

@@ -52,20 +52,12 @@ func (l KernelLosses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recurs
 // When returns the time of what e tells, 0 for what has none.
 func (e *KernelEntry) When() Time {
 	switch {
-	case e.Endpoint != nil:
-		return e.Endpoint.Stop()
-	case e.Reset != nil:
-		return e.Reset.Time
-	case e.Release != nil:
-		return e.Release.Time
-	case e.Held != nil:
-		return e.Held.Time
 	case e.Begin != nil:
 		return e.Begin.Time
 	case e.Told != nil:
 		return e.Told.Time
 	}
-	return 0
+	return e.KernelEvent.When()
 }
 
 // Summary writes an entry for people: "127.0.0.1:80 > 127.0.0.1:40000 CLOSED: nginx[812] close(7)".

@@ -35,7 +35,11 @@ type Recording struct {
 	Segments     []Segment     `json:"-"`
 	Calls        []*Call       `json:"-"`
 	Expectations []Expectation `json:"-"`
+	Kernel       []KernelEvent `json:"-"` // what the kernel told of its connections; nil where nobody asked
 }
+
+// MaxKernel bounds the kernel's events of one recording.
+const MaxKernel = 1 << 20
 
 // AddCalls appends copies of calls. They lie together: a million of them in one array would be moved
 // each time it grows, and the garbage collector would go through what is empty of it.

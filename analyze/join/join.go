@@ -50,10 +50,10 @@ func Join(rec *event.Recording, opt analyze.Options) *analyze.Result {
 		Last:      st.Last,
 	}
 
-	// From departures on rec is not touched: who does not keep it gets the memory of its segments back.
+	// From here on rec is not touched: who does not keep it gets the memory of its segments back.
 	calls, expectations := rec.Calls, rec.Expectations
 	if len(calls) > 0 {
-		link(res, calls, departures(rec))
+		link(res, calls, departures(rec), listen(rec))
 	}
 	if res.Capture.Dropped > 0 {
 		taint(res, res.Capture.Dropped)

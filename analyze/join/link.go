@@ -19,13 +19,14 @@ type linker struct {
 	syns    map[[2]uint16][]*synOf
 
 	departed map[uint64]int // by frame: the call that handed it to the network device
+	told     *told          // by the kernel; nil where nobody asked it
 }
 
 // link fills in everything about res that needs calls. departed says, by frame, in which call a segment
 // left, where a kernel was asked.
-func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int) {
+func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, told *told) {
 	l := &linker{
-		res: res, departed: departed,
+		res: res, departed: departed, told: told,
 		conns: make([]*linked, len(res.Connections)),
 		byID:  make(map[int]*linked, len(res.Connections)),
 	}
@@ -61,6 +62,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int) {
 		c.kernelStates()
 		l.reset(c)
 		l.vouch(c)
+		l.heed(c)
 		if res.Capture.Dropped == 0 || c.Whole {
 			c.discards()
 		}

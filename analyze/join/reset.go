@@ -166,10 +166,10 @@ func (lc *linked) inSynRecv(side analyze.Side, s *analyze.Segment) *analyze.Call
 	return last.call
 }
 
-// setCause replaces what the wire suggested.
+// setCause replaces what the wire suggested. why is "" where nothing more is to be said.
 func setCause(r *analyze.Reset, cause analyze.ResetCause, conf analyze.Confidence, why string) {
 	r.Cause, r.Confidence = cause, conf
-	if !slices.Contains(r.Why, why) {
+	if why != "" && !slices.Contains(r.Why, why) {
 		r.Why = append(r.Why, why)
 	}
 }

@@ -34,7 +34,8 @@ type Source interface {
 type Batch struct {
 	Segments     []event.Segment
 	Calls        []event.Call
-	Run          *event.Run // with Expectations, in the batch that holds the run's entry; what earlier ones lost is in it
+	Kernel       []event.KernelEvent // of recordings of runs and traces
+	Run          *event.Run          // with Expectations, in the batch that holds the run's entry; what earlier ones lost is in it
 	Expectations []event.Expectation
 	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
@@ -47,7 +48,7 @@ type Counts struct {
 	Segments uint64
 	Unparsed [decode.Reasons]uint64 // by reason: packets that could not be read down to TCP
 	Others   decode.Others          // by what they were: packets without TCP
-	Kernel   uint64                 // entries of closecap watch, which are not read
+	Watched  uint64                 // entries of closecap watch, which are not read
 	Cut      uint64                 // packets that the snap length cut
 	First    event.Time
 	Last     event.Time // the latest, wherever it stood
@@ -136,6 +137,7 @@ type batcher struct {
 	batch   *Batch
 	counts  Counts
 	run     *event.Run // the last
+	watched bool       // a recording of closecap watch has begun
 }
 
 func (b *batcher) read(ctx context.Context, src Source) {
@@ -157,7 +159,7 @@ func (b *batcher) read(ctx context.Context, src Source) {
 			continue
 		}
 		b.record(rec)
-		if len(b.batch.Segments) >= batchSize || len(b.batch.Calls) >= batchSize {
+		if max(len(b.batch.Segments), len(b.batch.Calls), len(b.batch.Kernel)) >= batchSize {
 			if !b.hand() {
 				return
 			}
@@ -180,10 +182,21 @@ func (b *batcher) record(rec *event.Record) {
 		b.batch.Run, b.batch.Expectations = rec.Run, rec.Expectations
 		b.batch.Runs++
 	case rec.Kernel != nil:
-		b.counts.Kernel++
+		b.kernel(rec.Kernel)
 	case !rec.Journal:
 		b.packet(&rec.Packet)
 	}
+}
+
+// kernel takes what the kernel told of a run or a trace. closecap watch tells of all connections, also of those of
+// other network namespaces, which may have the same addresses.
+func (b *batcher) kernel(e *event.KernelEntry) {
+	b.watched = b.watched || e.Begin != nil
+	if b.watched || e.KernelEvent == (event.KernelEvent{}) {
+		b.counts.Watched++
+		return
+	}
+	b.batch.Kernel = append(b.batch.Kernel, e.KernelEvent)
 }
 
 func (b *batcher) packet(p *event.Packet) {
@@ -248,7 +261,7 @@ func (b *batcher) take() bool {
 		// What was read on another core comes back many cache lines at a time where it is cleared as a
 		// whole; segment by segment, each write would wait for its own: 3 to 7 % of the CPU time.
 		clear(b.batch.Segments[:cap(b.batch.Segments)])
-		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0]}
+		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0], Kernel: b.batch.Kernel[:0]}
 		return true
 	case <-b.done:
 		return false

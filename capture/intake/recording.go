@@ -34,6 +34,8 @@ func ReadRecording(ctx context.Context, src Source) (*event.Recording, error) {
 			rec.AddCalls(*next.Call)
 		case next.Run != nil:
 			rec.Run, rec.Expectations = *next.Run, next.Expectations
+		case next.Kernel != nil && next.Kernel.KernelEvent != (event.KernelEvent{}):
+			rec.Kernel = append(rec.Kernel, next.Kernel.KernelEvent)
 		case !next.Journal:
 			p := next.Packet
 			p.Data = bytes.Clone(p.Data)

@@ -13,8 +13,8 @@
 // A recording is a pcapng in which each call is a systemd Journal Export Block: MESSAGE is the
 // call as strace would write it, CLOSECAP_CALL the event.Call as one line of JSON. The last
 // block's CLOSECAP_RUN holds the event.Run with its expectations, MESSAGE the verdict in words. What
-// the kernel told is a CLOSECAP_KERNEL each, an event.KernelEntry: a recording of closecap watch holds
-// nothing else, and begins with the entry that says so.
+// the kernel told is a CLOSECAP_KERNEL each, an event.KernelEntry, after all packets and calls: a recording of
+// closecap watch holds nothing else, and begins with the entry that says so.
 //
 // Instead of gopacket/pcapgo, whose pcapng reader allocates what a block's length says, knows
 // no journal, simple or obsolete packet blocks, and cannot name the byte where a file breaks.

@@ -7,7 +7,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// WriteRecording writes all of rec, in the order of its one numbering (see event.Recording.Number). comment,
+// WriteRecording writes all of rec, in the order of its one numbering (see event.Recording.Number), and then what
+// the kernel told. comment,
 // when set, says what caused a frame; verdict is the run in words.
 func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment func(frame uint64) string, verdict string) error {
 	out, err := NewWriter(w, &rec.Run, about)
@@ -31,6 +32,11 @@ func WriteRecording(w io.Writer, rec *event.Recording, about Interface, comment 
 			err = fmt.Errorf("write recording: frame %d is missing, the numbering has gaps", frame)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	for _, k := range rec.Kernel { // behind the rows, and so without a number among them
+		if err := out.Kernel(&event.KernelEntry{KernelEvent: k}); err != nil {
 			return err
 		}
 	}

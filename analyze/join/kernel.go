@@ -1,0 +1,204 @@
+package join
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/endings"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// toldGap is more than what lies between the kernel's telling of an RST and its being captured, also where the
+// machine is so busy that the sender is stopped in between.
+const toldGap = 100 * time.Millisecond
+
+// told is what the kernel told of a recording's connections. Any of it may be missing: who lacks an event goes by
+// calls and packets.
+type told struct {
+	resets   map[uint64]*event.KernelReset           // by frame of the RST
+	ends     map[[2]netip.AddrPort][]*event.Endpoint // by local and remote address, as they ended
+	released map[uint64]*event.Release               // by socket
+}
+
+// drawn is what an RST's own numbers say of the segment that drew it (tcp_v4_send_reset): it begins where an
+// ACK of that says, or acknowledges what had none. An RST that a call or a timer sent answers nothing.
+type drawn struct {
+	from, to netip.AddrPort
+	number   uint32
+	acks     bool
+}
+
+// listen returns what the kernel told of rec, nil where nobody asked it.
+func listen(rec *event.Recording) *told {
+	if len(rec.Kernel) == 0 {
+		return nil
+	}
+	t := &told{map[uint64]*event.KernelReset{}, map[[2]netip.AddrPort][]*event.Endpoint{}, map[uint64]*event.Release{}}
+	sent := map[drawn][]*event.KernelReset{}
+	for _, k := range rec.Kernel {
+		switch {
+		case k.Endpoint != nil:
+			ends := [2]netip.AddrPort{k.Endpoint.Local, k.Endpoint.Remote}
+			t.ends[ends] = append(t.ends[ends], k.Endpoint)
+		case k.Release != nil:
+			t.released[k.Release.Socket] = k.Release
+		case k.Reset != nil:
+			d := drawnBy(k.Reset)
+			sent[d] = append(sent[d], k.Reset)
+		}
+	}
+	for _, list := range t.ends {
+		slices.SortStableFunc(list, func(a, b *event.Endpoint) int { return cmp.Compare(a.Stop(), b.Stop()) })
+	}
+	for _, list := range sent {
+		slices.SortStableFunc(list, func(a, b *event.KernelReset) int { return cmp.Compare(a.Time, b.Time) })
+	}
+	for i := range rec.Segments {
+		if s := &rec.Segments[i]; s.Flags.Has(event.RST) {
+			t.place(s, sent)
+		}
+	}
+	return t
+}
+
+func drawnBy(r *event.KernelReset) drawn {
+	d := drawn{from: r.Local, to: r.Remote, acks: true}
+	switch o := r.Offender; {
+	case o == nil:
+	case o.Flags.Has(event.ACK):
+		d.number, d.acks = o.Ack, false
+	default:
+		end := event.Segment{Len: o.Len, Flags: o.Flags}
+		d.number = o.Seq + uint32(end.End())
+	}
+	return d
+}
+
+// place finds the event of the RST s, the nearest in time, and takes it out of sent with those before it.
+func (t *told) place(s *event.Segment, sent map[drawn][]*event.KernelReset) {
+	keys := []drawn{{s.Src, s.Dst, uint32(s.Ack), true}, {from: s.Src, to: s.Dst, acks: true}}
+	if !s.Flags.Has(event.ACK) {
+		keys = []drawn{{s.Src, s.Dst, uint32(s.Seq), false}}
+	}
+	for _, key := range keys {
+		list := sent[key]
+		for len(list) > 1 && s.Time.Sub(list[1].Time).Abs() <= s.Time.Sub(list[0].Time).Abs() {
+			list = list[1:]
+		}
+		sent[key] = list
+		if len(list) > 0 && s.Time.Sub(list[0].Time).Abs() <= toldGap {
+			t.resets[s.Frame], sent[key] = list[0], list[1:]
+			return
+		}
+	}
+}
+
+// end returns how lc's end of that side ended; nil where the kernel did not tell.
+func (t *told) end(lc *linked, side analyze.Side) *event.Endpoint {
+	ends := [2]netip.AddrPort{lc.Client, lc.Server}
+	if side == analyze.Server {
+		ends = [2]netip.AddrPort{lc.Server, lc.Client}
+	}
+	list := t.ends[ends]
+	// Those before it had ended when it began.
+	i, _ := slices.BinarySearchFunc(list, lc.Start, func(e *event.Endpoint, start event.Time) int { return cmp.Compare(e.Stop(), start) })
+	if i == len(list) || list[i].Start() > lc.End.Add(toldGap) {
+		return nil
+	}
+	return list[i]
+}
+
+// heed takes over what the kernel told of lc: why its RST was sent, and what was left unread.
+func (l *linker) heed(lc *linked) {
+	if l.told == nil {
+		return
+	}
+	if r := lc.Reset; r != nil {
+		if k := l.told.resets[r.Frame]; k != nil {
+			l.heedReset(lc, r, k)
+		}
+	}
+	l.heedUnread(lc)
+}
+
+func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
+	e := l.told.end(lc, r.By)
+	if e != nil && (k.Socket != 0 && k.Socket != e.Socket || e.Stop() > k.Time.Add(toldGap)) {
+		e = nil
+	}
+	cause, sure := endings.Cause(k, e)
+	why, reason := endings.Explanation(cause, k, e, r.By), ""
+	if k.Reason != "" {
+		reason = "the kernel's reason is " + k.Reason
+	}
+	switch {
+	case cause == r.Cause && sure == analyze.InKernel:
+		r.Confidence = sure
+		reason = cmp.Or(reason, why)
+	case settles(lc, r.Cause, cause, sure):
+		if r.Cause != analyze.UnknownCause && r.Cause != analyze.Aborted {
+			lc.Warnings = append(lc.Warnings, fmt.Sprintf("packets and calls say %s of the RST in frame %d, the kernel says %s", r.Cause, r.Frame, cause))
+		}
+		setCause(r, cause, sure, why)
+	}
+	if reason != "" && !slices.Contains(r.Why, reason) {
+		r.Why = append(r.Why, reason)
+	}
+	if r.Confidence == analyze.InKernel {
+		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCause })
+	}
+	if e != nil && e.Socket == k.Socket && (r.Lost.From == analyze.NoSide || r.Lost.From == r.By.Other()) {
+		r.Lost.From, r.Lost.Unread = r.By.Other(), uint64(e.Unread)
+		lc.keepRead(&r.Lost)
+		r.Lost.TLSAlerts = min(r.Lost.TLSAlerts, r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose)
+	}
+}
+
+// settles reports whether the kernel's cause takes the place of what packets and calls say. A coarser word
+// contradicts nothing: that a socket aborted leaves open by which call, and that none was there what had been
+// before.
+func settles(lc *linked, before, cause analyze.ResetCause, sure analyze.Confidence) bool {
+	switch {
+	case cause == analyze.UnknownCause, cause == before, (lc.Ending == analyze.WasRefused) != (cause == analyze.ConnRefused):
+		return false
+	case before == analyze.UnknownCause:
+		return true
+	case cause == analyze.Aborted:
+		return before == analyze.Middlebox
+	case cause == analyze.NoSocket && (before == analyze.DataAfterClose || before == analyze.AcceptQueueFull):
+		return false
+	}
+	return sure == analyze.InKernel
+}
+
+// heedUnread counts what had come for an application that let its socket go, beside what the RST cost.
+func (l *linker) heedUnread(lc *linked) {
+	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+		from := side.Other()
+		e := l.told.end(lc, side)
+		if e == nil || lc.Reset != nil && lc.Reset.Lost.From == from {
+			continue
+		}
+		n := uint64(e.Unread)
+		if r := l.told.released[e.Socket]; r != nil && r.Time >= e.Stop() {
+			n = uint64(r.Unread)
+		} else if e.Held {
+			continue // it can be read yet
+		}
+		switch {
+		case n == 0:
+			continue
+		case lc.Lost == nil:
+			lc.Lost = &analyze.Lost{From: from}
+		case lc.Lost.From != from:
+			continue
+		}
+		lc.Lost.Unread = n
+		lc.keepRead(lc.Lost)
+		lc.Why = append(lc.Why, fmt.Sprintf("the kernel had %d bytes unread when the %s let its socket go", lc.Lost.Unread, side))
+	}
+}
