@@ -35,6 +35,7 @@ func (s *Session) Rest(now event.Time) []*event.Recording { return s.finished(no
 // finished takes what is over out of the session; with end, everything is.
 func (s *Session) finished(now event.Time, end bool) []*event.Recording {
 	s.mu.Lock()
+	s.sort(now)
 	var recs []*event.Recording
 	var forgotten []*conn
 	listeners := s.listeners(now)
@@ -50,6 +51,8 @@ func (s *Session) finished(now event.Time, end bool) []*event.Recording {
 		rec.AddCalls(listeners...)
 		for _, c := range conns {
 			rec.Segments = append(rec.Segments, c.segments...)
+			rec.Kernel = append(rec.Kernel, c.told...)
+			s.forgetTold(c)
 			s.kept -= len(c.segments) * segmentSize
 			delete(s.ends, c.pair)
 		}
@@ -57,6 +60,7 @@ func (s *Session) finished(now event.Time, end bool) []*event.Recording {
 			rec.AddCalls(k.calls...)
 			s.letGo(k)
 		}
+		sortTold(rec.Kernel)
 		s.numberOn(rec)
 		recs, forgotten = append(recs, rec), append(forgotten, conns...)
 	}

@@ -43,12 +43,16 @@ type Session struct {
 	mu       sync.Mutex
 	run      event.Run
 	ends     map[event.Pair]*conn
-	sockets  map[uint64]*socket // by cookie; 0 has the calls of no socket
-	packets  []event.Packet     // with whole
+	sockets  map[uint64]*socket  // by cookie; 0 has the calls of no socket
+	packets  []event.Packet      // with whole
+	unsorted []event.KernelEvent // of which it is not known yet whether they are the program's
+	held     map[uint64]*conn    // by cookie: of sockets that have ended and are yet to be released
 	totals   Totals
 	kept     int    // bytes
 	lost     uint64 // packets that had no room
 	mute     int    // calls that had no room
+	heard    int    // events of the kernel's that are kept
+	untold   int    // those that had no room
 	numbered uint64 // rows of packets and calls that were handed out
 }
 
@@ -64,8 +68,9 @@ type conn struct {
 	pair     event.Pair
 	segments []event.Segment
 	sockets  []*socket // of the program, one or both ends
-	reset    bool      // an RST came
-	fins     [2]bool   // from A, from B
+	told     []event.KernelEvent
+	reset    bool    // an RST came
+	fins     [2]bool // from A, from B
 }
 
 // take adds a segment.
@@ -94,7 +99,7 @@ type socket struct {
 func New(opt Options) *Session {
 	s := &Session{
 		run: opt.Run, whole: opt.Whole,
-		ends: map[event.Pair]*conn{}, sockets: map[uint64]*socket{},
+		ends: map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{},
 	}
 	s.scope = scope.New(s.keep, opt.Narrow)
 	return s
@@ -211,15 +216,21 @@ func (s *Session) Run() event.Run {
 		run.Warnings = append(run.Warnings, fmt.Sprintf("%s and %s had no room beside the %d MB that were kept",
 			analyze.Count(s.lost, "packet"), analyze.Count(uint64(s.mute), "call"), maxKept>>20))
 	}
+	if s.untold > 0 {
+		run.Warnings = append(run.Warnings, fmt.Sprintf("%s had no room: the kernel's word may be missing", analyze.Count(uint64(s.untold), "kernel event")))
+	}
 	return run
 }
 
 // Recording returns all that was gathered, where nothing was handed out before. It is for after End.
 func (s *Session) Recording() *event.Recording {
+	s.sort(0)
 	rec := &event.Recording{Run: s.Run(), Packets: s.packets}
 	for _, c := range s.ends {
 		rec.Segments = append(rec.Segments, c.segments...)
+		rec.Kernel = append(rec.Kernel, c.told...)
 	}
+	sortTold(rec.Kernel)
 	for _, k := range s.sockets {
 		rec.AddCalls(k.calls...)
 	}
