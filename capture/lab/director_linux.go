@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/live"
@@ -25,6 +26,8 @@ type director struct {
 	base    uint16
 	capture *live.Capture
 	diag    *kernel.Diag
+	endings *bpf.Endings // nil where the kernel is not asked
+	told    []event.KernelEvent
 
 	processes []*process  // in the order of their start, ended ones included
 	ids       int         // of ops
@@ -53,6 +56,9 @@ func (d *director) steps(ctx context.Context) error {
 		}
 		if err := d.step(ctx, st); err != nil {
 			return fmt.Errorf("%s: %w", st.At, err)
+		}
+		if err := d.listen(); err != nil {
+			return err
 		}
 	}
 	return nil

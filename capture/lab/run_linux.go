@@ -80,6 +80,12 @@ func (d *director) record(ctx context.Context, rec *event.Recording) (err error)
 	if d.capture, err = live.Open(live.Options{Ports: d.ports(), Buffer: d.buffer()}); err != nil {
 		return err
 	}
+	if err = d.openEndings(); err != nil {
+		return err
+	}
+	if d.endings != nil {
+		defer d.endings.Close()
+	}
 	d.capture.Start(func(p *event.Packet) {
 		rec.Packets = append(rec.Packets, *p)
 		d.packets.Add(1)
@@ -118,9 +124,11 @@ func (d *director) finishCapture(ctx context.Context, rec *event.Recording, befo
 			rec.Run.Counters = after.Since(before)
 		}
 	}
+	err = errors.Join(err, d.listen())
 	stats, stopErr := d.capture.Stop()
 	rec.Run.Dropped = stats.Dropped + stats.InterfaceDropped
 	d.assemble(rec)
+	d.keepTold(rec)
 	return errors.Join(err, stopErr)
 }
 

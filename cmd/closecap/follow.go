@@ -24,13 +24,6 @@ import (
 	"github.com/closecap/closecap/capture/trace"
 )
 
-// Where trace has its calls from.
-const (
-	byAuto   = "auto" // whatever shows all that was asked for
-	byKernel = "bpf"
-	byPtrace = "ptrace"
-)
-
 // followed reports whether the calls come from the kernel's own word.
 func (f *traceFlags) followed() bool { return f.evidence == byKernel || len(f.pids) > 0 }
 
@@ -61,6 +54,7 @@ func (f *traceFlags) checkEvidence(args []string) error {
 type following struct {
 	flags   *traceFlags
 	kernel  *follow.Follower
+	hearing *hearing
 	capture *live.Group
 	session *traced
 	started func() // after the program; this process's children are followed until then
@@ -106,10 +100,11 @@ func (f *traceFlags) follow(ctx context.Context, args []string, format report.Fo
 	stats, stopErr := w.capture.Stop()
 	pollErr := w.kernel.Poll(0)
 	w.release(present().Add(time.Second))
+	lost, hearErr := w.hearing.stop()
 	done := w.kernel.Finish()
 	s.program.Processes, s.program.Calls, s.program.Folded = done.Processes, done.Calls, done.Folded
-	s.End(stats.Dropped+stats.InterfaceDropped+w.excess, done.Warnings)
-	return s, errors.Join(err, barrierErr, stopErr, pollErr)
+	s.End(stats.Dropped+stats.InterfaceDropped+w.excess, append(done.Warnings, lost...))
+	return s, errors.Join(err, barrierErr, stopErr, pollErr, hearErr)
 }
 
 // announce says that the following has begun.
@@ -145,11 +140,18 @@ func (w *following) open(std streams) error {
 	if err != nil {
 		return err
 	}
-	w.capture, err = live.OpenAll(w.flags.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: w.flags.buffer})
-	if err == nil {
-		w.session.Source(strings.Join(w.capture.Interfaces(), ","))
+	source, err := openEndings(byKernel, std.err)
+	if err != nil {
+		return err
 	}
-	return err
+	w.hearing = hear(source, w.session.Session)
+	w.capture, err = live.OpenAll(w.flags.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: w.flags.buffer})
+	if err != nil {
+		_, stopErr := w.hearing.stop()
+		return errors.Join(err, stopErr)
+	}
+	w.session.Source(strings.Join(w.capture.Interfaces(), ","))
+	return nil
 }
 
 // packet takes one from the capture. What its socket is may be told a moment later.

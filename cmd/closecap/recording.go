@@ -20,7 +20,7 @@ type recording struct {
 func (r *recording) recordFlags(cmd *cobra.Command) {
 	r.allFlags(cmd)
 	cmd.Flags().BoolVar(&r.private, "private", false, "use a private network namespace even as root")
-	cmd.Flags().StringVar(&r.save, "save", "", "write the packets and calls to this pcapng file")
+	cmd.Flags().StringVar(&r.save, "save", "", "write packets, calls and what the kernel told to this pcapng file")
 }
 
 // ready reports what keeps the files that were asked for from being written.

@@ -23,10 +23,11 @@ import (
 // runFlags are the flags of closecap run.
 type runFlags struct {
 	recording
-	ipv6    bool
-	all     bool
-	port    uint16
-	timeout time.Duration
+	ipv6     bool
+	all      bool
+	port     uint16
+	timeout  time.Duration
+	evidence string
 }
 
 func newRun(std streams) *cobra.Command {
@@ -41,6 +42,9 @@ A scenario is one of closecap list, or a script of your own (closecap show NAME 
 one to start from). Without the right to capture, or with --private, it runs in its own
 user and network namespace: no root needed.
 
+Root's runs also ask the kernel itself (BPF) why it sent an RST and what was left unread;
+in a private namespace nobody may.
+
 With --all every scenario runs in a namespace of its own, several at a time, and one table
 says how each ended and whether it did what it expects.`,
 		Example: "  closecap run shutdown-wr\n  sudo closecap run close --save close.pcapng\n  closecap run ./mine.close --format json\n  closecap run --all",
@@ -54,6 +58,8 @@ says how each ended and whether it did what it expects.`,
 	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
 	cmd.Flags().BoolVar(&f.all, "all", false, "run all scenarios, or those named, side by side; show a row for each")
 	cmd.Flags().Uint16Var(&f.port, "port", 0, "port of the server (default: a free one)")
+	cmd.Flags().StringVar(&f.evidence, "evidence", byAuto, "whether the kernel is asked why it sends RST and what was left unread: bpf, calls (it is not), or auto: where it may be")
+	completeFlag(cmd, "evidence", []cobra.Completion{byAuto, byKernel, byCalls})
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a scenario after this long")
 	return cmd
 }
@@ -70,6 +76,9 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	format, err := f.check()
 	if err != nil {
 		return err
+	}
+	if f.evidence != byAuto && f.evidence != byKernel && f.evidence != byCalls {
+		return misused("unknown --evidence %q: want %s, %s or %s", f.evidence, byAuto, byKernel, byCalls)
 	}
 	if f.all {
 		return f.runAll(ctx, args, format, std)
@@ -100,7 +109,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 		return f.lines(ctx, scripts, format, std)
 	}
 	shown := 0
-	return f.each(ctx, scripts, func(_ *script.Script, res *analyze.Result) error {
+	return f.each(ctx, scripts, std, func(_ *script.Script, res *analyze.Result) error {
 		if shown++; shown > 1 && format.ForTerminal() {
 			fmt.Fprintln(std.out)
 		}
@@ -115,7 +124,7 @@ func (f *runFlags) lines(ctx context.Context, scripts []*script.Script, format r
 	var ran error
 	shown := f.report(std, func(w io.Writer) error {
 		stream := report.NewStream(w, format, f.options(std.out))
-		ran = f.each(ctx, scripts, func(s *script.Script, res *analyze.Result) error {
+		ran = f.each(ctx, scripts, std, func(s *script.Script, res *analyze.Result) error {
 			for _, c := range res.Connections {
 				c.Scenario = s.Name
 				if err := stream.Connection(c); err != nil {
@@ -130,10 +139,10 @@ func (f *runFlags) lines(ctx context.Context, scripts []*script.Script, format r
 }
 
 // each runs the scenarios, and goes on after one whose expectations were not met.
-func (f *runFlags) each(ctx context.Context, scripts []*script.Script, show func(*script.Script, *analyze.Result) error) error {
+func (f *runFlags) each(ctx context.Context, scripts []*script.Script, std streams, show func(*script.Script, *analyze.Result) error) error {
 	var failed error
 	for _, s := range scripts {
-		err := f.one(ctx, s, show)
+		err := f.one(ctx, s, std, show)
 		var exit exitError
 		if err != nil && !errors.As(err, &exit) {
 			return err
@@ -184,9 +193,10 @@ func load(args []string) ([]*script.Script, error) {
 }
 
 // one runs a scenario and shows what came of it, also when it did not come to its end.
-func (f *runFlags) one(ctx context.Context, s *script.Script, show func(*script.Script, *analyze.Result) error) error {
+func (f *runFlags) one(ctx context.Context, s *script.Script, std streams, show func(*script.Script, *analyze.Result) error) error {
 	rec, runErr := lab.Run(ctx, s, lab.Options{
 		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
+		Endings: endingsBy(f.evidence, std.err),
 	})
 	if rec == nil || len(rec.Calls) == 0 {
 		return runErr

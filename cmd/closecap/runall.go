@@ -34,7 +34,8 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 	if known := report.CatalogueFormats(); !slices.Contains(known, format) {
 		return misused("run --all --format %s: want %s", format, report.Or(known))
 	}
-	for flag, used := range map[string]bool{"--save": f.save != "", "--html": f.html != "", "--port": f.port != 0} {
+	for flag, used := range map[string]bool{"--save": f.save != "", "--html": f.html != "", "--port": f.port != 0,
+		"--evidence": f.evidence != byAuto} {
 		if used {
 			return misused("run --all: %s is for a single scenario", flag)
 		}

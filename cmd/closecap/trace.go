@@ -52,7 +52,10 @@ command.
 With -p a running program is followed instead, with its children, until it ends, for --for,
 or until Ctrl-C. Its calls are known by BPF: nothing is stopped, it costs a fraction, and
 what the calls carried and what poll found is not seen. It needs root, or CAP_BPF,
-CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a COMMAND.`,
+CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a COMMAND.
+
+Where that is allowed the kernel is also asked why it sends each RST and what it had unread,
+at both ends if they are here, traced or not. Its word goes before what calls and packets say.`,
 		Example: "  sudo closecap trace -- curl -s http://localhost:8080/\n  closecap trace -- sh -c 'python3 server.py & python3 client.py'\n  closecap trace -o table.txt --save t.pcapng -- ./server\n  sudo closecap trace -p 812 --for 30s",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
@@ -66,7 +69,7 @@ CAP_PERFMON and CAP_NET_RAW, until it is attached. --evidence bpf is that for a 
 	fl.BoolVar(&f.live, "live", false, "show calls on standard error as they return")
 	fl.IntSliceVarP(&f.pids, "pid", "p", nil, "follow these running processes and their children instead of starting a program")
 	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")
-	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace")
+	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace. With bpf, and auto where it may, the kernel is asked why it sends RST")
 	completeFlag(cmd, "evidence", []cobra.Completion{byAuto, byPtrace, byKernel})
 	fl.Lookup("output").Usage = "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)"
 	return cmd
@@ -151,7 +154,9 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	s := &traced{Session: session.New(session.Options{
 		Run: runOn(capture.Interfaces()), Whole: f.save != "", Narrow: capture.Narrow,
 	})}
-	err = capture.Narrow(nil) // until the program has a socket
+	source, err := openEndings(f.evidence, std.err)
+	hearing := hear(source, s.Session)
+	err = errors.Join(err, capture.Narrow(nil)) // until the program has a socket
 	capture.Start(s.Packet)
 	err = errors.Join(err, kernel.DropPrivileges(), capture.Barrier(ctx))
 	if err == nil {
@@ -167,8 +172,9 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	defer cancel()
 	barrierErr := capture.Barrier(settle)
 	stats, stopErr := capture.Stop()
-	s.End(stats.Dropped+stats.InterfaceDropped, s.program.Warnings)
-	return s, errors.Join(err, barrierErr, stopErr)
+	lost, hearErr := hearing.stop()
+	s.End(stats.Dropped+stats.InterfaceDropped, append(s.program.Warnings, lost...))
+	return s, errors.Join(err, barrierErr, stopErr, hearErr)
 }
 
 // runOn says what is known of a run before it begins.

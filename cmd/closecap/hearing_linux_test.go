@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestKernelsWord: run and trace have the kernel's reason, the recording holds it, and analyze says of that what they said.
+func TestKernelsWord(t *testing.T) {
+	bin := build(t)
+	openKernel(t).Close() // skips where it is not allowed
+	const reason = "the kernel's reason is TCP_ABORT_ON_CLOSE"
+	program := []string{"--", bin, "run", "close-unread", "--evidence", "calls", "--format", "csv"}
+	for _, tt := range []struct {
+		args []string
+		want bool
+	}{
+		{[]string{"run", "close-unread"}, true},
+		{[]string{"run", "close-unread", "--evidence", "bpf"}, true},
+		{[]string{"run", "close-unread", "--evidence", "calls"}, false},
+		{append([]string{"trace"}, program...), true},
+		{append([]string{"trace", "--evidence", "bpf"}, program...), true},
+		{append([]string{"trace", "--evidence", "ptrace"}, program...), false},
+	} {
+		t.Run(strings.Join(tt.args[:min(len(tt.args), 4)], " "), func(t *testing.T) {
+			dir := t.TempDir()
+			saved, shown := filepath.Join(dir, "s.pcapng"), filepath.Join(dir, "s.json")
+			flags := []string{"--save", saved, "--format", "json"}
+			if tt.args[0] == "trace" {
+				flags = append(flags, "-o", shown)
+			}
+			var msg bytes.Buffer
+			cmd := exec.Command(bin, append(append(tt.args[:1:1], flags...), tt.args[1:]...)...)
+			cmd.Stderr, cmd.Dir = &msg, "/"
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, msg.String())
+			}
+			if tt.args[0] == "trace" {
+				if out, err = os.ReadFile(shown); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if bytes.Contains(out, []byte(reason)) != tt.want || bytes.Contains(out, []byte(`"confidence": "kernel",`+"\n")) && !tt.want {
+				t.Errorf("want %q: %v\n%s", reason, tt.want, out)
+			}
+			again, err := exec.Command(bin, "analyze", "--format", "json", saved).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(out), string(again)); d != "" {
+				t.Errorf("%s -, analyze of what it saved +\n%s", tt.args[0], d)
+			}
+		})
+	}
+}
+
+// TestKernelsWordRefused: auto does without it, bpf says what is missing.
+func TestKernelsWordRefused(t *testing.T) {
+	bin := build(t)
+	for evidence, want := range map[string]string{"auto": "", "bpf": "sudo, or setcap cap_bpf,cap_perfmon+ep"} {
+		t.Run(evidence, func(t *testing.T) {
+			if os.Getuid() != 0 {
+				t.Skip(os.ErrPermission)
+			}
+			nobodys := []string{"--reuid", fmt.Sprint(nobody), "--clear-groups", "--inh-caps", "+net_raw", "--ambient-caps", "+net_raw"}
+			cmd := exec.Command("setpriv", append(nobodys, bin, "run", "close-unread", "--evidence", evidence)...)
+			cmd.Dir = "/"
+			out, err := cmd.CombinedOutput()
+			if (err == nil) != (want == "") || !bytes.Contains(out, []byte(want)) {
+				t.Errorf("closecap run --evidence %s: %v\n%s\nwant %q", evidence, err, out, want)
+			}
+		})
+	}
+}
