@@ -62,7 +62,7 @@ func (c *Counts) Add(o *Counts) {
 		c.Unparsed[i] += n
 	}
 	c.Others.AddAll(&o.Others)
-	c.Kernel += o.Kernel
+	c.Watched += o.Watched
 	c.Cut += o.Cut
 	if c.First == 0 || o.First != 0 && o.First < c.First {
 		c.First = o.First
