@@ -49,7 +49,7 @@ func (f *file) decompress(in *counter, size int) error {
 	if most == 0 {
 		most = defaultExpansion
 	}
-	f.source = newSource(&expanding{r: out, in: in, most: most}, size)
+	f.source = newSource(&expanding{r: out, in: in, most: most}, make([]byte, size))
 	f.decompressed = true
 	return nil
 }

@@ -38,14 +38,11 @@ type progress struct{ read, total atomic.Int64 }
 
 // file is one file of a timeline.
 type file struct {
-	path   string
-	index  int
-	stdin  io.Reader
-	stream bool       // path is no regular file: opening and reading it may stall
-	start  event.Time // of the first frame; 0 when not looked at
+	pending
 	reader *Reader
 
 	closers      []func()
+	interfaces   int // how many it has described
 	source       *source
 	decompressed bool
 	format       format
@@ -59,14 +56,14 @@ type format interface {
 	next(rec *Record) error
 }
 
-// open finds out what the file is. A size of 0 is the usual buffer's.
+// open finds out what the file is. Its buffers are of size bytes.
 func (f *file) open(size int) error {
 	in, err := f.input()
 	if err != nil {
 		return err
 	}
 	counted := &counter{r: in, n: &f.reader.progress.read}
-	f.source = newSource(counted, size)
+	f.source = newSource(counted, f.reader.buffer(size))
 	f.rec.File = f.path
 	if err := f.decompress(counted, size); err != nil {
 		return err
@@ -86,11 +83,11 @@ func (f *file) input() (io.Reader, error) {
 	if f.stream && r.done != nil {
 		return newInterruptible(&late{path: f.path}, r.done, r.hasStalled), nil
 	}
-	h, err := os.Open(f.path)
+	h, err := r.handles.take(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.path, cause(err))
+		return nil, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	f.closers = append(f.closers, func() { h.Close() })
+	f.closers = append(f.closers, h.close)
 	return h, nil
 }
 
@@ -98,7 +95,10 @@ func (f *file) close() {
 	for i := len(f.closers) - 1; i >= 0; i-- {
 		f.closers[i]()
 	}
-	f.closers, f.source, f.format = nil, nil, nil
+	if f.source != nil {
+		f.reader.spare(f.source.buf)
+	}
+	f.closers, f.source, f.format, f.rec.Packet.Data = nil, nil, nil, nil
 }
 
 func (f *file) load() error {
@@ -173,9 +173,9 @@ func foreign(b []byte) string {
 // probe returns the time of a file's first frame, 0 when it has none or is broken: then its
 // turn comes first, and the error with it.
 func probe(path string) event.Time {
-	f := &file{path: path, reader: &Reader{}}
+	f := &file{pending: pending{path: path}, reader: &Reader{}}
 	defer f.close()
-	if f.open(4096) != nil || f.load() != nil {
+	if f.open(minBuffer) != nil || f.load() != nil {
 		return 0
 	}
 	return f.rec.Packet.Time

@@ -73,10 +73,13 @@ func newPcap(f *file, magic uint32, order binary.ByteOrder) (*pcap, error) {
 
 func (f *file) addInterface(i Interface) (uint32, error) {
 	r := f.reader
-	if len(r.interfaces) >= maxInterfaces {
+	if f.interfaces++; f.interfaces > maxInterfaces {
 		return 0, f.fail(nil, "more than %d interfaces", maxInterfaces)
 	}
-	i.File = f.path
+	if len(r.interfaces) >= maxAllInterfaces {
+		return 0, f.fail(nil, "more than %d interfaces in all files", maxAllInterfaces)
+	}
+	i.File, i.Name, i.Filter = f.path, r.name(i.Name), r.name(i.Filter)
 	r.interfaces = append(r.interfaces, i)
 	return uint32(len(r.interfaces) - 1), nil
 }

@@ -21,7 +21,6 @@
 package pcapfile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,17 +59,26 @@ type Interface struct {
 	Dropped  uint64 // packets that the capture lost here, as far as the file says
 }
 
-// maxInterfaces bounds what a file of nothing but interface descriptions costs.
-const maxInterfaces = 1 << 16
+// What files of nothing but interface descriptions may cost: the interfaces of each, those of all, and
+// the bytes of their names and filters, of which rotated files repeat the same.
+const (
+	maxInterfaces    = 1 << 16
+	maxAllInterfaces = 1 << 22
+	maxNames         = 16 << 20
+)
 
 // Reader reads one timeline from files. It is for one goroutine, but for Progress.
 type Reader struct {
 	opt        Options
-	waiting    []*file // not opened yet, by time of their first frame
-	open       []*file // each with its next record loaded
-	last       *file   // whose record was handed out
+	waiting    []pending // not opened yet, by time of their first frame
+	open       merged
+	last       *file // whose record was handed out: the top of open
+	handles    handles
+	unused     []byte // a buffer of a file that has ended
 	frame      uint64
 	interfaces []Interface
+	names      map[string]string // of interfaces, each once
+	nameBytes  int
 	calls      int // so far, and how many bytes they took
 	callText   int
 	callReader callReader
@@ -84,15 +92,15 @@ type Reader struct {
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
 // what is wrong inside one is told by Next when its turn comes.
 func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
-	r := &Reader{opt: opt}
+	r := &Reader{opt: opt, waiting: make([]pending, len(paths))}
 	for i, path := range paths {
-		f := &file{path: path, index: i, reader: r}
-		r.waiting = append(r.waiting, f)
+		f := &r.waiting[i]
+		*f = pending{path: path, index: i}
 		if path == "-" {
-			if stdin == nil || slices.Contains(paths[:i], "-") {
+			if stdin == nil {
 				return nil, errors.New("read -: standard input can be read only once")
 			}
-			f.stdin = stdin
+			f.stdin, stdin = stdin, nil
 			continue
 		}
 		info, err := os.Stat(path)
@@ -110,15 +118,13 @@ func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
 			f.start = probe(path)
 		}
 	}
-	slices.SortStableFunc(r.waiting, func(a, b *file) int { return cmp.Compare(a.start, b.start) })
+	slices.SortStableFunc(r.waiting, pending.compare)
 	return r, nil
 }
 
 // NewReader reads one capture from a stream; name stands for it in errors.
 func NewReader(stream io.Reader, name string, opt Options) *Reader {
-	r := &Reader{opt: opt}
-	r.waiting = []*file{{path: name, stdin: stream, reader: r}}
-	return r
+	return &Reader{opt: opt, waiting: []pending{{path: name, stdin: stream}}}
 }
 
 // cause strips the path that os errors repeat.
@@ -167,10 +173,11 @@ func (r *Reader) advance() error {
 	}
 	err := f.load()
 	if err == nil {
+		r.open.renew()
 		return nil
 	}
 	r.last = nil
-	r.open = slices.DeleteFunc(r.open, func(g *file) bool { return g == f })
+	r.open.pop()
 	f.close()
 	if err == io.EOF {
 		return nil
@@ -181,30 +188,29 @@ func (r *Reader) advance() error {
 // turn finds the file whose record is next.
 func (r *Reader) turn() (*file, error) {
 	r.last = nil
-	f := r.earliest()
-	for len(r.waiting) > 0 && (f == nil || r.waiting[0].start <= f.rec.Packet.Time) {
+	for len(r.waiting) > 0 && (len(r.open) == 0 || r.waiting[0].start <= r.open[0].time) {
 		next := r.waiting[0]
+		r.waiting[0] = pending{}
 		r.waiting = r.waiting[1:]
 		if err := r.start(next); err != nil {
 			return nil, err
 		}
-		f = r.earliest()
 	}
-	if f == nil {
+	if len(r.open) == 0 {
 		return nil, io.EOF
 	}
-	r.last = f
-	return f, nil
+	r.last = r.open[0].file
+	return r.last, nil
 }
 
-func (r *Reader) start(f *file) error {
-	err := f.open(0)
+func (r *Reader) start(p pending) error {
+	f := &file{pending: p, reader: r}
+	err := f.open(r.bufferFor())
 	if err == nil {
 		err = f.load()
 	}
 	if err == nil {
-		r.open = append(r.open, f)
-		slices.SortFunc(r.open, func(a, b *file) int { return cmp.Compare(a.index, b.index) })
+		r.open.push(f)
 		return nil
 	}
 	f.close()
@@ -214,17 +220,22 @@ func (r *Reader) start(f *file) error {
 	return err
 }
 
-func (r *Reader) earliest() *file {
-	if len(r.open) == 1 {
-		return r.open[0]
+// name returns s as it was seen first; once there is too much of names, they are left out.
+func (r *Reader) name(s string) string {
+	if s == "" {
+		return ""
 	}
-	var first *file
-	for _, f := range r.open {
-		if first == nil || f.rec.Packet.Time < first.rec.Packet.Time {
-			first = f
-		}
+	if had, ok := r.names[s]; ok {
+		return had
 	}
-	return first
+	if r.nameBytes += len(s); r.nameBytes > maxNames {
+		return ""
+	}
+	if r.names == nil {
+		r.names = map[string]string{}
+	}
+	r.names[s] = s
+	return s
 }
 
 // Interfaces returns what is known so far of the interfaces that packets refer to.
@@ -260,8 +271,8 @@ func (r *Reader) Close() {
 	if r.cancel != nil {
 		r.cancel()
 	}
-	for _, f := range r.open {
-		f.close()
+	for _, e := range r.open {
+		e.file.close()
 	}
 	r.open, r.waiting, r.last = nil, nil, nil
 }

@@ -72,8 +72,8 @@ func (r *Reader) hasStalled() bool { return r.stalled == nil || r.stalled() }
 
 // packetsOnly reports whether the files being read are of a kind that holds nothing but packets.
 func (r *Reader) packetsOnly() bool {
-	for _, f := range r.open {
-		if _, ok := f.format.(*pcap); !ok {
+	for _, e := range r.open {
+		if _, ok := e.file.format.(*pcap); !ok {
 			return false
 		}
 	}

@@ -2,8 +2,15 @@ package pcapfile
 
 import "io"
 
-// bufferSize is small enough to stay in a core's cache between the read and the decoder.
-const bufferSize = 256 << 10
+const (
+	// bufferSize is small enough to stay in a core's cache between the read and the decoder.
+	bufferSize = 256 << 10
+	// minBuffer is what a file has at least, however many are read at a time.
+	minBuffer = 4 << 10
+	// buffersSize is what the buffers of all files that are read at a time may take, as long as each
+	// can have minBuffer.
+	buffersSize = 16 << 20
+)
 
 // source is a stream that hands out its own buffer.
 type source struct {
@@ -14,11 +21,28 @@ type source struct {
 	err    error // what Read ended with
 }
 
-func newSource(r io.Reader, size int) *source {
-	if size == 0 {
-		size = bufferSize
+func newSource(r io.Reader, buf []byte) *source { return &source{r: r, buf: buf} }
+
+// bufferFor is the buffer's size of the next file to be opened: the more are open, the smaller.
+func (r *Reader) bufferFor() int {
+	return min(max(buffersSize/(len(r.open)+1), minBuffer), bufferSize)
+}
+
+// buffer returns one of at least size bytes, if possible that of a file that has ended: to clear new ones
+// costs more than to read a small file.
+func (r *Reader) buffer(size int) []byte {
+	if b := r.unused; len(b) >= size {
+		r.unused = nil
+		return b
 	}
-	return &source{r: r, buf: make([]byte, size)}
+	return make([]byte, size)
+}
+
+// spare keeps the buffer of a file that has ended for the next one.
+func (r *Reader) spare(b []byte) {
+	if len(b) > len(r.unused) && len(b) <= bufferSize {
+		r.unused = b
+	}
 }
 
 // peek returns the next n bytes without consuming them. With none left the error is io.EOF,
