@@ -40,6 +40,10 @@ type Options struct {
 	// MaxExpansion is how many times larger than the file its content may be, once that is
 	// more than a gigabyte. 0 means 5000, negative means no bound.
 	MaxExpansion int64
+
+	// Absent lets Next tell of a file that is not there, as of one that is damaged, instead of Open. It
+	// is for lists that are not of what somebody has just named.
+	Absent bool
 }
 
 // Record is one frame and where it stands; it is valid until the next.
@@ -70,7 +74,8 @@ const (
 // Reader reads one timeline from files. It is for one goroutine, but for Progress.
 type Reader struct {
 	opt        Options
-	waiting    []pending // not opened yet, by time of their first frame
+	waiting    []pending // not opened yet, by time of their first frame once that is known
+	known      bool
 	open       merged
 	last       *file // whose record was handed out: the top of open
 	handles    handles
@@ -90,7 +95,7 @@ type Reader struct {
 }
 
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
-// what is wrong inside one is told by Next when its turn comes.
+// what is wrong inside one is told by Next when its turn comes, which is the first to look into them.
 func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
 	r := &Reader{opt: opt, waiting: make([]pending, len(paths))}
 	for i, path := range paths {
@@ -107,19 +112,37 @@ func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
 		if err == nil && info.IsDir() {
 			err = errors.New("is a directory")
 		}
-		if err != nil {
+		switch {
+		case err != nil && opt.Absent:
+		case err != nil:
 			return nil, fmt.Errorf("read %s: %w", path, cause(err))
+		case !info.Mode().IsRegular():
+			f.stream = true
+		default:
+			r.progress.total.Add(info.Size())
 		}
-		if f.stream = !info.Mode().IsRegular(); f.stream {
-			continue
+	}
+	return r, nil
+}
+
+// arrange looks at the first frame of each file, and puts the files in the order of those.
+func (r *Reader) arrange() error {
+	r.known = true
+	if len(r.waiting) < 2 {
+		return nil
+	}
+	for i := range r.waiting {
+		select {
+		case <-r.done:
+			return context.Canceled
+		default:
 		}
-		r.progress.total.Add(info.Size())
-		if len(paths) > 1 {
-			f.start = probe(path)
+		if f := &r.waiting[i]; f.stdin == nil && !f.stream {
+			f.start = probe(f.path)
 		}
 	}
 	slices.SortStableFunc(r.waiting, pending.compare)
-	return r, nil
+	return nil
 }
 
 // NewReader reads one capture from a stream; name stands for it in errors.
@@ -188,6 +211,11 @@ func (r *Reader) advance() error {
 // turn finds the file whose record is next.
 func (r *Reader) turn() (*file, error) {
 	r.last = nil
+	if !r.known {
+		if err := r.arrange(); err != nil {
+			return nil, err
+		}
+	}
 	for len(r.waiting) > 0 && (len(r.open) == 0 || r.waiting[0].start <= r.open[0].time) {
 		next := r.waiting[0]
 		r.waiting[0] = pending{}

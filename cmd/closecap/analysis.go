@@ -30,17 +30,17 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 		}
 	}
 	a := in.analysis(opt)
-	var errs []error
+	var wrong troubles
 	for c, err := range a.Connections(ctx) {
 		if err != nil {
-			errs = append(errs, err)
+			wrong.add(err)
 			continue
 		}
 		if show.connection(c); show.err != nil {
 			return nil, show.err
 		}
 	}
-	readErr = errors.Join(errs...)
+	readErr = wrong.err()
 	res := a.Result()
 	switch {
 	case show.err != nil:

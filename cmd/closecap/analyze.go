@@ -22,6 +22,7 @@ type analyzeFlags struct {
 	output
 	input
 	points        []string
+	filesFrom     string
 	host          string
 	ending        string
 	cause         string
@@ -35,14 +36,15 @@ type analyzeFlags struct {
 func newAnalyze(std streams) *cobra.Command {
 	var f analyzeFlags
 	cmd := &cobra.Command{
-		Use:   "analyze FILE... | --point NAME=FILE...",
+		Use:   "analyze FILE|FOLDER... | --point NAME=FILE...",
 		Short: "How each connection of a capture ended, and why",
 		Long: `Read saved captures (pcap or pcapng, plain, gzip or zstd, "-" for standard input) and say
-of each TCP connection how it ended, who ended it and why. Several files are read as one
-timeline, unless they show the same packets at different times: then they are several capture points,
-as those named by --point, and what was lost and made between them is told. A recording that closecap saved gives the table that the run gave, or the lines that
-watch gave; with --calls any capture does, when strace ran beside it.`,
-		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --point client=c.pcap --point 'server=s-*.pcap'\n  closecap analyze --sample shutdown-wr",
+of each TCP connection how it ended, who ended it and why. Of a folder those in it are read that
+are called *.pcap*. Several files are read as one timeline, unless they show the same packets at
+different times: then they are several capture points, as those named by --point, and what was lost
+and made between them is told. A recording that closecap saved gives the table that the run gave, or
+the lines that watch gave; with --calls any capture does, when strace ran beside it.`,
+		Example: "  closecap analyze server.pcap\n  closecap analyze --ending reset --cause unread-data *.pcap.gz\n  closecap analyze /var/log/capture\n  closecap analyze --calls strace.log server.pcap\n  closecap analyze --point client=c.pcap --point 'server=s-*.pcap'\n  closecap analyze --sample shutdown-wr",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := noZeros(cmd); err != nil {
 				return err
@@ -54,6 +56,7 @@ watch gave; with --calls any capture does, when strace ran beside it.`,
 	fl := cmd.Flags()
 	f.input.flags(cmd)
 	fl.StringArrayVar(&f.points, "point", nil, "what was captured at one of several points: NAME=FILE, or NAME=PATTERN")
+	fl.StringVar(&f.filesFrom, "files-from", "", "read also the files that this file names, one a line (or each ended by NUL); - is standard input")
 	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
 	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
@@ -96,17 +99,27 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err := f.selection(); err != nil {
 		return err
 	}
-	if err := f.named("analyze", args); err != nil && len(f.points) == 0 {
+	named := args
+	if f.filesFrom != "" {
+		named = append(named[:len(named):len(named)], f.filesFrom)
+	}
+	if err := f.named("analyze", named); err != nil && len(f.points) == 0 {
+		return err
+	}
+	files, source, err := f.files(args, std.in)
+	if err != nil {
 		return err
 	}
 	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
 	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
-	r, err := f.openAll(ctx, args, std)
+	r, err := f.openAll(ctx, files, std)
 	if err != nil {
 		return err
 	}
 	opt := f.analysis(r.files)
-	opt.Source = cmp.Or(r.name, opt.Source)
+	if f.sample == "" {
+		opt.Source = cmp.Or(r.name, source)
+	}
 	opt.SkipChecksums = f.skipChecksums
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)

@@ -20,6 +20,7 @@ import (
 // input is what the commands read that read captures.
 type input struct {
 	sample         string
+	found          bool // the files were found in a folder, or listed
 	calls          []string
 	filter         string
 	timeWait       time.Duration
@@ -92,7 +93,7 @@ func (f *input) open(args []string, std streams) (*pcapfile.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	opt := pcapfile.Options{Keep: keep}
+	opt := pcapfile.Options{Keep: keep, Absent: f.found}
 	if f.sample == "" {
 		return pcapfile.Open(args, std.in, opt)
 	}
