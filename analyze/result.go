@@ -99,13 +99,18 @@ type Call struct {
 
 // Connection is one incarnation of a 4-tuple.
 type Connection struct {
-	ID     int            `json:"id"`
+	ID  int    `json:"id"`
+	UID string `json:"uid,omitempty"` // see Identify
+	// CommunityID is what other tools call the 4-tuple: see Identify.
+	CommunityID string `json:"community_id,omitempty"`
+
 	Client netip.AddrPort `json:"client"`
 	Server netip.AddrPort `json:"server"`
 	// Guessed says that no SYN was captured, so who is the client is a guess.
 	Guessed     bool       `json:"guessed,omitempty"`
 	Start       event.Time `json:"start"`
 	End         event.Time `json:"end"`
+	ISN         ISN        `json:"isn,omitzero"`
 	FirstFrame  uint64     `json:"first_frame"`
 	LastFrame   uint64     `json:"last_frame"`
 	Packets     PerSide    `json:"packets"`
@@ -157,6 +162,13 @@ const (
 	ClaimCloser = "closer"
 	ClaimCause  = "cause" // of the reset
 )
+
+// ISN holds the initial sequence number of each end whose SYN was captured, as in the header: with both
+// of them a connection is known at another point of the network, also behind an address translation.
+type ISN struct {
+	Client *uint32 `json:"client,omitempty"`
+	Server *uint32 `json:"server,omitempty"`
+}
 
 // PerSide is one number for each end.
 type PerSide struct {

@@ -24,7 +24,7 @@ var rooms = []string{
 // network or the environment. report has libraries besides.
 func TestRooms(t *testing.T) {
 	allowed := []string{
-		"bytes", "cmp", "embed", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
+		"bytes", "cmp", "crypto/sha1", "embed", "encoding/base64", "encoding/binary", "encoding/json", "errors", "fmt", "iter", "maps", "math",
 		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
 		"unicode", "unicode/utf16", "unicode/utf8", "github.com/agnivade/levenshtein",
 	}

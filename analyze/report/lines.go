@@ -13,7 +13,7 @@ type linesBody struct {
 }
 
 func newNDJSONBody(s *Stream) body {
-	e := encode.Encoder{Spill: func(b []byte) []byte {
+	e := encode.Encoder{Brief: s.opt.Brief, Spill: func(b []byte) []byte {
 		s.put(b) // an error stays in the writer and comes again
 		return s.room()
 	}}

@@ -20,6 +20,7 @@ type Options struct {
 	Color   bool // ANSI colours
 	Box     bool // box-drawing lines and arrows; ASCII otherwise
 	Summary bool // of many connections only the summary, no row for each
+	Brief   bool // NDJSON without the states and segments of connections
 
 	// TimeWait is how long an end stays in TIME_WAIT; 0 means analyze.DefaultTimeWait.
 	TimeWait time.Duration

@@ -96,6 +96,11 @@ type AtFin struct {
 	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on
 }
 
+// ISN returns the initial sequence number as the header has it, false when no SYN told it.
+func (d *Direction) ISN() (uint32, bool) {
+	return uint32(d.nxtAbs) - uint32(d.Nxt), d.SynFrame != 0
+}
+
 // rel returns the position of a header's sequence number in d's stream.
 func (d *Direction) rel(v seqnum.Value) int64 { return d.Nxt + int64(v.Diff(d.nxtAbs)) }
 

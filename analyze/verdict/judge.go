@@ -128,6 +128,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 		FinBy: v.finBy, Confidence: v.confidence, Why: sc.why,
 		Omitted: fl.Omitted, Warnings: []string{},
 	}
+	c.ISN = jd.isn(&sc.isn)
 	c.HalfClose = jd.halfClose(&sc.halfClose, v)
 	c.Stall = jd.stall(&sc.stall)
 	if fl.Reset.Frame != 0 && (v.ending == analyze.WasReset || v.ending == analyze.WasRefused || v.ending == analyze.UnknownEnding) {
@@ -143,4 +144,16 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	jd.warnings(c)
 	c.Explains = analyze.Topic(c)
 	return c
+}
+
+// isn returns the initial sequence numbers that were captured, which it keeps in room.
+func (fl judged) isn(room *[2]uint32) (isn analyze.ISN) {
+	var ok bool
+	if room[tcp.Client], ok = fl.Dir[tcp.Client].ISN(); ok {
+		isn.Client = &room[tcp.Client]
+	}
+	if room[tcp.Server], ok = fl.Dir[tcp.Server].ISN(); ok {
+		isn.Server = &room[tcp.Server]
+	}
+	return isn
 }

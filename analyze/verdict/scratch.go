@@ -15,6 +15,7 @@ type scratch struct {
 	timeWait    []analyze.TimeWait
 	likelyCalls []analyze.LikelyCall
 	halfClose   analyze.HalfClose
+	isn         [2]uint32
 	stall       analyze.Stall
 	why         []string
 	verdict     verdict

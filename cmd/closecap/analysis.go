@@ -20,7 +20,7 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	defer cancel()
 	out := bufio.NewWriterSize(std.out, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
-	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort}
+	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort, identify: f.ids}
 	if opt.Transient = show.keepsNone(format); opt.Transient {
 		debug.SetGCPercent(collectAt)
 	}
@@ -62,20 +62,21 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 
 func (f *analyzeFlags) reportOptions(std streams) report.Options {
 	opt := f.options(std.out)
-	opt.Summary, opt.Filtered, opt.TimeWait = f.summary, f.filter != "", f.timeWait
+	opt.Summary, opt.Brief, opt.Filtered, opt.TimeWait = f.summary, f.brief, f.filter != "", f.timeWait
 	return opt
 }
 
 // shower hands the connections that were picked to the report: as they come, or in order
 // when one is asked for.
 type shower struct {
-	out    *bufio.Writer
-	stream *report.Stream
-	page   *page
-	pick   *analyze.Selection
-	order  string
-	kept   []*analyze.Connection
-	err    error
+	out      *bufio.Writer
+	stream   *report.Stream
+	page     *page
+	pick     *analyze.Selection
+	order    string
+	identify bool // each connection by the names that other tools give it
+	kept     []*analyze.Connection
+	err      error
 }
 
 // keepsNone reports whether each connection is done with as soon as it was shown.
@@ -90,6 +91,9 @@ func (s *shower) connection(c *analyze.Connection) {
 	if !s.pick.Match(c) {
 		s.stream.Skip()
 		return
+	}
+	if s.identify {
+		analyze.Identify(c)
 	}
 	if s.order != "" {
 		s.kept = append(s.kept, c)

@@ -29,6 +29,8 @@ type analyzeFlags struct {
 	closer        string
 	sort          string
 	summary       bool
+	brief         bool
+	ids           bool
 	skipChecksums bool
 	pick          analyze.Selection
 }
@@ -65,6 +67,8 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	fl.Uint16Var(&f.pick.Port, "port", 0, "only connections of this port")
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
+	fl.BoolVar(&f.brief, "brief", false, "NDJSON without the states and segments of each connection: a tenth of the size")
+	fl.BoolVar(&f.ids, "ids", false, "name each connection as other tools do: uid and community_id, in JSON, NDJSON and CSV")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
 	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")
 	f.completeFilters(cmd)
@@ -161,6 +165,8 @@ func (f *analyzeFlags) limits(format report.Format) error {
 		return misused("--conn %d: want %s", f.pick.ID, wantMore["conn"])
 	case f.pick.MinHalfClose < 0:
 		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
+	case f.brief && format != report.NDJSON:
+		return misused("--brief and --format %s: only ndjson has a brief form", format)
 	case f.summary && !slices.Contains(report.SummaryFormats(), format):
 		return misused("--summary and --format %s: only %s have a summary", format, report.And(report.SummaryFormats()))
 	}

@@ -24,6 +24,9 @@ type Encoder struct {
 	// Spill, where it is set, is handed what is ready of a long list of segments, and returns where
 	// to go on.
 	Spill func([]byte) []byte
+
+	// Brief leaves out the states and the segments of a connection: nine tenths of what it takes.
+	Brief bool
 }
 
 // spillSize is how much of a connection is kept until it is spilled.
@@ -32,6 +35,12 @@ const spillSize = 64 << 10
 // Connection appends c to b.
 func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	b = appendInt(append(b, `{"id":`...), int64(c.ID))
+	if c.UID != "" {
+		b = appendString(append(b, `,"uid":`...), c.UID)
+	}
+	if c.CommunityID != "" {
+		b = appendString(append(b, `,"community_id":`...), c.CommunityID)
+	}
 	b = appendAddress(append(b, `,"client":`...), c.Client)
 	b = appendAddress(append(b, `,"server":`...), c.Server)
 	if c.Guessed {
@@ -39,6 +48,7 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	}
 	b = e.time(append(b, `,"start":`...), c.Start)
 	b = e.time(append(b, `,"end":`...), c.End)
+	b = appendISN(b, c.ISN)
 	b = appendUint(append(b, `,"first_frame":`...), c.FirstFrame)
 	b = appendUint(append(b, `,"last_frame":`...), c.LastFrame)
 	b = appendPerSide(append(b, `,"packets":`...), c.Packets)
@@ -66,14 +76,8 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 		b = appendList(append(b, `,"likely_calls":`...), c.LikelyCalls, appendLikely)
 	}
 	b = e.ending(b, c)
-	b = appendList(append(b, `,"segments":`...), c.Segments, func(b []byte, s *analyze.Segment) []byte {
-		if len(b) > spillSize && e.Spill != nil {
-			b = e.Spill(b)
-		}
-		return e.segment(b, s)
-	})
-	if c.Omitted != 0 {
-		b = appendUint(append(b, `,"omitted":`...), c.Omitted)
+	if !e.Brief {
+		b = e.details(b, c)
 	}
 	b = appendCompat(append(b, `,"compat":`...), &c.Compat)
 	if c.Explains != "" {
@@ -86,7 +90,7 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	return append(b, '}')
 }
 
-// ending writes the facts about the ending that a connection may lack, and the states.
+// ending writes the facts about the ending that a connection may lack.
 func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if h := c.HalfClose; h != nil {
 		b = appendWord(append(b, `,"half_close":{"by":`...), string(h.By))
@@ -117,8 +121,40 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if len(c.TimeWait) > 0 {
 		b = appendList(append(b, `,"time_wait":`...), c.TimeWait, e.timeWait)
 	}
+	return b
+}
+
+// details writes the states and the segments.
+func (e *Encoder) details(b []byte, c *analyze.Connection) []byte {
 	b = appendList(append(b, `,"states":{"client":`...), c.States.Client, e.stateChange)
 	b = appendList(append(b, `,"server":`...), c.States.Server, e.stateChange)
+	b = appendList(append(b, `},"segments":`...), c.Segments, func(b []byte, s *analyze.Segment) []byte {
+		if len(b) > spillSize && e.Spill != nil {
+			b = e.Spill(b)
+		}
+		return e.segment(b, s)
+	})
+	if c.Omitted != 0 {
+		b = appendUint(append(b, `,"omitted":`...), c.Omitted)
+	}
+	return b
+}
+
+// appendISN writes the initial sequence numbers that are known.
+func appendISN(b []byte, isn analyze.ISN) []byte {
+	if isn == (analyze.ISN{}) {
+		return b
+	}
+	b = append(b, `,"isn":{`...)
+	if isn.Client != nil {
+		b = appendUint(append(b, `"client":`...), uint64(*isn.Client))
+	}
+	if isn.Server != nil {
+		if isn.Client != nil {
+			b = append(b, ',')
+		}
+		b = appendUint(append(b, `"server":`...), uint64(*isn.Server))
+	}
 	return append(b, '}')
 }
 
