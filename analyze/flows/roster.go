@@ -157,11 +157,6 @@ func (r *roster) oldest(of ...queue) (p place) {
 	return p
 }
 
-// waiting returns how many connections are over, or seem to be.
-func (r *roster) waiting() int {
-	return r.n[ending] + r.n[closing] + r.n[shelved] + r.n[unshown] + r.n[aborted] + r.n[closed]
-}
-
 func (r *roster) isLast(q queue, p place) bool { return r.ends[q].prev == p }
 
 // push puts p, which stands on no queue, at the end of q.
