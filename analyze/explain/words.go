@@ -21,6 +21,9 @@ var words = map[string]string{
 func TopicOf(word string) string {
 	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
 	word = strings.TrimSuffix(word, "()")
+	if Lookup(word) != nil { // TIME_WAIT; a cause of a reset is called so, too
+		return word
+	}
 	if topic := words[word]; topic != "" {
 		return topic
 	}
@@ -33,9 +36,6 @@ func TopicOf(word string) string {
 		if string(c.Code) == word {
 			return c.Topic
 		}
-	}
-	if Lookup(word) != nil { // TIME_WAIT
-		return word
 	}
 	return ""
 }
