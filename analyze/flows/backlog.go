@@ -67,7 +67,6 @@ type backlog struct {
 	slabs [][]chunk // of slabChunks; a pointer to an array would be checked by a read of its first line
 	next  []chunkNo // by number: what follows in its list
 	free  chunkNo
-	used  int // chunks that hold something
 }
 
 func (b *backlog) at(n chunkNo) *chunk { return &b.slabs[n/slabChunks][n%slabChunks] }
@@ -79,7 +78,6 @@ func (b *backlog) take() chunkNo {
 	}
 	n := b.free
 	b.free, b.next[n] = b.next[n], 0
-	b.used++
 	return n
 }
 
@@ -98,14 +96,6 @@ func (b *backlog) grow() {
 
 // push keeps s at the end of h's list.
 func (b *backlog) push(h *head, s *event.Segment, swapped bool) {
-	b.room(h).pack(s, swapped)
-}
-
-// add keeps t, which was in another backlog, there.
-func (b *backlog) add(h *head, t *entry) { *b.room(h) = *t }
-
-// room returns a new entry at the end of h's list.
-func (b *backlog) room(h *head) *entry {
 	at := h.waiting % chunkSize
 	if at == 0 {
 		n := b.take()
@@ -116,14 +106,13 @@ func (b *backlog) room(h *head) *entry {
 		}
 		h.lastChunk = n
 	}
+	b.at(h.lastChunk)[at].pack(s, swapped)
 	h.waiting++
-	return &b.at(h.lastChunk)[at]
 }
 
 // clear forgets what waits at h.
 func (b *backlog) clear(h *head) {
 	b.next[h.lastChunk], b.free = b.free, h.firstChunk
-	b.used -= (int(h.waiting) + chunkSize - 1) / chunkSize
 	h.waiting = 0
 }
 

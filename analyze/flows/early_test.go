@@ -167,11 +167,10 @@ func TestEarlyCopies(t *testing.T) {
 // Early bounds what is over and remembered, as without it.
 func TestEarlyIsBounded(t *testing.T) {
 	n := 0
-	const most = 16 << 20
-	f := NewFollower(analyze.Options{MaxMemory: most}, func(*analyze.Connection) { n++ })
+	f := NewFollower(analyze.Options{}, func(*analyze.Connection) { n++ })
 	f.Early(time.Second)
 	one := story.Parse(t, closedByFins)
-	const many = 100_000
+	const many = 3 * maxUnacked
 	for i := range many {
 		for _, s := range one {
 			client := &s.Src
@@ -183,8 +182,8 @@ func TestEarlyIsBounded(t *testing.T) {
 			f.Segment(&s)
 		}
 	}
-	if got := f.memory(); got > most+most/10 {
-		t.Errorf("%d bytes in use, want no more than %d", got, most)
+	if open := f.Stats().Open; open > maxWaiting+roomLot {
+		t.Errorf("%d connections held, want at most %d", open, maxWaiting+roomLot)
 	}
 	if f.Finish(); n != many {
 		t.Errorf("%d connections handed out, want %d", n, many)

@@ -6,7 +6,6 @@
 package flows
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -16,6 +15,14 @@ import (
 )
 
 const (
+	defaultMaxConnections = 1 << 17
+	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what
+	// may still come.
+	maxWaiting = 1 << 13
+	// maxUnacked bounds them even when their last FINs are not acknowledged yet.
+	maxUnacked = 4 * maxWaiting
+	// roomLot is how many of them are forgotten at a time.
+	roomLot = 16
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
 	// up after 127 s.
 	embryoIdle = 5 * time.Minute
@@ -26,11 +33,6 @@ const (
 	inOrderTo = event.Time(8e9)
 	// slabSize is how many flows are allocated at a time.
 	slabSize = 64
-	// disorder is by how much packets may stand in the wrong order for the answers to be those of the
-	// right one: so much later than due is a connection forgotten.
-	disorder = time.Second
-	// roomLot is how many are forgotten at a time.
-	roomLot = 16
 	// maxBacklog is how many segments of a connection wait before they are followed.
 	maxBacklog = 32
 )
@@ -38,9 +40,7 @@ const (
 // Stats counts what a Follower has seen.
 type Stats struct {
 	Segments  uint64
-	Evicted   uint64 // open connections given up for memory's sake
-	Resumed   uint64 // of those, that went on after all
-	Hurried   uint64 // connections that were over, and judged before their time for memory's sake
+	Evicted   uint64 // connections given up for memory's sake
 	Strays    uint64 // late ACKs and resets of connections that were over and forgotten
 	Truncated uint64 // segments that the capture cut
 	Open      int    // connections held now, closed ones that wait included
@@ -58,20 +58,17 @@ type Stats struct {
 // Instead of gopacket's reassembly, which merges FIN and RST, drops retransmissions and is
 // off by one where sequence numbers wrap.
 type Follower struct {
-	opt      analyze.Options
-	done     func(*analyze.Connection)
-	handOver func(Finished) // instead of done, when not nil
-	judge    Judge
-	early    time.Duration // see Early; 0 for not early
-	roster   roster
-	table    table
-	backlog  backlog
-	shelf    shelf
-	unpacked [maxBacklog]entry // of a connection that was on the shelf
-	departed departed
-	free     []*followed
-	met      int // flows in use
-	now      event.Time
+	opt            analyze.Options
+	done           func(*analyze.Connection)
+	handOver       func(Finished) // instead of done, when not nil
+	judge          Judge
+	early          time.Duration // see Early; 0 for not early
+	roster         roster
+	table          table
+	backlog        backlog
+	recentlyClosed recentlyClosed
+	free           []*followed
+	now            event.Time
 	// nextExpiry is when expire is to look again.
 	nextExpiry event.Time
 	nextID     int
@@ -86,14 +83,8 @@ func NewFollower(opt analyze.Options, done func(*analyze.Connection)) *Follower 
 		opt.TimeWait = analyze.DefaultTimeWait
 	}
 	if opt.MaxConnections == 0 {
-		opt.MaxConnections = math.MaxInt
+		opt.MaxConnections = defaultMaxConnections
 	}
-	if opt.MaxMemory == 0 {
-		opt.MaxMemory = analyze.DefaultMaxMemory
-	}
-	// What is used no more stays allocated for its own kind, and the collector lets a heap grow before it
-	// works: a process takes up to two times what is in use.
-	opt.MaxMemory = opt.MaxMemory * 6 / 10
 	return &Follower{opt: opt, done: done, table: newTable(rand.Uint64()), roster: newRoster()}
 }
 
@@ -131,40 +122,25 @@ func (f *Follower) count(s *event.Segment) {
 // route gives s to the connection at p, or begins one with it when that is 0. Most segments
 // wait with others of their connection: to follow several at once costs little more than one.
 func (f *Follower) route(s *event.Segment, a *aim, p place) {
-	if p != 0 {
-		h := &f.roster.heads[p]
-		if s.Time-h.queued > soonest[h.queue] && f.isOver(p, s.Time) {
-			f.finish(p)
-			f.reroute(s)
+	if p == 0 {
+		if startsNothing(s) && f.recentlyClosed.has(&a.key) {
+			f.stats.Strays++
 			return
 		}
-		if h.marks&atOnce != 0 || s.Flags&(event.SYN|event.ACK) == event.SYN && !f.repeatsFirst(p, s, a) {
-			f.follow(p, s, a)
-			return
-		}
-		f.push(p, s, a)
+		f.push(f.begin(a, s), s, a)
 		return
 	}
-	if s.Flags&event.SYN == 0 || s.Flags&event.RST != 0 {
-		switch f.departed.find(&a.key, s.Time) {
-		case over:
-			if startsNothing(s) {
-				f.stats.Strays++
-				return
-			}
-		case givenUp:
-			f.stats.Resumed++
-		}
+	h := &f.roster.heads[p]
+	if h.marks&atOnce != 0 || s.Flags&(event.SYN|event.ACK) == event.SYN && !f.repeatsFirst(p, s, a) {
+		f.follow(p, s, a)
+		return
 	}
-	f.push(f.begin(a, s), s, a)
+	f.push(p, s, a)
 }
 
 // push lets s wait at the connection at p.
 func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	h := &f.roster.heads[p]
-	if h.queue == shelved {
-		f.takeDown(p)
-	}
 	f.backlog.push(h, s, a.swapped)
 	if s.Flags&(event.FIN|event.RST) != 0 {
 		h.markEnd(s, a.swapped)
@@ -172,19 +148,13 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	switch {
 	case h.waiting == maxBacklog:
 		f.catchUp(p)
-	case h.queue.unfollowed():
-	case h.marks&rst != 0:
-		f.roster.move(ending, p, s.Time)
+		f.makeRoom()
+	case h.queue == ending:
 	case h.marks&anyEnd == anyEnd:
-		f.roster.move(closing, p, s.Time)
-		if f.roster.n[closing] >= maxClosing+roomLot {
-			f.putUp()
-		}
+		f.roster.move(ending, p, f.now)
+		f.makeRoom()
 	case f.now-h.queued >= inOrderTo:
 		f.roster.move(h.queue, p, f.now)
-	}
-	if f.memory() > f.opt.MaxMemory {
-		f.makeRoom()
 	}
 }
 
@@ -192,7 +162,7 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 // nothing was followed yet.
 func (f *Follower) repeatsFirst(p place, s *event.Segment, a *aim) bool {
 	h := &f.roster.heads[p]
-	if h.marks&met != 0 || h.queue.unfollowed() {
+	if h.marks&met != 0 || h.queue == ending {
 		return false
 	}
 	first := &f.backlog.at(h.firstChunk)[0]
@@ -205,49 +175,30 @@ func (f *Follower) catchUp(p place) {
 	if h.waiting == 0 {
 		return
 	}
-	u := upto{f: f, p: p}
-	u.ways[0].Src, u.ways[0].Dst = h.endpoints()
-	u.ways[1].Src, u.ways[1].Dst = u.ways[0].Dst, u.ways[0].Src
+	var ways [2]event.Segment
+	ways[0].Src, ways[0].Dst = h.endpoints()
+	ways[1].Src, ways[1].Dst = ways[0].Dst, ways[0].Src
+	var fl *followed
 	if h.marks&met != 0 { // where that stands is another miss
-		u.fl = f.roster.flows[p]
+		fl = f.roster.flows[p]
 	}
-	if h.queue == shelved {
-		all := f.shelf.unpack(h, &f.unpacked)
-		for i := range all {
-			u.follow(&all[i])
+	last := event.Time(0)
+	for t := range f.backlog.all(h) {
+		s := &ways[b2i(t.swapped)]
+		t.unpack(s)
+		if fl == nil {
+			fl = f.meet(p, s, t.swapped)
 		}
-		f.shelf.clear(h)
-	} else {
-		for t := range f.backlog.all(h) {
-			u.follow(t)
+		last = s.Time
+		e := fl.Sender(t.swapped)
+		if fl.steady && fl.FastPath(e, s) {
+			fl.tools.Usual(e, s)
+		} else {
+			fl.follow(e, s)
 		}
-		f.backlog.clear(h)
 	}
-	f.requeue(u.fl, u.last)
-}
-
-// upto follows what has waited at p, of which fl is the flow once there is one, up to the last segment.
-type upto struct {
-	f    *Follower
-	p    place
-	fl   *followed
-	last event.Time
-	ways [2]event.Segment // for the segments of each direction
-}
-
-func (u *upto) follow(t *entry) {
-	s := &u.ways[b2i(t.swapped)]
-	t.unpack(s)
-	if u.fl == nil {
-		u.fl = u.f.meet(u.p, s, t.swapped)
-	}
-	u.last = s.Time
-	e := u.fl.Sender(t.swapped)
-	if u.fl.steady && u.fl.FastPath(e, s) {
-		u.fl.tools.Usual(e, s)
-	} else {
-		u.fl.follow(e, s)
-	}
+	f.backlog.clear(h)
+	f.requeue(fl, last)
 }
 
 // follow follows a segment of the connection at p at once.
@@ -272,6 +223,7 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 	}
 	fl.follow(e, s)
 	f.requeue(fl, s.Time)
+	f.makeRoom()
 }
 
 // EndForReuse ends fl in favour of the connection that s begins.
@@ -294,7 +246,7 @@ func (f *Follower) reroute(s *event.Segment) {
 // Begin gives a connection that s begins a place.
 func (f *Follower) begin(a *aim, s *event.Segment) place {
 	if n := &f.roster.n; n[alive]+n[embryos] >= f.opt.MaxConnections {
-		f.evict(embryos, alive)
+		f.evict()
 	}
 	p := f.roster.admit()
 	f.nextID++
@@ -325,7 +277,6 @@ func (f *Follower) take() *followed {
 			f.free = append(f.free, &flows[i])
 		}
 	}
-	f.met++
 	last := len(f.free) - 1
 	fl := f.free[last]
 	f.free = f.free[:last]

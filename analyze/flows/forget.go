@@ -2,12 +2,9 @@ package flows
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"time"
 
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // requeue puts fl on the queue where it belongs, now that its newest segment was followed.
@@ -41,101 +38,52 @@ func (f *Follower) requeue(fl *followed, last event.Time) {
 	f.roster.move(to, fl.place, last)
 }
 
-// soonest is how long after it was put on a queue a connection may be over, whatever comes: until then
-// nobody has to look.
-var soonest = [queues]event.Time{
-	embryos: event.Time(embryoIdle), alive: never, ending: event.Time(tcp.AfterReset),
-	closing: event.Time(tcp.AfterReset), shelved: event.Time(tcp.AfterReset), unshown: event.Time(tcp.AfterReset),
-	aborted: event.Time(tcp.AfterReset), closed: event.Time(tcp.AfterReset),
-}
-
-const never = event.Time(math.MaxInt64)
-
-// isOver reports whether nothing that comes at t can belong to the connection at p any more. That is
-// decided by its own segments alone: when the follower looks for what is over depends on all of them.
-func (f *Follower) isOver(p place, t event.Time) bool {
-	f.catchUp(p)
-	return f.due(p) < t
-}
-
-// due returns when the connection at p, all of which was followed, is over if nothing more comes.
-func (f *Follower) due(p place) event.Time {
-	switch q := f.roster.heads[p].queue; {
-	case q.finished():
-		return f.roster.expiry[p]
-	case q == embryos:
-		return f.roster.flows[p].Last.Add(embryoIdle)
-	}
-	return never
-}
-
 // expire follows what has waited long enough, and hands out the connections of which nothing
 // more is expected.
 func (f *Follower) expire() {
 	f.nextExpiry = f.now + expiresEach
-	now := f.now
-	if f.early == 0 {
-		now = now.Add(-disorder)
-	}
 	r := &f.roster
-	for _, w := range [...]struct {
-		on   queue
-		wait time.Duration
-	}{{ending, f.endingWait()}, {closing, f.closingWait()}, {shelved, f.closingWait()}, {embryos, embryoIdle}} {
-		n := 0
-		for p := r.first(w.on); p != 0 && r.heads[p].queued.Add(w.wait) < now; p = r.first(w.on) {
-			if n++; n%roomLot == 1 {
-				f.fetchFirst(w.on)
-			}
-			f.catchUp(p)
-			switch due := f.due(p); {
-			case due < now:
-				f.finish(p)
-			case r.heads[p].queue == embryos:
-				r.move(embryos, p, r.flows[p].Last)
-			}
+	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(f.endingWait()) < f.now; p = r.first(ending) {
+		f.catchUp(p)
+		if r.heads[p].queue.finished() && r.expiry[p] < f.now {
+			f.finish(p)
 		}
 	}
 	f.showEnded()
 	for _, q := range [...]queue{aborted, closed} {
-		for p := r.first(q); p != 0 && r.expiry[p] < now; p = r.first(q) {
+		for p := r.first(q); p != 0 && r.expiry[p] < f.now; p = r.first(q) {
 			f.finish(p)
 		}
 	}
-}
-
-// What a connection takes, in bytes: while it is held, while segments of it wait, and once it is followed.
-const (
-	placeBytes = 64 + 8 + 8 + 8 + 16
-	entryBytes = 64
-	chunkBytes = chunkSize*entryBytes + 4
-	flowBytes  = 2560
-)
-
-// memory returns how many bytes the connections take.
-func (f *Follower) memory() int64 {
-	return int64(f.table.n)*placeBytes + int64(f.backlog.used)*chunkBytes + f.shelf.memory() + int64(f.met)*flowBytes
-}
-
-// makeRoom forgets the connections that were over first, and then open ones, while they take too much
-// memory.
-func (f *Follower) makeRoom() {
-	for before := f.memory(); before > f.opt.MaxMemory; before = f.memory() {
-		f.fetchFirst(f.roster.heads[f.roster.oldest(ending, closing, shelved)].queue)
-		for range roomLot {
-			f.makePlace()
-		}
-		if f.memory() >= before && !f.evict(embryos, alive) && !f.evict(unshown, aborted, closed) {
-			return
+	for p := r.first(embryos); p != 0 && r.heads[p].queued.Add(embryoIdle) < f.now; p = r.first(embryos) {
+		f.catchUp(p)
+		switch fl := r.flows[p]; {
+		case r.heads[p].queue != embryos:
+		case fl.Last.Add(embryoIdle) < f.now:
+			f.finish(p)
+		default:
+			r.move(embryos, p, fl.Last)
 		}
 	}
 }
 
-// fetchFirst asks for what the next lots of q that are forgotten will need: for the heads of one,
+// makeRoom forgets the connections that were over first when there are too many of those.
+func (f *Follower) makeRoom() {
+	r := &f.roster
+	if r.waiting() <= maxWaiting {
+		return
+	}
+	f.fetchEnding()
+	for range roomLot {
+		f.makePlace()
+	}
+}
+
+// fetchEnding asks for what the next lots that are forgotten will need: for the heads of one,
 // and a lot later for what those tell.
-func (f *Follower) fetchFirst(q queue) {
+func (f *Follower) fetchEnding() {
 	r, l := &f.roster, &f.ahead.lines
-	p := r.first(q)
+	p := r.first(ending)
 	for i := 0; i < 3*roomLot && p != 0; i++ {
 		switch i / roomLot {
 		case 1:
@@ -152,80 +100,62 @@ func (f *Follower) fetchFirst(q queue) {
 func (f *Follower) fetch(h *head) {
 	l := &f.ahead.lines
 	l.Add(f.table.home(h.key.hash(f.table.seed)))
-	l.Ask()
-	if h.queue == shelved {
-		return
+	if f.recentlyClosed != nil {
+		l.Add(&f.recentlyClosed.set(h.key.hash(0))[0])
 	}
+	l.Ask()
 	f.backlog.fetch(h, l)
 }
 
-// makePlace forgets the connection that was over first, unless its last FIN may yet be acknowledged.
+// makePlace forgets the connection that was over first. One whose last FIN may yet be
+// acknowledged stays, unless there are far too many.
 func (f *Follower) makePlace() {
 	r := &f.roster
-	p := r.oldest(ending, closing, shelved, unshown, aborted, closed)
-	if p == 0 {
-		return
-	}
+	p := r.oldest(ending, unshown, aborted, closed)
 	f.catchUp(p)
-	switch {
+	switch fl := r.flows[p]; {
 	case !r.heads[p].queue.finished():
-	case r.flows[p].AwaitsAck(f.now):
+	case !fl.AwaitsAck(f.now):
+		f.finish(p)
+	case r.waiting() < maxUnacked:
 		r.move(closed, p, f.now)
 	default:
-		if f.due(p) >= f.now {
-			f.stats.Hurried++
-		}
-		f.finish(p)
+		f.giveUp(p)
 	}
 }
 
-// evict gives up the connection on some queues that was idle for longest; false means that there is none.
-func (f *Follower) evict(of ...queue) bool {
-	p := f.roster.oldest(of...)
-	if p != 0 {
+// evict gives up the open connection that was idle for longest.
+func (f *Follower) evict() {
+	if p := f.roster.oldest(embryos, alive); p != 0 {
 		f.giveUp(p)
 	}
-	return p != 0
 }
 
 // GiveUp finishes the connection at p before its time.
 func (f *Follower) giveUp(p place) {
 	f.catchUp(p)
-	h := &f.roster.heads[p]
-	if h.queue == alive {
-		f.departed.add(&h.key, f.now, givenUp)
-	}
 	f.roster.flows[p].GiveUp()
 	f.stats.Evicted++
 	f.finish(p)
 }
 
-// Overwhelmed reports whether connections that were given up for memory's sake go on, so many that what is
-// said of them is wrong: each of their parts looks like a connection of its own.
-func (f *Follower) Overwhelmed() bool {
-	const some = 1000
-	return f.stats.Resumed > some && f.stats.Resumed > uint64(f.table.n)/8
-}
-
-// finish judges the connection at p as of when it was over, hands it out and forgets it.
+// finish judges the connection at p, hands it out and forgets it.
 func (f *Follower) finish(p place) {
 	f.catchUp(p)
 	fl, h := f.roster.flows[p], &f.roster.heads[p]
-	at := min(f.due(p), f.now)
 	if h.queue.finished() {
-		f.departed.add(&h.key, at, over)
+		f.recentlyClosed.add(&h.key)
 	}
 	f.table.remove(f.roster.heads, p)
 	f.roster.dismiss(p)
-	f.met--
 	held := fl.TakeHeld()
 	switch {
 	case fl.shown:
 		f.release(fl)
 	case f.handOver != nil:
-		f.handOver(Finished{fl, at})
+		f.handOver(Finished{fl, f.now})
 	default:
-		f.done(f.judge.connection(&fl.Flow, fl, at))
+		f.done(f.judge.connection(&fl.Flow, fl, f.now))
 		f.release(fl)
 	}
 	if held != nil {
@@ -235,22 +165,17 @@ func (f *Follower) finish(p place) {
 
 // Finish judges all connections that are still held, in the order of their first frames.
 func (f *Follower) Finish() {
-	type held struct {
-		first uint64 // frame
-		id    uint32
-		place place
-	}
 	for f.table.n > 0 {
-		var rest []held
-		for _, p := range f.table.all(nil) {
-			rest = append(rest, held{f.firstFrame(p), f.roster.heads[p].id, p})
-		}
-		slices.SortFunc(rest, func(a, b held) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
-		for i, r := range rest {
+		rest := f.table.all(nil)
+		slices.SortFunc(rest, func(a, b place) int {
+			return cmp.Or(cmp.Compare(f.firstFrame(a), f.firstFrame(b)),
+				cmp.Compare(f.roster.heads[a].id, f.roster.heads[b].id))
+		})
+		for i, p := range rest {
 			if i+roomLot < len(rest) {
-				f.fetch(&f.roster.heads[rest[i+roomLot].place])
+				f.fetch(&f.roster.heads[rest[i+roomLot]])
 			}
-			f.finish(r.place)
+			f.finish(p)
 		}
 	}
 }
@@ -260,9 +185,5 @@ func (f *Follower) firstFrame(p place) uint64 {
 	if fl := f.roster.flows[p]; fl != nil {
 		return fl.FirstFrame
 	}
-	h := &f.roster.heads[p]
-	if h.queue == shelved {
-		return f.shelf.firstFrame(h)
-	}
-	return f.backlog.at(h.firstChunk)[0].frame
+	return f.backlog.at(f.roster.heads[p].firstChunk)[0].frame
 }

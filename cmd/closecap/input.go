@@ -24,8 +24,6 @@ type input struct {
 	calls          []string
 	filter         string
 	timeWait       time.Duration
-	maxMemory      string
-	memory         int64 // what that says
 	maxConnections int
 }
 
@@ -42,8 +40,7 @@ func (f *input) readFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
 	fl.DurationVar(&f.timeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
-	fl.StringVar(&f.maxMemory, "max-memory", "1G", "what the connections that are followed may take at a time; what does not fit is judged before its time")
-	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default: what fits into the memory, half a million short ones in 1G)")
+	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
 }
 
 // samples are the recordings that the program carries, as completions.
@@ -68,10 +65,7 @@ func (f *input) named(command string, args []string) error {
 }
 
 // bounds refuses numbers that can't be meant.
-func (f *input) bounds() (err error) {
-	if f.memory, err = bytesOf("max-memory", f.maxMemory); err != nil {
-		return err
-	}
+func (f *input) bounds() error {
 	switch {
 	case f.timeWait <= 0:
 		return misused("--time-wait %v: want a duration longer than 0", f.timeWait)
@@ -84,7 +78,7 @@ func (f *input) bounds() (err error) {
 // analysis says how the files are analyzed.
 func (f *input) analysis(args []string) closecap.Options {
 	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
-	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, f.memory
+	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
 	opt.AllSegments = small(args)
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
