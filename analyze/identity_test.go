@@ -6,12 +6,14 @@ import (
 	"testing"
 )
 
-// The Community IDs are those of the specification's own baseline, community-id-spec/baseline/baseline_deflt.json,
-// for TCP over IPv4 and IPv6.
+// The Community IDs are those that Wireshark's dissector communityid gives.
 func TestCommunityID(t *testing.T) {
 	for _, test := range []struct{ client, server, want string }{
 		{"128.232.110.120:34855", "66.35.250.204:80", "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
 		{"66.35.250.204:80", "128.232.110.120:34855", "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
+		{"127.0.0.1:54402", "127.0.0.1:5000", "1:NZ1SmyFBsTJatE0isF4f2k1RGnw="},
+		{"[2001:db8::1]:40000", "[2001:db8::2]:80", "1:62cu0uxFAvnY7Tg3u3uFj0zrwAU="},
+		{"[2001:db8::2]:80", "[2001:db8::1]:40000", "1:62cu0uxFAvnY7Tg3u3uFj0zrwAU="},
 	} {
 		c := &Connection{Client: netip.MustParseAddrPort(test.client), Server: netip.MustParseAddrPort(test.server), Start: 5}
 		Identify(c)
