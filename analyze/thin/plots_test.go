@@ -65,12 +65,14 @@ func closes() step {
 
 func lingers0() step { return step{do: func(h *host) { h.closed = true; h.abort() }} }
 
-// plots are the ways in which two applications end a connection.
-var plots = []struct {
+// plot is a way in which two applications end a connection.
+type plot struct {
 	name           string
 	client, server []step
 	nobody         bool // nobody listens
-}{
+}
+
+var plots = []plot{
 	{"client-first", []step{sends(700), reads(2500), closes()}, []step{reads(700), sends(2500), readsToEOF(), closes()}, false},
 	{"server-first", []step{sends(300), readsToEOF(), closes()}, []step{reads(300), sends(1800), closes()}, false},
 	{"half-close", []step{sends(1500), shuts(), readsToEOF(), closes()},
@@ -100,12 +102,18 @@ func play(seed uint64, loss float64) (string, []event.Segment, truth) {
 			addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), uint16(40000-i*39920)),
 		}
 	}
-	c, s := w.hosts[0], w.hosts[1]
-	c.steps, s.steps = slices.Clone(plot.client), slices.Clone(plot.server)
-	s.listens = !plot.nobody
 	if r.IntN(4) == 0 {
 		w.hosts[1].ttl = 128
 	}
+	w.run(plot)
+	return fmt.Sprintf("%s-%d-loss-%g", plot.name, seed, loss), w.seen, w.truth()
+}
+
+// run lets the two hosts do what a plot says, until nothing more is to happen.
+func (w *world) run(p plot) {
+	c, s := w.hosts[0], w.hosts[1]
+	c.steps, s.steps = slices.Clone(p.client), slices.Clone(p.server)
+	s.listens = !p.nobody
 	c.segmentSyn(event.SYN)
 	c.nxt = 1
 	c.arm()
@@ -115,7 +123,6 @@ func play(seed uint64, loss float64) (string, []event.Segment, truth) {
 		w.events++
 		next.do()
 	}
-	return fmt.Sprintf("%s-%d-loss-%g", plot.name, seed, loss), w.seen, w.truth()
 }
 
 func (w *world) truth() truth {

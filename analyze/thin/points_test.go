@@ -1,7 +1,6 @@
 package thin_test
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -146,18 +145,7 @@ func twoPoints(seed uint64, change func(r *rand.Rand, w *world)) (string, *world
 	}
 	w.taps = []*tap{{at: 0}, {at: 1, ahead: time.Duration(r.Int64N(int64(6*time.Second))) - 3*time.Second, drift: (r.Float64() - 0.5) * 2e-4}}
 	change(r, w)
-	c, s := w.hosts[0], w.hosts[1]
-	c.steps, s.steps = slices.Clone(plot.client), slices.Clone(plot.server)
-	s.listens = !plot.nobody
-	c.segmentSyn(event.SYN)
-	c.nxt = 1
-	c.arm()
-	for len(w.queue) > 0 && w.events < 4000 {
-		next := heap.Pop(&w.queue).(happening)
-		w.now = next.at
-		w.events++
-		next.do()
-	}
+	w.run(plot)
 	return fmt.Sprintf("%s-%d", plot.name, seed), w, w.truth()
 }
 
