@@ -173,8 +173,9 @@ func (v *verdict) counts(r *event.KernelReset, i int) bool {
 
 func drawsByData(r *event.KernelReset) bool { return r.Offender != nil && r.Offender.Len > 0 }
 
-// firstHit returns the end that received an RST first, -1 where none did but in answer to its own FIN. One that had closed comes last: the
-// kernel resets it with the RST that it answers with (tcp_rcv_state_process), as if one had come.
+// firstHit returns the end that received an RST first, -1 where none did but in answer to its own FIN. One that
+// had closed comes last: the kernel resets it with the RST that it answers with (tcp_rcv_state_process), as if
+// one had come.
 func (v *verdict) firstHit() int {
 	first := -1
 	for i, e := range v.end {
@@ -279,12 +280,7 @@ func (v *verdict) leaveUnread() {
 		if e == nil || v.Reset != nil && v.Reset.Lost.From == from {
 			continue
 		}
-		n := uint64(e.Unread)
-		if r := v.free[i]; r != nil {
-			n = uint64(r.Unread)
-		} else if e.Held {
-			continue // it can be read yet
-		}
+		n := e.NeverRead(v.free[i])
 		if n > 0 && v.Lost == nil {
 			v.Lost = &analyze.Lost{From: from}
 		}

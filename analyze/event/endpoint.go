@@ -76,6 +76,18 @@ type Endpoint struct {
 	Errno       string `json:"errno,omitempty"`    // the error that the application is given
 }
 
+// NeverRead returns how many of the bytes that e had received no application read, nor will. r is the release of e's
+// socket, nil where none was told: then a socket that was held at its end may be read yet.
+func (e *Endpoint) NeverRead(r *Release) uint64 {
+	switch {
+	case r != nil:
+		return uint64(r.Unread)
+	case e.Held:
+		return 0
+	}
+	return uint64(e.Unread)
+}
+
 // Transition is an endpoint's entry into a state.
 type Transition struct {
 	State TCPState `json:"state"`

@@ -145,9 +145,7 @@ func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
 		}
 		setCause(r, cause, sure, why)
 	}
-	if reason != "" && !slices.Contains(r.Why, reason) {
-		r.Why = append(r.Why, reason)
-	}
+	addWhy(r, reason)
 	if r.Confidence == analyze.InKernel {
 		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCause })
 	}
@@ -183,12 +181,11 @@ func (l *linker) heedUnread(lc *linked) {
 		if e == nil || lc.Reset != nil && lc.Reset.Lost.From == from {
 			continue
 		}
-		n := uint64(e.Unread)
-		if r := l.told.released[e.Socket]; r != nil && r.Time >= e.Stop() {
-			n = uint64(r.Unread)
-		} else if e.Held {
-			continue // it can be read yet
+		r := l.told.released[e.Socket]
+		if r != nil && r.Time < e.Stop() {
+			r = nil // of the socket's connection before
 		}
+		n := e.NeverRead(r)
 		switch {
 		case n == 0:
 			continue

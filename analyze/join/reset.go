@@ -169,6 +169,11 @@ func (lc *linked) inSynRecv(side analyze.Side, s *analyze.Segment) *analyze.Call
 // setCause replaces what the wire suggested. why is "" where nothing more is to be said.
 func setCause(r *analyze.Reset, cause analyze.ResetCause, conf analyze.Confidence, why string) {
 	r.Cause, r.Confidence = cause, conf
+	addWhy(r, why)
+}
+
+// addWhy adds to the evidence what does not stand there yet. "" is nothing.
+func addWhy(r *analyze.Reset, why string) {
 	if why != "" && !slices.Contains(r.Why, why) {
 		r.Why = append(r.Why, why)
 	}
