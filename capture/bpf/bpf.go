@@ -12,7 +12,12 @@
 // and nobody needs clang to use them.
 package bpf
 
-import "github.com/closecap/closecap/analyze/event"
+import (
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
 
 // Options say which sockets are followed. The zero value follows all.
 type Options struct {
@@ -23,3 +28,12 @@ type Options struct {
 
 // Losses count what could not be told.
 type Losses = event.KernelLosses
+
+// LossWarnings says what l means for who takes the kernel's word beside packets and calls; nothing where
+// nothing was lost.
+func LossWarnings(l Losses) []string {
+	if l.Total() == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s were lost: the kernel's word may be missing", analyze.Count(l.Total(), "kernel event"))}
+}

@@ -1,10 +1,8 @@
 package lab
 
 import (
-	"fmt"
 	"slices"
 
-	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/bpf"
 )
@@ -46,7 +44,5 @@ func (d *director) keepTold(rec *event.Recording) {
 		return
 	}
 	rec.Kernel = d.told
-	if lost := d.endings.Losses().Total(); lost > 0 {
-		rec.Run.Warnings = append(rec.Run.Warnings, fmt.Sprintf("%s were lost: the kernel's word may be missing", analyze.Count(lost, "kernel event")))
-	}
+	rec.Run.Warnings = append(rec.Run.Warnings, bpf.LossWarnings(d.endings.Losses())...)
 }

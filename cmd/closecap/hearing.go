@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/bpf"
@@ -103,8 +102,5 @@ func (h *hearing) stop() (warnings []string, err error) {
 	}
 	close(h.done)
 	err = <-h.ended
-	if lost := h.source.Losses().Total(); lost > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s were lost: the kernel's word may be missing", analyze.Count(lost, "kernel event")))
-	}
-	return warnings, errors.Join(err, h.source.Close())
+	return bpf.LossWarnings(h.source.Losses()), errors.Join(err, h.source.Close())
 }

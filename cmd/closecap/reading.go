@@ -105,7 +105,7 @@ func (f *analyzeFlags) detect(ctx context.Context, files []string) []namedPoint 
 		return nil
 	}
 	if len(files) == 1 {
-		if src := probing(files); src != nil && closecap.SeesSides(ctx, src) {
+		if closecap.SeesSides(ctx, probing(files)) {
 			return []namedPoint{{pointName(files[0]), files}}
 		}
 		return nil
