@@ -68,6 +68,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 		}
 		c.timeWait()
 	}
+	l.relays()
 }
 
 // numbered finds calls by number, the last given where several have one.

@@ -18,7 +18,7 @@ import (
 // which call caused what.
 //
 // A call is a line "ID START-END ACTOR NAME(ARGS) = RESULT", with words after it that set
-// pid, tid, fd, socket, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; a call without END is one
+// pid, tid, fd, socket, local, remote, text, recvq, want, holder=ACTOR:PID:FD or state=SIDE:STATE; a call without END is one
 // that did not return. Actors whose name begins with "server" call on the server's socket,
 // "listener" on the listening one, all others on the client's.
 func TestJoinStories(t *testing.T) {
@@ -120,6 +120,10 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		c.Blocked = value == "yes"
 	case key == "local":
 		c.Local = netip.MustParseAddrPort(value)
+	case key == "remote":
+		c.Remote = netip.MustParseAddrPort(value)
+	case key == "text":
+		c.Text = value
 	case key == "holder":
 		p := strings.Split(value, ":")
 		h := event.Holder{Actor: p[0]}
@@ -158,6 +162,10 @@ func summarizeJoin(res *analyze.Result) string {
 	}
 	for _, conn := range res.Connections {
 		p("connection %d: %s, closer %s", conn.ID, conn.Ending, cmp.Or(string(conn.Closer), "none"))
+		if r := conn.Relay; r != nil {
+			p("  relayed by %s with connection %d, %s: %d bytes, the first by #%d and #%d, ended by #%d after #%d", r.Actor, r.Leg, r.Confidence,
+				r.Bytes, r.Received, r.Sent, r.Call, r.After)
+		}
 		if r := conn.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call,
 				strings.Replace(fmt.Sprintf("%+v", r.Lost), "TLSAlerts:0 ", "", 1))

@@ -29,6 +29,9 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	if s := stallSentence(c); s != "" {
 		lines = append(lines, s)
 	}
+	if s := relaySentence(c); s != "" {
+		lines = append(lines, s)
+	}
 	if s := timeWaitSentence(c); s != "" {
 		if len(lines) == 1 {
 			lines[0] += " " + s
@@ -209,6 +212,23 @@ func stallSentence(c *analyze.Connection) string {
 		until = ", until the end of what was seen"
 	}
 	return fmt.Sprintf("Window 0 for %s%s: the %s's application did not read.", span(time.Duration(s.NS)), until, s.By)
+}
+
+// relaySentence ties the connection to the other leg of what a process relayed.
+func relaySentence(c *analyze.Connection) string {
+	r := c.Relay
+	if r == nil {
+		return ""
+	}
+	s := fmt.Sprintf("Relayed by %s: connection %d is the other leg (#%d sent on what #%d had received, %s in all).",
+		Safe(r.Actor), r.Leg, r.Sent, r.Received, count(r.Bytes, "byte"))
+	if r.After != 0 {
+		s += fmt.Sprintf(" It ended this leg (#%d) after #%d had told it of the other leg's end.", r.Call, r.After)
+	}
+	if r.Confidence != analyze.Observed {
+		s += " That it relays is inferred from the number of bytes."
+	}
+	return s
 }
 
 func timeWaitSentence(c *analyze.Connection) string {

@@ -103,6 +103,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 		b = appendInt(append(b, `,"ns":`...), s.NS)
 		b = append(strconv.AppendBool(append(b, `,"ended":`...), s.Ended), '}')
 	}
+	if c.Relay != nil {
+		b = appendRelay(append(b, `,"relay":`...), c.Relay)
+	}
 	if c.Reset != nil {
 		b = appendReset(append(b, `,"reset":`...), c.Reset)
 	}
@@ -245,6 +248,23 @@ func appendPossible(b []byte, p analyze.Possible) []byte {
 	if p.Why != "" {
 		b = appendString(append(b, `,"why":`...), p.Why)
 	}
+	return append(b, '}')
+}
+
+func appendRelay(b []byte, r *analyze.Relay) []byte {
+	b = appendInt(append(b, `{"leg":`...), int64(r.Leg))
+	b = appendInt(append(b, `,"pid":`...), int64(r.PID))
+	b = appendString(append(b, `,"actor":`...), r.Actor)
+	b = appendUint(append(b, `,"bytes":`...), r.Bytes)
+	b = appendInt(append(b, `,"received":`...), int64(r.Received))
+	b = appendInt(append(b, `,"sent":`...), int64(r.Sent))
+	if r.Call != 0 {
+		b = appendInt(append(b, `,"call":`...), int64(r.Call))
+	}
+	if r.After != 0 {
+		b = appendInt(append(b, `,"after":`...), int64(r.After))
+	}
+	b = appendWord(append(b, `,"confidence":`...), string(r.Confidence))
 	return append(b, '}')
 }
 
