@@ -64,8 +64,9 @@ vulncheck:
 cross:
 	@sh .ci/cross $(GO)
 
+# The longest tests begin first.
 unit:
-	$(if $(CLOSECAP_NO_SKIP),$(GO) run .ci/unread.go $(GO) test -count=1,$(GO) test) -buildvcs=false -pgo=off -race -timeout 20m -tags '$(TAGS)' ./...
+	$(if $(CLOSECAP_NO_SKIP),$(GO) run .ci/unread.go $(GO) test -count=1,$(GO) test) -buildvcs=false -pgo=off -race -timeout 20m -tags '$(TAGS)' ./cmd/closecap ./...
 	$(GO) test -buildvcs=false -pgo=off -race -tags nopcap ./capture/live/...
 
 # Under sudo nothing is compiled where make build has been.
