@@ -221,6 +221,7 @@ func (a *Analysis) result(st flows.Stats, connections uint64) *analyze.Result {
 			Dropped:   a.dropped(),
 			Truncated: a.counts.Cut > 0,
 			Evicted:   st.Evicted,
+			Hurried:   st.Hurried,
 			First:     a.counts.First,
 			Last:      a.counts.Last,
 		},

@@ -1,11 +1,13 @@
 package closecap
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/intake"
 )
 
@@ -72,7 +74,18 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		}
 		f.judged <- lot.finished
 	}
+	if f.follower.Overwhelmed() {
+		a.errs = append(a.errs, overwhelmed(f.follower.Stats()))
+		return
+	}
 	a.followed(f.follower.Stats(), lacking, all)
+}
+
+// overwhelmed says why the reading was ended: what would be said of one connection after the other is
+// that it has no begin, or no end.
+func overwhelmed(st flows.Stats) error {
+	return hint.With(fmt.Errorf("follow connections: more are open at a time than fit into the memory: %d were given up before %s, and %d of them went on",
+		st.Evicted, st.Last, st.Resumed), "allow more with --max-memory, or read fewer at a time with --filter")
 }
 
 // endedFor is how long a connection must have been silent after its end to be shown while the source is
@@ -123,6 +136,9 @@ func (f *following) run(a *Analysis, first *intake.Batch) {
 	defer close(f.finished)
 	for b := first; b != nil && !f.unwanted.Load(); b = a.batch() {
 		f.follower.Segments(b.Segments)
+		if f.follower.Overwhelmed() {
+			return
+		}
 		if b.Stalled {
 			f.send(true)
 		}

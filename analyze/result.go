@@ -36,7 +36,8 @@ type Capture struct {
 	Truncated    bool       `json:"truncated"`              // the snap length or the file's end cut packets
 	Unparsed     uint64     `json:"unparsed,omitempty"`     // packets that should hold TCP and could not be read
 	Unattributed uint64     `json:"unattributed,omitempty"` // segments whose root is unknown; only where calls were recorded
-	Evicted      uint64     `json:"evicted,omitempty"`      // connections given up for memory's sake
+	Evicted      uint64     `json:"evicted,omitempty"`      // open connections given up for memory's sake
+	Hurried      uint64     `json:"hurried,omitempty"`      // connections judged for memory's sake before nothing more could come of them
 	First        event.Time `json:"first,omitzero"`
 	Last         event.Time `json:"last,omitzero"`
 }

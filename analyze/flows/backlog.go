@@ -67,6 +67,7 @@ type backlog struct {
 	slabs [][]chunk // of slabChunks; a pointer to an array would be checked by a read of its first line
 	next  []chunkNo // by number: what follows in its list
 	free  chunkNo
+	used  int // chunks that hold something
 }
 
 func (b *backlog) at(n chunkNo) *chunk { return &b.slabs[n/slabChunks][n%slabChunks] }
@@ -78,6 +79,7 @@ func (b *backlog) take() chunkNo {
 	}
 	n := b.free
 	b.free, b.next[n] = b.next[n], 0
+	b.used++
 	return n
 }
 
@@ -113,6 +115,7 @@ func (b *backlog) push(h *head, s *event.Segment, swapped bool) {
 // clear forgets what waits at h.
 func (b *backlog) clear(h *head) {
 	b.next[h.lastChunk], b.free = b.free, h.firstChunk
+	b.used -= (int(h.waiting) + chunkSize - 1) / chunkSize
 	h.waiting = 0
 }
 

@@ -3,6 +3,7 @@ package flows
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -155,36 +156,41 @@ func BenchmarkConnections(b *testing.B) {
 	}
 }
 
-// TestLateSegmentsStartNothing resets more connections than are kept waiting, then sends a
-// late segment of each: none of them begins another connection.
+// TestLateSegmentsStartNothing sends a late segment of each of many connections that were forgotten: none
+// of them begins another connection, until it is too late for a segment of the old one.
 func TestLateSegmentsStartNothing(t *testing.T) {
 	const n = 20_000
 	done := 0
 	f := NewFollower(analyze.Options{}, func(*analyze.Connection) { done++ })
 	dst := netip.MustParseAddrPort("10.255.0.1:80")
-	frame := uint64(0)
+	frame, now := uint64(0), event.Time(0)
 	send := func(i int, flags event.Flags, seq seqnum.Value) {
 		frame++
+		now++
 		src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 40000)
-		f.Segment(&event.Segment{Frame: frame, Time: event.Time(frame), Src: src, Dst: dst, Flags: flags, Seq: seq})
+		f.Segment(&event.Segment{Frame: frame, Time: now, Src: src, Dst: dst, Flags: flags, Seq: seq})
 	}
 	for i := range n {
 		send(i, event.SYN, 1)
 		send(i, event.FIN|event.ACK, 2)
 		send(i, event.RST, 3)
 	}
+	now = now.Add(12 * time.Second)
 	for i := range n {
 		send(i, event.RST, 3)
 	}
+	if st := f.Stats(); done != n || st.Strays != n {
+		t.Errorf("%d connections, %d strays; want %d of each", done, st.Strays, n)
+	}
+	now = now.Add(10 * time.Minute)
+	send(0, event.RST, 3)
 	f.Finish()
-	st := f.Stats()
-	// Two connections may share a place in the memory of those gone.
-	if done < n || done > n+n/5 || st.Strays+uint64(done-n) < n-2*maxWaiting {
-		t.Errorf("%d connections, %d strays; want about %d and %d", done, st.Strays, n, n-2*maxWaiting)
+	if st := f.Stats(); done != n+1 || st.Strays != n {
+		t.Errorf("%d connections, %d strays; want %d and %d", done, st.Strays, n+1, n)
 	}
 }
 
-// TestLastAcksAreAwaited lets more connections close at a time than are kept waiting, and
+// TestLastAcksAreAwaited lets more connections close at a time than wait in the backlog, and
 // acknowledges their last FINs only then.
 func TestLastAcksAreAwaited(t *testing.T) {
 	const n = 2 * maxWaiting

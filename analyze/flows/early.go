@@ -21,12 +21,21 @@ func (f *Follower) Pass(now event.Time) {
 	}
 }
 
-// endingWait is how long a connection that may be over waits to be followed.
+// endingWait is how long a connection of which an RST was sent waits to be followed.
 func (f *Follower) endingWait() time.Duration {
 	if f.early != 0 {
 		return f.early
 	}
 	return tcp.AfterReset
+}
+
+// closingWait is how long one waits of which both FINs were sent: it is over a TIME_WAIT after the last of
+// them was acknowledged, and a second.
+func (f *Follower) closingWait() time.Duration {
+	if f.early != 0 {
+		return f.early
+	}
+	return f.opt.TimeWait + 2*time.Second
 }
 
 // showEnded hands out what is over and has been silent for long enough.

@@ -167,10 +167,11 @@ func TestEarlyCopies(t *testing.T) {
 // Early bounds what is over and remembered, as without it.
 func TestEarlyIsBounded(t *testing.T) {
 	n := 0
-	f := NewFollower(analyze.Options{}, func(*analyze.Connection) { n++ })
+	const most = 16 << 20
+	f := NewFollower(analyze.Options{MaxMemory: most}, func(*analyze.Connection) { n++ })
 	f.Early(time.Second)
 	one := story.Parse(t, closedByFins)
-	const many = 3 * maxUnacked
+	const many = 100_000
 	for i := range many {
 		for _, s := range one {
 			client := &s.Src
@@ -182,8 +183,8 @@ func TestEarlyIsBounded(t *testing.T) {
 			f.Segment(&s)
 		}
 	}
-	if open := f.Stats().Open; open > maxWaiting+roomLot {
-		t.Errorf("%d connections held, want at most %d", open, maxWaiting+roomLot)
+	if got := f.memory(); got > most+most/10 {
+		t.Errorf("%d bytes in use, want no more than %d", got, most)
 	}
 	if f.Finish(); n != many {
 		t.Errorf("%d connections handed out, want %d", n, many)

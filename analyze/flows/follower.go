@@ -15,14 +15,6 @@ import (
 )
 
 const (
-	defaultMaxConnections = 1 << 17
-	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what
-	// may still come.
-	maxWaiting = 1 << 13
-	// maxUnacked bounds them even when their last FINs are not acknowledged yet.
-	maxUnacked = 4 * maxWaiting
-	// roomLot is how many of them are forgotten at a time.
-	roomLot = 16
 	// embryoIdle is when a connection that was never established is over: Linux gives a SYN
 	// up after 127 s.
 	embryoIdle = 5 * time.Minute
@@ -33,6 +25,9 @@ const (
 	inOrderTo = event.Time(8e9)
 	// slabSize is how many flows are allocated at a time.
 	slabSize = 64
+	// disorder is by how much packets may stand in the wrong order for the answers to be those of the
+	// right one: so much later than due is a connection forgotten.
+	disorder = time.Second
 	// maxBacklog is how many segments of a connection wait before they are followed.
 	maxBacklog = 32
 )
@@ -40,7 +35,9 @@ const (
 // Stats counts what a Follower has seen.
 type Stats struct {
 	Segments  uint64
-	Evicted   uint64 // connections given up for memory's sake
+	Evicted   uint64 // open connections given up for memory's sake
+	Resumed   uint64 // of those, that went on after all
+	Hurried   uint64 // connections that were over, and judged before their time for memory's sake
 	Strays    uint64 // late ACKs and resets of connections that were over and forgotten
 	Truncated uint64 // segments that the capture cut
 	Open      int    // connections held now, closed ones that wait included
@@ -58,17 +55,20 @@ type Stats struct {
 // Instead of gopacket's reassembly, which merges FIN and RST, drops retransmissions and is
 // off by one where sequence numbers wrap.
 type Follower struct {
-	opt            analyze.Options
-	done           func(*analyze.Connection)
-	handOver       func(Finished) // instead of done, when not nil
-	judge          Judge
-	early          time.Duration // see Early; 0 for not early
-	roster         roster
-	table          table
-	backlog        backlog
-	recentlyClosed recentlyClosed
-	free           []*followed
-	now            event.Time
+	opt      analyze.Options
+	done     func(*analyze.Connection)
+	handOver func(Finished) // instead of done, when not nil
+	judge    Judge
+	early    time.Duration // see Early; 0 for not early
+	roster   roster
+	table    table
+	backlog  backlog
+	departed departed
+	free     []*followed
+	met      int // flows in use
+	// maxWaiting bounds the connections that are over, or seem to be, and are kept for what may still come.
+	maxWaiting int
+	now        event.Time
 	// nextExpiry is when expire is to look again.
 	nextExpiry event.Time
 	nextID     int
@@ -82,10 +82,9 @@ func NewFollower(opt analyze.Options, done func(*analyze.Connection)) *Follower 
 	if opt.TimeWait == 0 {
 		opt.TimeWait = analyze.DefaultTimeWait
 	}
-	if opt.MaxConnections == 0 {
-		opt.MaxConnections = defaultMaxConnections
-	}
-	return &Follower{opt: opt, done: done, table: newTable(rand.Uint64()), roster: newRoster()}
+	f := &Follower{opt: opt, done: done, table: newTable(rand.Uint64()), roster: newRoster()}
+	f.bounds()
+	return f
 }
 
 // Stats returns the counts so far.
@@ -123,19 +122,39 @@ func (f *Follower) count(s *event.Segment) {
 // wait with others of their connection: to follow several at once costs little more than one.
 func (f *Follower) route(s *event.Segment, a *aim, p place) {
 	if p == 0 {
-		if startsNothing(s) && f.recentlyClosed.has(&a.key) {
-			f.stats.Strays++
-			return
+		if !f.leftBehind(s, a) {
+			f.push(f.begin(a, s), s, a)
 		}
-		f.push(f.begin(a, s), s, a)
 		return
 	}
 	h := &f.roster.heads[p]
+	if s.Time-h.queued > soonest[h.queue] && f.isOver(p, s.Time) {
+		f.finish(p)
+		f.reroute(s)
+		return
+	}
 	if h.marks&atOnce != 0 || s.Flags&(event.SYN|event.ACK) == event.SYN && !f.repeatsFirst(p, s, a) {
 		f.follow(p, s, a)
 		return
 	}
 	f.push(p, s, a)
+}
+
+// leftBehind reports whether s, of a connection that is not held, belongs to one that is over and forgotten.
+func (f *Follower) leftBehind(s *event.Segment, a *aim) bool {
+	if s.Flags&event.SYN != 0 && s.Flags&event.RST == 0 {
+		return false
+	}
+	switch f.departed.find(a.hash, s.Time) {
+	case over:
+		if startsNothing(s) {
+			f.stats.Strays++
+			return true
+		}
+	case givenUp:
+		f.stats.Resumed++
+	}
+	return false
 }
 
 // push lets s wait at the connection at p.
@@ -148,13 +167,16 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	switch {
 	case h.waiting == maxBacklog:
 		f.catchUp(p)
-		f.makeRoom()
-	case h.queue == ending:
+	case h.queue.unfollowed():
+	case h.marks&rst != 0:
+		f.roster.move(ending, p, s.Time)
 	case h.marks&anyEnd == anyEnd:
-		f.roster.move(ending, p, f.now)
+		f.roster.move(closing, p, s.Time)
+	case s.Time-h.queued >= inOrderTo:
+		f.roster.move(h.queue, p, s.Time)
+	}
+	if h.waiting%chunkSize <= 1 { // a chunk or a flow may have been taken
 		f.makeRoom()
-	case f.now-h.queued >= inOrderTo:
-		f.roster.move(h.queue, p, f.now)
 	}
 }
 
@@ -162,7 +184,7 @@ func (f *Follower) push(p place, s *event.Segment, a *aim) {
 // nothing was followed yet.
 func (f *Follower) repeatsFirst(p place, s *event.Segment, a *aim) bool {
 	h := &f.roster.heads[p]
-	if h.marks&met != 0 || h.queue == ending {
+	if h.marks&met != 0 || h.queue.unfollowed() {
 		return false
 	}
 	first := &f.backlog.at(h.firstChunk)[0]
@@ -246,7 +268,7 @@ func (f *Follower) reroute(s *event.Segment) {
 // Begin gives a connection that s begins a place.
 func (f *Follower) begin(a *aim, s *event.Segment) place {
 	if n := &f.roster.n; n[alive]+n[embryos] >= f.opt.MaxConnections {
-		f.evict()
+		f.evict(embryos, alive)
 	}
 	p := f.roster.admit()
 	f.nextID++
@@ -277,6 +299,7 @@ func (f *Follower) take() *followed {
 			f.free = append(f.free, &flows[i])
 		}
 	}
+	f.met++
 	last := len(f.free) - 1
 	fl := f.free[last]
 	f.free = f.free[:last]

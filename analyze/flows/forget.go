@@ -2,9 +2,12 @@ package flows
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // requeue puts fl on the queue where it belongs, now that its newest segment was followed.
@@ -38,124 +41,88 @@ func (f *Follower) requeue(fl *followed, last event.Time) {
 	f.roster.move(to, fl.place, last)
 }
 
+// soonest is how long after it was put on a queue a connection may be over, whatever comes: until then
+// nobody has to look.
+var soonest = [queues]event.Time{
+	embryos: event.Time(embryoIdle), alive: never, ending: event.Time(tcp.AfterReset),
+	closing: event.Time(tcp.AfterReset), unshown: event.Time(tcp.AfterReset),
+	aborted: event.Time(tcp.AfterReset), closed: event.Time(tcp.AfterReset),
+}
+
+const never = event.Time(math.MaxInt64)
+
+// isOver reports whether nothing that comes at t can belong to the connection at p any more. That is
+// decided by its own segments alone: when the follower looks for what is over depends on all of them.
+func (f *Follower) isOver(p place, t event.Time) bool {
+	f.catchUp(p)
+	return f.due(p) < t
+}
+
+// due returns when the connection at p, all of which was followed, is over if nothing more comes.
+func (f *Follower) due(p place) event.Time {
+	switch q := f.roster.heads[p].queue; {
+	case q.finished():
+		return f.roster.expiry[p]
+	case q == embryos:
+		return f.roster.flows[p].Last.Add(embryoIdle)
+	}
+	return never
+}
+
 // expire follows what has waited long enough, and hands out the connections of which nothing
 // more is expected.
 func (f *Follower) expire() {
 	f.nextExpiry = f.now + expiresEach
+	now := f.now
+	if f.early == 0 {
+		now = now.Add(-disorder)
+	}
 	r := &f.roster
-	for p := r.first(ending); p != 0 && r.heads[p].queued.Add(f.endingWait()) < f.now; p = r.first(ending) {
-		f.catchUp(p)
-		if r.heads[p].queue.finished() && r.expiry[p] < f.now {
-			f.finish(p)
+	for _, w := range [...]struct {
+		on   queue
+		wait time.Duration
+	}{{ending, f.endingWait()}, {closing, f.closingWait()}, {embryos, embryoIdle}} {
+		n := 0
+		for p := r.first(w.on); p != 0 && r.heads[p].queued.Add(w.wait) < now; p = r.first(w.on) {
+			if n++; n%roomLot == 1 {
+				f.fetchFirst(w.on)
+			}
+			f.catchUp(p)
+			switch due := f.due(p); {
+			case due < now:
+				f.finish(p)
+			case r.heads[p].queue == embryos:
+				r.move(embryos, p, r.flows[p].Last)
+			}
 		}
 	}
 	f.showEnded()
 	for _, q := range [...]queue{aborted, closed} {
-		for p := r.first(q); p != 0 && r.expiry[p] < f.now; p = r.first(q) {
+		for p := r.first(q); p != 0 && r.expiry[p] < now; p = r.first(q) {
 			f.finish(p)
 		}
 	}
-	for p := r.first(embryos); p != 0 && r.heads[p].queued.Add(embryoIdle) < f.now; p = r.first(embryos) {
-		f.catchUp(p)
-		switch fl := r.flows[p]; {
-		case r.heads[p].queue != embryos:
-		case fl.Last.Add(embryoIdle) < f.now:
-			f.finish(p)
-		default:
-			r.move(embryos, p, fl.Last)
-		}
-	}
 }
 
-// makeRoom forgets the connections that were over first when there are too many of those.
-func (f *Follower) makeRoom() {
-	r := &f.roster
-	if r.waiting() <= maxWaiting {
-		return
-	}
-	f.fetchEnding()
-	for range roomLot {
-		f.makePlace()
-	}
-}
-
-// fetchEnding asks for what the next lots that are forgotten will need: for the heads of one,
-// and a lot later for what those tell.
-func (f *Follower) fetchEnding() {
-	r, l := &f.roster, &f.ahead.lines
-	p := r.first(ending)
-	for i := 0; i < 3*roomLot && p != 0; i++ {
-		switch i / roomLot {
-		case 1:
-			f.fetch(&r.heads[p])
-		case 2:
-			l.Add(&r.heads[p].key.loLo)
-		}
-		p = r.links[p].next
-	}
-	l.Ask()
-}
-
-// fetch asks for what is needed to forget the connection of h.
-func (f *Follower) fetch(h *head) {
-	l := &f.ahead.lines
-	l.Add(f.table.home(h.key.hash(f.table.seed)))
-	if f.recentlyClosed != nil {
-		l.Add(&f.recentlyClosed.set(h.key.hash(0))[0])
-	}
-	l.Ask()
-	f.backlog.fetch(h, l)
-}
-
-// makePlace forgets the connection that was over first. One whose last FIN may yet be
-// acknowledged stays, unless there are far too many.
-func (f *Follower) makePlace() {
-	r := &f.roster
-	p := r.oldest(ending, unshown, aborted, closed)
-	f.catchUp(p)
-	switch fl := r.flows[p]; {
-	case !r.heads[p].queue.finished():
-	case !fl.AwaitsAck(f.now):
-		f.finish(p)
-	case r.waiting() < maxUnacked:
-		r.move(closed, p, f.now)
-	default:
-		f.giveUp(p)
-	}
-}
-
-// evict gives up the open connection that was idle for longest.
-func (f *Follower) evict() {
-	if p := f.roster.oldest(embryos, alive); p != 0 {
-		f.giveUp(p)
-	}
-}
-
-// GiveUp finishes the connection at p before its time.
-func (f *Follower) giveUp(p place) {
-	f.catchUp(p)
-	f.roster.flows[p].GiveUp()
-	f.stats.Evicted++
-	f.finish(p)
-}
-
-// finish judges the connection at p, hands it out and forgets it.
+// finish judges the connection at p as of when it was over, hands it out and forgets it.
 func (f *Follower) finish(p place) {
 	f.catchUp(p)
 	fl, h := f.roster.flows[p], &f.roster.heads[p]
+	at := min(f.due(p), f.now)
 	if h.queue.finished() {
-		f.recentlyClosed.add(&h.key)
+		f.departed.add(h.key.hash(f.table.seed), at, over)
 	}
 	f.table.remove(f.roster.heads, p)
 	f.roster.dismiss(p)
+	f.met--
 	held := fl.TakeHeld()
 	switch {
 	case fl.shown:
 		f.release(fl)
 	case f.handOver != nil:
-		f.handOver(Finished{fl, f.now})
+		f.handOver(Finished{fl, at})
 	default:
-		f.done(f.judge.connection(&fl.Flow, fl, f.now))
+		f.done(f.judge.connection(&fl.Flow, fl, at))
 		f.release(fl)
 	}
 	if held != nil {
@@ -165,17 +132,22 @@ func (f *Follower) finish(p place) {
 
 // Finish judges all connections that are still held, in the order of their first frames.
 func (f *Follower) Finish() {
+	type held struct {
+		first uint64 // frame
+		id    uint32
+		place place
+	}
 	for f.table.n > 0 {
-		rest := f.table.all(nil)
-		slices.SortFunc(rest, func(a, b place) int {
-			return cmp.Or(cmp.Compare(f.firstFrame(a), f.firstFrame(b)),
-				cmp.Compare(f.roster.heads[a].id, f.roster.heads[b].id))
-		})
-		for i, p := range rest {
+		var rest []held
+		for _, p := range f.table.all(nil) {
+			rest = append(rest, held{f.firstFrame(p), f.roster.heads[p].id, p})
+		}
+		slices.SortFunc(rest, func(a, b held) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
+		for i, r := range rest {
 			if i+roomLot < len(rest) {
-				f.fetch(&f.roster.heads[rest[i+roomLot]])
+				f.fetch(&f.roster.heads[rest[i+roomLot].place])
 			}
-			f.finish(p)
+			f.finish(r.place)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -12,7 +13,8 @@ type queue uint8
 const (
 	embryos queue = iota // not known to be established
 	alive
-	ending // an RST, or the second FIN, waits to be followed
+	ending  // an RST waits to be followed
+	closing // the second FIN does
 	// Those below are over, and wait for what may still come; of the last two the first expires first.
 	unshown // and are to be handed out early: see Early
 	aborted // by an RST
@@ -22,6 +24,9 @@ const (
 
 // finished reports whether the connections on q are.
 func (q queue) finished() bool { return q >= unshown }
+
+// unfollowed reports whether the end of the connections on q was not followed yet.
+func (q queue) unfollowed() bool { return q == ending || q == closing }
 
 // place is a connection's number among those that are open, from 1 on. Places are used again.
 type place uint32
@@ -48,6 +53,7 @@ const (
 	loFin                   // the lower endpoint sent a FIN
 	hiFin                   // the higher one did
 	met                     // it has a flow
+	rst                     // an RST was sent
 
 	anyEnd = loFin | hiFin
 )
@@ -56,7 +62,7 @@ const (
 func (h *head) markEnd(s *event.Segment, swapped bool) {
 	switch {
 	case s.Flags&event.RST != 0:
-		h.marks |= anyEnd
+		h.marks |= anyEnd | rst
 	case swapped:
 		h.marks |= hiFin
 	default:
@@ -117,7 +123,14 @@ func (r *roster) admit() place {
 	return place(len(r.heads) - 1)
 }
 
+// extend makes a place. The lists double when they are full: append grows large ones by a quarter, and
+// copies them four times as often.
 func (r *roster) extend() {
+	if n := len(r.heads); n == cap(r.heads) {
+		more := max(n, 1<<10)
+		r.heads, r.flows = slices.Grow(r.heads, more), slices.Grow(r.flows, more)
+		r.links, r.expiry = slices.Grow(r.links, more), slices.Grow(r.expiry, more)
+	}
 	r.heads, r.flows = append(r.heads, head{}), append(r.flows, nil)
 	r.links, r.expiry = append(r.links, neighbours{}), append(r.expiry, 0)
 }
@@ -144,7 +157,9 @@ func (r *roster) oldest(of ...queue) (p place) {
 }
 
 // waiting returns how many connections are over, or seem to be.
-func (r *roster) waiting() int { return r.n[ending] + r.n[unshown] + r.n[aborted] + r.n[closed] }
+func (r *roster) waiting() int {
+	return r.n[ending] + r.n[closing] + r.n[unshown] + r.n[aborted] + r.n[closed]
+}
 
 func (r *roster) isLast(q queue, p place) bool { return r.ends[q].prev == p }
 

@@ -46,6 +46,7 @@ func Join(rec *event.Recording, opt analyze.Options) *analyze.Result {
 		Dropped:   rec.Run.Dropped,
 		Truncated: rec.Run.Truncated || st.Truncated > 0,
 		Evicted:   st.Evicted,
+		Hurried:   st.Hurried,
 		First:     st.First,
 		Last:      st.Last,
 	}

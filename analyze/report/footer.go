@@ -87,7 +87,11 @@ func Warnings(r *analyze.Result) []string {
 	}
 	if r.Capture.Evicted > 0 {
 		warnings = append(warnings[:len(warnings):len(warnings)],
-			count(r.Capture.Evicted, "connection")+" given up to bound the memory (--max-connections)")
+			count(r.Capture.Evicted, "connection")+" given up to bound the memory (--max-memory, --max-connections)")
+	}
+	if r.Capture.Hurried > 0 {
+		warnings = append(warnings[:len(warnings):len(warnings)],
+			count(r.Capture.Hurried, "connection")+" judged before their TIME_WAIT was over, to bound the memory: what ended it is not known (--max-memory 1G lets them wait)")
 	}
 	return warnings
 }

@@ -24,6 +24,7 @@ type input struct {
 	calls          []string
 	filter         string
 	timeWait       time.Duration
+	maxMemory      size
 	maxConnections int
 }
 
@@ -40,7 +41,8 @@ func (f *input) readFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.filter, "filter", "", "only packets that this BPF expression lets through (as tcpdump)")
 	fl.DurationVar(&f.timeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
-	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default 131072: 135 MB of half-open ones, up to 600 MB of long ones)")
+	fl.Var(&f.maxMemory, "max-memory", "memory for the connections that are followed, as 800M or 2G (default 1G, of which 8,192 that are over take their part)")
+	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default: what fits into the memory, half a million short ones in 1G)")
 }
 
 // samples are the recordings that the program carries, as completions.
@@ -78,7 +80,7 @@ func (f *input) bounds() error {
 // analysis says how the files are analyzed.
 func (f *input) analysis(args []string) closecap.Options {
 	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
-	opt.TimeWait, opt.MaxConnections = f.timeWait, f.maxConnections
+	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, int64(f.maxMemory)
 	opt.AllSegments = small(args)
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
