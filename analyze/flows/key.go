@@ -17,11 +17,13 @@ func (k *key) equal(o *key) bool {
 	return k.loLo == o.loLo && k.hiLo == o.hiLo && k.ports == o.ports && k.loHi == o.loHi && k.hiHi == o.hiHi
 }
 
-// hash mixes a key with a seed (the multiply-and-fold of wyhash).
+// hash mixes a key with a seed (the multiply-and-fold of wyhash). Both factors have a part of the seed: an address
+// that makes one of them 0, so that the other no longer counts, can't be chosen without knowing it.
 func (k *key) hash(seed uint64) uint64 {
 	const m1, m2 = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB
-	h := fold(k.loLo^seed, k.hiLo^m1)
-	h = fold(h^k.loHi^seed, k.hiHi^m2)
+	other := bits.RotateLeft64(seed, 32)
+	h := fold(k.loLo^seed, k.hiLo^other^m1)
+	h = fold(h^k.loHi^seed, k.hiHi^other^m2)
 	return fold(h^uint64(k.ports), seed^m1)
 }
 

@@ -37,3 +37,21 @@ func TestTable(t *testing.T) {
 		t.Errorf("all: %d places, want %d", got, len(want))
 	}
 }
+
+// TestNoAddressMakesHashesCollide has keys that differ in one address, beside another for which a factor of the
+// hash would be 0 if the seed were not in it.
+func TestNoAddressMakesHashesCollide(t *testing.T) {
+	for name, of := range map[string]func(n uint64) key{
+		"lower half": func(n uint64) key { return key{loLo: n, hiLo: 0xA0761D6478BD642F} },
+		"upper half": func(n uint64) key { return key{loHi: n, hiHi: 0xE7037ED1A0B428DB} },
+	} {
+		seen := map[uint64]bool{}
+		for n := range uint64(1000) {
+			k := of(n)
+			seen[k.hash(0x0123456789ABCDEF)] = true
+		}
+		if len(seen) < 1000 {
+			t.Errorf("%s: 1000 keys have %d hashes", name, len(seen))
+		}
+	}
+}
