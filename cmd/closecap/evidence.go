@@ -79,7 +79,7 @@ func (e *evidence) analyze(ctx context.Context, r *pcapfile.Reader, args []strin
 		case lost > 0:
 			e.gap = "the capture lost " + analyze.Count(lost, "packet")
 		case res.Capture.Evicted > 0:
-			e.gap = analyze.Count(res.Capture.Evicted, "connection") + " given up to bound the memory (--max-connections)"
+			e.gap = analyze.Count(res.Capture.Evicted, "connection") + " given up to bound the memory (--max-memory, --max-connections)"
 		}
 	}
 	return errors.Join(errs...)
