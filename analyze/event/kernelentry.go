@@ -49,6 +49,14 @@ type KernelLosses struct {
 // Total returns how many facts are missing.
 func (l KernelLosses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Damaged }
 
+// Since returns what was lost after before.
+func (l KernelLosses) Since(before KernelLosses) KernelLosses {
+	return KernelLosses{
+		RingFull: l.RingFull - before.RingFull, NoRecord: l.NoRecord - before.NoRecord,
+		Recursion: l.Recursion - before.Recursion, Damaged: l.Damaged - before.Damaged,
+	}
+}
+
 // When returns the time of what e tells, 0 for what has none.
 func (e *KernelEntry) When() Time {
 	switch {

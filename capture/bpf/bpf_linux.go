@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -28,6 +29,9 @@ type Endings struct {
 // namespace; what it opened works on without. Errors are os.ErrPermission and
 // errors.ErrUnsupported, with a hint.
 func Open(opt Options) (*Endings, error) {
+	if !mayLoad() || inUserNamespace() {
+		return nil, explain(os.ErrPermission)
+	}
 	s, err := open(opt)
 	if err != nil {
 		return nil, explain(err)

@@ -33,7 +33,7 @@ func explain(err error) error {
 		return wrap(fmt.Errorf("/sys/kernel/btf/vmlinux is missing: %w", errors.ErrUnsupported),
 			"the kernel must have been built with CONFIG_DEBUG_INFO_BTF, and /sys be mounted")
 	case refused && inUserNamespace():
-		return wrap(os.ErrPermission, "in a user namespace nobody may load BPF programs; run closecap watch outside it")
+		return wrap(os.ErrPermission, "in a user namespace nobody may load BPF programs, root neither: run closecap outside of it")
 	case refused && lockedDown():
 		return wrap(os.ErrPermission, "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown), which forbids BPF to read its memory")
 	case refused:

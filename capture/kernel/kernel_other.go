@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -57,6 +58,9 @@ func InPrivate() bool { return false }
 func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	return 1, unsupported("make private network namespace")
 }
+
+// Aside returns nil: there is no private namespace here.
+func Aside() *os.File { return nil }
 
 // RaiseLoopback does nothing.
 func RaiseLoopback() error { return nil }

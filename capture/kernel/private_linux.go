@@ -112,6 +112,12 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
 	cmd.SysProcAttr = privateAttr()
 
+	own, others, err := asideStream(opt, cmd)
+	if err != nil {
+		return 1, fmt.Errorf("%s: %w", verb, err)
+	}
+	defer own.Close()
+
 	signals := make(chan os.Signal, 16)
 	notify(signals)
 	defer signal.Stop(signals)
@@ -120,10 +126,14 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// Where user namespaces are restricted, CAP_SYS_ADMIN still makes one.
-	if err := withCapabilities(capSysAdmin, cmd.Start); err != nil {
+	err = withCapabilities(capSysAdmin, cmd.Start)
+	others.Close()
+	if err != nil {
 		return 1, refused(verb, err)
 	}
-	if opt.Last {
+	stopAside, err := startAside(opt, cmd, own)
+	defer stopAside()
+	if err == nil && opt.Last {
 		err = DropPrivileges()
 	}
 	done := make(chan struct{})

@@ -26,7 +26,7 @@ type director struct {
 	base    uint16
 	capture *live.Capture
 	diag    *kernel.Diag
-	endings *bpf.Endings // nil where the kernel is not asked
+	endings bpf.Source // nil where the kernel is not asked
 	told    []event.KernelEvent
 
 	processes []*process  // in the order of their start, ended ones included

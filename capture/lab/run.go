@@ -17,7 +17,7 @@ type Options struct {
 
 	// Endings opens what tells how the kernel's own ends of the connections end. Nobody is asked where it is nil
 	// or returns nil.
-	Endings func(bpf.Options) (*bpf.Endings, error)
+	Endings func(bpf.Options) (bpf.Source, error)
 }
 
 const defaultTimeout = 30 * time.Second

@@ -89,7 +89,7 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 		return misused("unknown topic %q (closecap explain lists them)", name)
 	}
 	if f.run && len(topic.Evidence) > 0 && !kernel.InPrivate() {
-		if err := againInPrivate(std); !hereInstead(err) {
+		if err := againInPrivate(byCalls, std); !hereInstead(err) {
 			return err
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -22,31 +24,95 @@ const (
 )
 
 // endingsBy returns what opens the kernel's word on how connections end: nil where the evidence is without it. With
-// auto it opens nothing where that is not allowed, and with bpf says to w what this kernel can't tell.
-func endingsBy(evidence string, w io.Writer) func(bpf.Options) (*bpf.Endings, error) {
-	if evidence != byKernel && (evidence != byAuto || kernel.InPrivate()) { // no user namespace may load programs
+// auto it opens nothing where that is not allowed, and with bpf says to w what this kernel can't tell. It is called once:
+// in a private namespace the word comes from outside.
+func endingsBy(evidence string, w io.Writer) func(bpf.Options) (bpf.Source, error) {
+	if evidence != byAuto && evidence != byKernel {
 		return nil
 	}
-	return func(opt bpf.Options) (source *bpf.Endings, err error) {
-		err = kernel.WithBPF(func() error {
-			source, err = bpf.Open(opt)
-			return err
-		})
+	open := openHere
+	if kernel.InPrivate() { // no user namespace may load programs
+		if told := openAside(); told != nil {
+			open = told
+		} else if evidence == byAuto {
+			return nil
+		}
+	}
+	return func(opt bpf.Options) (bpf.Source, error) {
+		source, err := open(opt)
 		switch {
 		case evidence == byAuto && err != nil:
 			return nil, nil
-		case evidence == byKernel && err == nil:
+		case err != nil:
+			return nil, err
+		case evidence == byKernel:
 			for _, lack := range source.Lacks() {
 				fmt.Fprintf(w, "closecap: %s\n", report.Safe(lack))
 			}
 		}
-		return source, err
+		return source, nil
+	}
+}
+
+// openHere asks this machine's kernel.
+func openHere(opt bpf.Options) (bpf.Source, error) {
+	var source bpf.Source
+	err := kernel.WithBPF(func() (err error) {
+		source, err = bpf.Open(opt)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return source, nil
+}
+
+// openAside returns what hears the process that made this private namespace; nil where that tells nothing.
+func openAside() func(bpf.Options) (bpf.Source, error) {
+	stream := kernel.Aside()
+	if stream == nil {
+		return nil
+	}
+	remote, err := bpf.Dial(stream)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return func(bpf.Options) (bpf.Source, error) { // all of this namespace is told
+		if err != nil {
+			return nil, err
+		}
+		return remote, remote.Begin()
+	}
+}
+
+// tellAside returns what tells a process in a private namespace how connections end there; nil where the evidence is
+// without it.
+func tellAside(evidence string) func(pid int, stream *os.File) (func(), error) {
+	if evidence != byAuto && evidence != byKernel {
+		return nil
+	}
+	return func(pid int, stream *os.File) (func(), error) {
+		there, err := bpf.Netns(strconv.Itoa(pid))
+		if err != nil {
+			return nil, err
+		}
+		source, err := openHere(bpf.Options{Netns: there})
+		switch {
+		case evidence == byAuto && err != nil:
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		return func() {
+			// That one misses the answer, and says so.
+			_ = errors.Join(bpf.Serve(stream, source), source.Close())
+		}, nil
 	}
 }
 
 // openEndings opens the kernel's word on how connections of this network namespace end; nil without an error where
 // the evidence is without it.
-func openEndings(evidence string, w io.Writer) (*bpf.Endings, error) {
+func openEndings(evidence string, w io.Writer) (bpf.Source, error) {
 	open := endingsBy(evidence, w)
 	if open == nil {
 		return nil, nil
@@ -60,13 +126,13 @@ func openEndings(evidence string, w io.Writer) (*bpf.Endings, error) {
 
 // hearing hands on what the kernel tells while a program is traced. nil hears nothing.
 type hearing struct {
-	source *bpf.Endings
+	source bpf.Source
 	to     *session.Session
 	done   chan struct{}
 	ended  chan error
 }
 
-func hear(source *bpf.Endings, to *session.Session) *hearing {
+func hear(source bpf.Source, to *session.Session) *hearing {
 	if source == nil {
 		return nil
 	}

@@ -35,9 +35,12 @@ func (r *recording) keep(rec *event.Recording, res *analyze.Result) error {
 	return err
 }
 
-// againInPrivate lets this program do the same in a private namespace.
-func againInPrivate(std streams) error {
-	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{Stdin: std.in, Stdout: std.out, Stderr: std.err, Last: true})
+// againInPrivate lets this program do the same in a private namespace. There nobody may ask the kernel how connections
+// end: where the evidence has that, this process asks, and tells the other.
+func againInPrivate(evidence string, std streams) error {
+	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{
+		Stdin: std.in, Stdout: std.out, Stderr: std.err, Last: true, Aside: tellAside(evidence),
+	})
 	if err != nil {
 		return err
 	}

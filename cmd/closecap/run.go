@@ -14,6 +14,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/lab"
@@ -28,6 +29,7 @@ type runFlags struct {
 	port     uint16
 	timeout  time.Duration
 	evidence string
+	endings  func(bpf.Options) (bpf.Source, error) // what the evidence has of the kernel's word; nil for nothing
 }
 
 func newRun(std streams) *cobra.Command {
@@ -42,8 +44,8 @@ A scenario is one of closecap list, or a script of your own (closecap show NAME 
 one to start from). Without the right to capture, or with --private, it runs in its own
 user and network namespace: no root needed.
 
-Root's runs also ask the kernel itself (BPF) why it sent an RST and what was left unread;
-in a private namespace nobody may.
+Root's runs also ask the kernel itself (BPF) why it sent an RST and what was left unread.
+Who may not do that (it takes CAP_BPF and CAP_PERFMON) has packets and calls alone.
 
 With --all every scenario runs in a namespace of its own, several at a time, and one table
 says how each ended and whether it did what it expects.`,
@@ -100,11 +102,12 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	if f.wantsPrivate(scripts) && !kernel.InPrivate() {
-		return againInPrivate(std)
+		return againInPrivate(f.evidence, std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
 	}
+	f.endings = endingsBy(f.evidence, std.err)
 	if format.ConnectionsOnly() {
 		return f.lines(ctx, scripts, format, std)
 	}
@@ -196,7 +199,7 @@ func load(args []string) ([]*script.Script, error) {
 func (f *runFlags) one(ctx context.Context, s *script.Script, std streams, show func(*script.Script, *analyze.Result) error) error {
 	rec, runErr := lab.Run(ctx, s, lab.Options{
 		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
-		Endings: endingsBy(f.evidence, std.err),
+		Endings: f.endings,
 	})
 	if rec == nil || len(rec.Calls) == 0 {
 		return runErr

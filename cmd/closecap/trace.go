@@ -87,7 +87,7 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 		return err
 	}
 	if !f.followed() && (f.private || !kernel.HasNetRaw()) && !kernel.InPrivate() {
-		return againInPrivate(std)
+		return againInPrivate(f.evidence, std)
 	}
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
