@@ -312,6 +312,9 @@ func (v *verdict) endedByFins() {
 		if e.Last() == event.SynSent {
 			v.Ending, v.Closer = analyze.Unanswered, sideOf(i)
 			v.because("the %s closed its socket before its SYN was answered", sideOf(i))
+			if e.SoftErrno != "" { // what a call on the socket keeps from ending it (tcp_v4_err)
+				v.because("an ICMP error, as of a firewall or a router, had come for it: %s", e.SoftErrno)
+			}
 			v.Tasks.Closer, v.Tasks.By = owner(e.End), sideOf(i)
 			return
 		}

@@ -2,6 +2,7 @@ package endings
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +149,7 @@ func TestPeerElsewhere(t *testing.T) {
 		closer analyze.Side
 		cause  analyze.ResetCause
 		conf   analyze.Confidence // of the cause, or of the ending without one
+		why    string             // among others
 	}{
 		"closed first, FIN came": {
 			end:    lone(event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed),
@@ -180,6 +182,12 @@ func TestPeerElsewhere(t *testing.T) {
 			end:    lone(event.SynSent, event.Closed),
 			change: func(e *event.Endpoint) { e.End = closer },
 			ending: analyze.Unanswered, closer: analyze.Client, conf: analyze.InKernel,
+		},
+		"given up after an ICMP error": {
+			end:    lone(event.SynSent, event.Closed),
+			change: func(e *event.Endpoint) { e.End, e.SoftErrno = closer, "EHOSTUNREACH" },
+			ending: analyze.Unanswered, closer: analyze.Client, conf: analyze.InKernel,
+			why: "an ICMP error, as of a firewall or a router, had come for it: EHOSTUNREACH",
 		},
 		"FIN unacknowledged": {
 			end:    lone(event.SynSent, event.Established, event.FinWait1, event.Closed),
@@ -253,6 +261,9 @@ func TestPeerElsewhere(t *testing.T) {
 			if c.Ending != tt.ending || c.Closer != tt.closer || cause != tt.cause || conf != tt.conf {
 				t.Errorf("%s, closer %q, cause %q (%s), want %s, %q, %q (%s)", c.Ending, c.Closer, cause, conf,
 					tt.ending, tt.closer, tt.cause, tt.conf)
+			}
+			if tt.why != "" && !slices.Contains(c.Why, tt.why) {
+				t.Errorf("because %q, want %q among it", c.Why, tt.why)
 			}
 		})
 	}

@@ -74,6 +74,10 @@ type Endpoint struct {
 	Timeouts    uint8  `json:"timeouts,omitempty"` // retransmissions in a row without an answer
 	Probes      uint8  `json:"probes,omitempty"`   // keep-alives or window probes without an answer
 	Errno       string `json:"errno,omitempty"`    // the error that the application is given
+
+	// SoftErrno is an error, as an ICMP message brings, that did not end it: the application is given that only when
+	// it asks (SO_ERROR) or nothing better comes. "" also where it has asked.
+	SoftErrno string `json:"soft_errno,omitempty"`
 }
 
 // NeverRead returns how many of the bytes that e had received no application read, nor will. r is the release of e's

@@ -62,7 +62,7 @@ func (e *Endpoint) check() error {
 	if e.ResetIn < 0 {
 		return fmt.Errorf("RST received at %d", int64(e.ResetIn))
 	}
-	return errors.Join(checkEnds(e.Local, e.Remote), checkWord(e.Errno), e.Open.check(), e.Fin.check(), e.End.check())
+	return errors.Join(checkEnds(e.Local, e.Remote), checkWord(e.Errno), checkWord(e.SoftErrno), e.Open.check(), e.Fin.check(), e.End.check())
 }
 
 func (r *KernelReset) check() error {

@@ -83,6 +83,8 @@ func endedWhy(c *endings.Connection) string {
 			return strings.Join(c.Why, "; ")
 		case c.Closer == analyze.Both:
 			return "closed by both at once"
+		case c.Ending == analyze.Unanswered: // it may have waited for long, and not without reason
+			return fmt.Sprintf("given up: %s; %s", doer, strings.Join(c.Why, "; "))
 		}
 		return "closed first: " + doer
 	}

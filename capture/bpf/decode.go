@@ -61,9 +61,9 @@ type rawEndpoint struct {
 	Linger2                    int32
 	LingerTime                 uint32
 	SndNxt, RcvNxt             uint32
-	Err                        uint16
+	Err, SoftErr               uint16
 	Shutdown, Timeouts, Probes uint8
-	Zero                       [3]uint8
+	Zero                       uint8
 }
 
 type rawReset struct {
@@ -163,6 +163,9 @@ func (d *decoder) toEndpoint(r *rawEndpoint) (*event.Endpoint, error) {
 	}
 	if r.Err != 0 {
 		e.Errno = d.errno(r.Err)
+	}
+	if r.SoftErr != 0 {
+		e.SoftErrno = d.errno(r.SoftErr)
 	}
 	n := min(int(r.Steps), maxSteps)
 	e.Steps = make([]event.Transition, n)

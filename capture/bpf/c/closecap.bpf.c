@@ -54,9 +54,9 @@ struct endpoint {
 	__s32 linger2;
 	__u32 linger_time; /* jiffies */
 	__u32 snd_nxt, rcv_nxt;
-	__u16 err;
+	__u16 err, soft_err;
 	__u8 shutdown, timeouts, probes;
-	__u8 zero[3];
+	__u8 zero;
 };
 
 struct reset {
@@ -245,6 +245,7 @@ INLINE void last_facts(const struct sock *sk, struct tcp_sock *tp, struct endpoi
 	e->snd_nxt = tp->snd_nxt;
 	e->rcv_nxt = tp->rcv_nxt;
 	e->err = sk->sk_err;
+	e->soft_err = sk->sk_err_soft;
 	e->shutdown = sk->sk_shutdown;
 	e->timeouts = tp->inet_conn.icsk_retransmits;
 	e->probes = tp->inet_conn.icsk_probes_out;

@@ -84,6 +84,7 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	int sk_err;
+	int sk_err_soft;
 	__u16 sk_type;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
