@@ -26,8 +26,10 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/compare"
 	"github.com/closecap/closecap/analyze/diff"
+	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/expect"
+	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/analyze/sockets"
 )
 
@@ -37,7 +39,23 @@ const module = "github.com/closecap/closecap/"
 
 // written are the types of whole documents and lines.
 var written = []reflect.Type{reflect.TypeFor[analyze.Result](), reflect.TypeFor[analyze.Catalogue](), reflect.TypeFor[compare.Comparison](), reflect.TypeFor[sockets.Listing](), reflect.TypeFor[expect.Checked](),
-	reflect.TypeFor[diff.Difference]()}
+	reflect.TypeFor[diff.Difference](), reflect.TypeFor[endings.Connection]()}
+
+// called are the names of types whose own name another one has.
+var called = map[reflect.Type]string{reflect.TypeFor[endings.Connection](): "Ended"}
+
+// within are the objects that have all fields of another: json.md names those there.
+var within = map[string]string{"Ended": "Connection"}
+
+// first returns a, or b where that is empty.
+func first(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+func nameOf(typ reflect.Type) string { return first(called[typ], typ.Name()) }
 
 // field is one of a JSON object.
 type field struct {
@@ -54,14 +72,15 @@ type types struct {
 }
 
 func (ts *types) object(t *testing.T, typ reflect.Type) {
-	if other := ts.named[typ.Name()]; other != nil {
+	name := nameOf(typ)
+	if other := ts.named[name]; other != nil {
 		if other != typ {
 			t.Fatalf("%s and %s would be one object in json.md", other, typ)
 		}
 		return
 	}
-	ts.named[typ.Name()] = typ
-	ts.objects[typ.Name()] = ts.fields(t, typ)
+	ts.named[name] = typ
+	ts.objects[name] = ts.fields(t, typ)
 }
 
 func (ts *types) fields(t *testing.T, typ reflect.Type) (list []field) {
@@ -95,10 +114,10 @@ var text = reflect.TypeFor[encoding.TextMarshaler]()
 
 // kind returns how json.md and JSON Schema write a type.
 func (ts *types) kind(t *testing.T, typ reflect.Type) (string, map[string]any) {
-	ref := func() (string, map[string]any) { return typ.Name(), map[string]any{"$ref": "#/$defs/" + typ.Name()} }
+	ref := func() (string, map[string]any) { return nameOf(typ), map[string]any{"$ref": "#/$defs/" + nameOf(typ)} }
 	switch typ {
 	case reflect.TypeFor[event.Time]():
-		return "time", map[string]any{"type": "string", "format": "date-time"}
+		return "time", map[string]any{"type": "string", "anyOf": []any{map[string]any{"format": "date-time"}, map[string]any{"const": ""}}}
 	case reflect.TypeFor[netip.AddrPort]():
 		return "address", map[string]any{"type": "string"}
 	case reflect.TypeFor[event.TCPState]():
@@ -226,6 +245,9 @@ func TestFields(t *testing.T) {
 	want := map[string][]string{}
 	for name, fields := range ts.objects {
 		for _, f := range fields {
+			if slices.ContainsFunc(ts.objects[within[name]], func(there field) bool { return there.name == f.name }) {
+				continue
+			}
 			kind := f.kind
 			if f.optional {
 				kind += ", optional"
@@ -236,6 +258,7 @@ func TestFields(t *testing.T) {
 	for name, codes := range ts.codes {
 		want[name] = codes
 	}
+	delete(got, "Columns of watch's CSV")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("json.md (-types +page):\n%s", diff)
 	}
@@ -249,7 +272,7 @@ func schema(t *testing.T, strict bool) []byte {
 	for name, fields := range ts.objects {
 		properties, required := map[string]any{}, []string{}
 		for _, f := range fields {
-			f.schema["description"] = meaning[name+"."+f.name]
+			f.schema["description"] = first(meaning[name+"."+f.name], meaning[within[name]+"."+f.name])
 			properties[f.name] = f.schema
 			if !f.optional {
 				required = append(required, f.name)
@@ -297,9 +320,8 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestRecordingsFollowTheSchema validates what closecap writes of each recording, and that no field
-// is in it which the types don't have.
-func TestRecordingsFollowTheSchema(t *testing.T) {
+// compiled returns one of the documents of the schema, which then allows no other fields.
+func compiled(t *testing.T, which string) *jsonschema.Schema {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema(t, true)))
 	if err != nil {
 		t.Fatal(err)
@@ -309,10 +331,17 @@ func TestRecordingsFollowTheSchema(t *testing.T) {
 	if err := compiler.AddResource("schema.json", doc); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := compiler.Compile("schema.json")
+	s, err := compiler.Compile(which)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestRecordingsFollowTheSchema validates what closecap writes of each recording, and that no field
+// is in it which the types don't have.
+func TestRecordingsFollowTheSchema(t *testing.T) {
+	whole := compiled(t, "schema.json")
 	names, err := filepath.Glob("../pcaps/*.json")
 	if err != nil || len(names) < 40 {
 		t.Fatalf("%d recordings' analyses, %v", len(names), err)
@@ -329,5 +358,72 @@ func TestRecordingsFollowTheSchema(t *testing.T) {
 		if err := whole.Validate(v); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestEndingsFollowTheSchema validates the lines that watch writes of what a kernel told of the scenarios.
+func TestEndingsFollowTheSchema(t *testing.T) {
+	line := compiled(t, "schema.json#/$defs/Ended")
+	names, err := filepath.Glob("../analyze/endings/testdata/*.ndjson")
+	if err != nil || len(names) < 40 {
+		t.Fatalf("%d recordings, %v", len(names), err)
+	}
+	judged := 0
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, tracker := json.NewDecoder(bytes.NewReader(text)), endings.NewTracker(endings.Options{})
+		older := endings.NewTracker(endings.Options{})
+		for head := json.RawMessage(nil); d.More(); {
+			if head == nil { // what run said of it
+				err = d.Decode(&head)
+			} else {
+				var k event.KernelEvent
+				err = d.Decode(&k)
+				tracker.Add(k)
+				if k.Endpoint != nil && len(k.Endpoint.Steps) > 1 {
+					older.Add(event.KernelEvent{Endpoint: ofBefore(*k.Endpoint)})
+				}
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		for _, c := range append(tracker.Rest(0), older.Rest(0)...) {
+			judged++
+			b, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := line.Validate(v); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if judged < 40 {
+		t.Errorf("%d connections judged", judged)
+	}
+}
+
+// ofBefore returns e as if the watching had begun just before its end.
+func ofBefore(e event.Endpoint) *event.Endpoint {
+	e.Born, e.Connected, e.Accepted = false, false, false
+	e.Steps = slices.Clone(e.Steps[len(e.Steps)-2:])
+	e.Steps[0].Time = 0
+	return &e
+}
+
+// TestColumns holds what json.md says of watch's CSV to its heading.
+func TestColumns(t *testing.T) {
+	rows, _ := meanings(t)
+	got := strings.Join(rows["Columns of watch's CSV"], ",") + "\n"
+	if want := string(report.AppendEndingHeading(nil)); got != want {
+		t.Errorf("json.md has %s, watch %s", got, want)
 	}
 }
