@@ -72,7 +72,7 @@ func TestSudoWritesAsCaller(t *testing.T) {
 	dir := dirFor(t)
 	for _, args := range []string{
 		"analyze --sample close --html", "run close --html", "run close --save", "compare close --html",
-		"trace --html", "trace --save", "trace -o", "watch --for 10ms --save",
+		"trace --html", "trace --save", "trace -o", "watch --for 10ms --save", "watch --for 10ms -o", "watch -i lo --for 10ms -o",
 	} {
 		words := strings.Fields(args)
 		for _, path := range []string{"root/file", "root/new", "file", "new"} {

@@ -34,7 +34,7 @@ type watchFlags struct {
 	summary               bool
 	format                string
 	metrics               string
-	save                  string
+	save, outFile         string
 
 	pick  analyze.Selection
 	scope bpf.Options
@@ -81,6 +81,7 @@ needs root or CAP_NET_RAW until the capture is open.`,
 	fl.IntVar(&f.count, "count", 0, "stop after so many connections")
 	fl.BoolVar(&f.summary, "summary", false, "show only the summary")
 	fl.StringVar(&f.format, "format", "table", "table, ndjson or csv")
+	fl.StringVarP(&f.outFile, "output", "o", "", "write the lines to this file, which is there when the watching has ended (default: standard output)")
 	fl.StringVar(&f.metrics, "metrics", "", "serve counters for Prometheus at http://ADDR/metrics, as 127.0.0.1:9435")
 	fl.StringVar(&f.save, "save", "", "write what the kernel tells, of whichever connections are shown, to this pcapng file")
 	for _, w := range f.wordFlags() {
@@ -190,7 +191,9 @@ func (f *watchFlags) run(ctx context.Context, std streams) error {
 	w.sayLacks(w.source.Lacks())
 	ctx, stop := f.limit(ctx)
 	defer stop()
-	return w.saveWhile(f.save, func() error { return w.until(ctx) })
+	return w.writeTo(f.outFile, func() error {
+		return w.saveWhile(f.save, func() error { return w.until(ctx) })
+	})
 }
 
 // limit returns ctx, which also ends when --for is over.

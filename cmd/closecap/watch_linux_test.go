@@ -239,7 +239,7 @@ func record(t *testing.T, name string, run []outcome.Outcome, events []event.Ker
 	}
 }
 
-// TestWatchShows runs the command itself beside a scenario, in each format.
+// TestWatchShows runs the command itself beside a scenario, in each format, one of them into a file.
 func TestWatchShows(t *testing.T) {
 	bin := build(t)
 	openKernel(t) // skips where it is not allowed
@@ -252,6 +252,10 @@ func TestWatchShows(t *testing.T) {
 			watch := exec.Command(bin, "watch", "--comm", "exe", "--cause", "unread-data", "--count", "1", "--for", "60s", "--format", format)
 			var out, msg bytes.Buffer
 			watch.Stdout, watch.Stderr = &out, &msg
+			file := filepath.Join(t.TempDir(), "w.csv")
+			if format == "csv" {
+				watch.Args = append(watch.Args, "-o", file)
+			}
 			if err := watch.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -264,6 +268,10 @@ func TestWatchShows(t *testing.T) {
 				}
 				select {
 				case err := <-done:
+					if format == "csv" && err == nil && out.Len() == 0 {
+						b, _ := os.ReadFile(file)
+						out.Write(b)
+					}
 					if err != nil || !bytes.Contains(out.Bytes(), []byte(want)) {
 						t.Errorf("closecap watch: %v\n%s%s\nwant %s", err, out.String(), msg.String(), want)
 					}

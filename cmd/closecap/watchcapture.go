@@ -54,7 +54,7 @@ func (f *watchFlags) capture(ctx context.Context, w *watching) error {
 		return errors.Join(err, stopErr)
 	}
 	fmt.Fprintln(w.std.err, "closecap: by packets alone: they name no process and no call, and why an RST was sent is inferred")
-	return w.captured(ctx, capture)
+	return w.writeTo(f.outFile, func() error { return w.captured(ctx, capture) })
 }
 
 // captured shows connections until ctx is done or there were enough, and then adds them up.

@@ -46,13 +46,34 @@ func (w *watching) saveWhile(path string, watch func() error) error {
 		run.Warnings = w.source.Lacks()
 		return out.Close(run, nil, fmt.Sprintf("%d connections ended", w.shown))
 	})
-	if err != nil {
-		err = fmt.Errorf("save recording: %w", err)
-		if errors.Is(err, os.ErrPermission) && os.Geteuid() == 0 {
-			err = hint.With(err, "watch gives up root's rights over the files of others before it opens one: choose a directory of root's")
-		}
+	return errors.Join(watched, ownFile("save recording", err))
+}
+
+// writeTo lets watch write to a file of that name, "" for where it writes anyhow. The file is made before anything
+// is watched, and is whole once it has its name.
+func (w *watching) writeTo(path string, watch func() error) error {
+	if path == "" {
+		return watch()
 	}
-	return errors.Join(watched, err)
+	var watched error
+	err := replace(path, func(f io.Writer) error {
+		w.std.out = f
+		watched = watch()
+		return nil
+	})
+	return errors.Join(watched, ownFile("write output", err))
+}
+
+// ownFile says whose file it must be where that is the matter.
+func ownFile(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", verb, err)
+	if errors.Is(err, os.ErrPermission) && os.Geteuid() == 0 {
+		err = hint.With(err, "watch gives up root's rights over the files of others before it opens one: choose a directory of root's")
+	}
+	return err
 }
 
 func (l *watchLog) write(e event.KernelEntry) {
