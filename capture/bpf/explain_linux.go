@@ -29,7 +29,8 @@ func explain(err error) error {
 	case tooOld(kernel.Release()):
 		return wrap(fmt.Errorf("kernel %s: %w", kernel.Release(), errors.ErrUnsupported),
 			fmt.Sprintf("closecap watch needs Linux %d.%d; closecap trace and analyze work without", oldestMajor, oldestMinor))
-	case errors.Is(err, fs.ErrNotExist) && !exists("/sys/kernel/btf/vmlinux"):
+	// The library looks in other places, too, and takes it for a kernel without.
+	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, ebpf.ErrNotSupported)) && !exists("/sys/kernel/btf/vmlinux"):
 		return wrap(fmt.Errorf("/sys/kernel/btf/vmlinux is missing: %w", errors.ErrUnsupported),
 			"the kernel must have been built with CONFIG_DEBUG_INFO_BTF, and /sys be mounted")
 	case refused && inUserNamespace():

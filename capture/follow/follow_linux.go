@@ -40,7 +40,7 @@ type descriptor struct{ pid, fd int }
 
 // Open loads what follows. It needs CAP_BPF and CAP_PERFMON.
 func Open(opt Options) (*Follower, error) {
-	if inPIDNamespace() {
+	if kernel.InPIDNamespace() {
 		return nil, hint.With(fmt.Errorf("follow programs in a process namespace of their own: %w", errors.ErrUnsupported),
 			"the kernel tells of processes by the numbers that they have outside; run closecap there, or use --evidence ptrace")
 	}
@@ -52,14 +52,6 @@ func Open(opt Options) (*Follower, error) {
 		opt: opt, source: source, sockets: map[uint64]*socket{}, early: map[descriptor]*socket{},
 		actors: map[int]string{}, alive: map[int]bool{}, gone: map[int]event.Time{}, left: map[int][]event.Departure{},
 	}, nil
-}
-
-// initialPIDNS is the inode of the first process namespace (PROC_PID_INIT_INO, linux/proc_ns.h).
-const initialPIDNS = 0xEFFFFFFC
-
-func inPIDNamespace() bool {
-	var st unix.Stat_t
-	return unix.Stat("/proc/self/ns/pid", &st) == nil && st.Ino != initialPIDNS
 }
 
 // checkNamespace refuses a process whose network is another: its packets would not be captured here. Of one

@@ -62,6 +62,9 @@ func ReexecPrivate(opt PrivateOptions) (exit int, err error) {
 // Aside returns nil: there is no private namespace here.
 func Aside() *os.File { return nil }
 
+// InPIDNamespace reports false: there are no process namespaces here.
+func InPIDNamespace() bool { return false }
+
 // RaiseLoopback does nothing.
 func RaiseLoopback() error { return nil }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -121,6 +122,10 @@ func (f *watchFlags) check() error {
 		return usageError{hint.With(fmt.Errorf("watch %s: a filter of packets wants an interface", f.filter),
 			"usage: closecap watch [-i INTERFACE [FILTER]]")}
 	}
+	if len(f.pids) > 0 && kernel.InPIDNamespace() {
+		return hint.With(fmt.Errorf("pick by --pid in a process namespace of its own: %w", errors.ErrUnsupported),
+			"the kernel tells of processes by the numbers that they have outside; run closecap there, or use --comm or --cgroup")
+	}
 	f.scope.Port = f.pick.Port
 	if f.netns != "all" {
 		if f.scope.Netns, err = bpf.Netns(f.netns); err != nil {
@@ -189,6 +194,9 @@ func (f *watchFlags) run(ctx context.Context, std streams) error {
 		return err
 	}
 	w.sayLacks(w.source.Lacks())
+	if kernel.InPIDNamespace() {
+		fmt.Fprintln(std.err, "closecap: process numbers are those outside of this process namespace")
+	}
 	ctx, stop := f.limit(ctx)
 	defer stop()
 	return w.writeTo(f.outFile, func() error {

@@ -292,12 +292,19 @@ func TestWatchRefused(t *testing.T) {
 	}{
 		"nobody":         {[]string{"setpriv", "--reuid", fmt.Sprint(nobody), "--clear-groups"}, "sudo, or setcap cap_bpf,cap_perfmon+ep"},
 		"user namespace": {[]string{"unshare", "-Ur"}, "in a user namespace nobody may load BPF programs"},
+		"types hidden": {[]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs t /sys/kernel/btf && exec "$0" "$@"`},
+			"/sys/kernel/btf/vmlinux is missing"},
+		"process namespace": {[]string{"unshare", "-pm", "--fork", "--mount-proc"}, "by the numbers that they have outside"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "nobody" && os.Getuid() != 0 {
+			if name != "user namespace" && os.Getuid() != 0 {
 				t.Skip(os.ErrPermission)
 			}
-			cmd := exec.Command(tt.args[0], append(tt.args[1:], bin, "watch", "--count", "1")...)
+			args := []string{bin, "watch", "--count", "1"}
+			if name == "process namespace" {
+				args = append(args, "--pid", "1")
+			}
+			cmd := exec.Command(tt.args[0], append(tt.args[1:], args...)...)
 			cmd.Dir = "/"
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState.ExitCode() != exitFailed || !bytes.Contains(out, []byte(tt.want)) {
