@@ -24,6 +24,8 @@ const (
 	SVG      Format = "svg"
 	Mermaid  Format = "mermaid"
 	HTML     Format = "html"
+	Zeek     Format = "zeek"
+	ZeekJSON Format = "zeek-json"
 )
 
 // form is a format with what can be written in it and how. A new format is a row in forms and a
@@ -65,6 +67,8 @@ var forms = []form{
 		connections: newNDJSONBody, catalogue: writeCatalogueNDJSON},
 	{format: CSV, about: "one connection a line, under a heading", connectionsOnly: true,
 		connections: newCSVBody, catalogue: writeCatalogueCSV},
+	{format: Zeek, about: "one connection a line, as Zeek's conn.log", connectionsOnly: true, connections: newZeekBody},
+	{format: ZeekJSON, about: "the same in JSON, as Zeek's", connectionsOnly: true, connections: newZeekJSONBody},
 	{format: Markdown, about: "a table for a document", nick: "md", summary: true,
 		connections: newTableBody, catalogue: catalogueIn(Markdown), comparison: comparisonIn(Markdown)},
 }

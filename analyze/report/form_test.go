@@ -38,7 +38,7 @@ func TestForms(t *testing.T) {
 		}
 	}
 	for got, want := range map[string]string{
-		Or(Formats()):             "table, ladder, svg, mermaid, html, json, ndjson, csv or markdown",
+		Or(Formats()):             "table, ladder, svg, mermaid, html, json, ndjson, csv, zeek, zeek-json or markdown",
 		Or(CatalogueFormats()):    "table, json, ndjson, csv or markdown",
 		Or(ComparisonFormats()):   "table, html, json or markdown",
 		And(SummaryFormats()):     "table and markdown",
