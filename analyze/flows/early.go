@@ -55,3 +55,7 @@ func (f *Follower) showEnded() {
 		r.move(to, p, fl.Last)
 	}
 }
+
+// Restart makes f ready for a timeline that has nothing to do with the one before, after Finish: its time
+// begins anew. Connections are numbered on.
+func (f *Follower) Restart() { f.now, f.nextExpiry, f.departed = 0, 0, departed{} }
