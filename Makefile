@@ -7,6 +7,7 @@
 # make bench    speed and memory beside other tools
 # make thin     what thinner captures claim that whole ones do not, and what is withheld
 # make vmtest   what watch knows on kernels of Debian's, in virtual machines
+# make fleet    cmd/closecap-fleet, a module of its own: bin/closecap-fleet and its tests; make fleet-run: it beside closecap
 # make man      doc/man from the commands; make schema: doc/schema.json from the types
 
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
@@ -14,6 +15,7 @@ SCENARIO ?= shutdown-wr
 VERSION ?= $(shell sh .ci/version)
 PREFIX ?= /usr/local
 BIN ?= bin/closecap
+DUCKDB_VERSION ?= 1.5.6-r.1
 
 # An account without a home of its own builds inside the checkout.
 ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
@@ -104,6 +106,21 @@ pgo:
 clean:
 	rm -rf bin dist
 	[ ! -d .cache ] || { chmod -R u+w .cache && rm -rf .cache; }
+
+# A module of its own: nothing of it is in closecap, or in make test. DuckDB is for its tests.
+DUCKDB = bin/duckdb/node_modules/@duckdb/node-api
+.PHONY: fleet fleet-run fleet-build
+fleet: fleet-build $(DUCKDB)
+	cd cmd/closecap-fleet && $(GO) vet ./... && $(GO) test -buildvcs=false -count=1 ./...
+
+fleet-build: toolchain
+	cd cmd/closecap-fleet && $(GO) build -buildvcs=false -ldflags '-X main.linked=$(VERSION)' -o ../../bin/closecap-fleet .
+
+$(DUCKDB):
+	npm install --no-audit --no-fund --prefix bin/duckdb @duckdb/node-api@$(DUCKDB_VERSION)
+
+fleet-run: build fleet-build
+	GO='$(GO)' bash .ci/fleetrun
 
 .PHONY: vmtest
 vmtest: toolchain
