@@ -9,20 +9,30 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
+// mostKnown is how many known words an error lists; who has more shows them by a command.
+const mostKnown = 40
+
 // Unknown is the error for a word that is not among the known ones: it names the nearest, or all
-// of them where none is near.
+// of them where none is near and they are not too many.
 func Unknown(what, word string, known []string) error {
 	if near := Nearest(word, known); near != "" {
 		return fmt.Errorf("unknown %s %q: did you mean %q?", what, word, near)
 	}
+	if len(known) > mostKnown {
+		return fmt.Errorf("unknown %s %q", what, word)
+	}
 	return fmt.Errorf("unknown %s %q (known: %s)", what, word, strings.Join(known, ", "))
 }
 
-// Nearest returns the known word with the fewest edits from word, "" when none is near.
+// Nearest returns the known word with the fewest edits from word, "" when none is near. Near is a word of
+// which a third of the letters are others, or one of a short word; or some are missing, as in "rst".
 func Nearest(word string, known []string) string {
+	word = strings.ToLower(word)
 	best, least := "", len(word)/2+2
 	for _, k := range known {
-		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(k)); d < least {
+		d := levenshtein.ComputeDistance(word, strings.ToLower(k))
+		abbreviated := d == len(k)-len(word)
+		if d < least && (abbreviated || d <= max(1, (len(word)+1)/3)) {
 			best, least = k, d
 		}
 	}
