@@ -56,7 +56,7 @@ func (p *printer) answers(c *compare.Comparison) error {
 		return g.writeMarkdown(p.w)
 	}
 	if p.opt.Width > 0 {
-		if widths, fits := g.widths(p.opt); fits {
+		if widths, fits := g.widths(p.opt, false); fits {
 			return g.write(p.w, widths, p.opt)
 		}
 	}

@@ -4,16 +4,21 @@ package report
 const fitRows = 200
 
 // widths returns the columns' widths that fit into the terminal, lines included, and whether
-// they do. Of the columns that may wrap it narrows the one that costs the fewest lines.
-func (g *grid) widths(opt Options) (widths []int, fits bool) {
+// they do. Of the columns that may wrap it narrows the one that costs the fewest lines. With must they
+// are those that come nearest, and words may break.
+func (g *grid) widths(opt Options, must bool) (widths []int, fits bool) {
 	widths = make([]int, len(g.columns))
+	pieces := make([]int, len(g.columns))
 	for i, c := range g.columns {
-		widths[i] = c.heading().width(opt)
+		widths[i], pieces[i] = c.heading().width(opt), c.heading().piece(opt)
 		for _, row := range g.rows {
 			widths[i] = max(widths[i], row[i].width(opt))
+			if c.min > 0 && pieces[i] < longestPiece {
+				pieces[i] = max(pieces[i], row[i].piece(opt))
+			}
 		}
 	}
-	return g.fit(widths, opt)
+	return g.fit(widths, pieces, opt, must)
 }
 
 // width is that of the widest line.
@@ -25,49 +30,57 @@ func (c cell) width(opt Options) int {
 	return n
 }
 
-// fit narrows the columns from the widths that their cells would like to have.
-func (g *grid) fit(widths []int, opt Options) (fitted []int, fits bool) {
-	f := fitter{grid: g, opt: opt, lines: map[[2]int][]int{}}
-	sum := 1 + 3*len(g.columns)
-	for _, n := range widths {
-		sum += n
-	}
+// fit narrows the columns from the widths that their cells would like to have, none below its min and
+// none so far that one of its pieces breaks. Where that is not enough and it must, pieces break, and
+// Options.TooNarrow learns the width that would have done.
+func (g *grid) fit(widths, pieces []int, opt Options, must bool) (fitted []int, fits bool) {
 	if opt.Width <= 0 {
 		return widths, true
 	}
-	if sum-g.slack(widths) > opt.Width {
-		return g.narrowest(widths), false
+	least := make([]int, len(widths))
+	for i, c := range g.columns {
+		least[i] = widths[i]
+		if c.min > 0 {
+			least[i] = min(widths[i], max(c.min, pieces[i]))
+		}
 	}
-	for ; sum > opt.Width; sum-- {
+	if needs := g.total(least); needs > opt.Width {
+		if !must {
+			return least, false
+		}
+		if opt.TooNarrow != nil {
+			opt.TooNarrow(needs)
+		}
+		for i, c := range g.columns {
+			if c.min > 0 {
+				least[i] = min(widths[i], c.min)
+			}
+		}
+		if g.total(least) > opt.Width {
+			return least, false
+		}
+	}
+	f := fitter{grid: g, opt: opt, least: least, lines: map[[2]int][]int{}}
+	for sum := g.total(widths); sum > opt.Width; sum-- {
 		widths[f.cheapest(widths)]--
 	}
 	return widths, true
 }
 
-// slack is by how much the columns can be narrowed.
-func (g *grid) slack(widths []int) int {
-	n := 0
-	for i, c := range g.columns {
-		if c.min > 0 {
-			n += max(0, widths[i]-c.min)
-		}
+// total is the width of the grid with columns of these widths, lines included.
+func (g *grid) total(widths []int) int {
+	sum := 1 + 3*len(g.columns)
+	for _, n := range widths {
+		sum += n
 	}
-	return n
-}
-
-func (g *grid) narrowest(widths []int) []int {
-	for i, c := range g.columns {
-		if c.min > 0 {
-			widths[i] = min(widths[i], c.min)
-		}
-	}
-	return widths
+	return sum
 }
 
 // fitter remembers how many lines each column's cells take at each width.
 type fitter struct {
 	grid  *grid
 	opt   Options
+	least []int
 	lines map[[2]int][]int // by column and width
 }
 
@@ -75,8 +88,8 @@ type fitter struct {
 // the widest among equals.
 func (f *fitter) cheapest(widths []int) int {
 	best, bestHeight := -1, 0
-	for i, c := range f.grid.columns {
-		if c.min == 0 || widths[i] <= c.min {
+	for i := range f.grid.columns {
+		if widths[i] <= f.least[i] {
 			continue
 		}
 		height := 0

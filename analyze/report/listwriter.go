@@ -71,7 +71,7 @@ func (l *list) choose(layout int, first []*analyze.Connection, more bool) bool {
 	if more {
 		g.rows[0][0] = text(strings.Repeat("0", idRoom))
 	}
-	widths, fits := g.widths(opt)
+	widths, fits := g.widths(opt, layout == len(listLayouts)-1)
 	l.grid.columns, l.widths = g.columns, widths
 	if l.print.format == Markdown {
 		return true

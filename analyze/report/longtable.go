@@ -32,17 +32,19 @@ func (p *printer) longTable(layouts int, build func(layout int) ([]column, iter.
 // widest cell of each is. It gives up at the row from which on no width fits, unless it must.
 func (l *list) measure(columns []column, rows iter.Seq[[]cell], must bool) (widths []int, fits bool) {
 	widths = make([]int, len(columns))
+	pieces := make([]int, len(columns))
 	opt := l.print.opt
 	fit := func() bool {
 		l.grid.columns = nil
-		var wanted []int
+		var wanted, unbroken []int
 		for j, c := range columns {
 			if widths[j] > 0 {
 				l.grid.columns = append(l.grid.columns, c)
 				wanted = append(wanted, max(widths[j], c.heading().width(opt)))
+				unbroken = append(unbroken, max(pieces[j], c.heading().piece(opt)))
 			}
 		}
-		l.widths, fits = l.grid.fit(slices.Clone(wanted), opt)
+		l.widths, fits = l.grid.fit(slices.Clone(wanted), unbroken, opt, must)
 		l.narrow = !slices.Equal(l.widths, wanted)
 		return fits || must
 	}
@@ -51,6 +53,12 @@ func (l *list) measure(columns []column, rows iter.Seq[[]cell], must bool) (widt
 		for j, c := range row {
 			if n := c.width(opt); n > widths[j] {
 				widths[j], grown = n, true
+			}
+			if columns[j].min == 0 || pieces[j] >= longestPiece {
+				continue
+			}
+			if n := c.piece(opt); n > pieces[j] {
+				pieces[j], grown = n, true
 			}
 		}
 		if grown && !must && !fit() {

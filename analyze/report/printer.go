@@ -52,7 +52,8 @@ func (p *printer) table(layouts int, build func(layout int) *grid) error {
 	}
 	for i := range layouts {
 		g := build(i)
-		if widths, fits := g.widths(p.opt); fits || i == layouts-1 {
+		last := i == layouts-1
+		if widths, fits := g.widths(p.opt, last); fits || last {
 			return g.write(p.w, widths, p.opt)
 		}
 	}

@@ -22,6 +22,15 @@ type Options struct {
 	Summary bool // of many connections only the summary, no row for each
 	Brief   bool // NDJSON without the states and segments of connections
 
+	// Command is what was traced, for the header.
+	Command string
+
+	// TooNarrow is called where nothing fits into Width: columns would be enough. nil is nobody.
+	TooNarrow func(columns int)
+
+	// Zone is the zone of times of day in tables, ladders and verdicts; nil is UTC.
+	Zone *time.Location
+
 	// TimeWait is how long an end stays in TIME_WAIT; 0 means analyze.DefaultTimeWait.
 	TimeWait time.Duration
 

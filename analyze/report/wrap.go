@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -31,7 +32,8 @@ const noBreak = "\u00a0"
 // together keeps the words of s on one line.
 func together(s string) string { return strings.ReplaceAll(s, " ", noBreak) }
 
-// wrapText breaks s at spaces, and inside a word only where the word alone is too long. Lines
+// wrapText breaks s at spaces, and inside a word only where the word alone is too long: between pieces
+// of it if it can. Lines
 // after the first are indented by hang, if that leaves room.
 func wrapText(s string, width, hang int) []string {
 	if width <= 0 || textWidth(s) <= width {
@@ -63,6 +65,9 @@ func wrapText(s string, width, hang int) []string {
 			line := cut(before+words[start:end], max(width, len(before)+2)) // one character at least
 			lines = append(lines, line)
 			start += len(line) - len(before)
+			for strings.HasPrefix(words[start:], noBreak) { // the line's end stands for it
+				start += len(noBreak)
+			}
 			before, from, to = indent, start, start
 			continue
 		}
@@ -74,10 +79,11 @@ func wrapText(s string, width, hang int) []string {
 	return append(lines, before+words[from:to])
 }
 
-// cut returns as much of s as fits into width, at least one character. It prefers to end
-// after a character at which addresses and lists break well.
+// cut returns as much of s as fits into width, at least one character. It ends between two pieces of
+// s where it can.
 func cut(s string, width int) string {
-	end, nice, used := 0, 0, 0
+	end, nice, joint, used := 0, 0, 0, 0
+	long := textWidth(strings.TrimLeft(s, " ")) > longestPiece
 	for i, r := range s {
 		n := textWidth(string(r))
 		if i > 0 && used+n > width {
@@ -85,14 +91,74 @@ func cut(s string, width int) string {
 		}
 		used += n
 		end = i + len(string(r))
-		if strings.ContainsRune(",:/(_", r) && used > width/2 {
+		switch half := used > width/2; {
+		case breaksAfter(r, s[end:], false), long && half && breaksAfter(r, s[end:], true):
 			nice = end
+		case half && breaksAfter(r, s[end:], true):
+			joint = end
 		}
 	}
-	if nice > 0 && end < len(s) {
-		return s[:nice]
+	if end == len(s) {
+		return s
 	}
-	return s[:end]
+	return s[:cmp.Or(nice, joint, end)]
+}
+
+// longestPiece is how wide a piece of a cell may be that no column breaks, its indent included. Data of
+// others has words without end.
+const longestPiece = 24
+
+// breaksAfter reports whether a word may break between r and rest: in a call before its arguments, in a
+// list; a long one also where addresses, names and options have their joints.
+func breaksAfter(r rune, rest string, long bool) bool {
+	if rest == "" {
+		return false
+	}
+	switch r {
+	case '(':
+		return rest[0] != ')'
+	case '/':
+		return true
+	case ',':
+		return rest[0] < '0' || rest[0] > '9' // 32,768 is one number
+	case ':', '.', '-', '=', '&', '?', ';':
+		return long && strings.IndexByte(".:=&", rest[0]) < 0
+	}
+	return false
+}
+
+// piece is the width of the widest piece of c that should not break, with the indent that it has on a
+// line of its own. It is longestPiece at most.
+func (c cell) piece(opt Options) int {
+	most := 0
+	for _, l := range c {
+		words := strings.TrimLeft(opt.glyphs(l.text), " ")
+		hang := len(opt.glyphs(l.text)) - len(words) // the first word's
+		for word := range strings.SplitSeq(words, " ") {
+			most = max(most, hang+pieceOf(word))
+			hang = l.hang
+		}
+	}
+	return min(most, longestPiece)
+}
+
+func pieceOf(word string) int {
+	n := textWidth(word)
+	long := n > longestPiece
+	if !long && !strings.ContainsAny(word, "(/,") {
+		return n
+	}
+	most, used := 0, 0
+	for i, r := range word {
+		used += textWidth(string(r))
+		if breaksAfter(r, word[i+len(string(r)):], long) {
+			most, used = max(most, used), 0
+		}
+		if most >= longestPiece {
+			break
+		}
+	}
+	return max(most, used)
 }
 
 func textWidth(s string) int {

@@ -42,7 +42,7 @@ func FuzzWrapText(f *testing.F) {
 				t.Errorf("wrapText(%q, %d, %d): line %d %q is %d wide", s, width, hang, i, l, textWidth(l))
 			}
 		}
-		squeeze := func(s string) string { return strings.ReplaceAll(s, " ", "") }
+		squeeze := func(s string) string { return strings.NewReplacer(" ", "", noBreak, "").Replace(s) }
 		if got := squeeze(strings.Join(lines, "")); got != squeeze(s) {
 			t.Errorf("wrapText(%q, %d, %d) = %q, which loses text", s, width, hang, lines)
 		}
