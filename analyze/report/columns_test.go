@@ -47,13 +47,13 @@ func TestListLayouts(t *testing.T) {
 	}
 	for i, l := range listLayouts {
 		var titles []string
-		for _, c := range l.columns() {
+		for _, c := range l.columns(&analyze.Connection{}, nil) {
 			titles = append(titles, c.title)
 		}
 		if got := strings.Join(titles, ", "); got != want[i] {
 			t.Errorf("layout %d: %s, want %s", i, got, want[i])
 		}
-		if got := len(l.row(&analyze.Connection{})); got != len(titles) {
+		if got := len(l.row(&analyze.Connection{}, nil)); got != len(titles) {
 			t.Errorf("layout %d: %d cells under %d titles", i, got, len(titles))
 		}
 	}

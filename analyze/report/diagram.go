@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -13,6 +14,7 @@ import (
 type diagram struct {
 	conn   *analyze.Connection
 	base   event.Time // what times are counted from
+	zone   *time.Location
 	rows   []diagramRow
 	made   map[uint64][]*analyze.Call // by frame: the calls that it made return
 	actors [2]string                  // who makes the calls of each end; the end's name where several do

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -150,7 +151,7 @@ func (d *diagram) sideLabels(row *diagramRow) (labels [2][]label) {
 			labels[at] = append(labels[at], label{text: d.firstWords(), style: bold})
 		}
 	case timeWaitKind:
-		labels[at] = append(labels[at], label{text: timeWaitWords(row.wait), style: dim})
+		labels[at] = append(labels[at], label{text: timeWaitWords(row.wait, d.zone), style: dim})
 	}
 	for column := range labels {
 		for _, e := range row.entered[column] {
@@ -245,12 +246,12 @@ func (d *diagram) unreadWords(s *analyze.Segment) string {
 	return ""
 }
 
-func timeWaitWords(w *analyze.TimeWait) string {
+func timeWaitWords(w *analyze.TimeWait, zone *time.Location) string {
 	words := "TIME_WAIT"
 	if w.Since != 0 {
 		words += " " + together(fmt.Sprintf("%.3g s,", w.Until.Sub(w.Since).Seconds()))
 	}
-	return words + " until " + strings.TrimSuffix(clock(w.Until), " UTC") + timeWaitEnd(*w)
+	return words + " until " + strings.TrimSuffix(clockIn(w.Until, zone), " UTC") + timeWaitEnd(*w)
 }
 
 // arrowText says what a row's arrow carries, "" where there is none.

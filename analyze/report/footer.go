@@ -23,7 +23,7 @@ func (p *printer) verdicts(r *analyze.Result) error {
 }
 
 func (p *printer) verdict(r *analyze.Result, c *analyze.Connection, prefix string) error {
-	for i, s := range strings.Split(Verdict(r, c), "\n") {
+	for i, s := range strings.Split(verdictIn(r, c, p.opt.Zone), "\n") {
 		l := line{text: prefix + s, style: endingStyle(c.Ending), hang: 2}
 		if i > 0 {
 			l = line{text: "  " + s, hang: 4}

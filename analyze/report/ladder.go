@@ -35,7 +35,9 @@ func newLadderBody(s *Stream) body {
 // ladders draws every connection of r.
 func (p *printer) ladders(r *analyze.Result) error {
 	return p.each(r, func(c *analyze.Connection) error {
-		if err := newLadder(p, newDiagram(r, c)).write(); err != nil {
+		d := newDiagram(r, c)
+		d.zone = p.opt.Zone
+		if err := newLadder(p, d).write(); err != nil {
 			return err
 		}
 		return p.omitted(c)

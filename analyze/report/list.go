@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -12,6 +13,9 @@ import (
 
 // listLayout is the columns that the list of connections has, from the left.
 type listLayout []*listColumn
+
+// startColumn is the column of a time of day, whose zone is the reader's.
+const startColumn = "start"
 
 // listLayouts are the widest first.
 var listLayouts = func() (layouts [bare + 1]listLayout) {
@@ -27,17 +31,26 @@ var listLayouts = func() (layouts [bare + 1]listLayout) {
 	return layouts
 }()
 
-func (l listLayout) columns() []column {
+// columns are the columns of a list whose first connection is given, with the zone of its times.
+func (l listLayout) columns(first *analyze.Connection, zone *time.Location) []column {
 	columns := make([]column, len(l))
 	for i, c := range l {
 		columns[i] = column{title: c.table.title, min: c.table.min, right: c.table.right}
+		if zone != nil && c.csv == startColumn {
+			name, _ := time.Unix(0, int64(first.Start)).In(zone).Zone()
+			columns[i].title = "start (" + name + ")"
+		}
 	}
 	return columns
 }
 
-func (l listLayout) row(c *analyze.Connection) []cell {
+func (l listLayout) row(c *analyze.Connection, zone *time.Location) []cell {
 	cells := make([]cell, len(l))
 	for i, column := range l {
+		if zone != nil && column.csv == startColumn {
+			cells[i] = text(time.Unix(0, int64(c.Start)).In(zone).Format("15:04:05.000"))
+			continue
+		}
 		if column.table.cell == nil {
 			cells[i] = text(column.value(c))
 			continue

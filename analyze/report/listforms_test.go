@@ -67,7 +67,7 @@ func TestListFormsAgree(t *testing.T) {
 		forms := map[string]string{}
 		for i, l := range listLayouts {
 			var cells []string
-			for _, one := range l.row(c) {
+			for _, one := range l.row(c, nil) {
 				for _, line := range one {
 					cells = append(cells, line.text)
 				}
@@ -79,7 +79,7 @@ func TestListFormsAgree(t *testing.T) {
 				}
 			}
 		}
-		forms["markdown"] = markdownRow(listLayouts[whole].row(c))
+		forms["markdown"] = markdownRow(listLayouts[whole].row(c, nil))
 		forms["page"] = fmt.Sprint(pageRow(c, c.Start))
 		for name, got := range forms {
 			for _, want := range facts(c) {

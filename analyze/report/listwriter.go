@@ -42,7 +42,7 @@ func (l *list) start(p *printer, first []*analyze.Connection, more bool) error {
 	if !more {
 		l.shrink(func(yield func([]cell) bool) {
 			for _, c := range first {
-				if !yield(l.layout.row(c)) {
+				if !yield(l.layout.row(c, l.print.opt.Zone)) {
 					return
 				}
 			}
@@ -63,9 +63,9 @@ func (l *list) start(p *printer, first []*analyze.Connection, more bool) error {
 // stand in one line.
 func (l *list) choose(layout int, first []*analyze.Connection, more bool) bool {
 	l.layout = listLayouts[layout]
-	g := grid{columns: l.layout.columns()}
+	g := grid{columns: l.layout.columns(first[0], l.print.opt.Zone)}
 	for _, c := range first[:min(len(first), fitRows)] {
-		g.rows = append(g.rows, l.layout.row(c))
+		g.rows = append(g.rows, l.layout.row(c, l.print.opt.Zone))
 	}
 	opt := l.print.opt
 	if more {
@@ -76,7 +76,7 @@ func (l *list) choose(layout int, first []*analyze.Connection, more bool) bool {
 	if l.print.format == Markdown {
 		return true
 	}
-	f := fitter{grid: &g, opt: opt, lines: map[[2]int][]int{}}
+	f := fitter{grid: &g, opt: opt, lines: map[[2]int][]int{}} // for its height alone
 	return fits && f.height(widths) <= len(g.rows)+len(g.rows)/4
 }
 
@@ -94,7 +94,7 @@ func (l *list) heading() error {
 }
 
 // row writes one connection.
-func (l *list) row(c *analyze.Connection) error { return l.cells(l.layout.row(c)) }
+func (l *list) row(c *analyze.Connection) error { return l.cells(l.layout.row(c, l.print.opt.Zone)) }
 
 func (l *list) cells(cells []cell) error {
 	if l.print.format == Markdown {

@@ -104,7 +104,7 @@ func TestListLooksLikeTheOtherTables(t *testing.T) {
 		}
 		g := &grid{columns: l.grid.columns}
 		for _, c := range r.Connections {
-			g.rows = append(g.rows, l.layout.row(c))
+			g.rows = append(g.rows, l.layout.row(c, nil))
 		}
 		if err := g.write(&want, l.widths, opt); err != nil {
 			t.Fatal(err)

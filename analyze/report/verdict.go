@@ -12,7 +12,9 @@ import (
 
 // Verdict says in plain words how c ended and why, a sentence or two a line. It names the
 // calls of r where r has any.
-func Verdict(r *analyze.Result, c *analyze.Connection) string {
+func Verdict(r *analyze.Result, c *analyze.Connection) string { return verdictIn(r, c, nil) }
+
+func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) string {
 	calls := callsOf(r, c)
 	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
 	if c.Reset != nil {
@@ -32,7 +34,7 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string {
 	if s := relaySentence(c); s != "" {
 		lines = append(lines, s)
 	}
-	if s := timeWaitSentence(c); s != "" {
+	if s := timeWaitSentence(c, zone); s != "" {
 		if len(lines) == 1 {
 			lines[0] += " " + s
 		} else {
@@ -231,7 +233,7 @@ func relaySentence(c *analyze.Connection) string {
 	return s
 }
 
-func timeWaitSentence(c *analyze.Connection) string {
+func timeWaitSentence(c *analyze.Connection, zone *time.Location) string {
 	if len(c.TimeWait) == 0 {
 		if c.Ending == analyze.WasReset && c.Confidence != analyze.Unknown && c.Reset != nil && c.Reset.Cause != analyze.TimeWaitReset {
 			return "TIME_WAIT: nobody, an RST ends a connection at once."
@@ -240,7 +242,7 @@ func timeWaitSentence(c *analyze.Connection) string {
 	}
 	var stays []string
 	for _, t := range c.TimeWait {
-		stays = append(stays, fmt.Sprintf("%s, until %s%s", t.Holder, clock(t.Until), timeWaitEnd(t)))
+		stays = append(stays, fmt.Sprintf("%s, until %s%s", t.Holder, clockIn(t.Until, zone), timeWaitEnd(t)))
 	}
 	return "TIME_WAIT: " + strings.Join(stays, "; ") + "."
 }

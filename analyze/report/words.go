@@ -35,9 +35,15 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// clock writes the time of day with milliseconds.
-func clock(t event.Time) string {
-	return time.Unix(0, int64(t)).UTC().Format("15:04:05.000") + " UTC"
+// clock writes the time of day with milliseconds, in UTC.
+func clock(t event.Time) string { return clockIn(t, nil) }
+
+// clockIn writes it in a zone and names that; nil is UTC.
+func clockIn(t event.Time, zone *time.Location) string {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return time.Unix(0, int64(t)).In(zone).Format("15:04:05.000 MST")
 }
 
 func count(n uint64, noun string) string { return analyze.Count(n, noun) }
