@@ -18,7 +18,8 @@ import (
 type callRow struct {
 	time       event.Time
 	connection int
-	call       *analyze.Call // nil for segments without a call
+	call       *analyze.Call   // nil for segments without a call
+	also       []*analyze.Call // that stand in the same row, after call
 	segments   []*analyze.Segment
 	shared     []string // of segments that stand under another call already
 }
@@ -179,7 +180,7 @@ func stateAt(changes []analyze.StateChange, t event.Time) string {
 
 // calls draws the calls table in the widest layout that fits.
 func (p *printer) calls(r *analyze.Result) error {
-	rows := callRows(r)
+	rows := foldSetUp(callRows(r))
 	var err error
 	if len(rows) <= heldRows {
 		err = p.table(len(callLayouts), func(i int) *grid { return callLayouts[i].grid(r, rows) })
@@ -243,9 +244,9 @@ func (l callLayout) rows(r *analyze.Result, rows []callRow) iter.Seq[[]cell] {
 		var cells []cell
 		var lines []line
 		shown := map[stateKey]string{}
-		base, states := baseTime(r), rowStates(rows, r)
+		base, states, named := baseTime(r), rowStates(rows, r), namedBefore(rows)
 		for i, row := range rows {
-			cells, lines = l.appendRow(cells[:0], lines[:0], r, row, base)
+			cells, lines = l.appendRow(cells[:0], lines[:0], r, row, base, named(i))
 			cells = append(cells, l.states.cells(row.connection, states(i), shown)...)
 			if !yield(cells) {
 				return
@@ -254,22 +255,20 @@ func (l callLayout) rows(r *analyze.Result, rows []callRow) iter.Seq[[]cell] {
 	}
 }
 
-// appendRow appends a row's cells, of which those of one line share the memory of lines.
-func (l callLayout) appendRow(cells []cell, lines []line, r *analyze.Result, row callRow, base event.Time) ([]cell, []line) {
+// appendRow appends a row's cells, of which those of one line share the memory of lines. Where named, the
+// row before names its process.
+func (l callLayout) appendRow(cells []cell, lines []line, r *analyze.Result, row callRow, base event.Time, named bool) ([]cell, []line) {
 	single := func(one line) cell {
 		lines = append(lines, one)
 		return lines[len(lines)-1 : len(lines) : len(lines)]
 	}
-	id, conn := "", ""
-	if row.call != nil && row.call.ID != 0 {
-		id = strconv.Itoa(row.call.ID)
-	}
+	id, conn := row.number(), ""
 	if len(r.Connections) > 1 && row.connection != 0 {
 		conn = strconv.Itoa(row.connection)
 	}
 	call, result := uncalledWords(row), cell{}
 	if row.call != nil {
-		call, result = single(callLine(row.call)), single(resultLine(row.call))
+		call, result = single(row.callsLine(named)), single(resultLine(row.call))
 	}
 	cells = append(cells, single(line{text: id}), single(line{text: milliseconds(row.time, base)}), single(line{text: conn}))
 	if l.joinResult {

@@ -91,6 +91,8 @@ func resultWords(c *analyze.Call) string {
 		return quoted(c.Text, shownText) + " " + together(count(uint64(max(c.Ret, 0)), "byte"))
 	case c.Kind() == event.RecvCall:
 		return count(uint64(max(c.Ret, 0)), "byte")
+	case c.Ret > 0 && c.Text != "" && strings.Contains(c.Name, "poll"): // which events, and not of how many sockets
+		return Safe(c.Text)
 	case strings.HasPrefix(c.Name, "accept") && c.Accepted != 0:
 		return fmt.Sprintf("fd %d", c.Accepted)
 	}

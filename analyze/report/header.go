@@ -16,6 +16,9 @@ func (p *printer) header(r *analyze.Result) error {
 	} else if r.Capture.Source != "" {
 		parts = append(parts, Safe(r.Capture.Source))
 	}
+	if p.opt.Command != "" {
+		parts = append([]string{cutText(p.opt.Command, mostCommand)}, parts...)
+	}
 	if len(r.Connections) == 1 {
 		parts = append(parts, ends(r.Connections[0]))
 	}
@@ -45,6 +48,17 @@ func (p *printer) header(r *analyze.Result) error {
 		}
 	}
 	return nil
+}
+
+// mostCommand is how many characters of a command a header shows.
+const mostCommand = 60
+
+// cutText makes s safe to show, and shows at most n characters of it.
+func cutText(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		s = string(runes[:n-1]) + "…"
+	}
+	return Safe(s)
 }
 
 // titleOf joins parts so that lines break between them.
