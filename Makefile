@@ -4,6 +4,8 @@
 # make build    bin/closecap
 # make install  program, man pages, completion: PREFIX=/usr/local, DESTDIR; make uninstall
 # make dist     a release in dist/: static tars and Debian packages, for amd64 and arm64
+# make web      dist/closecap.html, a page that analyzes a capture in the browser; make webtest tries it there
+# make gallery  dist/gallery.html, the pictures of all scenarios on one page
 # make bench    speed and memory beside other tools
 # make thin     what thinner captures claim that whole ones do not, and what is withheld
 # make vmtest   what watch knows on kernels of Debian's, in virtual machines
@@ -81,6 +83,16 @@ uninstall:
 
 dist: build
 	@MAKE='$(MAKE)' sh .ci/dist $(GO)
+
+.PHONY: web webtest gallery
+web: toolchain
+	@GO='$(GO)' sh .ci/web '$(VERSION)'
+
+webtest: web
+	CLOSECAP_PAGE=$(CURDIR)/dist/closecap.html $(GO) test -buildvcs=false -pgo=off -tags web -count 1 -v ./cmd/closecapweb
+
+gallery: build
+	@sh .ci/gallery ./bin/closecap
 
 man:
 	$(GO) test -buildvcs=false -pgo=off -tags nopcap ./cmd/closecap -run TestManPages -update
