@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"slices"
 
@@ -18,7 +19,9 @@ import (
 func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Options, format report.Format, std streams) (readErr, writeErr error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	out := bufio.NewWriterSize(std.out, 256<<10)
+	to, end := f.screen(std)
+	defer func() { writeErr = errors.Join(writeErr, writeFailed(end())) }()
+	out := bufio.NewWriterSize(to, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort, identify: f.ids}
 	if opt.Transient = show.keepsNone(format); opt.Transient {
@@ -60,8 +63,16 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	return readErr, writeFailed(out.Flush())
 }
 
+// screen is where the report goes: through a pager where it is no stream of packets that goes on.
+func (f *analyzeFlags) screen(std streams) (w io.Writer, end func() error) {
+	if !f.paging {
+		return std.out, func() error { return nil }
+	}
+	return paged(std)
+}
+
 func (f *analyzeFlags) reportOptions(std streams) report.Options {
-	opt := f.options(std.out)
+	opt := f.options(std)
 	opt.Summary, opt.Brief, opt.Filtered, opt.TimeWait = f.summary, f.brief, f.filter != "", f.timeWait
 	return opt
 }

@@ -48,7 +48,7 @@ func TestClock(t *testing.T) {
 			file = pcapPacket(file, sec, false, 0x02, uint32(i), 0)
 		}
 		var out, msg strings.Builder
-		if code := run(t.Context(), []string{"analyze", "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
+		if code := run(t.Context(), []string{"analyze", "-"}, streams{in: strings.NewReader(string(file)), out: &out, err: &msg}); code != exitDone {
 			t.Fatalf("exit %d: %s", code, msg.String())
 		}
 		if got := out.String(); !strings.Contains(got, tt.want) || tt.want == "" && strings.Contains(got, "earlier") {
@@ -64,7 +64,7 @@ func TestWarningsBesideLines(t *testing.T) {
 	file = append(file, file[24+16:24+16+20]...)
 	for _, format := range []string{"ndjson", "csv", "table"} {
 		var out, msg strings.Builder
-		if code := run(t.Context(), []string{"analyze", "--format", format, "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
+		if code := run(t.Context(), []string{"analyze", "--format", format, "-"}, streams{in: strings.NewReader(string(file)), out: &out, err: &msg}); code != exitDone {
 			t.Fatalf("%s: exit %d: %s", format, code, msg.String())
 		}
 		const warning = "warning: 1 packet could not be read: "
@@ -108,7 +108,7 @@ func TestAnalyzeWhileCapturing(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		defer out.Close()
-		code <- run(context.Background(), []string{"analyze", "--format", "ndjson", "-"}, streams{in, out, os.Stderr})
+		code <- run(context.Background(), []string{"analyze", "--format", "ndjson", "-"}, streams{in: in, out: out, err: os.Stderr})
 	}()
 
 	var b []byte

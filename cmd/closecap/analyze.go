@@ -33,6 +33,7 @@ type analyzeFlags struct {
 	ids           bool
 	skipChecksums bool
 	pick          analyze.Selection
+	paging        bool // what is read has an end
 }
 
 func newAnalyze(std streams) *cobra.Command {
@@ -114,6 +115,7 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err != nil {
 		return err
 	}
+	f.paging = !slices.Contains(files, "-")
 	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
 	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
 	r, err := f.openAll(ctx, files, std)
@@ -129,11 +131,13 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
 	show := func(out io.Writer) error {
+		std := std
+		std.out = out
 		if begin := watched(ctx, r.timeline); begin != nil {
-			readErr, writeErr = f.watchAgain(ctx, r.timeline, begin, format, streams{std.in, out, std.err})
+			readErr, writeErr = f.watchAgain(ctx, r.timeline, begin, format, std)
 			r.timeline.Close()
 		} else {
-			readErr, writeErr = f.show(ctx, r, opt, format, streams{std.in, out, std.err})
+			readErr, writeErr = f.show(ctx, r, opt, format, std)
 		}
 		return writeErr
 	}

@@ -32,7 +32,7 @@ func BenchmarkAnalyze(b *testing.B) {
 			packets := int64(0)
 			for b.Loop() {
 				var failed bytes.Buffer
-				if code := run(context.Background(), args, streams{os.Stdin, io.Discard, &failed}); code != 0 {
+				if code := run(context.Background(), args, streams{in: os.Stdin, out: io.Discard, err: &failed}); code != 0 {
 					b.Fatalf("exit %d: %s", code, failed.String())
 				}
 				packets += made.Packets

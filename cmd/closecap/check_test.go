@@ -67,7 +67,7 @@ func TestCheckWatch(t *testing.T) {
 	} {
 		var out, msg bytes.Buffer
 		in := bytes.NewReader(watchRecording(t, "close", tt.lost))
-		code := run(t.Context(), append([]string{"check", "-"}, strings.Split(tt.args, "|")...), streams{in, &out, &msg})
+		code := run(t.Context(), append([]string{"check", "-"}, strings.Split(tt.args, "|")...), streams{in: in, out: &out, err: &msg})
 		if said := out.String() + msg.String(); code != tt.code || !strings.Contains(said, tt.want) {
 			t.Errorf("check %s = %d, want %d and %q:\n%s", tt.args, code, tt.code, tt.want, said)
 		}
@@ -79,7 +79,7 @@ func TestCheckDropped(t *testing.T) {
 	document := `{"schema":1,"capture":{"dropped":2},"connections":[{"id":1,"ending":"graceful","client":"127.0.0.1:1","server":"127.0.0.1:2"}],"warnings":["late"]}`
 	for args, want := range map[string]int{"--expect|ending graceful": exitUndecided, "--expect|ending reset": exitFailed, "--expect|ending graceful|--allow-lost": exitDone} {
 		var out, msg bytes.Buffer
-		code := run(t.Context(), append([]string{"check", "-"}, strings.Split(args, "|")...), streams{strings.NewReader(document), &out, &msg})
+		code := run(t.Context(), append([]string{"check", "-"}, strings.Split(args, "|")...), streams{in: strings.NewReader(document), out: &out, err: &msg})
 		if code != want || !strings.Contains(out.String(), "warning: late") || code == exitUndecided && !strings.Contains(out.String(), "the capture lost 2 packets") {
 			t.Errorf("check %s = %d, want %d:\n%s%s", args, code, want, out.String(), msg.String())
 		}
@@ -95,7 +95,7 @@ func FuzzCheckJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var out, msg bytes.Buffer
 		code := run(t.Context(), []string{"check", "-", "--none", "lost bytes", "--expect", "wire client SYN", "--some", "time-wait client", "--expect",
-			"passed client TIME_WAIT", "--none", "reset unread-data by client", "--expect", "half-close none where closer client"}, streams{strings.NewReader(text), &out, &msg})
+			"passed client TIME_WAIT", "--none", "reset unread-data by client", "--expect", "half-close none where closer client"}, streams{in: strings.NewReader(text), out: &out, err: &msg})
 		if code != exitFailed && code != exitUndecided && code != exitDone {
 			t.Errorf("check = %d:\n%s", code, msg.String())
 		}

@@ -104,7 +104,7 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 		}
 	}
 	return f.report(std, func(w io.Writer) error {
-		return report.WriteComparison(w, format, c, f.runs, f.options(std.out))
+		return report.WriteComparison(w, format, c, f.runs, f.options(std))
 	})
 }
 

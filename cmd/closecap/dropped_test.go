@@ -37,7 +37,7 @@ func TestDroppedPacketsByConnection(t *testing.T) {
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 8, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // isb_ifdrop 5
 	})
 	var out, msg strings.Builder
-	if code := run(t.Context(), []string{"analyze", "--format", "ndjson", "-"}, streams{strings.NewReader(string(file)), &out, &msg}); code != exitDone {
+	if code := run(t.Context(), []string{"analyze", "--format", "ndjson", "-"}, streams{in: strings.NewReader(string(file)), out: &out, err: &msg}); code != exitDone {
 		t.Fatalf("exit %d: %s", code, msg.String())
 	}
 	const want = "the capture lost 5 packets: by their own numbers 1 of 2 connections may lack some"

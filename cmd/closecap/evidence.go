@@ -46,7 +46,7 @@ func (e *evidence) read(ctx context.Context, args []string, std streams, each fu
 			stdin, args = text, []string{"-"}
 		}
 	}
-	r, err := e.input.open(args, streams{stdin, std.out, std.err})
+	r, err := e.input.open(args, streams{in: stdin, out: std.out, err: std.err})
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 }
 
 func listTopics(std streams) error {
-	return buffered(std.out, func(w io.Writer) error {
+	return buffered(std, func(w io.Writer) error {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, topic := range explain.Topics() {
 			fmt.Fprintf(t, "%s\t%s\n", topic.Name, topic.Title)
@@ -97,14 +97,14 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 	if err != nil {
 		return err
 	}
-	return buffered(std.out, func(w io.Writer) error {
-		if err := report.WriteTopic(w, topic, shown, f.options(std.out)); err != nil {
+	return buffered(std, func(w io.Writer) error {
+		if err := report.WriteTopic(w, topic, shown, f.options(std)); err != nil {
 			return err
 		}
 		if topic.Name != scriptsTopic {
 			return nil
 		}
-		return report.WriteReference(w, reference(), f.options(std.out))
+		return report.WriteReference(w, reference(), f.options(std))
 	})
 }
 

@@ -17,7 +17,7 @@ func newList(std streams) *cobra.Command {
 		Short: "List the scenarios",
 		Args:  argCount(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return buffered(std.out, func(w io.Writer) error {
+			return buffered(std, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				for _, s := range script.Builtin() {
 					fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Title)
@@ -40,7 +40,7 @@ func newShow(std streams) *cobra.Command {
 			if err != nil {
 				return usageError{hint.With(err, "closecap list shows them")}
 			}
-			return buffered(std.out, func(w io.Writer) error {
+			return buffered(std, func(w io.Writer) error {
 				_, err := w.Write(s.Source)
 				return err
 			})

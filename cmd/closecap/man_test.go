@@ -22,7 +22,7 @@ const manDir = "../../doc/man"
 // that installing needs no second build, and a change of a flag shows in its diff. Instead of
 // cobra/doc: that takes plain text for Markdown, writes --all[=false] and has no exit status.
 func TestManPages(t *testing.T) {
-	root := newRoot(streams{os.Stdin, os.Stdout, os.Stderr})
+	root := newRoot(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	root.InitDefaultHelpFlag()
 	root.InitDefaultVersionFlag()
 	pages := map[string]string{}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -89,7 +91,8 @@ func (o *output) check() (report.Format, error) {
 
 // options says what w can show. Box drawing needs a terminal or an explicit --color=always:
 // a pipe gets ASCII that any program reads.
-func (o *output) options(w io.Writer) report.Options {
+func (o *output) options(std streams) report.Options {
+	w := std.out
 	if o.outFile != "" {
 		w = io.Discard
 	}
@@ -105,6 +108,16 @@ func (o *output) options(w io.Writer) report.Options {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); opt.Width == 0 && err == nil && n > 0 {
 		opt.Width = n
 	}
+	if terminal {
+		opt.Zone = time.Local
+	}
+	opt.TooNarrow = func(columns int) {
+		if std.narrow != nil {
+			std.narrow.Do(func() {
+				fmt.Fprintf(std.err, "closecap: warning: %d columns are too few: words break in less than %d\n", opt.Width, columns)
+			})
+		}
+	}
 	return opt
 }
 
@@ -119,13 +132,19 @@ func terminalWidth(fd int) (columns int, ok bool) {
 	return columns, true
 }
 
-// buffered gives write a buffer over w.
-func buffered(w io.Writer, write func(io.Writer) error) error {
+// buffered gives write a buffer over standard output, on a terminal one that fills a pager. One that was
+// quit is no error: the result is known.
+func buffered(std streams, write func(io.Writer) error) error {
+	w, end := paged(std)
 	b := bufio.NewWriterSize(w, 64<<10)
-	if err := write(b); err != nil {
-		return err
+	err := write(b)
+	if err == nil {
+		err = writeFailed(b.Flush())
 	}
-	return writeFailed(b.Flush())
+	if errors.Is(err, errPagerLeft) {
+		err = nil
+	}
+	return errors.Join(err, writeFailed(end()))
 }
 
 // report writes to the file that -o names, or else to standard output.
@@ -136,7 +155,7 @@ func (o *output) report(std streams, write func(io.Writer) error) error {
 // writeReport writes to a file, or else to standard output.
 func writeReport(file string, std streams, write func(io.Writer) error) error {
 	if file == "" {
-		return buffered(std.out, write)
+		return buffered(std, write)
 	}
 	if err := replace(file, write); err != nil {
 		return fmt.Errorf("write report: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -130,14 +131,15 @@ func (f *psFlags) run(ctx context.Context, std streams) error {
 		if err := kernel.DropCapabilities(); err != nil {
 			return err
 		}
-		return f.report(std, func(w io.Writer) error { return f.write(w, format, e) })
+		return f.report(std, func(w io.Writer) error { return f.write(w, format, e, std) })
 	}
-	return f.again(ctx, std.out, format, diag)
+	return f.again(ctx, std, format, diag)
 }
 
 // again lists the sockets until ctx is done.
-func (f *psFlags) again(ctx context.Context, out io.Writer, format report.Format, diag *kernel.Diag) error {
-	_, terminal := isTerminal(out)
+func (f *psFlags) again(ctx context.Context, std streams, format report.Format, diag *kernel.Diag) error {
+	_, terminal := isTerminal(std.out)
+	out := bufio.NewWriterSize(std.out, 64<<10)
 	ticks := time.NewTicker(f.every)
 	defer ticks.Stop()
 	for n := 0; ; n++ {
@@ -150,8 +152,11 @@ func (f *psFlags) again(ctx context.Context, out io.Writer, format report.Format
 				return err
 			}
 		}
-		if err := f.write(out, format, e); err != nil {
+		if err := f.write(out, format, e, std); err != nil {
 			return err
+		}
+		if err := out.Flush(); err != nil {
+			return writeFailed(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -173,10 +178,8 @@ func between(out io.Writer, terminal bool, n int) error {
 	return writeFailed(err)
 }
 
-func (f *psFlags) write(out io.Writer, format report.Format, e *sockets.Evidence) error {
-	return buffered(out, func(w io.Writer) error {
-		return report.WriteSockets(w, format, sockets.List(e, f.pick), f.limit, f.options(out))
-	})
+func (f *psFlags) write(w io.Writer, format report.Format, e *sockets.Evidence, std streams) error {
+	return report.WriteSockets(w, format, sockets.List(e, f.pick), f.limit, f.options(std))
 }
 
 // settings are the sysctls that say when a socket's wait ends. Some are of newer kernels.

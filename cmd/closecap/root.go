@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -40,6 +41,9 @@ type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
+
+	noPager *bool      // set by --no-pager; nil is that, too
+	narrow  *sync.Once // a width that is too small is told once
 }
 
 // usageError is a command line that can't be meant.
@@ -78,6 +82,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.As(err, &exit):
 		return int(exit)
+	case errors.Is(err, errPagerLeft):
+		return exitDone
 	case readerLeft(err):
 		return exitFailed
 	}
@@ -129,6 +135,7 @@ func newRoot(std streams) *cobra.Command {
 		Args:                       noSuchCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	std.noPager, std.narrow = root.PersistentFlags().Bool("no-pager", false, "write a long text to the terminal at once, not through $PAGER"), new(sync.Once)
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)

@@ -21,7 +21,7 @@ func TestMessagesDriveNoTerminal(t *testing.T) {
 		{"analyze", "--\x1b[2J"},
 	} {
 		var out, msg strings.Builder
-		if code := run(t.Context(), args, streams{nil, &out, &msg}); code == exitDone {
+		if code := run(t.Context(), args, streams{out: &out, err: &msg}); code == exitDone {
 			t.Errorf("run(%q) = %d, want a failure", args, code)
 		}
 		if s := msg.String(); !strings.HasPrefix(s, "closecap: ") || strings.ContainsAny(s, "\x1b\r") {

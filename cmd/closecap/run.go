@@ -117,7 +117,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 			fmt.Fprintln(std.out)
 		}
 		return f.report(std, func(w io.Writer) error {
-			return report.Write(w, format, res, f.options(std.out))
+			return report.Write(w, format, res, f.options(std))
 		})
 	})
 }
@@ -126,7 +126,7 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 func (f *runFlags) lines(ctx context.Context, scripts []*script.Script, format report.Format, std streams) error {
 	var ran error
 	shown := f.report(std, func(w io.Writer) error {
-		stream := report.NewStream(w, format, f.options(std.out))
+		stream := report.NewStream(w, format, f.options(std))
 		ran = f.each(ctx, scripts, std, func(s *script.Script, res *analyze.Result) error {
 			for _, c := range res.Connections {
 				c.Scenario = s.Name

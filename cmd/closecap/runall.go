@@ -62,7 +62,7 @@ func (f *runFlags) runAll(ctx context.Context, args []string, format report.Form
 		return err
 	}
 	err = f.report(std, func(w io.Writer) error {
-		return report.WriteCatalogue(w, format, c, f.options(std.out))
+		return report.WriteCatalogue(w, format, c, f.options(std))
 	})
 	if err != nil {
 		return err

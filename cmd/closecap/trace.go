@@ -233,9 +233,9 @@ func (f *traceFlags) sweepWhile(s *traced, capture *live.Group, format report.Fo
 
 func (f *traceFlags) newRows(format report.Format, atOnce bool, std streams) (*rows, error) {
 	if atOnce {
-		return newRows(std.out, format, f.options(std.out))
+		return newRows(std.out, format, f.options(std))
 	}
-	return newRows(nil, format, f.options(std.out))
+	return newRows(nil, format, f.options(std))
 }
 
 // warnUnprivileged says so while the program may yet tell in its own words why it fails.
@@ -255,7 +255,7 @@ func (f *traceFlags) show(s *traced, format report.Format, std streams) error {
 	} else {
 		rec = s.Recording()
 		res = join.Join(rec, analyze.Options{})
-		write = func(w io.Writer) error { return report.Write(w, format, res, f.options(std.out)) }
+		write = func(w io.Writer) error { return report.Write(w, format, res, f.options(std)) }
 	}
 	err := f.report(std, write)
 	if format.ConnectionsOnly() {

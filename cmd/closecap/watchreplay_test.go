@@ -43,7 +43,7 @@ func TestWatchBesideRun(t *testing.T) {
 	} {
 		var out, msg bytes.Buffer
 		in := bytes.NewReader(bytes.Join(tt.files[:], nil))
-		code := run(t.Context(), []string{"analyze", "-"}, streams{in, &out, &msg})
+		code := run(t.Context(), []string{"analyze", "-"}, streams{in: in, out: &out, err: &msg})
 		if said := out.String() + msg.String(); code != tt.code || !strings.Contains(said, tt.want) {
 			t.Errorf("%s: analyze = %d, want %d and %q:\n%s", name, code, tt.code, tt.want, said)
 		}
