@@ -33,6 +33,7 @@ type traceFlags struct {
 	length     time.Duration
 	evidence   string
 	onEnd      func() // when the program itself has ended
+	command    string // what is traced, in words
 }
 
 func newTrace(std streams) *cobra.Command {
@@ -92,6 +93,7 @@ func (f *traceFlags) run(ctx context.Context, args []string, std streams) error 
 	if err := kernel.RaiseLoopback(); err != nil {
 		return err
 	}
+	f.command = f.traced(args)
 	ctx, stop := f.patience(context.WithoutCancel(ctx), std)
 	defer stop()
 	record := f.record
@@ -233,15 +235,35 @@ func (f *traceFlags) sweepWhile(s *traced, capture *live.Group, format report.Fo
 
 func (f *traceFlags) newRows(format report.Format, atOnce bool, std streams) (*rows, error) {
 	if atOnce {
-		return newRows(std.out, format, f.options(std))
+		return newRows(std.out, format, f.traceOptions(std))
 	}
-	return newRows(nil, format, f.options(std))
+	return newRows(nil, format, f.traceOptions(std))
 }
 
 // warnUnprivileged says so while the program may yet tell in its own words why it fails.
 func warnUnprivileged(w io.Writer, program string) {
 	fmt.Fprintf(w, "closecap: warning: %s runs without the privileges that its file gives: it is traced without root\n", report.Safe(program))
 	fmt.Fprintln(w, "closecap: hint: root's own trace leaves them: sudo env -u SUDO_UID -u SUDO_GID closecap trace ...")
+}
+
+func (f *traceFlags) traceOptions(std streams) report.Options {
+	opt := f.options(std)
+	opt.Command = f.command
+	return opt
+}
+
+// traced says in words what is traced: the command as a shell takes it, or the processes.
+func (f *traceFlags) traced(args []string) string {
+	if len(args) == 0 {
+		return "pid " + strings.Trim(strings.ReplaceAll(fmt.Sprint(f.pids), " ", ", "), "[]")
+	}
+	words := make([]string, len(args))
+	for i, a := range args {
+		if words[i] = a; a == "" || strings.ContainsAny(a, " \t\n'\"$`\\;&|<>()*?#~") {
+			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // show reports what was recorded and passes the program's status on.
@@ -255,7 +277,7 @@ func (f *traceFlags) show(s *traced, format report.Format, std streams) error {
 	} else {
 		rec = s.Recording()
 		res = join.Join(rec, analyze.Options{})
-		write = func(w io.Writer) error { return report.Write(w, format, res, f.options(std)) }
+		write = func(w io.Writer) error { return report.Write(w, format, res, f.traceOptions(std)) }
 	}
 	err := f.report(std, write)
 	if format.ConnectionsOnly() {
