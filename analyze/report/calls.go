@@ -272,7 +272,7 @@ func (l callLayout) appendRow(cells []cell, lines []line, r *analyze.Result, row
 	}
 	cells = append(cells, single(line{text: id}), single(line{text: milliseconds(row.time, base)}), single(line{text: conn}))
 	if l.joinResult {
-		if row.call != nil && returned(row.call) {
+		if row.call != nil && returned(row.call) && result.text() != "" {
 			result = prefixed("= ", result)
 		}
 		cells = append(cells, append(call, result...))
