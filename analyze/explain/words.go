@@ -14,6 +14,11 @@ var words = map[string]string{
 	"eaddrinuse": "address-in-use", "so-reuseaddr": "address-in-use", "2msl": "time-wait", "backlog": "accept-queue", "somaxconn": "accept-queue",
 	"keepalive": "keepalive-race", "keep-alive": "keepalive-race", "fork": "shared-sockets", "dup": "shared-sockets", "scm-rights": "shared-sockets",
 	"closing": "simultaneous-close", "last-ack": "fin-ordering", "fin-wait1": "fin-ordering", "fin-wait-1": "fin-ordering", "fin-wait-2": "fin-wait2",
+	"zero-window": "window-zero", "window": "window-zero", "persist": "window-zero", "middlebox": "middlebox-reset", "nat": "middlebox-reset",
+	"firewall": "middlebox-reset", "etimedout": "half-open", "dead-peer": "half-open", "tcp-user-timeout": "half-open", "so-keepalive": "half-open",
+	"tls": "tls-close", "ssl": "tls-close", "close-notify": "tls-close", "proxy": "relay", "balancer": "relay", "data-fin": "mptcp",
+	"multipath": "mptcp", "production": "watching-production", "watch": "watching-production", "ps": "watching-production",
+	"glossary": "words", "listenoverflows": "accept-queue",
 	"orphan": "fin-wait2", "tcp-fin-timeout": "fin-wait2", "expect": "scripts", "script": "scripts", "poll": "blocked-calls", "epoll": "blocked-calls",
 }
 

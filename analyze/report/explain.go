@@ -21,13 +21,70 @@ type Shown struct {
 	Source string // which run it is, and how to see all of it
 }
 
+// topicStart is how many lines the start of a topic has at most: a terminal's usual ones without the prompt's.
+const topicStart = 23
+
+// WriteTopicStart writes as many paragraphs of a topic as fit a screen, and how to see the rest.
+func WriteTopicStart(w io.Writer, t *explain.Topic, opt Options) error {
+	p := pageOf(w, opt)
+	head := line{text: t.Name + ": " + t.Title, style: bold}
+	more := line{text: "more: closecap explain " + t.Name + " --more", style: dim, hang: 2}
+	see := line{text: "see: " + strings.Join(t.See, ", "), style: dim, hang: len("see: ")}
+	last := []line{{}, more}
+	if len(t.See) > 0 {
+		last = []line{{}, see, more}
+	}
+	room := topicStart - p.height(append([]line{head}, last...))
+	page := []line{head}
+	for _, paragraph := range paragraphs(t.Text) {
+		part := []line{{}}
+		for _, s := range paragraph {
+			part = append(part, topicLine(s))
+		}
+		if room -= p.height(part); room < 0 && len(page) > 1 {
+			break
+		}
+		page = append(page, part...)
+	}
+	return p.lines(append(page, last...))
+}
+
+// height is how many lines of the terminal the lines take.
+func (p *printer) height(lines []line) int {
+	n := 0
+	for _, l := range lines {
+		n += len(wrapText(p.opt.glyphs(l.text), p.opt.Width, l.hang))
+	}
+	return n
+}
+
+// paragraphs parts a text at its empty lines.
+func paragraphs(text []string) [][]string {
+	var all [][]string
+	for rest := text; len(rest) > 0; {
+		n := slices.Index(rest, "")
+		if n < 0 {
+			n = len(rest)
+		}
+		if n > 0 {
+			all = append(all, rest[:n])
+		}
+		rest = rest[min(n+1, len(rest)):]
+	}
+	return all
+}
+
+// topicLine is a line of a topic's text. Its columns stay where they are when a narrow terminal wraps it.
+func topicLine(s string) line {
+	return line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2}
+}
+
 // WriteTopic writes a topic with its evidence.
 func WriteTopic(w io.Writer, t *explain.Topic, shown []Shown, opt Options) error {
 	p := pageOf(w, opt)
 	page := []line{{text: t.Name + ": " + t.Title, style: bold}, {}}
 	for _, s := range t.Text {
-		// Columns of the text stay where they are when a narrow terminal wraps it.
-		page = append(page, line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2})
+		page = append(page, topicLine(s))
 	}
 	if len(shown) > 0 {
 		page = append(page, line{})

@@ -27,7 +27,8 @@ import (
 // explainFlags are the flags of closecap explain.
 type explainFlags struct {
 	output
-	run bool
+	run  bool
+	more bool
 }
 
 func newExplain(std streams) *cobra.Command {
@@ -35,10 +36,10 @@ func newExplain(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [TOPIC]",
 		Short: "How TCP connections end on Linux, with the authority and measured evidence",
-		Long: `Explain one subject on a screen: what Linux does, by what authority, and the calls of a
-recording that show it. With --run the scenarios run here and now instead. Without a topic:
-the list of them.`,
-		Example: "  closecap explain half-close\n  closecap explain reset --run\n  closecap explain scripts",
+		Long: `Explain one subject on a screen: what Linux does. With --more also the rest of the text, by
+what authority, and the calls of a recording that show it; with --run the scenarios run here
+and now instead. Without a topic: the list of them.`,
+		Example: "  closecap explain half-close\n  closecap explain half-close --more\n  closecap explain reset --run\n  closecap explain words --more",
 		Args:    argCount(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -48,6 +49,7 @@ the list of them.`,
 		},
 		ValidArgsFunction: completeTopics,
 	}
+	cmd.Flags().BoolVar(&f.more, "more", false, "show all of the topic: the rest of its text, its authority and the evidence")
 	cmd.Flags().BoolVar(&f.run, "run", false, "measure the evidence here and now")
 	cmd.Flags().IntVar(&f.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS)")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
@@ -98,13 +100,20 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 		return err
 	}
 	return buffered(std, func(w io.Writer) error {
-		if err := report.WriteTopic(w, topic, shown, f.options(std)); err != nil {
+		opt := f.options(std)
+		if !f.more && !f.run {
+			return report.WriteTopicStart(w, topic, opt)
+		}
+		if err := report.WriteTopic(w, topic, shown, opt); err != nil {
 			return err
 		}
-		if topic.Name != scriptsTopic {
-			return nil
+		switch topic.Name {
+		case scriptsTopic:
+			return report.WriteReference(w, reference(), opt)
+		case wordsTopic:
+			return report.WriteReference(w, glossary(), opt)
 		}
-		return report.WriteReference(w, reference(), f.options(std))
+		return nil
 	})
 }
 
@@ -175,7 +184,20 @@ func runNow(ctx context.Context, name string) (*analyze.Result, error) {
 	return join.Join(rec, analyze.Options{}), nil
 }
 
-const scriptsTopic = "scripts"
+// The topics that a reference stands under.
+const (
+	scriptsTopic = "scripts"
+	wordsTopic   = "words"
+)
+
+// glossary is the words of the output.
+func glossary() []report.Word {
+	var words []report.Word
+	for _, t := range explain.Glossary() {
+		words = append(words, report.Word{Group: t.Group, Usage: t.Word, About: t.Means})
+	}
+	return words
+}
 
 // reference is the script language out of the tables that its parser uses.
 func reference() []report.Word {
