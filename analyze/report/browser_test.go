@@ -335,5 +335,8 @@ func phoneHasNoSidewaysScroll(t *testing.T, browser context.Context) {
 		if got := eval[float64](b, `document.documentElement.scrollWidth`); got > 390 {
 			t.Errorf("on 390 pixels the page is %v wide", got)
 		}
+		if got := eval[float64](b, `Math.max(0, ...[...document.querySelectorAll(".rows td")].map(e => e.getBoundingClientRect().right))`); got > 390 {
+			t.Errorf("on 390 pixels a cell ends at %v", got)
+		}
 	}
 }

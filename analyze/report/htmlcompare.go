@@ -54,5 +54,5 @@ func writeAnswers(b *strings.Builder, c *compare.Comparison) {
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "The same questions to each; after an answer, the calls and frames that it comes from", titles, rows)
+	writeTable(b, "questions", "The same questions to each; after an answer, the calls and frames that it comes from", titles, rows)
 }

@@ -46,8 +46,8 @@ func gapRow(n, columns, column int) tableRow {
 	return r
 }
 
-func writeTable(b *strings.Builder, label string, titles []string, rows []tableRow) {
-	fmt.Fprintf(b, `<table class="rows"><caption>%s</caption><thead><tr>`, label)
+func writeTable(b *strings.Builder, class, label string, titles []string, rows []tableRow) {
+	fmt.Fprintf(b, `<table class="rows %s"><caption>%s</caption><thead><tr>`, class, label)
 	for _, t := range titles {
 		fmt.Fprintf(b, `<th scope="col">%s</th>`, t)
 	}
@@ -102,7 +102,7 @@ func writeCallTable(b *strings.Builder, view *analyze.Result, d *diagram) {
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "Calls, what they returned, and the wire events they caused", callTitles, rows)
+	writeTable(b, "calls", "Calls, what they returned, and the wire events they caused", callTitles, rows)
 }
 
 func (r *tableRow) addCell(class string, c cell) {
@@ -186,7 +186,7 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "Segments; the states are inferred from them", wireTitles, rows)
+	writeTable(b, "segments", "Segments; the states are inferred from them", wireTitles, rows)
 }
 
 func (d *diagram) addSegment(r *tableRow, s *analyze.Segment) {

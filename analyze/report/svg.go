@@ -37,7 +37,7 @@ type measures struct {
 
 var (
 	wide   = measures{class: "wide-picture", width: 1000, number: 12, time: 92, line: [2]int{366, 676}, labels: [2]int{34, 41}, words: 42}
-	narrow = measures{class: "narrow-picture", width: 500, time: 60, line: [2]int{194, 364}, labels: [2]int{15, 15}, words: 22}
+	narrow = measures{class: "narrow-picture", width: 536, time: 60, line: [2]int{210, 382}, labels: [2]int{17, 19}, words: 22}
 )
 
 // makeRoom moves the times to the right where the numbers of d's calls would run into them, at the

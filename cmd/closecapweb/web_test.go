@@ -98,7 +98,7 @@ func TestPage(t *testing.T) {
 		t.Fatalf("close.pcapng: %s", status)
 	}
 	page := eval(t, ctx, "lastPage")
-	for _, want := range []string{"data-after-close", "<svg", "client close()", `<table class="rows">`} {
+	for _, want := range []string{"data-after-close", "<svg", "client close()", `<table class="rows calls">`} {
 		if !strings.Contains(strings.ReplaceAll(page, "\u00a0", " "), want) {
 			t.Errorf("the report of close.pcapng lacks %q", want)
 		}
