@@ -1,14 +1,20 @@
 package join
 
 import (
+	"strings"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// carried is what a thread received last on one connection: left bytes of it are not sent on yet.
+// heldCalls bounds how many receiving calls of a thread wait for the call that sends their bytes on.
+const heldCalls = 16
+
+// carried is what a call received: left bytes of it are not sent on yet, the others went to one connection.
 type carried struct {
 	call *analyze.Call
 	left int64
+	to   int
 }
 
 // legs are the two connections of a relay, by id: the one that it had accepted, and the one that it opened.
@@ -25,17 +31,33 @@ func (l *linker) relays() {
 		partners[x.back]++
 	}
 	for x, r := range relays {
-		if partners[x.front] == 1 && partners[x.back] == 1 {
+		if partners[x.front] == 1 && partners[x.back] == 1 && l.passedOn(x, r) {
 			l.tie(x.front, x.back, *r)
 			l.tie(x.back, x.front, *r)
 		}
 	}
 }
 
-// carriedBytes returns what each process received on one connection and sent, by the same thread's next
-// sending calls, on another: not more bytes, and the same ones where the calls show them.
+// passedOn says whether what went through the process is most of what it sent on both legs and, where only the
+// number of bytes tells, all of it: a server that asks another one sends bytes of its own.
+func (l *linker) passedOn(x legs, r *analyze.Relay) bool {
+	var sent uint64
+	count := func(calls []*analyze.Call, side analyze.Side) {
+		for _, c := range calls {
+			if c.PID == r.PID && c.Side == side && c.Ret > 0 && c.Kind() == event.SendCall {
+				sent += uint64(c.Ret)
+			}
+		}
+	}
+	count(l.byID[x.front].calls, analyze.Server)
+	count(l.byID[x.back].calls, analyze.Client)
+	return r.Bytes == sent || r.Confidence == analyze.Observed && 2*r.Bytes > sent
+}
+
+// carriedBytes returns what each process received on one connection and sent, by the same thread's later
+// sending calls, on another: the same bytes where the calls show them, else as many in the very next call.
 func (l *linker) carriedBytes() map[legs]*analyze.Relay {
-	holds := map[int]*carried{} // by thread
+	held := map[int][]carried{} // by thread
 	relays := map[legs]*analyze.Relay{}
 	for _, c := range l.res.Calls {
 		if c.Connection == 0 || c.Ret <= 0 || c.Peek {
@@ -43,33 +65,109 @@ func (l *linker) carriedBytes() map[legs]*analyze.Relay {
 		}
 		switch c.Kind() {
 		case event.RecvCall:
-			holds[c.TID] = &carried{c, c.Ret}
+			h := held[c.TID]
+			held[c.TID] = append(h[max(0, len(h)-heldCalls+1):], carried{call: c, left: c.Ret})
 		case event.SendCall:
-			h := holds[c.TID]
-			if h == nil || h.call.Side != c.Side.Other() || h.call.Connection == c.Connection || c.Ret > h.left {
+			h := held[c.TID]
+			i, shown := sentOn(h, c, relays)
+			if i < 0 {
 				continue
 			}
-			shown := h.call.Ret == c.Ret && h.call.Text != "" && c.Text != ""
-			if shown && h.call.Text != c.Text {
-				continue
-			}
-			h.left -= c.Ret
-			x := legs{h.call.Connection, c.Connection}
-			if c.Side == analyze.Server {
-				x = legs{c.Connection, h.call.Connection}
-			}
-			r := relays[x]
-			if r == nil {
-				r = &analyze.Relay{PID: c.PID, Actor: c.Actor, Received: h.call.ID, Sent: c.ID, Confidence: analyze.Inferred}
-				relays[x] = r
-			}
-			r.Bytes += uint64(c.Ret)
-			if shown {
-				r.Confidence = analyze.Observed
-			}
+			note(relays, h[i].call, c, shown)
+			held[c.TID] = take(h, i, c)
 		}
 	}
 	return relays
+}
+
+// sentOn finds in held the call whose bytes c sends on, or -1, and says whether both show those bytes. Where
+// the bytes of several connections fit, it is that one which relays has with c's already, else none.
+func sentOn(held []carried, c *analyze.Call, relays map[legs]*analyze.Relay) (int, bool) {
+	found, foundShown := -1, false
+	for i := range held {
+		fits, shown := fitting(held, i, c)
+		if !fits || found >= 0 && held[found].call.Connection == held[i].call.Connection {
+			continue
+		}
+		if relays[legsOf(held[i].call, c)] != nil {
+			return i, shown
+		}
+		if found >= 0 {
+			return -1, false
+		}
+		found, foundShown = i, shown
+	}
+	return found, foundShown
+}
+
+// fitting says whether c may send on what the call at i of held received, and whether both show those bytes.
+func fitting(held []carried, i int, c *analyze.Call) (fits, shown bool) {
+	h := held[i]
+	if h.call.Side != c.Side.Other() || h.call.Connection == c.Connection {
+		return false, false
+	}
+	left := int64(0)
+	for _, g := range held[i:] {
+		if g.call.Connection == h.call.Connection {
+			left += g.left
+		}
+	}
+	if c.Ret > left {
+		return false, false
+	}
+	got, put := shownFrom(h.call, h.call.Ret-h.left), shownFrom(c, 0)
+	if n := min(len(got), len(put)); n > 0 {
+		return got[:n] == put[:n], true
+	}
+	return h.to == c.Connection || i == len(held)-1 && c.Ret == h.left, false
+}
+
+// legsOf returns the legs that are tied if send passed on what recv got.
+func legsOf(recv, send *analyze.Call) legs {
+	if send.Side == analyze.Server {
+		return legs{send.Connection, recv.Connection}
+	}
+	return legs{recv.Connection, send.Connection}
+}
+
+// shownFrom returns what c shows of its bytes, but the first skipped ones.
+func shownFrom(c *analyze.Call, skipped int64) string {
+	text := strings.TrimSuffix(c.Text, "…")
+	text = text[:min(int64(len(text)), c.Ret)]
+	return text[min(int64(len(text)), skipped):]
+}
+
+// take removes from held the bytes that c sent on, those of the call at i first.
+func take(held []carried, i int, c *analyze.Call) []carried {
+	from, n := held[i].call.Connection, c.Ret
+	kept := held[:i]
+	for _, h := range held[i:] {
+		if h.call.Connection == from {
+			took := min(n, h.left)
+			n, h.left = n-took, h.left-took
+			if took > 0 {
+				h.to = c.Connection
+			}
+		}
+		if h.left > 0 {
+			kept = append(kept, h)
+		}
+	}
+	return kept
+}
+
+// note adds to relays that send passed on what recv had got.
+func note(relays map[legs]*analyze.Relay, recv, send *analyze.Call, shown bool) {
+	x := legsOf(recv, send)
+	r := relays[x]
+	if r == nil {
+		r = &analyze.Relay{PID: send.PID, Actor: send.Actor, Received: recv.ID, Sent: send.ID, Confidence: analyze.Inferred}
+		relays[x] = r
+	}
+	r.Bytes += uint64(send.Ret)
+	if shown {
+		r.Confidence = analyze.Observed
+	}
 }
 
 // tie notes on a connection that r relays between it and another, and what of the other made r end it.
