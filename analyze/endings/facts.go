@@ -71,7 +71,7 @@ func user(e *event.Endpoint, free *event.Release, held *event.Task) *event.Task 
 		tasks = append(tasks, free.Task)
 	}
 	for _, t := range append(tasks, held) {
-		if t != nil && t.Owner {
+		if t.Does() {
 			return t
 		}
 	}

@@ -236,7 +236,7 @@ func (v *verdict) firstFin() {
 		}
 	}
 	for i, e := range v.end {
-		if e != nil && e.Fin != nil && e.Fin.Owner && (v.Closer == sideOf(i) || v.Closer == analyze.Both && v.Tasks.Closer == nil) {
+		if e != nil && e.Fin.Does() && (v.Closer == sideOf(i) || v.Closer == analyze.Both && v.Tasks.Closer == nil) {
 			v.Tasks.Closer, v.Tasks.By = e.Fin, sideOf(i)
 		}
 	}
@@ -366,9 +366,9 @@ func (v *verdict) waits() {
 	}
 }
 
-// owner returns t where it was in a call on the socket.
+// owner returns t where it was a process in a call on the socket.
 func owner(t *event.Task) *event.Task {
-	if t == nil || !t.Owner {
+	if !t.Does() {
 		return nil
 	}
 	return t

@@ -26,7 +26,7 @@ func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 		v.Closer = analyze.NoSide // its socket was gone before
 	}
 	// A call aborts, or closes a listener; who runs when a segment or a timer comes is a bystander.
-	if t := r.Task; t != nil && r.Offender == nil && (t.Owner || k.Cause == analyze.ListenerClosed) {
+	if t := r.Task; t != nil && r.Offender == nil && (t.Does() || k.Cause == analyze.ListenerClosed && !t.Kernel) {
 		v.Tasks.Closer, v.Tasks.By = t, k.By
 	}
 	k.Lost = v.lostTo(by, r, k.Cause)

@@ -182,4 +182,11 @@ type Task struct {
 	// Owner says that the task was in a call on the socket. Without it the task only ran when a
 	// segment or a timer came, and has nothing to do with it.
 	Owner bool `json:"owner,omitempty"`
+
+	// Kernel says that it is a thread of the kernel's own, which does what was handed over to it or was left to do. It
+	// is nobody's process.
+	Kernel bool `json:"kernel,omitempty"`
 }
+
+// Does reports whether t is a process that was in a call on the socket, and so did what happened.
+func (t *Task) Does() bool { return t != nil && t.Owner && !t.Kernel }

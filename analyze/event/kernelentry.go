@@ -95,7 +95,7 @@ func (e *KernelEntry) Summary() string {
 
 func (t *Task) summary() string {
 	switch {
-	case t == nil || !t.Owner:
+	case !t.Does():
 		return ""
 	case t.FD >= 0:
 		return fmt.Sprintf(": %s[%d] %s(%d)", t.Comm, t.PID, t.Call, t.FD)

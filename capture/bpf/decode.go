@@ -202,7 +202,7 @@ func (d *decoder) task(r *rawTask) *event.Task {
 	}
 	t := &event.Task{
 		PID: int(r.PID), TID: int(r.TID), Comm: string(cString(r.Comm[:])), FD: -1,
-		Owner: r.Flags&taskOwns != 0,
+		Owner: r.Flags&taskOwns != 0, Kernel: r.Flags&taskKernel != 0,
 	}
 	switch {
 	case r.Flags&taskExiting != 0:

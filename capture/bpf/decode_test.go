@@ -75,7 +75,7 @@ func TestDecodeReset(t *testing.T) {
 	r := rawReset{
 		Kind: kindReset, Family: 10, State: 6, Substate: 5, Lport: 80, Rport: 40000, At: 30, Netns: 11, Reason: 11,
 		Laddr: netip.MustParseAddr("::ffff:10.0.0.2").As16(), Raddr: netip.MustParseAddr("fe80::1").As16(),
-		Offended: 1, Flags: 0x18, Seq: 1, Ack: 2, Len: 3, Task: rawTask{Comm: comm("swapper/0")},
+		Offended: 1, Flags: 0x18, Seq: 1, Ack: 2, Len: 3, Task: rawTask{Comm: comm("swapper/0"), Flags: taskKernel},
 	}
 	d := newDecoder()
 	got, err := d.decode(raw(t, &r))
@@ -86,7 +86,7 @@ func TestDecodeReset(t *testing.T) {
 		Time: 1030, Netns: 11, Reason: "TCP_ABORT_ON_CLOSE", State: event.TimeWait, Substate: event.FinWait2,
 		Local: netip.MustParseAddrPort("10.0.0.2:80"), Remote: netip.MustParseAddrPort("[fe80::1]:40000"),
 		Offender: &event.Offender{Flags: event.PSH | event.ACK, Seq: 1, Ack: 2, Len: 3},
-		Task:     &event.Task{Comm: "swapper/0", FD: -1},
+		Task:     &event.Task{Comm: "swapper/0", FD: -1, Kernel: true},
 	}
 	if diff := cmp.Diff(want, got.Reset, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Errorf("decode (-want +got):\n%s", diff)

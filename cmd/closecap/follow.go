@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -221,6 +222,9 @@ func (w *following) watch(ctx context.Context) error {
 
 // start runs a program and follows it and its children to their end.
 func (w *following) start(ctx context.Context, args []string) error {
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) { // sd_listen_fds(3)
+		fmt.Fprintf(os.Stderr, "closecap: warning: LISTEN_PID is closecap's number: %s will not take the sockets that were passed on (--evidence ptrace gives it its own)\n", report.Safe(args[0]))
+	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if cmd.Err == nil {

@@ -94,3 +94,16 @@ func TestKernelsWordRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestKernelsWordActivated: sockets that a service manager passed on are for one process number, which the program
+// that is started does not have.
+func TestKernelsWordActivated(t *testing.T) {
+	bin := build(t)
+	openKernel(t).Close() // skips where it is not allowed
+	for pid, want := range map[string]bool{"$$": true, "1": false} {
+		out, err := exec.Command("sh", "-c", "LISTEN_PID="+pid+` exec "$0" trace --evidence bpf -o /dev/null -- true`, bin).CombinedOutput()
+		if err != nil || bytes.Contains(out, []byte("true will not take the sockets")) != want {
+			t.Errorf("LISTEN_PID=%s: %v\n%s\nwant a warning: %v", pid, err, out, want)
+		}
+	}
+}
