@@ -46,15 +46,15 @@ type bracket struct {
 
 // claim finds what was lost and what was made between two members. Nothing is claimed where the point
 // that lacks a packet may have missed it: it misses others, its capture had not begun or was over, or
-// the packets of that end are not known to pass there.
-func (g *group) claim(points []*Point, sound []bool) {
+// the packets of that end are not known to pass there, or it passed there among strays.
+func (g *group) claim(points []*Point, sound []bool, strays map[stray]bool) {
 	if g.path == nil {
 		return
 	}
 	c := claimer{group: g, points: points, sound: sound}
 	c.learn()
 	for p := range g.from {
-		if g.vague[p] || g.partly(p) {
+		if g.vague[p] || g.partly(p) || g.strayed(p, strays) {
 			continue
 		}
 		c.packet(p)

@@ -81,9 +81,10 @@ func Join(points []Point) *Joined {
 	j.sound = j.soundness(groups)
 	sound := j.sound
 	routes := learnRoutes(groups)
+	strays := findStrays(groups)
 	for _, g := range groups {
 		g.order()
-		g.claim(j.points, sound)
+		g.claim(j.points, sound, strays)
 		g.claimAlone(j.points, sound, routes)
 	}
 	j.number(groups)

@@ -142,6 +142,19 @@ func TestOnPath(t *testing.T) {
 		{"the server's packets pass elsewhere", func(w *wire) {
 			w.points[1].Segments = slices.DeleteFunc(w.points[1].Segments, func(s event.Segment) bool { return s.Src == right })
 		}, 1, 0},
+		{"a translator forgot the connection and gave both packets another address", func(w *wire) {
+			for _, s := range w.points[0].Segments {
+				switch s.Time += event.Time(time.Second + w.delay); {
+				case s.Flags&event.RST != 0:
+					s.Dst = netip.MustParseAddrPort("192.0.2.1:61000")
+				case s.Len == 10:
+					s.Src = netip.MustParseAddrPort("192.0.2.1:61000")
+				default:
+					continue
+				}
+				w.points[1].Segments = append(w.points[1].Segments, s)
+			}
+		}, 0, 0},
 	} {
 		lost, made := fate(c.change)
 		if lost != c.lost || made != c.made {
