@@ -12,6 +12,7 @@ func (c *Connection) LostBytes() Lost {
 		all.AfterClose += l.AfterClose
 		all.Discarded += l.Discarded
 		all.TLSAlerts += l.TLSAlerts
+		all.Closing += l.Closing
 		all.MayBe += l.MayBe
 		all.Missing += l.Missing
 	}
@@ -31,7 +32,8 @@ func (c *Connection) Losses() iter.Seq[*Lost] {
 }
 
 // Sum is how many bytes of data reached no application. What is missing from the capture is not lost, and
-// TLS alerts are no data.
+// messages that only close, as TLS alerts, are no data.
 func (l Lost) Sum() uint64 {
-	return max(l.Unacked+l.Unread+l.AfterClose+l.Discarded, l.TLSAlerts) - l.TLSAlerts
+	closing := max(l.TLSAlerts, l.Closing)
+	return max(l.Unacked+l.Unread+l.AfterClose+l.Discarded, closing) - closing
 }

@@ -130,6 +130,7 @@ type Connection struct {
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Stall     *Stall     `json:"stall,omitempty"`
 	Relay     *Relay     `json:"relay,omitempty"`
+	LastWords *LastWords `json:"last_words,omitempty"` // where they were asked for
 	Reset     *Reset     `json:"reset,omitempty"`
 	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
 	// InFlight counts the bytes that were sent and not acknowledged when the capture ended.
@@ -272,6 +273,7 @@ type Lost struct {
 	AfterClose uint64 `json:"after_close"`          // arrived after close
 	Discarded  uint64 `json:"discarded,omitempty"`  // taken by send calls, thrown away by the sender's own kernel unsent
 	TLSAlerts  uint64 `json:"tls_alerts,omitempty"` // of the bytes above those that are TLS alerts, no application's data
+	Closing    uint64 `json:"closing,omitempty"`    // of the bytes above those of messages that only close, as a GOAWAY
 	MayBe      uint64 `json:"may_be,omitempty"`     // sent, and its arrival not seen: it may be lost
 	Missing    uint64 `json:"missing,omitempty"`    // missing from the capture, not from the connection
 	From       Side   `json:"from,omitempty"`       // who had sent them

@@ -170,5 +170,5 @@ func clock(t event.Time) string { return fmt.Sprintf("%.3f", float64(t)/1e9) }
 
 // lostText leaves out the TLS alerts where there are none.
 func lostText(l analyze.Lost) string {
-	return strings.Replace(fmt.Sprintf("%+v", l), "TLSAlerts:0 ", "", 1)
+	return strings.NewReplacer("TLSAlerts:0 ", "", "Closing:0 ", "").Replace(fmt.Sprintf("%+v", l))
 }

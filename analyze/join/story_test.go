@@ -168,7 +168,7 @@ func summarizeJoin(res *analyze.Result) string {
 		}
 		if r := conn.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call,
-				strings.Replace(fmt.Sprintf("%+v", r.Lost), "TLSAlerts:0 ", "", 1))
+				strings.NewReplacer("TLSAlerts:0 ", "", "Closing:0 ", "").Replace(fmt.Sprintf("%+v", r.Lost)))
 			for _, w := range r.Why {
 				p("    why: %s", w)
 			}

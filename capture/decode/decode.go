@@ -70,6 +70,16 @@ func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Content {
 	return d.walk(linkLayer(p.LinkType))
 }
 
+// Payload returns what was captured of the payload of the last TCP: a part of its packet's Data, and less
+// than the segment's Len where the capture or a fragment cut it.
+func (d *Decoder) Payload() []byte {
+	b := d.data[:min(len(d.data), d.wire)]
+	if header := int(b[12]>>4) * 4; header < len(b) {
+		return b[header:]
+	}
+	return nil
+}
+
 // maxLayers bounds the walk: a packet may nest tunnels and extension headers, not endlessly.
 const maxLayers = 32
 

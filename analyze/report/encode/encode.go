@@ -106,6 +106,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if c.Relay != nil {
 		b = appendRelay(append(b, `,"relay":`...), c.Relay)
 	}
+	if c.LastWords != nil {
+		b = e.lastWords(append(b, `,"last_words":`...), c.LastWords)
+	}
 	if c.Reset != nil {
 		b = appendReset(append(b, `,"reset":`...), c.Reset)
 	}
@@ -294,6 +297,9 @@ func appendLost(b []byte, l *analyze.Lost) []byte {
 	}
 	if l.TLSAlerts != 0 {
 		b = appendUint(append(b, `,"tls_alerts":`...), l.TLSAlerts)
+	}
+	if l.Closing != 0 {
+		b = appendUint(append(b, `,"closing":`...), l.Closing)
 	}
 	if l.MayBe != 0 {
 		b = appendUint(append(b, `,"may_be":`...), l.MayBe)

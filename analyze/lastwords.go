@@ -1,0 +1,31 @@
+package analyze
+
+import "github.com/closecap/closecap/analyze/event"
+
+// LastWords is what each end said last, as far as it stands in clear; nil for an end of which nothing can
+// be said.
+type LastWords struct {
+	Client *Words `json:"client,omitempty"`
+	Server *Words `json:"server,omitempty"`
+}
+
+// Of returns a pointer to the words of side s.
+func (l *LastWords) Of(s Side) **Words {
+	if s == Server {
+		return &l.Server
+	}
+	return &l.Client
+}
+
+// Words are the last words of one end. What is in them is the peer's, and escaped before it is shown.
+type Words struct {
+	Frame        uint64     `json:"frame"`                // where it was said; 0 of what was not said
+	Time         event.Time `json:"time,omitzero"`        // when
+	Protocol     string     `json:"protocol,omitempty"`   // told by the first bytes, not by a port
+	Meaning      string     `json:"meaning,omitempty"`    // the last message in that protocol's words
+	Confidence   Confidence `json:"confidence,omitempty"` // of the meaning
+	Tells        bool       `json:"tells,omitempty"`      // it bears on how the connection ended
+	Text         string     `json:"text,omitempty"`       // the last line of text, in whatever protocol
+	Acknowledged bool       `json:"acknowledged"`         // the other end's kernel has all that was said
+	Closing      uint64     `json:"closing,omitempty"`    // bytes of messages that only close, at the stream's end
+}

@@ -1,0 +1,46 @@
+package encode
+
+import (
+	"strconv"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+func (e *Encoder) lastWords(b []byte, l *analyze.LastWords) []byte {
+	b = append(b, '{')
+	if l.Client != nil {
+		b = e.words(append(b, `"client":`...), l.Client)
+	}
+	if l.Server != nil {
+		if l.Client != nil {
+			b = append(b, ',')
+		}
+		b = e.words(append(b, `"server":`...), l.Server)
+	}
+	return append(b, '}')
+}
+
+func (e *Encoder) words(b []byte, w *analyze.Words) []byte {
+	b = appendUint(append(b, `{"frame":`...), w.Frame)
+	if w.Time != 0 {
+		b = e.time(append(b, `,"time":`...), w.Time)
+	}
+	if w.Protocol != "" {
+		b = appendString(append(b, `,"protocol":`...), w.Protocol)
+	}
+	if w.Meaning != "" {
+		b = appendString(append(b, `,"meaning":`...), w.Meaning)
+	}
+	b = appendConfidence(b, w.Confidence)
+	if w.Tells {
+		b = append(b, `,"tells":true`...)
+	}
+	if w.Text != "" {
+		b = appendString(append(b, `,"text":`...), w.Text)
+	}
+	b = strconv.AppendBool(append(b, `,"acknowledged":`...), w.Acknowledged)
+	if w.Closing != 0 {
+		b = appendUint(append(b, `,"closing":`...), w.Closing)
+	}
+	return append(b, '}')
+}

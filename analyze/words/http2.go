@@ -1,0 +1,194 @@
+package words
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// preface is what a client begins HTTP/2 with (RFC 9113 3.4).
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// isHTTP2 wants the client's preface. A server may send its SETTINGS before that comes.
+func isHTTP2(client, server []byte) answer {
+	if len(client) > 0 {
+		return begins(client, preface)
+	}
+	for i, c := range server[:min(len(server), h2Header)] {
+		if i != 2 && c != [h2Header]byte{3: h2Settings}[i] {
+			return no
+		}
+	}
+	return more
+}
+
+// HTTP/2 frame types and flags (RFC 9113 6).
+const (
+	h2Data      = 0
+	h2Headers   = 1
+	h2RstStream = 3
+	h2Settings  = 4
+	h2Goaway    = 7
+	h2EndStream = 1
+	h2Header    = 9
+)
+
+// h2Size reads a frame's header. A stream's number has no highest bit, and what is about the connection
+// has stream 0: other bytes are no HTTP/2.
+func h2Size(h []byte) (want int, total int64) {
+	if len(h) < h2Header {
+		return h2Header - len(h), 0
+	}
+	n := int64(h[0])<<16 | int64(h[1])<<8 | int64(h[2])
+	stream := binary.BigEndian.Uint32(h[5:])
+	switch kind := h[3]; {
+	case kind == h2Goaway && (n < 8 || stream != 0), kind == h2RstStream && (n != 4 || stream == 0),
+		kind <= h2Headers && stream == 0:
+		return 0, -1
+	}
+	return 0, h2Header + n
+}
+
+// maxStreams bounds how many open streams are told apart.
+const maxStreams = 256
+
+// http2Reader follows the frames of HTTP/2 in clear.
+type http2Reader struct {
+	ends [2]struct {
+		frames
+		goaway  goaway
+		rst     [8]byte // stream and code of the last RST_STREAM
+		rstAt   spot
+		isRst   bool // that is the last frame
+		at      spot
+		closing int64
+	}
+	prefaced int                // bytes of the preface that came
+	open     map[uint32][2]bool // streams, and which end has ended its own side
+	many     bool               // more than are told apart
+}
+
+// goaway is the last GOAWAY of an end.
+type goaway struct {
+	sent  bool
+	first uint64 // frame of the first one
+	at    spot
+	last  uint32 // stream
+	code  uint32
+	debug string
+}
+
+func newHTTP2() reader { return &http2Reader{open: map[uint32][2]bool{}} }
+
+func (r *http2Reader) said(e End, b []byte, at spot) {
+	if e == Client && r.prefaced < len(preface) {
+		n := min(len(b), len(preface)-r.prefaced)
+		if string(b[:n]) != preface[r.prefaced:r.prefaced+n] {
+			r.ends[e].lost = true
+		}
+		r.prefaced += n
+		b = b[n:]
+	}
+	r.ends[e].feed(b, h2Size, func(msg []byte, _ int64) { r.frame(e, msg, at) })
+}
+
+func (r *http2Reader) skip(e End, n int64) {
+	r.ends[e].frames.skip(n, func(msg []byte, _ int64) { r.frame(e, msg, r.ends[e].at) })
+}
+
+func (r *http2Reader) frame(e End, msg []byte, at spot) {
+	d := &r.ends[e]
+	kind, stream := msg[3], binary.BigEndian.Uint32(msg[5:])&^(1<<31)
+	total := h2Header + (int64(msg[0])<<16 | int64(msg[1])<<8 | int64(msg[2]))
+	body := msg[h2Header:]
+	d.isRst, d.at = false, at
+	if kind != h2Goaway {
+		d.closing = 0
+	}
+	switch {
+	case kind == h2Goaway && len(body) >= 8:
+		d.closing += total
+		g := &d.goaway
+		if !g.sent {
+			g.first = at.frame
+		}
+		g.sent, g.at = true, at
+		g.last, g.code = binary.BigEndian.Uint32(body)&^(1<<31), binary.BigEndian.Uint32(body[4:])
+		g.debug = clip(body[8:])
+	case kind == h2RstStream && len(body) >= 4:
+		d.isRst, d.rstAt = true, at
+		binary.BigEndian.PutUint32(d.rst[:], stream)
+		copy(d.rst[4:], body)
+		delete(r.open, stream)
+	case kind <= h2Headers:
+		r.stream(e, stream, msg[4]&h2EndStream != 0)
+	}
+}
+
+// stream notes that e spoke on a stream, and perhaps for the last time.
+func (r *http2Reader) stream(e End, stream uint32, ends bool) {
+	ended, known := r.open[stream]
+	if !known && (e == Server || len(r.open) >= maxStreams) { // pushes are not counted
+		r.many = r.many || e == Client
+		return
+	}
+	ended[e] = ended[e] || ends
+	if r.open[stream] = ended; ended[Client] && ended[Server] {
+		delete(r.open, stream)
+	}
+}
+
+func (r *http2Reader) last(e End, how fate) said {
+	d := &r.ends[e]
+	if d.lost && !d.goaway.sent {
+		return said{}
+	}
+	w := said{protocol: "http2", sure: analyze.Observed, tells: true, at: d.at}
+	if !d.lost {
+		w.closing = d.closing
+	}
+	open := len(r.open)
+	if r.many || r.ends[Client].lost || r.ends[Server].lost || !how.heard {
+		open = 0
+	}
+	switch g := &d.goaway; {
+	case g.sent:
+		w.at = g.at
+		w.meaning = "HTTP/2 GOAWAY " + h2Code(g.code)
+		if g.debug != "" {
+			w.meaning += " " + quoted(g.debug)
+		}
+		if g.last != 1<<31-1 {
+			w.meaning += fmt.Sprintf(", last stream %d", g.last)
+		}
+		if g.first != g.at.frame {
+			w.meaning += fmt.Sprintf(", the first in frame %d", g.first)
+		}
+	case d.rstAt.frame != 0:
+		w.at, w.tells = d.rstAt, d.isRst
+		w.meaning = fmt.Sprintf("HTTP/2 RST_STREAM %s, stream %d", h2Code(binary.BigEndian.Uint32(d.rst[4:])), binary.BigEndian.Uint32(d.rst[:]))
+	case open > 0 && e == Client:
+		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", open), spot{}
+	default:
+		return said{at: d.at}
+	}
+	return w
+}
+
+// quoted sets what a peer said in quotation marks.
+func quoted(s string) string { return `"` + s + `"` }
+
+// h2Code names an error code (RFC 9113 7).
+func h2Code(code uint32) string {
+	if int(code) < len(h2Codes) {
+		return h2Codes[code]
+	}
+	return fmt.Sprintf("0x%x", code)
+}
+
+var h2Codes = [...]string{
+	"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",
+	"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM",
+	"INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+}

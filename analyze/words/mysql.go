@@ -1,0 +1,161 @@
+package words
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// isMySQL wants the server's greeting: a packet numbered 0 with protocol version 10 and the server's version,
+// or an error in its place.
+func isMySQL(client, server []byte) answer {
+	switch {
+	case len(server) == 0 && len(client) > 0:
+		return no
+	case len(server) < 5:
+		if len(server) > 2 && server[2] != 0 || len(server) > 3 && server[3] != 0 {
+			return no
+		}
+		return more
+	case server[2] != 0 || server[3] != 0:
+		return no
+	}
+	n := int(server[0]) | int(server[1])<<8
+	switch server[4] {
+	case 10:
+		version, _, ok := bytes.Cut(server[5:], []byte{0})
+		switch {
+		case !ok && len(version) == 0:
+			return more
+		case len(version) == 0 || !plainText(version) || len(version) > 100 || version[0] < '0' || version[0] > '9':
+			return no
+		case !ok:
+			return more
+		}
+		return yes
+	case 0xff:
+		if len(server) < 4+n {
+			return more
+		}
+		if code := binary.LittleEndian.Uint16(server[5:]); n < 4 || code < 1000 || code > 4999 || !plainText(server[7:4+n]) {
+			return no
+		}
+		return yes
+	}
+	return no
+}
+
+// mysqlSize reads a packet's header.
+func mysqlSize(h []byte) (want int, total int64) {
+	const header = 4
+	if len(h) < header {
+		return header - len(h), 0
+	}
+	return 0, header + (int64(h[0]) | int64(h[1])<<8 | int64(h[2])<<16)
+}
+
+// Capability flags of a client (MySQL source, include/mysql_com.h).
+const (
+	mysqlCompress = 1 << 5
+	mysqlSSL      = 1 << 11
+	mysqlZstd     = 1 << 26
+)
+
+// mysql follows packets of MySQL's protocol, and of MariaDB's.
+type mysql struct {
+	ends    [2]frames
+	at      [2]spot
+	login   bool // the client's first packet is over
+	error   string
+	quit    bool
+	asked   bool // a command, and nothing of the server's since
+	closing int64
+	to      reader
+}
+
+func newMySQL() reader { return &mysql{} }
+
+func (r *mysql) said(e End, b []byte, at spot) {
+	if r.to != nil {
+		r.to.said(e, b, at)
+		return
+	}
+	if e == Server {
+		r.asked = false
+	}
+	rest := r.ends[e].feed(b, mysqlSize, func(msg []byte, total int64) {
+		r.packet(e, msg, total, at)
+		r.ends[e].stop = r.to != nil
+	})
+	if len(rest) > 0 {
+		r.to.said(e, rest, at)
+	}
+}
+
+func (r *mysql) skip(e End, n int64) {
+	if r.to != nil {
+		r.to.skip(e, n)
+		return
+	}
+	r.ends[e].skip(n, func(msg []byte, total int64) { r.packet(e, msg, total, r.at[e]) })
+}
+
+func (r *mysql) packet(e End, msg []byte, total int64, at spot) {
+	r.at[e] = at
+	body := msg[4:]
+	if e == Server {
+		if r.error = ""; len(body) >= 3 && body[0] == 0xff {
+			r.error = mysqlError(body)
+		}
+		return
+	}
+	r.quit, r.closing = false, 0
+	switch {
+	case !r.login && len(body) >= 4:
+		r.login = true
+		switch flags := binary.LittleEndian.Uint32(body); {
+		case flags&mysqlSSL != 0 && len(body) == 32:
+			r.to = newTLS()
+		case flags&(mysqlCompress|mysqlZstd) != 0:
+			r.to = deaf{} // what follows is in packets of another form
+		}
+	case msg[3] == 0 && len(body) > 0: // a command: numbered from 0
+		r.asked = true
+		if body[0] == 1 && total == 5 { // COM_QUIT
+			r.quit, r.asked, r.closing = true, false, total
+		}
+	}
+}
+
+// mysqlError reads an ERR packet: its code, SQLSTATE and message.
+func mysqlError(b []byte) string {
+	code, text := binary.LittleEndian.Uint16(b[1:]), b[3:]
+	if len(text) >= 6 && text[0] == '#' {
+		return fmt.Sprintf("ERROR %d (%s): %s", code, text[1:6], clip(text[6:]))
+	}
+	return fmt.Sprintf("ERROR %d: %s", code, clip(text))
+}
+
+func (r *mysql) last(e End, how fate) said {
+	if r.to != nil {
+		return r.to.last(e, how)
+	}
+	w := said{sure: analyze.Observed, tells: true, at: r.at[e]}
+	switch _, _, cut := r.ends[e].cut(); {
+	case r.ends[e].lost:
+		return said{}
+	case cut && how.done && e == Server:
+		w.meaning = "a MySQL packet that was cut"
+	case e == Server && r.error != "":
+		w.meaning = r.error
+	case e == Client && r.quit:
+		w.meaning, w.closing = "MySQL COM_QUIT", r.closing
+	case e == Client && r.asked && how.heard && !r.ends[Server].lost:
+		w.meaning = "a MySQL command without an answer"
+	default:
+		return said{at: r.at[e]}
+	}
+	return w
+}

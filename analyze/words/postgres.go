@@ -1,0 +1,188 @@
+package words
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// Codes in place of a version in a client's first message (PostgreSQL documentation, 55.7).
+const (
+	pgVersion3 = 3
+	pgCancel   = 1234<<16 | 5678
+	pgSSL      = 1234<<16 | 5679
+	pgGSS      = 1234<<16 | 5680
+)
+
+// isPostgres wants a client's first message: its length, and a version or a code.
+func isPostgres(client, _ []byte) answer {
+	if len(client) == 0 {
+		return no
+	}
+	if client[0] != 0 || len(client) > 1 && client[1] != 0 {
+		return no
+	}
+	if len(client) < 8 {
+		return more
+	}
+	n, code := binary.BigEndian.Uint32(client), binary.BigEndian.Uint32(client[4:])
+	switch {
+	case code>>16 == pgVersion3 && n > 8 && n <= 10000,
+		code == pgCancel && n == 16, (code == pgSSL || code == pgGSS) && n == 8:
+		return yes
+	}
+	return no
+}
+
+// postgres follows the messages of PostgreSQL's protocol.
+type postgres struct {
+	ends    [2]frames
+	at      [2]spot
+	begun   bool // the client's first message that has no type is over
+	asks    bool // the server is to answer with one byte whether it takes TLS or GSSAPI
+	kind    [2]byte
+	error   string
+	closing [2]int64
+	asked   int // queries and Syncs whose ReadyForQuery has not come
+	ready   bool
+	to      reader
+}
+
+func newPostgres() reader { return &postgres{} }
+
+// size reads the header of a message of e.
+func (r *postgres) size(e End) sizer {
+	return func(h []byte) (want int, total int64) {
+		header, plus := 5, int64(1)
+		switch {
+		case e == Client && !r.begun:
+			header, plus = 4, 0
+		case e == Server && r.asks:
+			return 1 - len(h), 1
+		}
+		if len(h) < header {
+			return header - len(h), 0
+		}
+		n := int64(binary.BigEndian.Uint32(h[header-4:]))
+		if n < 4 || n > 1<<30 || plus == 1 && (h[0] < '1' || h[0] > 'z') {
+			return 0, -1
+		}
+		return 0, n + plus
+	}
+}
+
+func (r *postgres) said(e End, b []byte, at spot) {
+	if r.to != nil {
+		r.to.said(e, b, at)
+		return
+	}
+	rest := r.ends[e].feed(b, r.size(e), func(msg []byte, total int64) {
+		r.message(e, msg, total, at)
+		r.ends[e].stop = r.to != nil
+	})
+	if len(rest) > 0 {
+		r.to.said(e, rest, at)
+	}
+}
+
+func (r *postgres) skip(e End, n int64) {
+	if r.to != nil {
+		r.to.skip(e, n)
+		return
+	}
+	r.ends[e].skip(n, func(msg []byte, total int64) { r.message(e, msg, total, r.at[e]) })
+}
+
+func (r *postgres) message(e End, msg []byte, total int64, at spot) {
+	r.at[e] = at
+	switch {
+	case e == Client && !r.begun:
+		r.first(msg)
+		return
+	case e == Server && r.asks:
+		r.asks = false
+		switch msg[0] {
+		case 'S':
+			r.to = newTLS()
+		case 'G':
+			r.to = deaf{}
+		case 'E': // an old server
+			r.to = deaf{}
+		}
+		return
+	}
+	r.kind[e], r.closing[e] = msg[0], 0
+	switch {
+	case e == Client && (msg[0] == 'Q' || msg[0] == 'S' || msg[0] == 'F'):
+		r.asked++
+	case e == Client && msg[0] == 'X':
+		r.closing[e] = total
+	case e == Server && msg[0] == 'E':
+		r.error = pgError(msg[5:])
+	case e == Server && msg[0] == 'Z':
+		if r.ready && r.asked > 0 {
+			r.asked--
+		}
+		r.ready, r.error = true, ""
+	}
+}
+
+// first takes the message that has no type.
+func (r *postgres) first(msg []byte) {
+	if len(msg) < 8 {
+		return
+	}
+	switch code := binary.BigEndian.Uint32(msg[4:]); {
+	case code == pgSSL || code == pgGSS:
+		r.asks = true
+	case code == pgCancel:
+		r.to = deaf{}
+	default:
+		r.begun = true
+	}
+}
+
+// pgError puts the fields of an ErrorResponse in a line: severity, SQLSTATE and message.
+func pgError(b []byte) string {
+	field := map[byte]string{}
+	for len(b) > 1 && b[0] != 0 {
+		text, rest, ok := strings.Cut(string(b[1:]), "\x00")
+		if !ok {
+			break
+		}
+		field[b[0]] = text
+		b = []byte(rest)
+	}
+	if field['C'] == "" || field['M'] == "" { // not captured
+		return ""
+	}
+	severity := field['V'] // not translated
+	if severity == "" {
+		severity = field['S']
+	}
+	return clip(fmt.Appendf(nil, "%s %s: %s", severity, field['C'], field['M']))
+}
+
+func (r *postgres) last(e End, how fate) said {
+	if r.to != nil {
+		return r.to.last(e, how)
+	}
+	w := said{sure: analyze.Observed, tells: true, closing: r.closing[e], at: r.at[e]}
+	switch _, _, cut := r.ends[e].cut(); {
+	case r.ends[e].lost:
+		return said{}
+	case cut && how.done && e == Server:
+		w.meaning = "a PostgreSQL message that was cut"
+	case e == Server && r.error != "":
+		w.meaning = r.error
+	case e == Client && r.kind[e] == 'X':
+		w.meaning = "PostgreSQL Terminate"
+	case e == Client && r.asked > 0 && how.heard && !r.ends[Server].lost:
+		w.meaning = "a PostgreSQL query without an answer"
+	default:
+		return said{at: r.at[e]}
+	}
+	return w
+}

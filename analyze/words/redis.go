@@ -1,0 +1,243 @@
+package words
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// isRedis wants a command as an array of bulk strings, or the server's refusal, which comes before any.
+func isRedis(client, server []byte) answer {
+	if len(client) > 0 {
+		return isCommand(client)
+	}
+	for _, refusal := range []string{"-ERR max number of clients reached", "-DENIED Redis is running in protected mode"} {
+		if a := begins(server, refusal); a != no {
+			return a
+		}
+	}
+	return no
+}
+
+// isCommand wants "*N\r\n$N\r\n".
+func isCommand(b []byte) answer {
+	for _, sign := range []byte{'*', '$'} {
+		if len(b) == 0 {
+			return more
+		}
+		if b[0] != sign {
+			return no
+		}
+		line, rest, ok := bytes.Cut(b[1:], []byte("\r\n"))
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		for _, c := range line {
+			if c < '0' || c > '9' {
+				return no
+			}
+		}
+		switch {
+		case len(line) > 10 || ok && len(line) == 0:
+			return no
+		case !ok:
+			return more
+		}
+		b = rest
+	}
+	return yes
+}
+
+// maxDepth bounds arrays in arrays.
+const maxDepth = 16
+
+// resp cuts what one end sends into values of Redis's protocol, RESP2 and RESP3.
+type resp struct {
+	line    []byte
+	bulk    int64   // of a bulk string, its line end included, yet to come
+	open    []int64 // how many values are yet to come, of each array that is not complete
+	first   [2]string
+	strings int // bulk strings of the value so far
+	text    []byte
+	lost    bool
+}
+
+// feed calls done with the type of each whole value, and with its line where it is one.
+func (p *resp) feed(b []byte, done func(kind byte, line string)) {
+	for len(b) > 0 && !p.lost {
+		if p.bulk > 0 {
+			n := min(p.bulk, int64(len(b)))
+			if p.strings < len(p.first) && len(p.text) < 32 {
+				p.text = append(p.text, b[:min(n, 32)]...)
+			}
+			b, p.bulk = b[n:], p.bulk-n
+			if p.bulk == 0 {
+				p.string()
+				p.value('$', "", done)
+			}
+			continue
+		}
+		n := bytes.IndexByte(b, '\n')
+		end := n >= 0
+		if !end {
+			n = len(b) - 1
+		}
+		if room := maxLine - len(p.line); room > 0 {
+			p.line = append(p.line, b[:min(n+1, room)]...)
+		}
+		b = b[n+1:]
+		if end {
+			line := string(bytes.TrimRight(p.line, "\r\n"))
+			p.line = p.line[:0]
+			p.header(line, done)
+		}
+	}
+}
+
+// string keeps what a bulk string says, of the first two.
+func (p *resp) string() {
+	if p.strings < len(p.first) {
+		p.first[p.strings] = strings.ToUpper(string(bytes.TrimRight(p.text, "\r\n")))
+	}
+	p.strings++
+	p.text = p.text[:0]
+}
+
+// header takes a line outside of bulk strings.
+func (p *resp) header(line string, done func(kind byte, line string)) {
+	if line == "" {
+		p.lost = len(p.open) > 0
+		return
+	}
+	kind, rest := line[0], line[1:]
+	switch kind {
+	case '+', '-', ':', '_', ',', '#', '(':
+		p.value(kind, line, done)
+		return
+	case '$', '=', '!', '*', '~', '>', '%', '|':
+	default: // a command in plain words
+		if len(p.open) > 0 {
+			p.lost = true
+			return
+		}
+		p.first = [2]string{}
+		for i, w := range strings.Fields(strings.ToUpper(line)) {
+			if i < len(p.first) {
+				p.first[i] = w
+			}
+		}
+		p.strings = len(p.first)
+		p.value(' ', line, done)
+		return
+	}
+	n, err := strconv.ParseInt(rest, 10, 40)
+	switch {
+	case err != nil:
+		p.lost = true
+	case n < 0:
+		p.value(kind, line, done)
+	case kind == '$' || kind == '=' || kind == '!':
+		p.bulk = n + 2
+	default:
+		if kind == '%' || kind == '|' {
+			n *= 2
+		}
+		p.array(kind, n, done)
+	}
+}
+
+func (p *resp) array(kind byte, n int64, done func(kind byte, line string)) {
+	switch {
+	case len(p.open) == maxDepth:
+		p.lost = true
+	case n == 0:
+		p.value(kind, "", done)
+	default:
+		p.open = append(p.open, n)
+	}
+}
+
+// value counts a value that is complete, and the arrays that are so with it.
+func (p *resp) value(kind byte, line string, done func(kind byte, line string)) {
+	for len(p.open) > 0 {
+		last := len(p.open) - 1
+		if p.open[last]--; p.open[last] > 0 {
+			return
+		}
+		p.open = p.open[:last]
+		kind, line = '*', ""
+	}
+	done(kind, line)
+	p.strings = 0
+}
+
+// redis follows commands and replies.
+type redis struct {
+	ends      [2]resp
+	at        [2]spot
+	sent      int
+	got       int
+	error     string // the last reply, where it is an error
+	name      string // of the last command
+	uncertain bool   // replies can't be counted
+}
+
+func newRedis() reader { return &redis{} }
+
+func (r *redis) said(e End, b []byte, at spot) {
+	p := &r.ends[e]
+	p.feed(b, func(kind byte, line string) {
+		r.at[e] = at
+		if e == Client {
+			r.sent++
+			r.name = clip([]byte(p.first[0]))
+			switch p.first[0] {
+			case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "MONITOR", "PSYNC", "SYNC", "":
+				r.uncertain = true
+			case "CLIENT":
+				r.uncertain = r.uncertain || p.first[1] == "REPLY"
+			}
+			return
+		}
+		r.got++
+		if r.error = ""; kind == '-' {
+			r.error = clip([]byte(line))
+		}
+	})
+}
+
+func (r *redis) skip(e End, n int64) {
+	switch p := &r.ends[e]; {
+	case n < p.bulk:
+		p.bulk -= n
+	default:
+		p.lost = true
+	}
+}
+
+func (r *redis) last(e End, how fate) said {
+	w := said{sure: analyze.Observed, tells: true, at: r.at[e]}
+	open := r.sent - r.got
+	if r.uncertain || r.ends[Client].lost || r.ends[Server].lost || !how.heard {
+		open = 0
+	}
+	switch p := &r.ends[e]; {
+	case p.lost:
+		return said{}
+	case e == Server && r.error != "":
+		w.meaning = r.error
+	case e == Server && how.done && (p.bulk > 0 || len(p.open) > 0 || len(p.line) > 0):
+		w.meaning = "a Redis reply that was cut"
+	case e == Client && open > 0 && r.name != "":
+		w.meaning = "Redis command without a reply: " + r.name
+		if open > 1 {
+			w.meaning = fmt.Sprintf("%d Redis commands without a reply, the last: %s", open, r.name)
+		}
+	case e == Client && r.name == "QUIT":
+		w.meaning = r.name
+	default:
+		return said{at: r.at[e]}
+	}
+	return w
+}

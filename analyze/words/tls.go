@@ -1,0 +1,210 @@
+package words
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// TLS record types (RFC 8446 5.1) and the handshake messages that are looked for.
+const (
+	tlsChangeCipher = 20
+	tlsAlert        = 21
+	tlsHandshake    = 22
+	tlsData         = 23
+
+	tlsClientHello = 1
+	tlsServerHello = 2
+)
+
+// isTLS wants a ClientHello, or an alert or ServerHello of the server beside nothing else.
+func isTLS(client, server []byte) answer {
+	if len(client) == 0 {
+		return no
+	}
+	return tlsHello(client, tlsClientHello)
+}
+
+func tlsHello(b []byte, kind byte) answer {
+	for i, ok := range []func(c byte) bool{
+		func(c byte) bool { return c == tlsHandshake },
+		func(c byte) bool { return c == 3 },
+		func(c byte) bool { return c <= 4 },
+		func(c byte) bool { return c <= 0x40 },
+		func(byte) bool { return true },
+		func(c byte) bool { return c == kind },
+	} {
+		switch {
+		case i >= len(b):
+			return more
+		case !ok(b[i]):
+			return no
+		}
+	}
+	return yes
+}
+
+// tlsSize reads a record's header.
+func tlsSize(h []byte) (want int, total int64) {
+	const header = 5
+	if len(h) < header {
+		return header - len(h), 0
+	}
+	n := binary.BigEndian.Uint16(h[3:])
+	if h[0] < tlsChangeCipher || h[0] > tlsData+1 || h[1] != 3 || h[2] > 4 || n > 1<<14+2048 {
+		return 0, -1
+	}
+	return 0, header + int64(n)
+}
+
+// tlsReader follows the records of a TLS connection. What is in them it can't read, but for alerts before
+// the keys are agreed.
+type tlsReader struct {
+	ends [2]struct {
+		frames
+		kind    byte   // of the last record
+		length  int64  // of its content
+		content []byte // of an alert, as far as it was captured
+		at      spot
+		sealed  int // records of type data or sealed handshakes
+		closing int64
+		keyed   bool // it changed to the agreed keys
+	}
+	hello  bool // a ServerHello came
+	modern bool // and it chose TLS 1.3
+	data   bool // records of data came: the handshake is over, or sealed
+}
+
+func newTLS() reader { return &tlsReader{} }
+
+func (r *tlsReader) said(e End, b []byte, at spot) {
+	r.ends[e].feed(b, tlsSize, func(msg []byte, total int64) { r.record(e, msg, total, at) })
+}
+
+func (r *tlsReader) skip(e End, n int64) {
+	r.ends[e].frames.skip(n, func(msg []byte, total int64) { r.record(e, msg, total, r.ends[e].at) })
+}
+
+func (r *tlsReader) record(e End, msg []byte, total int64, at spot) {
+	const header = 5
+	d := &r.ends[e]
+	d.kind, d.length, d.at = msg[0], total-header, at
+	d.content = nil
+	switch d.kind {
+	case tlsChangeCipher:
+		d.keyed = true
+	case tlsAlert:
+		d.content = slices.Clone(msg[header:])
+	case tlsData:
+		d.sealed++
+		r.data = true
+	case tlsHandshake:
+		hello := e == Server && len(msg) > header && msg[header] == tlsServerHello
+		r.hello = r.hello || hello
+		r.modern = r.modern || hello && choosesTLS13(msg[header:])
+	}
+	if d.kind == tlsAlert || r.sealedAlert(e) {
+		d.closing += total
+	} else {
+		d.closing = 0
+	}
+}
+
+// sealedAlert reports whether the last record of e is as long as TLS 1.3 makes an alert: its two bytes, its
+// type and a tag of 16. Data of two bytes looks the same.
+func (r *tlsReader) sealedAlert(e End) bool {
+	d := &r.ends[e]
+	return r.modern && d.kind == tlsData && d.length == 2+1+16 && d.sealed > 1
+}
+
+// choosesTLS13 reads the supported_versions of a ServerHello (RFC 8446 4.1.3, 4.2.1).
+func choosesTLS13(b []byte) bool {
+	const random = 4 + 2 + 32
+	if len(b) <= random || b[0] != tlsServerHello {
+		return false
+	}
+	b = b[random:]
+	session := 1 + int(b[0])
+	if len(b) < session+5 {
+		return false
+	}
+	for b = b[session+5:]; len(b) >= 4; {
+		kind, n := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
+		if b = b[4:]; n > len(b) {
+			return false
+		}
+		if kind == 43 {
+			return bytes.Equal(b[:n], []byte{3, 4})
+		}
+		b = b[n:]
+	}
+	return false
+}
+
+func (r *tlsReader) last(e End, how fate) said {
+	d := &r.ends[e]
+	if d.lost || d.kind == 0 && d.total == 0 {
+		return said{}
+	}
+	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	switch came, total, cut := d.cut(); {
+	case cut && total > 0 && how.done:
+		w.meaning = fmt.Sprintf("TLS record cut: %d of its %d bytes", came, total)
+	case cut:
+		return said{}
+	case d.kind == tlsAlert && d.length == 2 && len(d.content) == 2:
+		w.meaning = "TLS alert: " + alertLevel(d.content[0]) + tlsAlertName(d.content[1])
+	case d.kind == tlsAlert && d.length == 2:
+		w.meaning = "TLS alert"
+	case d.kind == tlsAlert:
+		w.meaning = "TLS alert, encrypted: as a rule close_notify"
+	case r.sealedAlert(e):
+		w.meaning, w.sure = "an encrypted TLS record as long as an alert: as a rule close_notify", analyze.Inferred
+	case how.fin && !r.hello: // an alert may look like data
+		return said{at: d.at}
+	case how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed):
+		w.meaning, w.at = "the TLS handshake was not complete", spot{}
+	case how.fin:
+		w.meaning, w.at = "no TLS close_notify before its FIN", spot{}
+		if r.modern {
+			w.sure = analyze.Inferred // an alert looks like data
+		}
+	default:
+		return said{at: d.at}
+	}
+	return w
+}
+
+func alertLevel(level byte) string {
+	switch level {
+	case 1:
+		return "warning "
+	case 2:
+		return "fatal "
+	}
+	return ""
+}
+
+// tlsAlertName names an alert as RFC 8446 6 does, older ones as RFC 5246 7.2.
+func tlsAlertName(code byte) string {
+	if name := tlsAlerts[code]; name != "" {
+		return name
+	}
+	return fmt.Sprint(code)
+}
+
+var tlsAlerts = map[byte]string{
+	0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed",
+	22: "record_overflow", 30: "decompression_failure", 40: "handshake_failure", 41: "no_certificate",
+	42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked",
+	45: "certificate_expired", 46: "certificate_unknown", 47: "illegal_parameter", 48: "unknown_ca",
+	49: "access_denied", 50: "decode_error", 51: "decrypt_error", 60: "export_restriction",
+	70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
+	86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation",
+	109: "missing_extension", 110: "unsupported_extension", 111: "certificate_unobtainable",
+	112: "unrecognized_name", 113: "bad_certificate_status_response", 114: "bad_certificate_hash_value",
+	115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
+}

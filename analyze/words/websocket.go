@@ -1,0 +1,129 @@
+package words
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// wsClose is the opcode of a Close frame (RFC 6455 5.5.1).
+const wsClose = 8
+
+// wsSize reads a frame's header (RFC 6455 5.2). Control frames have at most 125 bytes and are in one piece.
+func wsSize(h []byte) (want int, total int64) {
+	header, n := 2, int64(0)
+	if len(h) < header {
+		return header - len(h), 0
+	}
+	op := h[0] & 15
+	switch n = int64(h[1] & 127); n {
+	case 126:
+		header += 2
+	case 127:
+		header += 8
+	}
+	if len(h) < header {
+		return header - len(h), 0
+	}
+	switch {
+	case op > 2 && op < 8, op > 10, op >= 8 && (n > 125 || h[0]&0x80 == 0):
+		return 0, -1
+	case n == 126:
+		n = int64(binary.BigEndian.Uint16(h[2:]))
+	case n == 127:
+		if n = int64(binary.BigEndian.Uint64(h[2:])); n < 0 || n > 1<<62 {
+			return 0, -1
+		}
+	}
+	if h[1]&0x80 != 0 {
+		header += 4
+	}
+	if len(h) < header {
+		return header - len(h), 0
+	}
+	return 0, int64(header) + n
+}
+
+// websocket follows the frames after the upgrade.
+type websocket struct {
+	ends [2]struct {
+		frames
+		close   []byte // of its Close frame, unmasked
+		closed  bool
+		at      spot
+		closing int64
+	}
+}
+
+func (r *websocket) said(e End, b []byte, at spot) {
+	r.ends[e].feed(b, wsSize, func(msg []byte, total int64) { r.frame(e, msg, total, at) })
+}
+
+func (r *websocket) skip(e End, n int64) {
+	r.ends[e].frames.skip(n, func(msg []byte, total int64) { r.frame(e, msg, total, r.ends[e].at) })
+}
+
+func (r *websocket) frame(e End, msg []byte, total int64, at spot) {
+	d := &r.ends[e]
+	switch {
+	case msg[0]&15 != wsClose:
+		if !d.closed {
+			d.at = at
+		}
+		d.closing = 0
+		return
+	case d.closed || int64(len(msg)) < total:
+		return
+	}
+	d.closing += total
+	body := append([]byte(nil), msg[2:]...)
+	if msg[1]&0x80 != 0 {
+		mask := body[:4]
+		body = body[4:]
+		for i := range body {
+			body[i] ^= mask[i%4]
+		}
+	}
+	d.closed, d.close, d.at = true, body, at
+}
+
+func (r *websocket) last(e End, how fate) said {
+	d := &r.ends[e]
+	if d.lost && !d.closed {
+		return said{}
+	}
+	w := said{protocol: "websocket", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	came, total, cut := d.cut()
+	switch {
+	case d.closed && len(d.close) < 2:
+		w.meaning = "WebSocket Close without a code (1005)"
+	case d.closed:
+		w.meaning = "WebSocket Close " + wsCode(int(binary.BigEndian.Uint16(d.close)))
+		if reason := d.close[2:]; len(reason) > 0 {
+			w.meaning += " " + quoted(clip(reason))
+		}
+	case cut && total > 0 && how.done:
+		w.meaning = fmt.Sprintf("WebSocket frame cut: %d of its %d bytes", came, total)
+	case how.fin:
+		w.meaning, w.at = "no WebSocket Close frame before its FIN (1006)", spot{}
+	default:
+		return said{at: d.at}
+	}
+	return w
+}
+
+// wsCode names a status code (RFC 6455 7.4.1 and the IANA registry).
+func wsCode(code int) string {
+	if name := wsCodes[code]; name != "" {
+		return fmt.Sprintf("%d (%s)", code, name)
+	}
+	return fmt.Sprint(code)
+}
+
+var wsCodes = map[int]string{
+	1000: "normal closure", 1001: "going away", 1002: "protocol error", 1003: "unsupported data",
+	1007: "invalid payload data", 1008: "policy violation", 1009: "message too big",
+	1010: "mandatory extension", 1011: "internal error", 1012: "service restart", 1013: "try again later",
+	1014: "bad gateway",
+}

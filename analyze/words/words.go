@@ -1,0 +1,134 @@
+// Package words reads what the two ends of a connection said last, where that stands in clear: a GOAWAY, a
+// TLS alert, an error of a database, a response that was cut.
+//
+// A Talk is fed the payload of both ends in the order of capture and keeps a few hundred bytes of each. Which
+// protocol they speak is told by their first bytes alone, never by a port; from there on its messages are
+// followed one by one, each by its own length, so that no content can pass for a message. What fits no
+// protocol, or was begun before the capture, is no claim at all.
+//
+// It reads no file and decides nothing about how a connection ended.
+package words
+
+import (
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// End indexes the two ends of a Talk.
+type End uint8
+
+// The ends. The client sent the SYN.
+const (
+	Client End = 0
+	Server End = 1
+)
+
+// Other returns the opposite end.
+func (e End) Other() End { return e ^ 1 }
+
+// spot is where something was said.
+type spot struct {
+	frame uint64
+	time  event.Time
+}
+
+// fate is what became of the connection, as a reader has to know it to judge what an end said last, and what
+// it did not say. All of it is false where the capture may lack something that was said.
+type fate struct {
+	fin   bool // this end's FIN came, after all that it sent
+	done  bool // this end can have said no more
+	heard bool // nor can the other end
+}
+
+// said is what the last words of an end mean.
+type said struct {
+	meaning  string
+	protocol string // where it is not the one that the connection began with
+	sure     analyze.Confidence
+	tells    bool // the meaning bears on the ending
+	closing  int64
+	at       spot // of the message; none where it speaks of what did not come
+}
+
+// A reader follows one protocol. It is given the bytes of both ends, each in order.
+type reader interface {
+	said(e End, b []byte, at spot)
+	// skip passes over n bytes that the capture lacks.
+	skip(e End, n int64)
+	last(e End, how fate) said
+}
+
+// answer is what the first bytes of a connection say of a protocol.
+type answer uint8
+
+const (
+	no answer = iota
+	more
+	yes
+)
+
+// protocol is one that can be read. is judges by the first bytes of both ends, of which one may be missing.
+type protocol struct {
+	name string
+	is   func(client, server []byte) answer
+	read func() reader
+}
+
+// protocols are tried in this order; no two of them say yes to the same bytes.
+var protocols = []protocol{
+	{"tls", isTLS, newTLS},
+	{"http2", isHTTP2, newHTTP2},
+	{"http1", isHTTP1, newHTTP1},
+	{"ssh", isSSH, newSSH},
+	{"redis", isRedis, newRedis},
+	{"postgresql", isPostgres, newPostgres},
+	{"mysql", isMySQL, newMySQL},
+	{"smtp", isSMTP, newSMTP},
+	{"ftp", isFTP, newFTP},
+}
+
+// begins says whether b begins with want, as far as b goes.
+func begins(b []byte, want string) answer {
+	n := min(len(b), len(want))
+	switch {
+	case string(b[:n]) != want[:n]:
+		return no
+	case n < len(want):
+		return more
+	}
+	return yes
+}
+
+// clip cuts what a peer said to a length that fits a sentence.
+func clip(b []byte) string {
+	const most = 160
+	if len(b) > most {
+		return string(b[:most]) + "…"
+	}
+	return string(b)
+}
+
+// firstLine returns s up to its first line end.
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return strings.TrimSuffix(s, "\r")
+}
+
+// plainText reports whether b could be read by a person.
+func plainText(b []byte) bool {
+	for _, c := range b {
+		if c < 0x20 && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// deaf is the reader of what cannot be read any more.
+type deaf struct{}
+
+func (deaf) said(End, []byte, spot)   {}
+func (deaf) skip(End, int64)          {}
+func (deaf) last(End, fate) (no said) { return }
