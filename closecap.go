@@ -22,6 +22,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/flows"
 	"github.com/closecap/closecap/analyze/join"
+	"github.com/closecap/closecap/analyze/words"
 	"github.com/closecap/closecap/capture/decode"
 	"github.com/closecap/closecap/capture/intake"
 )
@@ -36,6 +37,11 @@ type Options struct {
 
 	// SkipChecksums leaves checksums unverified, as Zeek does with -C: they count in Zeek's fields only.
 	SkipChecksums bool
+
+	// Words adds to each connection the last words of its ends, where their protocol is known and they stand
+	// in clear. RawWords adds those in no known protocol, too, as text. Of points and of a live source there
+	// are none.
+	Words, RawWords bool
 
 	// Tool and Source are what the Result names: the program, and where the packets are from.
 	Tool, Source string
@@ -66,6 +72,7 @@ type Analysis struct {
 	next   func() (*intake.Batch, error, bool)
 	counts intake.Counts
 	clock  clock
+	words  *words.Keeper // nil without Words
 	errs   []error
 	res    *analyze.Result
 }
@@ -103,9 +110,12 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 		a.followPoints(ctx, show)
 		return
 	}
-	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums}))
+	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums, Payload: a.opt.Words}))
 	defer stop()
 	a.next = next
+	if a.opt.Words {
+		a.words = words.NewKeeper()
+	}
 	first := a.batch()
 	work := a.follow
 	if a.opt.Now != nil {
@@ -150,6 +160,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	runs, over := 0, 0
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
+		a.hear(b)
 		rec.AddCalls(b.Calls...)
 		over += keepKernel(rec, b.Kernel)
 		if b.Run != nil {
@@ -179,6 +190,9 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	a.unread(res, uint64(len(res.Connections)))
 	a.res = res
 	for _, c := range res.Connections {
+		if a.words != nil {
+			a.words.Take(c.Client, c.Server, c.LastFrame).Tell(c, a.opt.RawWords)
+		}
 		if !show(c) {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/analyze/words"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/intake"
 )
@@ -18,12 +19,15 @@ type following struct {
 	finished chan lot
 	judged   chan []flows.Finished // for the follower to use again
 	next     []flows.Finished
+	words    *words.Keeper // nil where nobody asked
+	heard    []*words.Heard
 	unwanted atomic.Bool // nobody takes any more
 }
 
 // lot is some connections to be judged. With stalled, nothing comes after them for now.
 type lot struct {
 	finished []flows.Finished
+	heard    []*words.Heard // on each of them; nil where nobody asked
 	stalled  bool
 }
 
@@ -40,7 +44,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 	f := &following{
 		follower: flows.NewFollower(a.opt.Options, nil),
 		finished: make(chan lot, lots), judged: make(chan []flows.Finished, lots),
-		next: make([]flows.Finished, 0, lotSize),
+		next: make([]flows.Finished, 0, lotSize), words: a.words,
 	}
 	for range lots - 1 {
 		f.judged <- make([]flows.Finished, 0, lotSize)
@@ -60,10 +64,15 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 	more := true
 	var all, lacking uint64
 	for lot := range f.finished {
+		judged := 0
 		judge.Connections(lot.finished, func(c *analyze.Connection) {
 			if all++; !c.Whole {
 				lacking++
 			}
+			if lot.heard != nil {
+				lot.heard[judged].Tell(c, a.opt.RawWords)
+			}
+			judged++
 			more = more && show(c)
 		})
 		if !more {
@@ -135,7 +144,7 @@ func (a *Analysis) followed(st flows.Stats, lacking, all uint64) {
 func (f *following) run(a *Analysis, first *intake.Batch) {
 	defer close(f.finished)
 	for b := first; b != nil && !f.unwanted.Load(); b = a.batch() {
-		f.follower.Segments(b.Segments)
+		f.segments(b)
 		if f.follower.Overwhelmed() {
 			return
 		}
@@ -145,20 +154,47 @@ func (f *following) run(a *Analysis, first *intake.Batch) {
 	}
 	if !f.unwanted.Load() {
 		f.follower.Finish()
-		f.finished <- lot{finished: f.next}
+		f.finished <- lot{finished: f.next, heard: f.heard}
+	}
+}
+
+// segments follows a batch. With words it does so one by one, without looking ahead: a connection that ends in
+// favour of another is taken from the Keeper before that hears of the other.
+func (f *following) segments(b *intake.Batch) {
+	if f.words == nil {
+		f.follower.Segments(b.Segments)
+		return
+	}
+	for i := range b.Segments {
+		f.follower.Segment(&b.Segments[i])
+		f.words.Segment(&b.Segments[i], b.PayloadOf(i))
+	}
+}
+
+// hear keeps what is said in a batch, where words are asked for.
+func (a *Analysis) hear(b *intake.Batch) {
+	if a.words == nil {
+		return
+	}
+	for i := range b.Segments {
+		a.words.Segment(&b.Segments[i], b.PayloadOf(i))
 	}
 }
 
 // add takes the next connection from the follower.
 func (f *following) add(o flows.Finished) {
 	f.next = append(f.next, o)
+	if f.words != nil {
+		f.heard = append(f.heard, f.words.Take(o.Ends()))
+	}
 	if len(f.next) == lotSize {
 		f.send(false)
 	}
 }
 
 func (f *following) send(stalled bool) {
-	f.finished <- lot{f.next, stalled}
+	f.finished <- lot{f.next, f.heard, stalled}
+	f.heard = nil
 	f.next = <-f.judged
 	for _, o := range f.next {
 		f.follower.TakeBack(o)

@@ -40,7 +40,7 @@ const suffix = ".txt"
 var order = []string{
 	"close-vs-shutdown", "does-close-affect-the-peer", "half-close", "closing-politely",
 	"fin-ordering", "time-wait", "fin-wait2", "close-wait", "simultaneous-close",
-	"reset", "econnreset-vs-epipe", "lost-bytes", "linger", "keepalive-race",
+	"reset", "econnreset-vs-epipe", "lost-bytes", "last-words", "linger", "keepalive-race",
 	"shared-sockets", "blocked-calls", "accept-queue", "window-zero", "half-open", "middlebox-reset", "tls-close", "relay", "mptcp",
 	"two-rows-one-connection", "address-in-use", "watching-production", "words", "scripts",
 }

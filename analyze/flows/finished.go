@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"net/netip"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/flows/prefetch"
@@ -12,6 +14,11 @@ import (
 type Finished struct {
 	fl  *followed
 	now event.Time // when it was over
+}
+
+// Ends returns its client, its server and its last frame.
+func (o Finished) Ends() (client, server netip.AddrPort, last uint64) {
+	return o.fl.Addr[tcp.Client], o.fl.Addr[tcp.Server], o.fl.LastFrame
 }
 
 // HandOver makes f hand its connections on before anything of them comes to be judged,

@@ -24,6 +24,7 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 	}
 	lines = append(lines, closingSentences(c, calls)...)
 	lines = append(lines, candidateSentences(c)...)
+	lines = append(lines, lastWordsSentences(c)...)
 	if s := lostSentence(c); s != "" {
 		lines = append(lines, s)
 	}
@@ -313,7 +314,7 @@ func appendLoss(all []string, lost *analyze.Lost) []string {
 		whose = " of the " + string(lost.From) + "'s data"
 	}
 	if len(kinds) > 0 {
-		all = append(all, "Lost"+whose+": "+and(kinds)+alertWords(lost)+".")
+		all = append(all, "Lost"+whose+": "+and(kinds)+closingMessages(lost)+".")
 	}
 	if lost.MayBe > 0 {
 		all = append(all, "May be lost"+whose+": "+count(lost.MayBe, "byte")+" of which no acknowledgment was captured.")
@@ -321,15 +322,19 @@ func appendLoss(all []string, lost *analyze.Lost) []string {
 	return all
 }
 
-// alertWords tell TLS alerts from data.
-func alertWords(lost *analyze.Lost) string {
+// closingMessages tell messages that only close from data.
+func closingMessages(lost *analyze.Lost) string {
+	kind, n := "TLS alerts", lost.TLSAlerts
+	if lost.Closing > n {
+		kind, n = "closing messages", lost.Closing
+	}
 	switch {
-	case lost.TLSAlerts == 0:
+	case n == 0:
 		return ""
 	case lost.Sum() == 0:
-		return ", TLS alerts alone: no application's data"
+		return ", " + kind + " alone: no application's data"
 	}
-	return ", of these " + count(lost.TLSAlerts, "byte") + " TLS alerts"
+	return ", of these " + count(n, "byte") + " " + kind
 }
 
 type lostKind struct {

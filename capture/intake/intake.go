@@ -39,7 +39,20 @@ type Batch struct {
 	Expectations []event.Expectation
 	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
+	Payload      []byte // of the segments, one after the other; only where Options ask for it
+	ends         []int  // where each one's ends
 	Stalled      bool   // the source had nothing more for now, or asks not to wait for it
+}
+
+// PayloadOf returns the payload of the i-th segment as far as it was captured, nil where nobody asked.
+func (b *Batch) PayloadOf(i int) []byte {
+	switch {
+	case i >= len(b.ends):
+		return nil
+	case i == 0:
+		return b.Payload[:b.ends[0]]
+	}
+	return b.Payload[b.ends[i-1]:b.ends[i]]
 }
 
 // Counts is what was read of a timeline.
@@ -76,11 +89,14 @@ func (c *Counts) Add(o *Counts) {
 const (
 	batchSize = 1536
 	inFlight  = 8
+	// maxPayload bounds a batch where payload goes with it.
+	maxPayload = 256 << 10
 )
 
 // Options say how packets are read. The zero value works.
 type Options struct {
 	SkipChecksums bool // none is verified, and none is wrong
+	Payload       bool // batches hold the segments' payload
 }
 
 // Batches reads and decodes in a goroutine of its own while the caller works. A batch is valid
@@ -92,6 +108,7 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 		ctx, cancel := context.WithCancel(ctx)
 		b := &batcher{
 			decoder: decode.Decoder{SkipChecksums: opt.SkipChecksums},
+			payload: opt.Payload,
 			done:    ctx.Done(),
 			full:    make(chan result, inFlight), free: make(chan *Batch, inFlight),
 		}
@@ -131,6 +148,7 @@ type result struct {
 // batcher is the reading side of Batches.
 type batcher struct {
 	decoder decode.Decoder
+	payload bool
 	done    <-chan struct{}
 	full    chan result
 	free    chan *Batch
@@ -159,7 +177,7 @@ func (b *batcher) read(ctx context.Context, src Source) {
 			continue
 		}
 		b.record(rec)
-		if max(len(b.batch.Segments), len(b.batch.Calls), len(b.batch.Kernel)) >= batchSize {
+		if max(len(b.batch.Segments), len(b.batch.Calls), len(b.batch.Kernel)) >= batchSize || len(b.batch.Payload) >= maxPayload {
 			if !b.hand() {
 				return
 			}
@@ -219,6 +237,9 @@ func (b *batcher) packet(p *event.Packet) {
 	case decode.TCP:
 		to.Segments = to.Segments[:n+1]
 		c.Segments++
+		if b.payload {
+			to.keep(b.decoder.Payload())
+		}
 	case decode.Unparsed:
 		c.Unparsed[b.decoder.Why()]++
 	default:
@@ -229,12 +250,21 @@ func (b *batcher) packet(p *event.Packet) {
 	}
 }
 
+// keep keeps the payload of the last segment.
+func (b *Batch) keep(payload []byte) {
+	b.Payload = append(b.Payload, payload...)
+	b.ends = append(b.ends, len(b.Payload))
+}
+
 // abandoned adds the fragments whose datagram will not come.
 func (b *batcher) abandoned() {
 	var s event.Segment
 	for b.decoder.Abandoned(&s) {
 		b.batch.Segments = append(b.batch.Segments, s)
 		b.counts.Segments++
+		if b.payload {
+			b.batch.keep(nil)
+		}
 	}
 }
 
@@ -261,7 +291,8 @@ func (b *batcher) take() bool {
 		// What was read on another core comes back many cache lines at a time where it is cleared as a
 		// whole; segment by segment, each write would wait for its own: 3 to 7 % of the CPU time.
 		clear(b.batch.Segments[:cap(b.batch.Segments)])
-		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0], Kernel: b.batch.Kernel[:0]}
+		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0], Kernel: b.batch.Kernel[:0],
+			Payload: b.batch.Payload[:0], ends: b.batch.ends[:0]}
 		return true
 	case <-b.done:
 		return false

@@ -32,6 +32,8 @@ type analyzeFlags struct {
 	brief         bool
 	ids           bool
 	skipChecksums bool
+	words         bool
+	noPayload     bool
 	pick          analyze.Selection
 	paging        bool // what is read has an end
 }
@@ -70,6 +72,8 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.BoolVar(&f.brief, "brief", false, "NDJSON without the states and segments of each connection: a tenth of the size")
 	fl.BoolVar(&f.ids, "ids", false, "name each connection as other tools do: uid and community_id, in JSON, NDJSON and CSV")
+	fl.BoolVar(&f.words, "words", false, "what each end said last, also in no known protocol and in large files (default: small files, known protocols)")
+	fl.BoolVar(&f.noPayload, "no-payload", false, "read no payload: no last words")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
 	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")
 	f.completeFilters(cmd)
@@ -127,6 +131,7 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 		opt.Source = cmp.Or(r.name, source)
 	}
 	opt.SkipChecksums = f.skipChecksums
+	opt.Words, opt.RawWords = !f.noPayload && (f.words || opt.Words), f.words
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)
 	var readErr, writeErr error
@@ -169,6 +174,8 @@ func (f *analyzeFlags) limits(format report.Format) error {
 		return misused("--conn %d: want %s", f.pick.ID, wantMore["conn"])
 	case f.pick.MinHalfClose < 0:
 		return misused("--min-half-close %v: want a duration, not before zero", f.pick.MinHalfClose)
+	case f.words && f.noPayload:
+		return misused("--words and --no-payload: last words are read from the payload")
 	case f.brief && format != report.NDJSON:
 		return misused("--brief and --format %s: only ndjson has a brief form", format)
 	case f.summary && !slices.Contains(report.SummaryFormats(), format):

@@ -82,6 +82,7 @@ func (f *input) analysis(args []string) closecap.Options {
 	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
 	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, int64(f.maxMemory)
 	opt.AllSegments = small(args)
+	opt.Words = small(args)
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
 	}
