@@ -32,7 +32,7 @@ func Nearest(word string, known []string) string {
 	for _, k := range known {
 		d := levenshtein.ComputeDistance(word, strings.ToLower(k))
 		abbreviated := d == len(k)-len(word)
-		if d < least && (abbreviated || d <= max(1, (len(word)+1)/3)) {
+		if d < least && (abbreviated || d <= max(1, (len(word)+2)/3)) {
 			best, least = k, d
 		}
 	}
