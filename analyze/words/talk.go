@@ -37,7 +37,6 @@ type end struct {
 	begun bool // from the SYN on
 	fin   bool
 	finAt seqnum.Value // where that is in the stream
-	gap   bool         // bytes before are missing from the capture
 	isn   seqnum.Value // with begun
 	bytes int64
 	at    spot // of the last byte
