@@ -74,7 +74,7 @@ func harmless(t *testing.T, format report.Format, out string) {
 	t.Helper()
 	for i, r := range out {
 		_, n := utf8.DecodeRuneInString(out[i:])
-		if r == '\n' || r == '\t' && format == report.HTML || n > 1 && unicode.IsPrint(r) || n == 1 && r >= ' ' && r < 0x7f || r == '\u00a0' {
+		if r == '\n' || r == '\t' && (format == report.HTML || format == report.Zeek) || n > 1 && unicode.IsPrint(r) || n == 1 && r >= ' ' && r < 0x7f || r == '\u00a0' {
 			continue
 		}
 		t.Errorf("%s: %U at byte %d: %.80q", format, r, i, out[max(0, i-40):])
