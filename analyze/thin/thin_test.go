@@ -45,7 +45,17 @@ func inputs(t *testing.T) []input {
 	if *files != "" {
 		return split(captures(t, *files, false))
 	}
-	var all []input
+	all := append(stories(t), captures(t, "../../pcaps/*.pcapng", true)...)
+	for seed := range uint64(*each * len(plots) * 3) {
+		name, segments, _ := play(seed, []float64{0, 0.02, 0.1}[seed/uint64(len(plots))%3])
+		all = append(all, input{name, segments, false})
+	}
+	return all
+}
+
+// stories are those that flows and join are held to.
+func stories(t *testing.T) (all []input) {
+	t.Helper()
 	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
 		files, err := filepath.Glob("../" + folder + "/*.txt")
 		if err != nil || len(files) == 0 {
@@ -54,11 +64,6 @@ func inputs(t *testing.T) []input {
 		for _, file := range files {
 			all = append(all, told(t, file))
 		}
-	}
-	all = append(all, captures(t, "../../pcaps/*.pcapng", true)...)
-	for seed := range uint64(*each * len(plots) * 3) {
-		name, segments, _ := play(seed, []float64{0, 0.02, 0.1}[seed/uint64(len(plots))%3])
-		all = append(all, input{name, segments, false})
 	}
 	return all
 }

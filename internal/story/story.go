@@ -17,6 +17,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the stories want with what comes out")
 
+// Updating reports whether tests shall write down what comes out, instead of comparing it.
+func Updating() bool { return *update }
+
 // Parse reads segments in the text notation; client and server stand for two addresses.
 func Parse(t testing.TB, text string) []event.Segment {
 	t.Helper()
