@@ -8,6 +8,7 @@
 # make gallery  dist/gallery.html, the pictures of all scenarios on one page
 # make bench    speed and memory beside other tools
 # make thin     what thinner captures claim that whole ones do not, and what is withheld
+# make mutate   break the analysis on purpose: what no test notices is explained in .ci/mutants
 # make vmtest   what watch knows on kernels of Debian's, in virtual machines
 # make fleet    cmd/closecap-fleet, a module of its own: bin/closecap-fleet and its tests; make fleet-run: it beside closecap
 # make man      doc/man from the commands; make schema: doc/schema.json from the types
@@ -104,6 +105,11 @@ schema:
 .PHONY: thin
 thin:
 	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth|TestPoints|TestSplit' -args -every -each $(or $(EACH),1)
+
+# FILES are files of analyze; without, those that .ci/mutants says have been examined.
+.PHONY: mutate
+mutate:
+	$(GO) run .ci/mutate.go -- $(FILES)
 
 bench: build
 	sh .ci/bench
