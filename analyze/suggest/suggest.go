@@ -25,14 +25,15 @@ func Unknown(what, word string, known []string) error {
 }
 
 // Nearest returns the known word with the fewest edits from word, "" when none is near. Near is a word of
-// which a third of the letters are others, or one of a short word; or some are missing, as in "rst".
+// which a third of the letters are others, or one of a short word; or some are missing, as in "rst", or too
+// many behind it.
 func Nearest(word string, known []string) string {
 	word = strings.ToLower(word)
 	best, least := "", len(word)/2+2
 	for _, k := range known {
 		d := levenshtein.ComputeDistance(word, strings.ToLower(k))
-		abbreviated := d == len(k)-len(word)
-		if d < least && (abbreviated || d <= max(1, (len(word)+2)/3)) {
+		short := d == len(k)-len(word) || strings.HasPrefix(word, strings.ToLower(k))
+		if d < least && (short || d <= max(1, (len(word)+2)/3)) {
 			best, least = k, d
 		}
 	}

@@ -56,7 +56,9 @@ func TestTutorial(t *testing.T) {
 			}
 			got := sentences(out.String())
 			for _, want := range sentences(string(s[3])) {
-				if !slices.Contains(got, want) {
+				// Root's run goes on with what the kernel says.
+				begins := func(s string) bool { return strings.HasPrefix(s, strings.TrimSuffix(want, ".")) }
+				if !slices.ContainsFunc(got, begins) {
 					t.Errorf("closecap %s prints no %q:\n%s", s[1], want, out.String())
 				}
 			}
