@@ -2,15 +2,12 @@ package closecap_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	diffs "github.com/google/go-cmp/cmp"
 
@@ -103,43 +100,10 @@ func written(t *testing.T, opt gen.Options) []byte {
 	return b.Bytes()
 }
 
-// reused are connections of few 4-tuples, most of which are used again when the TIME_WAIT before is about
-// to end, with ACKs and RSTs that come about when the connection is forgotten.
+// reused are connections of few 4-tuples, whose TIME_WAITs are used again.
 func reused(t *testing.T) []event.Segment {
 	t.Helper()
-	segments := segmentsOf(t, written(t, gen.Options{Connections: 3000, Open: 10}))
-	first := segments[0].Time
-	var late []event.Segment
-	for i := range segments {
-		s := &segments[i]
-		s.Time = first + (s.Time-first)*2000
-		client := &s.Src
-		if s.Src.Port() == 443 {
-			client = &s.Dst
-		}
-		ip := client.Addr().As16()
-		n := (int(ip[14])<<8 | int(ip[15])) % 19 // and five servers
-		ip[14], ip[15] = 0, byte(n)
-		*client = netip.AddrPortFrom(netip.AddrFrom16(ip).Unmap(), 40000)
-		if s.Flags&(event.FIN|event.RST) == 0 {
-			continue
-		}
-		for j, after := range []time.Duration{9998, 10_004, 59_999, 61_003, 71_007, 300_002, 310_011, 361_009} {
-			if (i+j)%7 != 0 {
-				continue
-			}
-			l := *s
-			l.Time = s.Time.Add(after * time.Millisecond)
-			l.Flags = []event.Flags{event.ACK, event.RST}[(i+j)%2]
-			late = append(late, l)
-		}
-	}
-	segments = append(segments, late...)
-	slices.SortStableFunc(segments, func(a, b event.Segment) int { return cmp.Compare(a.Time, b.Time) })
-	for i := range segments {
-		segments[i].Frame = uint64(i + 1)
-	}
-	return segments
+	return gen.Reuse(segmentsOf(t, written(t, gen.Options{Connections: 3000, Open: 10})))
 }
 
 func segmentsOf(t *testing.T, capture []byte) []event.Segment {

@@ -2,15 +2,12 @@ package partial_test
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	diffs "github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -36,19 +33,13 @@ type capture struct {
 // captures are the stories, the recordings, generated connections, and 4-tuples that are used again.
 func captures(t testing.TB) (all []capture) {
 	t.Helper()
-	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
-		files, err := filepath.Glob("../" + folder + "/*.txt")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no stories in %s: %v", folder, err)
+	for _, file := range story.Files(t, "..") {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, file := range files {
-			ar, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			opt := analyze.Options{AllSegments: true, SameHost: strings.Contains(string(ar.Comment), "same-host")}
-			all = append(all, capture{file, told(t, string(ar.Files[0].Data)), opt})
-		}
+		opt := analyze.Options{AllSegments: true, SameHost: strings.Contains(string(ar.Comment), "same-host")}
+		all = append(all, capture{file, told(t, string(ar.Files[0].Data)), opt})
 	}
 	files, err := filepath.Glob("../../pcaps/*.pcapng")
 	if err != nil || len(files) < 40 {
@@ -61,7 +52,10 @@ func captures(t testing.TB) (all []capture) {
 		}
 		all = append(all, capture{file, segments(t, r), analyze.Options{AllSegments: true}})
 	}
-	return append(all, capture{"generated", generated(t, gen.Options{Connections: 1000, Open: 100}), analyze.Options{}}, capture{"reused", reused(t), analyze.Options{}})
+	return append(all,
+		capture{"generated", generated(t, gen.Options{Connections: 1000, Open: 100}), analyze.Options{}},
+		capture{"reused", gen.Reuse(generated(t, gen.Options{Connections: 700, Open: 10})), analyze.Options{}},
+	)
 }
 
 // told reads the segments of a story, which may stand between calls, and numbers them as a timeline does.
@@ -97,45 +91,6 @@ func generated(t testing.TB, opt gen.Options) []event.Segment {
 		t.Fatal(err)
 	}
 	return segments(t, pcapfile.NewReader(&b, "generated", pcapfile.Options{}))
-}
-
-// reused are connections of few 4-tuples, most of which are used again about when the TIME_WAIT before
-// ends, with ACKs and RSTs that come about when the connection is forgotten.
-func reused(t testing.TB) []event.Segment {
-	t.Helper()
-	all := generated(t, gen.Options{Connections: 700, Open: 10})
-	first := all[0].Time
-	var belated []event.Segment
-	for i := range all {
-		s := &all[i]
-		s.Time = first + (s.Time-first)*2000
-		client := &s.Src
-		if s.Src.Port() == 443 {
-			client = &s.Dst
-		}
-		ip := client.Addr().As16()
-		n := (int(ip[14])<<8 | int(ip[15])) % 19 // and five servers
-		ip[14], ip[15] = 0, byte(n)
-		*client = netip.AddrPortFrom(netip.AddrFrom16(ip).Unmap(), 40000)
-		if s.Flags&(event.FIN|event.RST) == 0 {
-			continue
-		}
-		for j, after := range []time.Duration{9998, 10_004, 59_999, 61_003, 71_007, 300_002, 310_011, 361_009} {
-			if (i+j)%7 != 0 {
-				continue
-			}
-			l := *s
-			l.Time = s.Time.Add(after * time.Millisecond)
-			l.Flags = []event.Flags{event.ACK, event.RST}[(i+j)%2]
-			belated = append(belated, l)
-		}
-	}
-	all = append(all, belated...)
-	slices.SortStableFunc(all, func(a, b event.Segment) int { return cmp.Compare(a.Time, b.Time) })
-	for i := range all {
-		all[i].Frame = uint64(i + 1)
-	}
-	return all
 }
 
 // record is what a machine writes of a connection, but for the number that it gives it.

@@ -56,14 +56,8 @@ func inputs(t *testing.T) []input {
 // stories are those that flows and join are held to.
 func stories(t *testing.T) (all []input) {
 	t.Helper()
-	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
-		files, err := filepath.Glob("../" + folder + "/*.txt")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no stories in %s: %v", folder, err)
-		}
-		for _, file := range files {
-			all = append(all, told(t, file))
-		}
+	for _, file := range story.Files(t, "..") {
+		all = append(all, told(t, file))
 	}
 	return all
 }

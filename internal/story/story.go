@@ -72,3 +72,16 @@ func Tell(t *testing.T, folder, first string, tell func(t *testing.T, comment, t
 		})
 	}
 }
+
+// Files lists the stories that flows and join are held to. analyze is the path to their parent.
+func Files(t testing.TB, analyze string) (all []string) {
+	t.Helper()
+	for _, folder := range []string{"flows/testdata/stories", "join/testdata/joins"} {
+		files, err := filepath.Glob(filepath.Join(analyze, folder, "*.txt"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no stories in %s: %v", folder, err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
