@@ -16,7 +16,7 @@ const root = "github.com/closecap/closecap/analyze"
 
 // rooms are the packages here in order: each imports only those before it.
 var rooms = []string{
-	"seqnum", "event", ".", "suggest", "terminal", "words", "expect", "tcp", "verdict", "compat", "flows/prefetch", "flows", "partial", "points", "endings", "sockets",
+	"seqnum", "event", ".", "suggest", "terminal", "expect", "tcp", "words", "verdict", "compat", "flows/prefetch", "flows", "partial", "points", "endings", "sockets",
 	"join", "compare", "diff", "explain", "report/encode", "report",
 }
 

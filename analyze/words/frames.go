@@ -83,3 +83,35 @@ func (f *frames) cut() (came, total int64, ok bool) {
 	}
 	return f.total - f.left, f.total, true
 }
+
+// framed is a protocol's two ends, of which another reader may take over.
+type framed struct {
+	ends [2]frames
+	at   [2]spot // of the last message
+	to   reader  // who reads on
+}
+
+// hear takes the next bytes of e and hands each message to one, which may set to.
+func (f *framed) hear(e End, b []byte, at spot, size sizer, one func(e End, msg []byte, total int64)) {
+	if f.to != nil {
+		f.to.said(e, b, at)
+		return
+	}
+	rest := f.ends[e].feed(b, size, func(msg []byte, total int64) {
+		f.at[e] = at
+		one(e, msg, total)
+		f.ends[e].stop = f.to != nil
+	})
+	if len(rest) > 0 {
+		f.to.said(e, rest, at)
+	}
+}
+
+// pass passes over n bytes of e that were not captured.
+func (f *framed) pass(e End, n int64, one func(e End, msg []byte, total int64)) {
+	if f.to != nil {
+		f.to.skip(e, n)
+		return
+	}
+	f.ends[e].skip(n, func(msg []byte, total int64) { one(e, msg, total) })
+}

@@ -65,45 +65,26 @@ const (
 
 // mysql follows packets of MySQL's protocol, and of MariaDB's.
 type mysql struct {
-	ends    [2]frames
-	at      [2]spot
+	framed
 	login   bool // the client's first packet is over
 	error   string
 	quit    bool
 	asked   bool // a command, and nothing of the server's since
 	closing int64
-	to      reader
 }
 
 func newMySQL() reader { return &mysql{} }
 
 func (r *mysql) said(e End, b []byte, at spot) {
-	if r.to != nil {
-		r.to.said(e, b, at)
-		return
-	}
-	if e == Server {
+	if e == Server && r.to == nil {
 		r.asked = false
 	}
-	rest := r.ends[e].feed(b, mysqlSize, func(msg []byte, total int64) {
-		r.packet(e, msg, total, at)
-		r.ends[e].stop = r.to != nil
-	})
-	if len(rest) > 0 {
-		r.to.said(e, rest, at)
-	}
+	r.hear(e, b, at, mysqlSize, r.packet)
 }
 
-func (r *mysql) skip(e End, n int64) {
-	if r.to != nil {
-		r.to.skip(e, n)
-		return
-	}
-	r.ends[e].skip(n, func(msg []byte, total int64) { r.packet(e, msg, total, r.at[e]) })
-}
+func (r *mysql) skip(e End, n int64) { r.pass(e, n, r.packet) }
 
-func (r *mysql) packet(e End, msg []byte, total int64, at spot) {
-	r.at[e] = at
+func (r *mysql) packet(e End, msg []byte, total int64) {
 	body := msg[4:]
 	if e == Server {
 		if r.error = ""; len(body) >= 3 && body[0] == 0xff {

@@ -38,8 +38,7 @@ func isPostgres(client, _ []byte) answer {
 
 // postgres follows the messages of PostgreSQL's protocol.
 type postgres struct {
-	ends    [2]frames
-	at      [2]spot
+	framed
 	begun   bool // the client's first message that has no type is over
 	asks    bool // the server is to answer with one byte whether it takes TLS or GSSAPI
 	kind    [2]byte
@@ -47,7 +46,6 @@ type postgres struct {
 	closing [2]int64
 	asked   int // queries and Syncs whose ReadyForQuery has not come
 	ready   bool
-	to      reader
 }
 
 func newPostgres() reader { return &postgres{} }
@@ -74,29 +72,12 @@ func (r *postgres) size(e End) sizer {
 }
 
 func (r *postgres) said(e End, b []byte, at spot) {
-	if r.to != nil {
-		r.to.said(e, b, at)
-		return
-	}
-	rest := r.ends[e].feed(b, r.size(e), func(msg []byte, total int64) {
-		r.message(e, msg, total, at)
-		r.ends[e].stop = r.to != nil
-	})
-	if len(rest) > 0 {
-		r.to.said(e, rest, at)
-	}
+	r.hear(e, b, at, r.size(e), r.message)
 }
 
-func (r *postgres) skip(e End, n int64) {
-	if r.to != nil {
-		r.to.skip(e, n)
-		return
-	}
-	r.ends[e].skip(n, func(msg []byte, total int64) { r.message(e, msg, total, r.at[e]) })
-}
+func (r *postgres) skip(e End, n int64) { r.pass(e, n, r.message) }
 
-func (r *postgres) message(e End, msg []byte, total int64, at spot) {
-	r.at[e] = at
+func (r *postgres) message(e End, msg []byte, total int64) {
 	switch {
 	case e == Client && !r.begun:
 		r.first(msg)

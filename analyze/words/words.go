@@ -14,19 +14,17 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // End indexes the two ends of a Talk.
-type End uint8
+type End = tcp.End
 
 // The ends. The client sent the SYN.
 const (
-	Client End = 0
-	Server End = 1
+	Client = tcp.Client
+	Server = tcp.Server
 )
-
-// Other returns the opposite end.
-func (e End) Other() End { return e ^ 1 }
 
 // spot is where something was said.
 type spot struct {
