@@ -109,7 +109,7 @@ thin:
 # FILES are files of analyze; without, those that .ci/mutants says have been examined.
 .PHONY: mutate
 mutate:
-	$(GO) run .ci/mutate.go -- $(FILES)
+	$(GO) run ./.ci/mutate $(FILES)
 
 bench: build
 	sh .ci/bench
