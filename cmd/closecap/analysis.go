@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 
 	"github.com/closecap/closecap"
@@ -25,7 +24,7 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort, identify: f.ids}
 	if opt.Transient = show.keepsNone(format); opt.Transient {
-		debug.SetGCPercent(collectAt)
+		collectEarly()
 	}
 	opt.Stalled = func() {
 		if show.flush(); show.err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -62,7 +61,7 @@ func (e *evidence) analyze(ctx context.Context, r *pcapfile.Reader, args []strin
 	opt := e.input.analysis(args)
 	opt.AllSegments = e.segments
 	if opt.Transient = true; !opt.AllSegments {
-		debug.SetGCPercent(collectAt)
+		collectEarly()
 	}
 	a := closecap.New(r, opt)
 	var errs []error

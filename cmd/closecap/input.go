@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ func (f *input) analysis(args []string) closecap.Options {
 	if f.sample != "" {
 		opt.Source, opt.AllSegments = f.sample, true
 	}
-	opt.Joining = func() { debug.SetGCPercent(collectAt) }
+	opt.Joining = collectEarly
 	return opt
 }
 
