@@ -268,6 +268,9 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 	case rst.Refused && rst.Retried != 0 && r.Kind == KindSynAck:
 		fl.Reset = Reset{} // the SYN that came again was taken
 		return
+	case e == rst.By && r.Kind == KindSynAck && !fl.Dir[e].SynSent:
+		fl.Reset = Reset{} // it may have refused a SYN that was not captured, and taken the next
+		return
 	case rst.Refused && e != rst.By && r.Kind == KindSyn:
 		fl.refusedAgain(e, s)
 		return

@@ -17,10 +17,10 @@ func (fl judged) losses(c *analyze.Connection) {
 			continue
 		}
 		switch {
-		case c.Ending == analyze.UnknownEnding, c.Ending == analyze.Graceful:
-			unacked = 0
 		case c.Reset != nil && e != fl.Reset.By:
 			continue // the reset's own account has it
+		case c.Ending == analyze.UnknownEnding, c.Ending == analyze.Graceful:
+			unacked = 0
 		case c.Reset != nil && fl.Reset.GoneAt != 0 && fl.Dir[e.Other()].FinEnd != 0:
 			late = min(fl.bytesFrom(e, fl.Reset.GoneAt), unacked)
 			unacked -= late
