@@ -91,7 +91,7 @@ func Warnings(r *analyze.Result) []string {
 	}
 	if r.Capture.Hurried > 0 {
 		warnings = append(warnings[:len(warnings):len(warnings)],
-			count(r.Capture.Hurried, "connection")+" judged before their TIME_WAIT was over, to bound the memory: what ended it is not known (--max-memory 1G lets them wait)")
+			count(r.Capture.Hurried, "connection")+" judged before their TIME_WAIT was over, to bound the memory: what came of them after that is not told (--max-memory 1G lets them wait)")
 	}
 	return warnings
 }
