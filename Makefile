@@ -39,7 +39,7 @@ build: toolchain
 
 .PHONY: toolchain
 toolchain:
-	@sh .ci/toolchain $(GO)
+	@sh .ci/toolchain '$(GO)'
 
 run: build
 	./bin/closecap run $(SCENARIO)
