@@ -46,6 +46,9 @@ func appendRow(b []byte, n int, field func(i int) string) []byte {
 // appendField quotes s where RFC 4180 asks for it. Text that a spreadsheet would take for a
 // formula gets an apostrophe before it.
 func appendField(b []byte, s string) []byte {
+	if isBare(s) { // as nearly all are: looking for each exception took a sixth of the instructions
+		return append(b, s...)
+	}
 	s = Safe(s)
 	if s != "" && strings.IndexByte("=+-@", s[0]) >= 0 {
 		s = "'" + s
@@ -56,4 +59,14 @@ func appendField(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
 	return append(b, '"')
+}
+
+// isBare reports whether s needs neither quotes nor an apostrophe, nor an escape.
+func isBare(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == ',' || i == 0 && (c == '=' || c == '+' || c == '-' || c == '@') {
+			return false
+		}
+	}
+	return true
 }
