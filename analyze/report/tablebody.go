@@ -19,7 +19,7 @@ func (t *tableBody) connection(c *analyze.Connection) error {
 	switch {
 	case t.list != nil:
 		return t.list.row(c)
-	case t.opt.Summary && t.n > CallsShown:
+	case t.opt.Summary:
 		return nil
 	}
 	t.kept = append(t.kept, c)

@@ -15,20 +15,23 @@ import (
 // TestKeepsNone guards the reuse of memory, which must end where a connection is kept.
 func TestKeepsNone(t *testing.T) {
 	for _, tt := range []struct {
-		format report.Format
-		order  string
-		html   string
-		want   bool
+		format  report.Format
+		order   string
+		html    string
+		summary bool
+		want    bool
 	}{
-		{report.NDJSON, "", "", true},
-		{report.CSV, "", "", true},
-		{report.NDJSON, "start", "", false},
-		{report.NDJSON, "", "page.html", false},
-		{report.Table, "", "", false},
-		{report.JSON, "", "", false},
+		{report.NDJSON, "", "", false, true},
+		{report.CSV, "", "", false, true},
+		{report.NDJSON, "start", "", false, false},
+		{report.NDJSON, "", "page.html", false, false},
+		{report.Table, "", "", false, false},
+		{report.Table, "", "", true, true},
+		{report.Table, "", "page.html", true, false},
+		{report.JSON, "", "", false, false},
 	} {
 		s := &shower{page: newPage(tt.html), order: tt.order}
-		if got := s.keepsNone(tt.format); got != tt.want {
+		if got := s.keepsNone(tt.format, tt.summary); got != tt.want {
 			t.Errorf("keepsNone(%s) with order %q and page %q = %v, want %v", tt.format, tt.order, tt.html, got, tt.want)
 		}
 	}
