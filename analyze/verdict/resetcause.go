@@ -66,7 +66,7 @@ var causeRules = [...]causeRule{
 		}, []analyze.ResetCause{analyze.NoSocket, analyze.Middlebox}, "a kernel without a socket has no window to offer"},
 	{analyze.UnknownCause, analyze.Unknown, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.neverOpened(rst.By) },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
-			because("frame %d was answered without options, window or ACK, and the server had acknowledged nothing since its SYN,ACK: no socket owned the connection there, or it had never been opened", rst.Trigger)
+			because("frame %d was answered without options, window or ACK, and nothing shows that the server had acknowledged more than the SYN: no socket owned the connection there, or it had never been opened", rst.Trigger)
 		}, []analyze.ResetCause{analyze.NoSocket, analyze.AcceptQueueFull}, "only the kernel's state of that end, or its ListenOverflows, would tell"},
 	{analyze.NoSocket, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
@@ -132,10 +132,10 @@ func (fl judged) judgeReset(v *verdict) *analyze.Reset {
 }
 
 // neverOpened reports whether e may have stayed in SYN_RECV: a server that sent nothing but its SYN,ACK
-// and acknowledged nothing but the SYN.
+// and acknowledged nothing but the SYN, as far as the handshake of both was captured.
 func (fl judged) neverOpened(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return e == tcp.Server && d.SynFrame != 0 && p.SynFrame != 0 && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
+	return e == tcp.Server && (d.SynFrame != 0 || p.SynFrame != 0) && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
 }
 
 // onlyUnreadResets reports whether the RST's sender was in a state in which an abort sends no RST but for
