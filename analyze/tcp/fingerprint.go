@@ -87,11 +87,23 @@ func (d *Direction) ttlAt(point uint32) uint8 {
 	return 0
 }
 
+// copied takes in s, a copy of what d sent in frame first. Copies at one point that passed a router on their way
+// from the other tell how far apart the TTLs of one sender are there, and what an RST's own copy had.
+func (fl *Flow) copied(d *Direction, first uint64, s *event.Segment, w *sighting) {
+	if w.at == d.lastAt && d.TTL > s.TTL && s.Flags&event.RST == 0 {
+		fl.copyHops = d.TTL - s.TTL
+	}
+	if rst := &fl.Reset; first == rst.Frame && s.TTL == rst.UsualTTL {
+		rst.Breaks &^= BreakTTL | BreakNearer
+	}
+	d.copyAt, d.copyTTL = w.at, s.TTL
+}
+
 // breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
 // zero window prove nothing: Linux itself resets so when nobody owns the segment.
-func (d *Direction) breaks(s *event.Segment) pathBreak {
+func (d *Direction) breaks(s *event.Segment, copyHops uint8) pathBreak {
 	var b pathBreak
-	if ttl := d.ttlAt(at(s)); ttl != 0 && s.TTL != 0 && !d.ttlVaries && ttl != s.TTL {
+	if ttl := d.ttlAt(at(s)); ttl != 0 && s.TTL != 0 && !d.ttlVaries && ttl != s.TTL && (copyHops == 0 || max(ttl, s.TTL)-min(ttl, s.TTL) != copyHops) {
 		// A kernel without the socket answers with its default TTL, whatever the socket's was.
 		here, there := distance(s.TTL), distance(ttl)
 		if here < there {

@@ -83,10 +83,11 @@ type Facts struct {
 	Addr             [2]netip.AddrPort
 	loIsClient       bool
 	Guessed          bool
-	Midstream        bool // began without a SYN
-	Handshake        bool // the handshake's last ACK was seen
-	Filtered         bool // no pure ACK was captured
-	sameHost         bool // both ends live on the capturing host
+	Midstream        bool  // began without a SYN
+	Handshake        bool  // the handshake's last ACK was seen
+	Filtered         bool  // no pure ACK was captured
+	sameHost         bool  // both ends live on the capturing host
+	copyHops         uint8 // how many routers lie between two sights of a packet at one point
 	Simultaneous     bool
 	simultaneousOpen bool
 	Multipath        bool // both SYNs offered MPTCP, or the capture holds its options without them

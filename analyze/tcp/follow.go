@@ -68,7 +68,7 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	w := sight(s)
 	if first := d.duplicateOf(s, &w); first != 0 {
 		fl.Duplicates++
-		d.copyAt, d.copyTTL = w.at, s.TTL
+		fl.copied(d, first, s, &w)
 		fl.Warnings |= WarnDuplicates
 		r.Kind, r.Ignored, r.Ref = plainKind(s), SameFrame, first
 		fl.keep(&r)

@@ -83,7 +83,8 @@ func (fl *Flow) TripTo(e End) time.Duration {
 }
 
 // answersMissing takes in a bare RST that no captured segment drew. An RST draws none, so it answers what is
-// missing before the RST of its receiver that lay beyond what was captured: that one ended the connection.
+// missing before the RST of its receiver that lay beyond what was captured: that one ended the connection. So did
+// one that stands where an RST of its receiver had got to: that took what is missing before.
 func (fl *Flow) answersMissing(e End, s *event.Segment) {
 	if rst := fl.lastRST; rst != nil && rst.By != e && s.Time.Sub(rst.Time) <= fl.answerTime() {
 		fl.believeReset()

@@ -75,7 +75,7 @@ var closerDoubts = []rule{
 	{func(fl judged, e tcp.End) bool {
 		d, rst := &fl.Dir[e], &fl.Reset
 		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e && rst.Class == tcp.LiveReset ||
-			!fl.answerIsLate(e))
+			!fl.answerIsLate(e) && !fl.lacksOf(e.Other()))
 	}, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinAckFrame != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d goes on behind what was not captured of the %s: that may have been its FIN",

@@ -63,7 +63,7 @@ func (fl judged) endedByReset(v *verdict) {
 	v.sent(rst.Frame, "RST", rst.By.Side())
 	if rst.Presumed {
 		v.confidence = analyze.Inferred
-		v.because("its number lies beyond what was captured, and nothing follows it")
+		v.because("its number lies beyond what was captured, and nothing goes on behind it")
 	}
 	if rst.Missed != 0 {
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.Missed, rst.By.Other().Side())
