@@ -13,6 +13,7 @@ import (
 // Tools follows a connection as other tools do.
 type Tools struct {
 	shark      uint8 // bits of Wireshark's tcp.completeness
+	sharkFirst uint8 // those of a first packet that began mid-stream, until another follows
 	zeek       zeekConn
 	letterRoom [16]byte
 }
@@ -20,12 +21,17 @@ type Tools struct {
 // Clear forgets what is known of the connection.
 func (t *Tools) Clear() {
 	t.zeek = zeekConn{letters: t.letterRoom[:0]}
-	t.shark = 0
+	t.shark, t.sharkFirst = 0, 0
 }
 
 // Segment takes a segment that stands at seq and ack in the streams of fl, before fl follows it.
 func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int64) {
-	t.shark |= sharkBits(fl, s)
+	if b := sharkBits(fl, s); fl.FirstFrame == s.Frame && b&sharkSyn == 0 {
+		t.sharkFirst = b
+	} else {
+		t.shark |= b | t.sharkFirst
+		t.sharkFirst = 0
+	}
 	t.zeek.segment(fl, e, s, seq, ack)
 }
 
@@ -33,7 +39,7 @@ func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int6
 // unusual otherwise.
 func (t *Tools) Steady() bool {
 	c, s := &t.zeek.ends[tcp.Client], &t.zeek.ends[tcp.Server]
-	return t.zeek.ended == 0 && c.state != zeekInactive && s.state != zeekInactive && c.cut.To == 0 && s.cut.To == 0
+	return t.sharkFirst == 0 && t.zeek.ended == 0 && c.state != zeekInactive && s.state != zeekInactive && c.cut.To == 0 && s.cut.To == 0
 }
 
 // Usual takes a segment of a steady connection: data in order, or an acknowledgement.
@@ -60,14 +66,10 @@ const (
 
 // sharkBits returns what s adds to tcp.completeness.
 func sharkBits(fl *tcp.Flow, s *event.Segment) uint8 {
-	first := fl.FirstFrame == s.Frame
-	if first && s.Flags&(event.SYN|event.ACK) != event.SYN {
-		return 0
-	}
 	var b uint8
 	switch s.Flags & (event.SYN | event.ACK) {
 	case event.SYN:
-		if first {
+		if fl.FirstFrame == s.Frame {
 			b |= sharkSyn
 		}
 		if s.Len > 0 {
