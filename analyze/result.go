@@ -108,6 +108,7 @@ type Connection struct {
 	Server netip.AddrPort `json:"server"`
 	// Guessed says that no SYN was captured, so who is the client is a guess.
 	Guessed     bool       `json:"guessed,omitempty"`
+	Multipath   bool       `json:"mptcp,omitempty"` // a subflow of MPTCP, whose streams end by DATA_FIN
 	Start       event.Time `json:"start"`
 	End         event.Time `json:"end"`
 	ISN         ISN        `json:"isn,omitzero"`
@@ -330,7 +331,8 @@ type Segment struct {
 	Len         uint32      `json:"len"`
 	Window      uint16      `json:"win"`
 	Kind        Kind        `json:"kind"`
-	Retransmits uint64      `json:"retransmits"` // frame that it repeats, 0 when it is new
+	DataFin     bool        `json:"data_fin,omitempty"` // MPTCP's end of its sender's stream
+	Retransmits uint64      `json:"retransmits"`        // frame that it repeats, 0 when it is new
 	Root        Root        `json:"root"`
 	Answers     uint64      `json:"answers"`           // frame that it acknowledges or reacts to; 0 when none
 	Ignored     string      `json:"ignored,omitempty"` // why its receiver did not act on it

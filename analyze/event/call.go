@@ -11,7 +11,8 @@ type Call struct {
 	TID   int    `json:"tid"`
 	FD    int    `json:"fd"` // -1 where the call has none
 
-	// Socket is the kernel's cookie of the socket, the same in every process that shares it.
+	// Socket is the kernel's cookie of the socket, the same in every process that shares it; of an MPTCP socket
+	// 2^52 and its inode.
 	// 0 means not known.
 	Socket uint64         `json:"socket,omitempty"`
 	Local  netip.AddrPort `json:"local,omitzero"`  // the socket's own address after the call

@@ -186,6 +186,7 @@ const (
 	synSegments segmentClass = iota
 	synAckSegments
 	finSegments
+	dataFins      // MPTCP's
 	rstSegments   // that were acted on, like all below
 	finAckers     // what may acknowledge a FIN
 	roomMakers    // what may let a send go on
@@ -197,6 +198,7 @@ var segmentClasses = [...]func(*analyze.Segment) bool{
 	synSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindSyn },
 	synAckSegments: func(s *analyze.Segment) bool { return s.Kind == analyze.KindSynAck && s.Ignored == "" },
 	finSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindFin },
+	dataFins:       func(s *analyze.Segment) bool { return s.DataFin },
 	rstSegments:    func(s *analyze.Segment) bool { return s.Kind == analyze.KindRst && s.Ignored == "" },
 	finAckers: func(s *analyze.Segment) bool {
 		return (s.Kind == analyze.KindAck || s.Kind == analyze.KindFin) && s.Ignored == ""

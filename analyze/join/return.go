@@ -84,13 +84,13 @@ func (lc *linked) carriers(c *analyze.Call) []*analyze.Segment {
 	return slices.DeleteFunc(brought, func(s *analyze.Segment) bool { return s.Time > c.End })
 }
 
-// eof is the FIN that a recv reported by returning 0, unless the reader had shut its own
+// eof is the FIN, or MPTCP's DATA_FIN, that a recv reported by returning 0, unless the reader had shut its own
 // reading side.
 func (lc *linked) eof(c *analyze.Call) *analyze.Segment {
 	if lc.readShut(c) != nil {
 		return nil
 	}
-	return lc.segmentsOf(finSegments, c.Side.Other()).lastUpTo(c.End, nil)
+	return lc.ends(c.Side.Other()).lastUpTo(c.End, nil)
 }
 
 // readShut returns the earlier shutdown of the caller's reading side, nil when there is none.

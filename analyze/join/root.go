@@ -62,6 +62,9 @@ func (l *linker) cause(id int, s *analyze.Segment) {
 // root finds why the segment at place i was sent.
 func (l *linker) root(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
+	if r, ok := l.multipathRoot(c, i); ok {
+		return r
+	}
 	if s.Retransmits != 0 && s.Kind != analyze.KindRst {
 		return l.repeatRoot(c, i)
 	}
@@ -214,7 +217,7 @@ func lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
 // heldAfter reports whether the kernel said after c, a successful close, that its side's stream had not
 // ended: something that is no descriptor holds the socket then, as a pending io_uring request does.
 func (lc *linked) heldAfter(c *analyze.Call) bool {
-	if c.Kind() != event.CloseCall || len(c.Holders) > 0 {
+	if c.Kind() != event.CloseCall || len(c.Holders) > 0 || lc.Multipath { // its subflows stay open until both streams have ended
 		return false
 	}
 	for i := range c.Samples {

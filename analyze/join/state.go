@@ -69,7 +69,7 @@ func (lc *linked) kernelStates() {
 			c.States = map[analyze.Side]string{}
 		}
 		c.States[s.side] = s.State.String()
-		if lc.Guessed && !lc.shows(s.side, s.Time) {
+		if lc.Guessed && !lc.shows(s.side, s.Time) || lc.Multipath { // a worker of the kernel's takes subflows down at the same time
 			continue
 		}
 		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s, got) {

@@ -100,7 +100,7 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 		return fmt.Sprintf("nothing on the wire: the kernel had given the connection up (#%d)", k.ID)
 	}
 	if k := lc.callsOf(writeEnders, c.Side).before(c); k != nil {
-		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
+		return fmt.Sprintf("nothing on the wire: the %s went out with #%d", lc.end(), k.ID)
 	}
 	if len(c.Holders) > 0 {
 		return stillHeld(c)
@@ -108,8 +108,8 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 	if lc.heldAfter(c) {
 		return "no FIN: something that is no descriptor still holds this socket, as a pending io_uring request does"
 	}
-	if fin := lc.segmentsOf(finSegments, c.Side).firstFrom(c.End); fin != nil {
-		return fmt.Sprintf("the FIN waited: it is frame %d", fin.Frame)
+	if fin := lc.ends(c.Side).firstFrom(c.End); fin != nil {
+		return fmt.Sprintf("the %s waited: it is frame %d", lc.end(), fin.Frame)
 	}
 	if k := lc.callsOf(anyCalls, c.Side).lastAt(c.Start, func(k *analyze.Call) bool { return k.TID != c.TID }); k != nil {
 		return fmt.Sprintf("no FIN: #%d %s() still uses the socket", k.ID, k.Name)
@@ -130,7 +130,7 @@ func (lc *linked) whyShutdown(c *analyze.Call) string {
 		return "nothing on the wire: SHUT_RD is local"
 	}
 	if k := lc.callsOf(writeEnders, c.Side).before(c); k != nil {
-		return fmt.Sprintf("nothing on the wire: the FIN went out with #%d", k.ID)
+		return fmt.Sprintf("nothing on the wire: the %s went out with #%d", lc.end(), k.ID)
 	}
 	return ""
 }

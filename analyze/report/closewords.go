@@ -29,17 +29,30 @@ func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 	case c.Reset != nil:
 		took += " before the RST"
 	}
-	return fmt.Sprintf(" (%s, %s after its FIN)", took, bytes)
+	return fmt.Sprintf(" (%s, %s after its %s)", took, bytes, finName(finOf(c, h.By)))
 }
 
-// finOf returns the first FIN of an end, nil where none is listed.
+// finOf returns what ended an end's stream: its first FIN, or MPTCP's DATA_FIN, nil where none is listed.
 func finOf(c *analyze.Connection, side analyze.Side) *analyze.Segment {
+	var fin *analyze.Segment
 	for _, s := range c.Segments {
-		if s.From == side && s.Kind == analyze.KindFin && s.Ignored == "" {
+		switch {
+		case s.From != side:
+		case s.DataFin:
 			return s
+		case fin == nil && s.Kind == analyze.KindFin && s.Ignored == "":
+			fin = s
 		}
 	}
-	return nil
+	return fin
+}
+
+// finName is the word for a segment that ended a stream, nil for one that is not listed.
+func finName(fin *analyze.Segment) string {
+	if fin != nil && fin.DataFin {
+		return "DATA_FIN"
+	}
+	return "FIN"
 }
 
 // finCall returns the call that sent the FIN of an end, nil where none was recorded.

@@ -68,7 +68,7 @@ func lingered(c *analyze.Connection, k *analyze.Call) string {
 	}
 	s := fmt.Sprintf("%s took %s", callWords(k), span(k.End.Sub(k.Start)))
 	fin := finOf(c, k.Side)
-	if fin == nil {
+	if fin == nil || fin.DataFin {
 		return s + "."
 	}
 	for _, a := range c.Segments {

@@ -11,12 +11,11 @@ import (
 // connection: another holder of the socket, or the end of its process.
 func enderSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	var lines []string
-	var seen [2]bool
+	fins := [...]*analyze.Segment{finOf(c, analyze.Client), finOf(c, analyze.Server)}
 	for _, s := range c.Segments {
-		if s.Kind != analyze.KindFin || s.Ignored != "" || seen[lifeline(s.From)] {
+		if s != fins[lifeline(s.From)] {
 			continue
 		}
-		seen[lifeline(s.From)] = true
 		if line := enderSentence(s, calls); line != "" {
 			lines = append(lines, line)
 		}
@@ -35,7 +34,7 @@ func enderSentence(fin *analyze.Segment, calls []*analyze.Call) string {
 			vain = k
 		}
 	}
-	frame := fmt.Sprintf("the %s's FIN (frame %d)", fin.From, fin.Frame)
+	frame := fmt.Sprintf("the %s's %s (frame %d)", fin.From, finName(fin), fin.Frame)
 	switch {
 	case ender == nil && vain != nil:
 		return fmt.Sprintf("%s did not end it: %s left %s later. What sent it was not recorded.", callWords(vain), frame, span(fin.Time.Sub(vain.Start)))

@@ -38,7 +38,7 @@ func fold(segments []*analyze.Segment) []segmentRun {
 func uneventful(s *analyze.Segment) bool {
 	switch s.Kind {
 	case analyze.KindData, analyze.KindAck, analyze.KindWindow:
-		return s.Flags&(event.SYN|event.FIN|event.RST) == 0 && s.Retransmits == 0 && s.Ignored == "" && len(s.Notes) == 0 && (s.Lost == "" || len(s.Seen) == 0)
+		return s.Flags&(event.SYN|event.FIN|event.RST) == 0 && s.Retransmits == 0 && s.Ignored == "" && len(s.Notes) == 0 && !s.DataFin && (s.Lost == "" || len(s.Seen) == 0)
 	}
 	return false
 }

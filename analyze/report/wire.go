@@ -21,7 +21,7 @@ func segmentStyle(s *analyze.Segment) style {
 		return bad
 	case s.Ignored != "" || s.Retransmits != 0:
 		return warn
-	case s.Flags.Has(event.FIN):
+	case s.Flags.Has(event.FIN), s.DataFin:
 		return bold
 	}
 	return plain
@@ -45,6 +45,9 @@ func segmentNotes(s *analyze.Segment) string {
 	case analyze.KindWindow:
 		kind = fmt.Sprintf("window %d", s.Window)
 	}
+	if s.DataFin {
+		kind = "DATA_FIN"
+	}
 	return strings.TrimSpace(kind + " " + segmentRemarks(s))
 }
 
@@ -53,7 +56,7 @@ func segmentRemarks(s *analyze.Segment) string {
 	switch {
 	case s.Retransmits != 0:
 		w = append(w, together(fmt.Sprintf("repeats %d", s.Retransmits)))
-	case s.Kind == analyze.KindAck && s.Answers != 0:
+	case s.Kind == analyze.KindAck && s.Answers != 0 && !s.DataFin:
 		w = append(w, together(fmt.Sprintf("of %d", s.Answers)))
 	case (s.Kind == analyze.KindRst || s.Kind == analyze.KindChallenge) && s.Answers != 0:
 		w = append(w, together(fmt.Sprintf("answers %d", s.Answers)))
@@ -82,6 +85,10 @@ func segmentName(s *analyze.Segment) string {
 		return "challenge ACK"
 	}
 	switch {
+	case s.DataFin && s.Len == 0:
+		return "DATA_FIN"
+	case s.DataFin:
+		return fmt.Sprintf("DATA_FIN + %s %s", count(uint64(s.Len), "byte"), seqRange(s))
 	case s.Flags.Has(event.FIN):
 		if s.Len > 0 {
 			return fmt.Sprintf("%s + %s %s", s.Flags.Words(), count(uint64(s.Len), "byte"), seqRange(s))

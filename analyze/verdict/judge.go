@@ -119,7 +119,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	sc.why = v.why.list(slices.Grow(sc.why[:0], len(v.why.ends)), sc.texts)
 	c := &sc.connection
 	*c = analyze.Connection{
-		ID: fl.ID, Client: fl.Addr[tcp.Client], Server: fl.Addr[tcp.Server], Guessed: fl.Guessed,
+		ID: fl.ID, Client: fl.Addr[tcp.Client], Server: fl.Addr[tcp.Server], Guessed: fl.Guessed, Multipath: fl.Multipath,
 		Start: fl.Start, End: fl.Last, FirstFrame: fl.FirstFrame, LastFrame: fl.LastFrame,
 		Packets:     analyze.PerSide{Client: uint64(fl.Dir[tcp.Client].Packets), Server: uint64(fl.Dir[tcp.Server].Packets)},
 		Bytes:       analyze.PerSide{Client: fl.Dir[tcp.Client].Bytes, Server: fl.Dir[tcp.Server].Bytes},

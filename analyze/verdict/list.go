@@ -85,6 +85,7 @@ func (fl judged) listSegments(sc *scratch) {
 		s.Flags, s.FlagText = r.Flags, flagTexts[r.Flags]
 		s.Seq, s.Ack, s.Len, s.Window = r.Seq, r.Ack, r.Length, r.Window
 		s.Retransmits, s.Answers = r.Repeats, r.Answers
+		s.DataFin = r.Frame == fl.Dir[r.From].DataFinFrame
 		s.Root.Kind = analyze.RootUnknown
 		if r.Ignored != 0 {
 			s.Ignored = r.Ignored.Text(r.Ref)
@@ -140,6 +141,10 @@ func (fl judged) likelyCalls(sc *scratch) {
 	for _, e := range [...]tcp.End{fl.Closer, fl.Closer.Other()} {
 		d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 		if d.FinFrame == 0 {
+			continue
+		}
+		if fl.Multipath && d.DataFinFrame != 0 {
+			add(e, "close() or shutdown(SHUT_WR)", "its DATA_FIN ends its stream", d.DataFinFrame)
 			continue
 		}
 		answered := fl.Reset.Frame != 0 && fl.Reset.By == e && c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose

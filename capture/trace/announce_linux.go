@@ -6,7 +6,7 @@ import "net/netip"
 
 // announce tells of what the socket has become, if that is news.
 func (t *tracer) announce(s *socket) {
-	n := Socket{Cookie: s.cookie, Local: s.local, Remote: s.remote, State: Connected}
+	n := Socket{Cookie: s.id, Local: s.local, Remote: s.remote, State: Connected}
 	switch {
 	case s.listening:
 		n.State, n.Remote = Listening, netip.AddrPort{}
@@ -31,5 +31,5 @@ func (t *tracer) tell(s *socket, n Socket) {
 
 // expect tells of the connection that the socket is about to ask for.
 func (t *tracer) expect(s *socket, peer netip.AddrPort) {
-	t.tell(s, Socket{Cookie: s.cookie, Local: s.local, Remote: peer, State: Connecting})
+	t.tell(s, Socket{Cookie: s.id, Local: s.local, Remote: peer, State: Connecting})
 }

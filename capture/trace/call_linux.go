@@ -105,7 +105,7 @@ func (t *tracer) describe(th *thread, c *call) event.Call {
 // mark says which socket the call is about.
 func (s *socket) mark(e *event.Call) {
 	if s != nil {
-		e.Socket, e.Local, e.Remote = s.cookie, s.local, s.remote
+		e.Socket, e.Local, e.Remote = s.id, s.local, s.remote
 	}
 }
 

@@ -134,17 +134,17 @@ func (t *tracer) dismiss(s *socket) {
 			return
 		}
 	}
-	t.tell(s, Socket{Cookie: s.cookie, Local: s.local, Remote: s.remote, State: Closed})
+	t.tell(s, Socket{Cookie: s.id, Local: s.local, Remote: s.remote, State: Closed})
 	s.unwatch()
-	delete(t.sockets, s.cookie)
+	delete(t.sockets, s.id)
 }
 
 // aftermath adds what became of the socket: the kernel's states, and who still holds it.
 func (t *tracer) aftermath(s *socket, e *event.Call) {
 	e.Samples = t.samples(s)
 	e.Holders = t.holders(s)
-	if len(e.Holders) > 0 || len(e.Samples) == 0 || !owned(e.Samples[0]) {
-		return
+	if len(e.Holders) > 0 || len(e.Samples) == 0 || !owned(e.Samples[0]) || s.multipath {
+		return // MPTCP owns its subflows, and closes them when both streams have ended
 	}
 	for _, th := range t.threads {
 		if th.call != nil && th.call.sock == s {

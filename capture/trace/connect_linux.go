@@ -30,6 +30,9 @@ func leaveSocket(t *tracer, th *thread, c *call, e event.Call) {
 	if c.args[0] == unix.AF_INET6 {
 		e.Args = "AF_INET6"
 	}
+	if int(c.args[2]) == unix.IPPROTO_MPTCP {
+		e.Args += ", IPPROTO_MPTCP"
+	}
 	if e.Errno == "" {
 		e.FD = int(e.Ret)
 		c.sock = t.look(th, e.FD)
@@ -52,7 +55,7 @@ func enterListen(t *tracer, th *thread, c *call) bool {
 		return false
 	}
 	if c.sock.local.Port() != 0 {
-		t.tell(c.sock, Socket{Cookie: c.sock.cookie, Local: c.sock.local, State: Listening})
+		t.tell(c.sock, Socket{Cookie: c.sock.id, Local: c.sock.local, State: Listening})
 	}
 	return true
 }

@@ -24,7 +24,7 @@ type tracer struct {
 	root    int
 	threads map[int]*thread
 	early   map[int]unix.WaitStatus // of children that reported before their parent's fork event
-	sockets map[uint64]*socket      // by cookie
+	sockets map[uint64]*socket      // by id
 	actors  map[string]*process
 	closers []*thread // inside a call that closes TCP sockets
 	warned  map[string]bool

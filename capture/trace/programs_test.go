@@ -35,6 +35,7 @@ var programs = map[string]func(){
 	"close-inside": closeInside,
 	"polls":        polls,
 	"data":         data,
+	"multipath":    multipath,
 	"nonblocking":  nonblocking,
 	"refused":      refused,
 	"daemon":       daemon,
@@ -306,13 +307,15 @@ func threads() {
 type pair struct{ listener, client, server int }
 
 // connected opens a listener and a connection to it, on the main goroutine's thread from now on.
-func connected() pair {
+func connected() pair { return connectedBy(0) }
+
+func connectedBy(proto int) pair {
 	runtime.LockOSThread()
 	var p pair
-	p.listener = must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))
+	p.listener = must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, proto))
 	must(unix.Bind(p.listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	must(unix.Listen(p.listener, 1))
-	p.client = must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))
+	p.client = must1(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, proto))
 	must(unix.Connect(p.client, must1(unix.Getsockname(p.listener))))
 	server, _, err := unix.Accept4(p.listener, unix.SOCK_CLOEXEC)
 	must(err)

@@ -17,8 +17,10 @@ import (
 
 // socket is one TCP socket, whoever holds it.
 type socket struct {
+	id            uint64 // no other socket's: the cookie, where that is
 	cookie        uint64
 	inode         uint64
+	multipath     bool // MPTCP's: its packets are those of the sockets below it
 	family        int
 	local, remote netip.AddrPort // kept after the kernel has forgotten them
 	listening     bool
@@ -125,15 +127,24 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 	if err != nil {
 		return nil
 	}
-	s := t.sockets[cookie]
+	id := cookie
+	if proto == unix.IPPROTO_MPTCP {
+		id = multipathID | inode
+	}
+	s := t.sockets[id]
 	if s == nil {
-		s = &socket{cookie: cookie, inode: inode, family: family, held: map[descriptor]event.Time{}}
-		t.sockets[cookie] = s
+		s = &socket{id: id, cookie: cookie, inode: inode, family: family, multipath: id != cookie, held: map[descriptor]event.Time{}}
+		t.sockets[id] = s
 	}
 	s.refresh(dup)
 	t.announce(s)
 	return s
 }
+
+// multipathID marks the identity of an MPTCP socket. Those that a listener accepts have its cookie
+// (mptcp_sk_clone_init in net/mptcp/protocol.c does not clear it), so that they are known by their inodes. Both
+// fit into a number of JSON, and no cookie gets as far.
+const multipathID = 1 << 52
 
 // duplicate takes fd from th's process. The caller closes it at once.
 func duplicate(th *thread, fd int) (int, error) {

@@ -46,6 +46,9 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	if c.Guessed {
 		b = append(b, `,"guessed":true`...)
 	}
+	if c.Multipath {
+		b = append(b, `,"mptcp":true`...)
+	}
 	b = e.time(append(b, `,"start":`...), c.Start)
 	b = e.time(append(b, `,"end":`...), c.End)
 	b = appendISN(b, c.ISN)
@@ -176,6 +179,9 @@ func (e *Encoder) segment(b []byte, s *analyze.Segment) []byte {
 	b = appendUint(append(b, `,"len":`...), uint64(s.Len))
 	b = appendUint(append(b, `,"win":`...), uint64(s.Window))
 	b = appendWord(append(b, `,"kind":`...), string(s.Kind))
+	if s.DataFin {
+		b = append(b, `,"data_fin":true`...)
+	}
 	b = appendUint(append(b, `,"retransmits":`...), s.Retransmits)
 	b = appendRoot(append(b, `,"root":`...), &s.Root)
 	b = appendUint(append(b, `,"answers":`...), s.Answers)
