@@ -45,6 +45,10 @@ type Call struct {
 	// with holders left sends nothing.
 	Holders []Holder `json:"holders,omitempty"`
 
+	// Ring says that after the call the socket was open, and no descriptor of it found, in a process that uses
+	// io_uring: a request there may hold it. Of an exit or a kill it says that this was so before, or is after it.
+	Ring bool `json:"io_uring,omitempty"`
+
 	// Sent are segments that the call itself handed to the network device, as its kernel says.
 	Sent []Departure `json:"sent,omitempty"`
 

@@ -112,6 +112,17 @@ func (t *told) end(lc *linked, side analyze.Side) *event.Endpoint {
 	return list[i]
 }
 
+// fin returns who sent the FIN of lc's end of that side; nil where the kernel did not tell.
+func (t *told) fin(lc *linked, side analyze.Side) *event.Task {
+	if t == nil {
+		return nil
+	}
+	if e := t.end(lc, side); e != nil {
+		return e.Fin
+	}
+	return nil
+}
+
 // heed takes over what the kernel told of lc: why its RST was sent, and what was left unread.
 func (l *linker) heed(lc *linked) {
 	if l.told == nil {

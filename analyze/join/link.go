@@ -142,6 +142,7 @@ const (
 	readShutdowns
 	timeouts
 	lastCloses
+	ringEnds // of processes whose io_uring may have held the socket
 	usable
 )
 
@@ -159,6 +160,7 @@ var callClasses = [...]func(*analyze.Call) bool{
 	},
 	timeouts:   func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" },
 	lastCloses: func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && c.Errno == "" && len(c.Holders) == 0 },
+	ringEnds:   func(c *analyze.Call) bool { return c.Ring && (c.Name == "exit" || c.Name == "kill") },
 	usable:     func(c *analyze.Call) bool { return c.Errno != "EBADF" },
 }
 

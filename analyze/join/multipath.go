@@ -33,7 +33,7 @@ func (l *linker) multipathRoot(c *linked, i int) (r analyze.Root, ok bool) {
 	}
 	switch {
 	case s.DataFin:
-		return withData(c, s, finRoot(c, i)), true
+		return withData(c, s, l.finRoot(c, i)), true
 	case s.Kind == analyze.KindFin:
 		return subflowRoot(c, s), true
 	case s.Kind == analyze.KindAck && c.saysNothingNew(i):

@@ -74,7 +74,7 @@ func (l *linker) root(c *linked, i int) analyze.Root {
 	case analyze.KindData:
 		return dataRoot(c, i)
 	case analyze.KindFin:
-		return withData(c, s, finRoot(c, i))
+		return withData(c, s, l.finRoot(c, i))
 	case analyze.KindRst:
 		return l.rstRoot(c, i)
 	case analyze.KindKeepalive:
@@ -175,11 +175,11 @@ func waited(c *linked, i int) (why string, frame uint64) {
 
 // finRoot: the first call that ended the write side. A descriptor that a blocked call still
 // used keeps the socket open past close(); then the FIN leaves when that call returns.
-func finRoot(c *linked, i int) analyze.Root {
+func (l *linker) finRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
 	enders := c.callsOf(writeEnders, s.From)
 	if enders.begun(s.Time) == 0 {
-		return analyze.Root{Kind: analyze.RootUnknown, Why: "no recorded call ended this side's stream before it"}
+		return l.unrecordedEnd(c, s)
 	}
 	first, left := enders.calls[0], enders.firstAt(s.Time)
 	switch {
@@ -187,7 +187,7 @@ func finRoot(c *linked, i int) analyze.Root {
 		if within(first, s.Time) {
 			return callRoot(first, "")
 		}
-		return lateFin(c, i, first)
+		return l.lateFin(c, i, first)
 	case first.Kind() == event.CloseCall:
 		return callRoot(left, fmt.Sprintf("the last reference; #%d was not", first.ID))
 	}
@@ -195,7 +195,7 @@ func finRoot(c *linked, i int) analyze.Root {
 }
 
 // lateFin explains a FIN that left after its call had returned.
-func lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
+func (l *linker) lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
 	r := callRoot(first, "")
 	holder := c.callsOf(anyCalls, first.Side).lastAt(first.End, func(k *analyze.Call) bool {
 		return k.Start < first.Start && !endsWriting(k) && k.PID == first.PID && k.TID != first.TID &&
@@ -207,25 +207,10 @@ func lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
 		return r
 	}
 	if c.heldAfter(first) {
-		return analyze.Root{Kind: analyze.RootUnknown,
-			Why: fmt.Sprintf("#%d %s() had returned with the socket still open: what held it then was not recorded", first.ID, first.Name)}
+		return l.letGo(c, c.Segments[i], first)
 	}
 	r.Why, r.Frame = waited(c, i)
 	return r
-}
-
-// heldAfter reports whether the kernel said after c, a successful close, that its side's stream had not
-// ended: something that is no descriptor holds the socket then, as a pending io_uring request does.
-func (lc *linked) heldAfter(c *analyze.Call) bool {
-	if c.Kind() != event.CloseCall || len(c.Holders) > 0 || lc.Multipath { // its subflows stay open until both streams have ended
-		return false
-	}
-	for i := range c.Samples {
-		if s := &c.Samples[i]; sampleSide(lc.Connection, s) == c.Side {
-			return s.State == event.Established || s.State == event.CloseWait
-		}
-	}
-	return false
 }
 
 // rstRoot: the sender's own abort, or its kernel's answer to a segment.

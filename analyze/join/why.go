@@ -105,6 +105,9 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 	if len(c.Holders) > 0 {
 		return stillHeld(c)
 	}
+	if lc.heldAfter(c) && c.Ring {
+		return "no FIN: no descriptor of this socket is left, but a request in the io_uring of " + c.Actor + " may hold it"
+	}
 	if lc.heldAfter(c) {
 		return "no FIN: something that is no descriptor still holds this socket, as a pending io_uring request does"
 	}

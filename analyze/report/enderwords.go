@@ -30,16 +30,28 @@ func enderSentence(fin *analyze.Segment, calls []*analyze.Call) string {
 		case k.Side != fin.From || k.Start > fin.Time:
 		case fin.Root.Kind == analyze.RootCall && k.ID == fin.Root.Call:
 			ender = k
-		case vain == nil && k.Kind() == event.CloseCall && k.Errno == "" && len(k.Caused) == 0 && (len(k.Holders) > 0 || fin.Root.Kind == analyze.RootUnknown):
+		case vain == nil && k.Kind() == event.CloseCall && k.Errno == "" && len(k.Caused) == 0 && (len(k.Holders) > 0 || k.Ring || fin.Root.Kind == analyze.RootUnknown):
 			vain = k
 		}
 	}
 	frame := fmt.Sprintf("the %s's %s (frame %d)", fin.From, finName(fin), fin.Frame)
 	switch {
+	case ender == nil && vain != nil && vain.Ring:
+		let := "when the io_uring of %s let the socket go"
+		if fin.Root.Confidence != analyze.InKernel {
+			let = "probably " + let
+		}
+		return fmt.Sprintf("%s did not end it: %s left %s later, "+let+".",
+			callWords(vain), frame, span(fin.Time.Sub(vain.Start)), Safe(vain.Actor))
 	case ender == nil && vain != nil:
 		return fmt.Sprintf("%s did not end it: %s left %s later. What sent it was not recorded.", callWords(vain), frame, span(fin.Time.Sub(vain.Start)))
+	case ender == nil && fin.Root.Kind == analyze.RootUnknown && fin.Root.Confidence == analyze.InKernel:
+		return fmt.Sprintf("T%s: %s.", frame[1:], Safe(fin.Root.Why))
 	case ender == nil:
 		return ""
+	case vain != nil && vain.Ring:
+		return fmt.Sprintf("%s did not end it, since a request in io_uring held the socket: %s sent %s %s later.",
+			callWords(vain), callWords(ender), frame, span(fin.Time.Sub(vain.Start)))
 	case vain != nil:
 		return fmt.Sprintf("%s did not end it, since the socket had another holder: %s sent %s %s later.",
 			callWords(vain), callWords(ender), frame, span(fin.Time.Sub(vain.Start)))

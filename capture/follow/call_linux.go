@@ -139,6 +139,7 @@ func (f *Follower) describe(s *socket, c *bpf.Call, e *event.Call) {
 		if e.Errno == "" && c.References > 1 {
 			e.Holders = f.holders(s)
 			if len(e.Holders) == 0 {
+				e.Ring = usesRing(c.PID)
 				e.Note = fmt.Sprintf("%d references to the open file when it began; who had the others was not seen", c.References)
 			}
 		}

@@ -80,6 +80,8 @@ func (r *callReader) field(s *jsonScanner, key string, c *event.Call) bool {
 		return s.int(&c.RecvQ)
 	case "holders":
 		return s.part(&c.Holders)
+	case "io_uring":
+		return s.bool(&c.Ring)
 	case "sent":
 		return s.part(&c.Sent)
 	case "text":

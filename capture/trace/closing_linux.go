@@ -112,7 +112,7 @@ func (t *tracer) closed(th *thread, victims []victim, e event.Call) {
 		e.FD, e.RecvQ = v.fd, v.unread
 		v.sock.mark(&e)
 		if e.Errno != "EBADF" {
-			t.aftermath(v.sock, &e)
+			t.aftermath(th.files, v.sock, &e)
 		}
 		if e.Syscall == "execve" && len(e.Holders) > 0 && !t.opts.AllCalls {
 			t.fold() // a child that becomes another program drops what its parent still holds
@@ -126,7 +126,7 @@ func (t *tracer) closed(th *thread, victims []victim, e event.Call) {
 // dismiss forgets a socket that nobody traced holds or uses any more. Should it come back over a
 // Unix socket, the kernel tells again what it is.
 func (t *tracer) dismiss(s *socket) {
-	if len(s.held) > 0 {
+	if len(s.held) > 0 || s.ringed {
 		return
 	}
 	for _, th := range t.threads {
@@ -139,8 +139,8 @@ func (t *tracer) dismiss(s *socket) {
 	delete(t.sockets, s.id)
 }
 
-// aftermath adds what became of the socket: the kernel's states, and who still holds it.
-func (t *tracer) aftermath(s *socket, e *event.Call) {
+// aftermath adds what became of the socket that f no longer holds: the kernel's states, and who still holds it.
+func (t *tracer) aftermath(f *files, s *socket, e *event.Call) {
 	e.Samples = t.samples(s)
 	e.Holders = t.holders(s)
 	if len(e.Holders) > 0 || len(e.Samples) == 0 || !owned(e.Samples[0]) || s.multipath {
@@ -152,7 +152,13 @@ func (t *tracer) aftermath(s *socket, e *event.Call) {
 			return
 		}
 	}
-	if e.Holders = t.strangers(s); len(e.Holders) == 0 {
+	e.Holders = t.strangers(s)
+	switch {
+	case len(e.Holders) > 0:
+	case f.blind:
+		e.Ring = true
+		t.ring(f, s, e.FD)
+	default:
 		e.Note = join(e.Note, "still open, though no process was found that holds it")
 	}
 }

@@ -27,7 +27,8 @@ func (t *tracer) exiting(th *thread) {
 	if t.leaves(th) {
 		all := func(int) bool { return true }
 		open := oneEach(t.openSockets(th, all))
-		th.files.leaving = &leaving{start: now(), victims: open}
+		start := now()
+		th.files.leaving = &leaving{start: start, victims: append(open, t.stillRinged(th.files)...)}
 	}
 }
 
@@ -61,7 +62,7 @@ func (t *tracer) left(th *thread, ws unix.WaitStatus, at event.Time) {
 	t.abandon(th, fmt.Sprintf("did not return: %s %s", name, args))
 	f := th.files
 	if t.leaves(th) { // SIGKILL can end a thread without an exit stop
-		f.leaving = &leaving{start: th.lastStop, victims: oneEach(f.sockets())}
+		f.leaving = &leaving{start: th.lastStop, victims: append(oneEach(f.sockets()), t.stillRinged(f)...)}
 	}
 	if f.alive--; f.alive > 0 || f.leaving == nil {
 		return
@@ -73,7 +74,9 @@ func (t *tracer) left(th *thread, ws unix.WaitStatus, at event.Time) {
 			Name: name, Args: args, Start: f.leaving.start, End: at, RecvQ: v.unread,
 		}
 		v.sock.mark(&e)
-		t.aftermath(v.sock, &e)
+		v.letGo(&e)
+		t.aftermath(f, v.sock, &e)
+		v.sock.ringed = false
 		t.deliver(v.sock, e)
 		t.dismiss(v.sock)
 	}

@@ -50,6 +50,7 @@ var programs = map[string]func(){
 	"many-sends":   manySends,
 	"many-files":   manyFiles,
 	"ring":         ring,
+	"ring-holds":   ringHolds,
 	"x32":          x32,
 	"forbidden":    forbidden,
 }

@@ -24,6 +24,7 @@ type socket struct {
 	family        int
 	local, remote netip.AddrPort // kept after the kernel has forgotten them
 	listening     bool
+	ringed        bool // only an io_uring may hold it
 
 	held    map[descriptor]event.Time // descriptors of traced processes, as far as known, and since when
 	watches []watchAt                 // by epoll

@@ -46,6 +46,9 @@ type files struct {
 	tcp     int  // how many of known are TCP sockets
 	blind   bool // io_uring may change it unseen: nothing known stays known
 
+	ringed      []victim // sockets that only its process's io_uring may hold
+	stillRinged int      // of them, when they were looked at last
+
 	epolls map[int]map[uint64]watch // of each epoll descriptor, by the data that it reports
 }
 

@@ -47,6 +47,9 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	if len(c.Holders) > 0 {
 		b = appendList(append(b, `,"holders":`...), c.Holders, appendHolder)
 	}
+	if c.Ring {
+		b = append(b, `,"io_uring":true`...)
+	}
 	if len(c.Sent) > 0 {
 		b = appendList(append(b, `,"sent":`...), c.Sent, e.departure)
 	}
