@@ -14,10 +14,7 @@ func resetSentence(c *analyze.Connection, calls []*analyze.Call) string {
 		return "reset: by an RST that is not in the capture."
 	}
 	code := analyze.CauseCode(reset.Cause)
-	cause, words := Safe(string(reset.Cause)), code.Words
-	if reset.Cause == analyze.DataAfterClose {
-		words = afterCloseWords(c, calls)
-	}
+	cause, words := Safe(string(reset.Cause)), meantCause(c, calls)
 	if o := madeReset(c); o != nil {
 		words = madeWhere(o)
 	}
@@ -32,6 +29,18 @@ func resetSentence(c *analyze.Connection, calls []*analyze.Call) string {
 		}
 	}
 	return fmt.Sprintf("reset: %s%s RST (frame %d): %s.", before, fmt.Sprintf(code.Sent, reset.By), reset.Frame, cause)
+}
+
+// meantCause says what the cause of c's reset means there, in words.
+func meantCause(c *analyze.Connection, calls []*analyze.Call) string {
+	r := c.Reset
+	switch own := callByID(calls, r.Call); {
+	case r.Cause == analyze.DataAfterClose:
+		return afterCloseWords(c, calls)
+	case r.Cause == analyze.Aborted && own != nil && own.Side == r.By:
+		return "it aborted the connection"
+	}
+	return analyze.CauseCode(r.Cause).Words
 }
 
 func finBefore(c *analyze.Connection, frame uint64) bool {

@@ -85,7 +85,7 @@ func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	case analyze.WasReset:
 		return resetSentence(c, calls)
 	case analyze.WasRefused:
-		return refusedSentence(c)
+		return refusedSentence(c, calls)
 	case analyze.Unanswered:
 		return "unanswered: nothing came back to the client's SYN" + triedWords(c.Retransmits.Client, c.End.Sub(c.Start)) + "."
 	case analyze.Open:
@@ -155,11 +155,11 @@ func silentSentence(c *analyze.Connection) string {
 		side, side.Other(), leftStates(c))
 }
 
-func refusedSentence(c *analyze.Connection) string {
+func refusedSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	if c.Reset == nil {
 		return "refused: the server answered the SYN with RST."
 	}
-	why := analyze.CauseCode(c.Reset.Cause).Words
+	why := meantCause(c, calls)
 	if o := madeReset(c); o != nil {
 		return fmt.Sprintf("refused: the SYN was answered with RST in the name of the server (frame %d): %s, %s.", c.Reset.Frame, Safe(string(c.Reset.Cause)), madeWhere(o))
 	}
@@ -171,34 +171,6 @@ func refusedSentence(c *analyze.Connection) string {
 		tried += ","
 	}
 	return fmt.Sprintf("refused: the server answered the SYN%s with RST (frame %d): %s.", tried, c.Reset.Frame, why)
-}
-
-// confidenceSentence says how the ending is known where that is not plain from the packets.
-func confidenceSentence(c *analyze.Connection) string {
-	if c.Reset != nil {
-		return causeConfidence(c.Reset)
-	}
-	switch c.Confidence {
-	case analyze.Inferred:
-		return " This is inferred."
-	case analyze.Unknown:
-		if c.Ending != analyze.UnknownEnding {
-			return " The evidence is not sufficient to be sure."
-		}
-	}
-	return ""
-}
-
-func causeConfidence(reset *analyze.Reset) string {
-	switch {
-	case reset.Confidence == analyze.InKernel:
-		return " The kernel says so."
-	case reset.Confidence == analyze.Inferred && reset.Cause != analyze.UnknownCause:
-		return " The cause is inferred."
-	case reset.Confidence == analyze.Unknown && reset.Cause != analyze.UnknownCause:
-		return " The evidence is not sufficient to be sure of the cause."
-	}
-	return ""
 }
 
 // noticed is from how long a window of 0 is worth a sentence: shorter ones are flow control at work.
