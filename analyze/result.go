@@ -131,6 +131,7 @@ type Connection struct {
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Stall     *Stall     `json:"stall,omitempty"`
 	Relay     *Relay     `json:"relay,omitempty"`
+	Remapped  *Remapped  `json:"remapped,omitempty"`
 	LastWords *LastWords `json:"last_words,omitempty"` // where they were asked for
 	Reset     *Reset     `json:"reset,omitempty"`
 	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset

@@ -50,6 +50,7 @@ func (f *Follower) showEnded() {
 		case fl.WasReset():
 			to = aborted
 		}
+		f.stray(fl)
 		f.done(f.judge.connection(fl.Copy(), fl, f.now))
 		fl.shown = true
 		r.move(to, p, fl.Last)

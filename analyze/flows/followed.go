@@ -9,6 +9,7 @@ import (
 // followed is a connection of which a Follower has followed segments.
 type followed struct {
 	steady bool // FastPath may follow the next segment
+	sought bool // stray has looked for the connection that it goes on with
 	shown  bool // it was handed out early, and has not gone on since
 	place  place
 	tools  compat.Tools

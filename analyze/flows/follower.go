@@ -73,6 +73,7 @@ type Follower struct {
 	nextExpiry event.Time
 	nextID     int
 	stats      Stats
+	looked     uint64 // see stray
 	ahead      lookAhead
 }
 
@@ -305,7 +306,7 @@ func (f *Follower) take() *followed {
 	f.free = f.free[:last]
 	fl.Clear()
 	fl.tools.Clear()
-	fl.steady, fl.shown = false, false
+	fl.steady, fl.shown, fl.sought = false, false, false
 	return fl
 }
 

@@ -108,6 +108,7 @@ func (f *Follower) expire() {
 func (f *Follower) finish(p place) {
 	f.catchUp(p)
 	fl, h := f.roster.flows[p], &f.roster.heads[p]
+	f.stray(fl)
 	at := min(f.due(p), f.now)
 	if h.queue.finished() {
 		f.departed.add(h.key.hash(f.table.seed), at, over)
@@ -137,6 +138,7 @@ func (f *Follower) Finish() {
 		id    uint32
 		place place
 	}
+	f.strays()
 	for f.table.n > 0 {
 		var rest []held
 		for _, p := range f.table.all(nil) {

@@ -88,6 +88,9 @@ func summarize(conns []*analyze.Connection) string {
 		if s := c.Stall; s != nil {
 			p("  stalled by %s, %v, ended %v", s.By, time.Duration(s.NS), s.Ended)
 		}
+		if r := c.Remapped; r != nil {
+			p("  remapped: %v from %d, earlier %v", r.Address, r.Frame, r.Earlier)
+		}
 		if r := c.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger)
 			for _, w := range r.Why {

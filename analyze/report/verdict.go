@@ -35,6 +35,9 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 	if s := relaySentence(c); s != "" {
 		lines = append(lines, s)
 	}
+	if r := c.Remapped; r != nil && !r.Earlier {
+		lines = append(lines, fmt.Sprintf("Its numbers go on in frame %d, as %v: an address translation on the way has forgotten this connection.", r.Frame, r.Address))
+	}
 	if s := timeWaitSentence(c, zone); s != "" {
 		if len(lines) == 1 {
 			lines[0] += " " + s

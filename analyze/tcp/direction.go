@@ -104,6 +104,11 @@ func (d *Direction) ISN() (uint32, bool) {
 // rel returns the position of a header's sequence number in d's stream.
 func (d *Direction) rel(v seqnum.Value) int64 { return d.Nxt + int64(v.Diff(d.nxtAbs)) }
 
+// header returns what stands in a header for a position in d's stream.
+func (d *Direction) header(pos int64) seqnum.Value {
+	return seqnum.Value(uint32(d.nxtAbs) + uint32(pos-d.Nxt))
+}
+
 // dataSeq returns where the newest segment that takes sequence space begins.
 func (d *Direction) dataSeq() int64 { return d.datEnd - int64(d.dataLen) }
 

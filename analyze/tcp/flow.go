@@ -59,7 +59,7 @@ func (fl *Flow) Clear() {
 }
 
 // Release lets go of the lists that had outgrown their rooms.
-func (fl *Flow) Release() { fl.Listed, fl.Changes, fl.held = nil, nil, nil }
+func (fl *Flow) Release() { fl.Listed, fl.Changes, fl.held, fl.Remapped = nil, nil, nil, nil }
 
 // Span returns two numbers of fl between which nearly all of its memory lies.
 func (fl *Flow) Span() (first, last *uint64) {
@@ -105,7 +105,8 @@ type Facts struct {
 
 	Dir        [2]Direction
 	Reset      Reset
-	lastRST    *Reset // an RST beyond what was captured, while nothing follows it
+	Remapped   *Remapped // another connection with its numbers; nil for none
+	lastRST    *Reset    // an RST beyond what was captured, while nothing follows it
 	Waits      [2]Wait
 	Listed     []Listed
 	Omitted    uint64 // segments that Listed leaves out

@@ -31,6 +31,8 @@ func (fl judged) endedByReset(v *verdict) {
 	rst := &fl.Reset
 	v.ending, v.closer, v.confidence = analyze.WasReset, rst.By.Side(), analyze.Observed
 	switch why := fl.doubt(resetDoubts, rst.By); {
+	case fl.goesOn():
+		v.closer, v.confidence = analyze.NoSide, analyze.Inferred
 	case why != "":
 		v.withhold()
 		if fl.HasCloser { // who closed first is another question than whether the RST was in time

@@ -128,6 +128,9 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 		FinBy: v.finBy, Confidence: v.confidence, Why: sc.why,
 		Omitted: fl.Omitted, Warnings: []string{},
 	}
+	if r := fl.Remapped; r != nil {
+		c.Remapped = &analyze.Remapped{Address: r.Addr, Frame: r.Frame, Earlier: r.Earlier}
+	}
 	c.ISN = jd.isn(&sc.isn)
 	c.HalfClose = jd.halfClose(&sc.halfClose, v)
 	c.Stall = jd.stall(&sc.stall)

@@ -60,6 +60,11 @@ var causeRules = [...]causeRule{
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
 	}, nil, ""},
+	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.goesOn() },
+		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d goes on with the numbers of the connection of %v (from frame %d): an address translation on the way has forgotten that one, and the %s knows nothing of this",
+				rst.Trigger, fl.Remapped.Addr, fl.Remapped.Frame, rst.By.Side())
+		}, nil, ""},
 	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() && rst.Window != 0 },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered by an RST with a window of %d", rst.Trigger, rst.Window)
@@ -137,6 +142,9 @@ func (fl judged) neverOpened(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	return e == tcp.Server && (d.SynFrame != 0 || p.SynFrame != 0) && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
 }
+
+// goesOn reports whether the connection goes on with the numbers of one before it, as another address or port.
+func (fl judged) goesOn() bool { return fl.Remapped != nil && fl.Remapped.Earlier }
 
 // onlyUnreadResets reports whether the RST's sender was in a state in which an abort sends no RST but for
 // data unread (tcp_need_reset, tcp_close).

@@ -109,6 +109,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if c.Relay != nil {
 		b = appendRelay(append(b, `,"relay":`...), c.Relay)
 	}
+	if c.Remapped != nil {
+		b = appendRemapped(append(b, `,"remapped":`...), c.Remapped)
+	}
 	if c.LastWords != nil {
 		b = e.lastWords(append(b, `,"last_words":`...), c.LastWords)
 	}
@@ -257,23 +260,6 @@ func appendPossible(b []byte, p analyze.Possible) []byte {
 	if p.Why != "" {
 		b = appendString(append(b, `,"why":`...), p.Why)
 	}
-	return append(b, '}')
-}
-
-func appendRelay(b []byte, r *analyze.Relay) []byte {
-	b = appendInt(append(b, `{"leg":`...), int64(r.Leg))
-	b = appendInt(append(b, `,"pid":`...), int64(r.PID))
-	b = appendString(append(b, `,"actor":`...), r.Actor)
-	b = appendUint(append(b, `,"bytes":`...), r.Bytes)
-	b = appendInt(append(b, `,"received":`...), int64(r.Received))
-	b = appendInt(append(b, `,"sent":`...), int64(r.Sent))
-	if r.Call != 0 {
-		b = appendInt(append(b, `,"call":`...), int64(r.Call))
-	}
-	if r.After != 0 {
-		b = appendInt(append(b, `,"after":`...), int64(r.After))
-	}
-	b = appendWord(append(b, `,"confidence":`...), string(r.Confidence))
 	return append(b, '}')
 }
 

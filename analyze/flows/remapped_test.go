@@ -1,0 +1,51 @@
+package flows
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
+)
+
+// TestManyStrays holds the search for what strays go on with to a bounded part of the work: each of many
+// connections to one server goes on under another port, and each is answered by an RST.
+func TestManyStrays(t *testing.T) {
+	server := netip.MustParseAddrPort("10.0.0.2:80")
+	at := func(net byte, n int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, net, byte(n >> 8), byte(n)}), 40000)
+	}
+	frame := uint64(0)
+	found, conns := 0, 0
+	f := NewFollower(analyze.Options{MaxConnections: 1 << 20}, func(c *analyze.Connection) {
+		conns++
+		if r := c.Remapped; r != nil && r.Earlier {
+			found++
+		}
+	})
+	send := func(src, dst netip.AddrPort, flags event.Flags, seq, ack, n uint32) {
+		frame++
+		f.Segment(&event.Segment{Frame: frame, Time: event.Time(frame) * 1000, Src: src, Dst: dst, Flags: flags,
+			Seq: seqnum.Value(seq), Ack: seqnum.Value(ack), Len: n, Window: 512})
+	}
+	const n = 4000
+	for i := range n {
+		isn := uint32(i) * 100_000
+		send(at(1, i), server, event.SYN, isn, 0, 0)
+		send(server, at(1, i), event.SYN|event.ACK, isn+7, isn+1, 0)
+		send(at(1, i), server, event.ACK, isn+1, isn+8, 0)
+	}
+	for i := range n {
+		isn := uint32(i) * 100_000
+		send(at(2, i), server, event.ACK|event.PSH, isn+1, isn+8, 5)
+		send(server, at(2, i), event.RST, isn+8, 0, 0)
+	}
+	f.Finish()
+	if conns != 2*n || found == 0 || found == n {
+		t.Errorf("%d connections, %d go on with another; want %d, and some but not all", conns, found, 2*n)
+	}
+	if most := looks*f.stats.Segments + credit + asked; f.looked > most {
+		t.Errorf("%d connections looked at, want no more than %d", f.looked, most)
+	}
+}
