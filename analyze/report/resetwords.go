@@ -77,6 +77,8 @@ func answeredSentence(reset *analyze.Reset, drew *analyze.Call) string {
 	switch lost := reset.Lost.AfterClose + reset.Lost.Unacked; {
 	case reset.Lost.TLSAlerts >= uint64(drew.Ret):
 		s += ": it was a TLS alert, no data are lost"
+	case reset.Lost.Closing >= uint64(drew.Ret):
+		s += ": it was a message that only closes, no data are lost"
 	case lost >= uint64(drew.Ret):
 		s += fmt.Sprintf(": its %s are lost though the call succeeded", count(uint64(drew.Ret), "byte"))
 	}
