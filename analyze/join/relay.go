@@ -17,6 +17,14 @@ type carried struct {
 	to   int
 }
 
+// relayed is what a process moved between two connections.
+type relayed struct {
+	analyze.Relay
+	sent     uint64 // bytes of the calls that sent it on, heads that were written anew included
+	requests int    // that were passed on with another head
+	answers  int    // likewise
+}
+
 // legs are the two connections of a relay, by id: the one that it had accepted, and the one that it opened.
 type legs struct{ front, back int }
 
@@ -32,15 +40,16 @@ func (l *linker) relays() {
 	}
 	for x, r := range relays {
 		if partners[x.front] == 1 && partners[x.back] == 1 && l.passedOn(x, r) {
-			l.tie(x.front, x.back, *r)
-			l.tie(x.back, x.front, *r)
+			l.tie(x.front, x.back, r.Relay)
+			l.tie(x.back, x.front, r.Relay)
 		}
 	}
 }
 
 // passedOn says whether what went through the process is most of what it sent on both legs and, where only the
-// number of bytes tells, all of it: a server that asks another one sends bytes of its own.
-func (l *linker) passedOn(x legs, r *analyze.Relay) bool {
+// number of bytes tells, all of it: a server that asks another one sends bytes of its own. Where it wrote heads
+// anew, request and response were passed on, and nothing else.
+func (l *linker) passedOn(x legs, r *relayed) bool {
 	var sent uint64
 	count := func(calls []*analyze.Call, side analyze.Side) {
 		for _, c := range calls {
@@ -51,14 +60,18 @@ func (l *linker) passedOn(x legs, r *analyze.Relay) bool {
 	}
 	count(l.byID[x.front].calls, analyze.Server)
 	count(l.byID[x.back].calls, analyze.Client)
-	return r.Bytes == sent || r.Confidence == analyze.Observed && 2*r.Bytes > sent
+	if r.requests+r.answers > 0 {
+		return r.sent == sent && r.requests > 0 && r.answers > 0
+	}
+	return r.sent == sent || r.Confidence == analyze.Observed && 2*r.sent > sent
 }
 
 // carriedBytes returns what each process received on one connection and sent, by the same thread's later
 // sending calls, on another: the same bytes where the calls show them, else as many in the very next call.
-func (l *linker) carriedBytes() map[legs]*analyze.Relay {
+func (l *linker) carriedBytes() map[legs]*relayed {
 	held := map[int][]carried{} // by thread
-	relays := map[legs]*analyze.Relay{}
+	crowded := map[int]bool{}   // threads that held more than is remembered
+	relays := map[legs]*relayed{}
 	for _, c := range l.res.Calls {
 		if c.Connection == 0 || c.Ret <= 0 || c.Peek {
 			continue
@@ -66,15 +79,23 @@ func (l *linker) carriedBytes() map[legs]*analyze.Relay {
 		switch c.Kind() {
 		case event.RecvCall:
 			h := held[c.TID]
+			crowded[c.TID] = crowded[c.TID] || len(h) == heldCalls
 			held[c.TID] = append(h[max(0, len(h)-heldCalls+1):], carried{call: c, left: c.Ret})
 		case event.SendCall:
 			h := held[c.TID]
+			if !crowded[c.TID] {
+				if i, body := passesMessage(h, c, relays); i >= 0 {
+					noteMessage(relays, h[i].call, c, body)
+					held[c.TID] = take(h, i, c.Connection, body)
+					continue
+				}
+			}
 			i, shown := sentOn(h, c, relays)
 			if i < 0 {
 				continue
 			}
-			note(relays, h[i].call, c, shown)
-			held[c.TID] = take(h, i, c)
+			note(relays, h[i].call, c, c.Ret, shown)
+			held[c.TID] = take(h, i, c.Connection, c.Ret)
 		}
 	}
 	return relays
@@ -82,7 +103,7 @@ func (l *linker) carriedBytes() map[legs]*analyze.Relay {
 
 // sentOn finds in held the call whose bytes c sends on, or -1, and says whether both show those bytes. Where
 // the bytes of several connections fit, it is that one which relays has with c's already, else none.
-func sentOn(held []carried, c *analyze.Call, relays map[legs]*analyze.Relay) (int, bool) {
+func sentOn(held []carried, c *analyze.Call, relays map[legs]*relayed) (int, bool) {
 	found, foundShown := -1, false
 	for i := range held {
 		fits, shown := fitting(held, i, c)
@@ -106,13 +127,7 @@ func fitting(held []carried, i int, c *analyze.Call) (fits, shown bool) {
 	if h.call.Side != c.Side.Other() || h.call.Connection == c.Connection {
 		return false, false
 	}
-	left := int64(0)
-	for _, g := range held[i:] {
-		if g.call.Connection == h.call.Connection {
-			left += g.left
-		}
-	}
-	if c.Ret > left {
+	if c.Ret > leftOf(held[i:], h.call.Connection) {
 		return false, false
 	}
 	got, put := shownFrom(h.call, h.call.Ret-h.left), shownFrom(c, 0)
@@ -137,16 +152,16 @@ func shownFrom(c *analyze.Call, skipped int64) string {
 	return text[min(int64(len(text)), skipped):]
 }
 
-// take removes from held the bytes that c sent on, those of the call at i first.
-func take(held []carried, i int, c *analyze.Call) []carried {
-	from, n := held[i].call.Connection, c.Ret
+// take removes from held n bytes that were sent on to a connection, those of the call at i first.
+func take(held []carried, i, to int, n int64) []carried {
+	from := held[i].call.Connection
 	kept := held[:i]
 	for _, h := range held[i:] {
 		if h.call.Connection == from {
 			took := min(n, h.left)
 			n, h.left = n-took, h.left-took
 			if took > 0 {
-				h.to = c.Connection
+				h.to = to
 			}
 		}
 		if h.left > 0 {
@@ -156,17 +171,28 @@ func take(held []carried, i int, c *analyze.Call) []carried {
 	return kept
 }
 
-// note adds to relays that send passed on what recv had got.
-func note(relays map[legs]*analyze.Relay, recv, send *analyze.Call, shown bool) {
+// note adds to relays that send passed on n bytes of what recv had got.
+func note(relays map[legs]*relayed, recv, send *analyze.Call, n int64, shown bool) *relayed {
 	x := legsOf(recv, send)
 	r := relays[x]
 	if r == nil {
-		r = &analyze.Relay{PID: send.PID, Actor: send.Actor, Received: recv.ID, Sent: send.ID, Confidence: analyze.Inferred}
+		r = &relayed{Relay: analyze.Relay{PID: send.PID, Actor: send.Actor, Received: recv.ID, Sent: send.ID, Confidence: analyze.Inferred}}
 		relays[x] = r
 	}
-	r.Bytes += uint64(send.Ret)
+	r.Bytes, r.sent = r.Bytes+uint64(n), r.sent+uint64(send.Ret)
 	if shown {
 		r.Confidence = analyze.Observed
+	}
+	return r
+}
+
+// noteMessage adds that send passed on an HTTP message that recv had got, with another head.
+func noteMessage(relays map[legs]*relayed, recv, send *analyze.Call, body int64) {
+	r := note(relays, recv, send, body, true)
+	if send.Side == analyze.Client {
+		r.requests++
+	} else {
+		r.answers++
 	}
 }
 

@@ -126,6 +126,9 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		c.Remote = netip.MustParseAddrPort(value)
 	case key == "text":
 		c.Text = value
+		if text, err := strconv.Unquote(value); err == nil {
+			c.Text = text
+		}
 	case key == "holder":
 		p := strings.Split(value, ":")
 		h := event.Holder{Actor: p[0]}
