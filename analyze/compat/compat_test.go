@@ -88,6 +88,8 @@ func TestCompat(t *testing.T) {
 			want("S1", "ShAC", 23, "incomplete (2 SYN, 1 FIN)")},
 		{"a bad IP checksum is no packet", shakeHands + "4 0 client > server F. seq 101 ack 501 win 9 bad-ip-checksum",
 			want("S1", "ShA", 23, "incomplete (2 SYN, 1 FIN)")},
+		{"but what it brought is missing", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 bad-ip-checksum\n5 0 server > client . seq 501 ack 110 win 9",
+			want("S1", "ShAaG", 15, "incomplete (2 SYN, 0 FIN)")},
 		{"nor does it begin anything", "1 0 client > server S seq 100 win 9 bad-ip-checksum\n2 0 server > client S. seq 500 ack 101 win 9",
 			want("OTH", "^h", 3, "incomplete (2 SYN, 0 FIN)")},
 		{"a SYN,ACK first, then an ACK of its own end", "1 0 10.0.0.2:5000 > client S. seq 500 ack 101 win 9\n2 0 10.0.0.2:5000 > client . seq 501 ack 113 win 9\n" +
