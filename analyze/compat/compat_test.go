@@ -138,6 +138,8 @@ func TestCompat(t *testing.T) {
 			want("REJ", "ShAFRr", 55, "reset")},
 		{"a cut header", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 cut options-cut",
 			want("S1", "ShA", 15, "incomplete (2 SYN, 0 FIN)")},
+		{"what a cut header brought is a gap", shakeHands + "4 0 client > server P. seq 101 ack 501 len 9 win 9 cut options-cut\n5 0 server > client . seq 501 ack 110 win 9",
+			want("S1", "ShAaG", 15, "incomplete (2 SYN, 0 FIN)")},
 		{"cut payload is a gap", shakeHands + "4 0 client > server P. seq 101 ack 501 len 474 win 9 cut\n5 0 server > client . seq 501 ack 575 win 9\n" +
 			"6 0 server > client . seq 501 ack 575 len 900 win 9 cut\n7 0 client > server . seq 575 ack 1401 win 9",
 			want("S1", "ShADaGdg", 15, "incomplete (2 SYN, 0 FIN)")},

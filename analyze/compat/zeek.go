@@ -93,11 +93,14 @@ func (z *zeekConn) flip() {
 
 // segment takes in a segment before the flow's own numbers move.
 func (z *zeekConn) segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int64) {
-	if z.ended != 0 && s.Time-z.ended >= zeekLinger || s.Has&(event.OptionsTruncated|event.BadIPChecksum) != 0 {
-		if z.begun && s.Has&event.BadIPChecksum != 0 {
+	if z.ended != 0 && s.Time-z.ended >= zeekLinger {
+		return // forgotten
+	}
+	if s.Has&(event.OptionsTruncated|event.BadIPChecksum) != 0 { // no packet to Zeek
+		if z.begun {
 			z.ends[e].miss(s, seq)
 		}
-		return // forgotten, or no packet to Zeek
+		return
 	}
 	if !z.begun {
 		z.begun = true
