@@ -331,9 +331,9 @@ type Segment struct {
 	Ack         int64       `json:"ack"`
 	Len         uint32      `json:"len"`
 	Window      uint16      `json:"win"`
-	Kind        Kind        `json:"kind"`
 	DataFin     bool        `json:"data_fin,omitempty"` // MPTCP's end of its sender's stream
-	Retransmits uint64      `json:"retransmits"`        // frame that it repeats, 0 when it is new
+	Kind        Kind        `json:"kind"`
+	Retransmits uint64      `json:"retransmits"` // frame that it repeats, 0 when it is new
 	Root        Root        `json:"root"`
 	Answers     uint64      `json:"answers"`           // frame that it acknowledges or reacts to; 0 when none
 	Ignored     string      `json:"ignored,omitempty"` // why its receiver did not act on it

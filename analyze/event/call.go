@@ -35,6 +35,10 @@ type Call struct {
 	// Flags of data calls that change what the range means.
 	Peek bool `json:"peek,omitempty"` // MSG_PEEK: takes nothing from the stream
 
+	// Ring says that after the call the socket was open, and no descriptor of it found, in a process that uses
+	// io_uring: a request there may hold it. Of an exit or a kill it says that this was so before, or is after it.
+	Ring bool `json:"io_uring,omitempty"`
+
 	// Accepted is the accepted connection's descriptor; FD is then the listener's. 0 means none.
 	Accepted int `json:"accepted,omitempty"`
 
@@ -44,10 +48,6 @@ type Call struct {
 	// Holders are the other descriptors of the same socket right after the call. A close
 	// with holders left sends nothing.
 	Holders []Holder `json:"holders,omitempty"`
-
-	// Ring says that after the call the socket was open, and no descriptor of it found, in a process that uses
-	// io_uring: a request there may hold it. Of an exit or a kill it says that this was so before, or is after it.
-	Ring bool `json:"io_uring,omitempty"`
 
 	// Sent are segments that the call itself handed to the network device, as its kernel says.
 	Sent []Departure `json:"sent,omitempty"`

@@ -114,6 +114,9 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 	if fin := lc.ends(c.Side).firstFrom(c.End); fin != nil {
 		return fmt.Sprintf("the %s waited: it is frame %d", lc.end(), fin.Frame)
 	}
+	if why := lc.whyQueued(c.Side); why != "" {
+		return why
+	}
 	if k := lc.callsOf(anyCalls, c.Side).lastAt(c.Start, func(k *analyze.Call) bool { return k.TID != c.TID }); k != nil {
 		return fmt.Sprintf("no FIN: #%d %s() still uses the socket", k.ID, k.Name)
 	}
@@ -135,7 +138,16 @@ func (lc *linked) whyShutdown(c *analyze.Call) string {
 	if k := lc.callsOf(writeEnders, c.Side).before(c); k != nil {
 		return fmt.Sprintf("nothing on the wire: the %s went out with #%d", lc.end(), k.ID)
 	}
-	return ""
+	return lc.whyQueued(c.Side)
+}
+
+// whyQueued says of a side whose FIN never left what it waited behind; "" where that is not known.
+func (lc *linked) whyQueued(side analyze.Side) string {
+	taken, sent := lc.taken(side), *lc.Bytes.Of(side)
+	if taken <= sent || len(lc.ends(side).segments) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("the %s waited behind %s in the send queue, and never left", lc.end(), analyze.Count(taken-sent, "byte"))
 }
 
 func (lc *linked) whyRecv(c *analyze.Call) string {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -64,7 +65,27 @@ func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	case c.Reset.Trigger != 0 && c.Ending != analyze.WasRefused:
 		lines = append(lines, fmt.Sprintf("It answers frame %d of the %s.", c.Reset.Trigger, c.Reset.By.Other()))
 	}
+	if s := queuedSentence(c, calls); s != "" {
+		lines = append(lines, s)
+	}
 	return append(lines, aftermath(c, calls)...)
+}
+
+// queuedSentence tells of the call by which the other end had closed before the RST, where its FIN waited behind
+// data that never left.
+func queuedSentence(c *analyze.Connection, calls []*analyze.Call) string {
+	side, reset := c.Reset.By.Other(), timeOf(c, c.Reset.Frame)
+	if l := c.Reset.Lost; l.From != side || l.Discarded == 0 || finOf(c, side) != nil {
+		return ""
+	}
+	for _, k := range calls {
+		ends := k.Kind() == event.CloseCall && len(k.Holders) == 0 || k.Kind() == event.ShutdownCall && strings.Contains(k.Args, "WR")
+		if k.Side == side && k.Errno == "" && k.Start < reset && ends {
+			return fmt.Sprintf("%s had come %s before: the %s's FIN waited behind %s, and never left.",
+				callWords(k), span(reset.Sub(k.Start)), side, count(c.Reset.Lost.Discarded, "byte"))
+		}
+	}
+	return ""
 }
 
 // answeredSentence tells of a call that succeeded, or failed, and drew the RST.

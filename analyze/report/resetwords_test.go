@@ -27,3 +27,27 @@ func TestAnsweredSentence(t *testing.T) {
 		}
 	}
 }
+
+// TestQueuedSentence: who closed before the peer's RST is told where its FIN never left.
+func TestQueuedSentence(t *testing.T) {
+	const second = event.Time(1e9)
+	kill := &analyze.Call{Side: analyze.Server, Call: &event.Call{ID: 5, Actor: "web", Name: "kill", Args: "SIGKILL", FD: 4, Start: second, End: second + 1}}
+	conn := func(discarded uint64, also ...*analyze.Segment) *analyze.Connection {
+		rst := &analyze.Segment{Frame: 9, From: analyze.Client, Time: 3 * second, Kind: analyze.KindRst, Flags: event.RST}
+		return &analyze.Connection{Segments: append(also, rst), Reset: &analyze.Reset{
+			By: analyze.Client, Frame: 9, Lost: analyze.Lost{From: analyze.Server, Discarded: discarded}}}
+	}
+	fin := &analyze.Segment{Frame: 8, From: analyze.Server, Time: 2 * second, Kind: analyze.KindFin, Flags: event.FIN | event.ACK}
+	for name, tt := range map[string]struct {
+		conn *analyze.Connection
+		want string
+	}{
+		"behind data":     {conn(40), "web kill SIGKILL #5 had come 2.0 s before: the server's FIN waited behind 40 bytes, and never left."},
+		"nothing queued":  {conn(0), ""},
+		"its FIN went on": {conn(40, fin), ""},
+	} {
+		if got := queuedSentence(tt.conn, []*analyze.Call{kill}); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}

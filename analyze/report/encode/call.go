@@ -40,15 +40,15 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	if c.Peek {
 		b = append(b, `,"peek":true`...)
 	}
+	if c.Ring {
+		b = append(b, `,"io_uring":true`...)
+	}
 	if c.Accepted != 0 {
 		b = appendInt(append(b, `,"accepted":`...), int64(c.Accepted))
 	}
 	b = appendInt(append(b, `,"recvq":`...), int64(c.RecvQ))
 	if len(c.Holders) > 0 {
 		b = appendList(append(b, `,"holders":`...), c.Holders, appendHolder)
-	}
-	if c.Ring {
-		b = append(b, `,"io_uring":true`...)
 	}
 	if len(c.Sent) > 0 {
 		b = appendList(append(b, `,"sent":`...), c.Sent, e.departure)

@@ -181,10 +181,10 @@ func (e *Encoder) segment(b []byte, s *analyze.Segment) []byte {
 	b = appendInt(append(b, `,"ack":`...), s.Ack)
 	b = appendUint(append(b, `,"len":`...), uint64(s.Len))
 	b = appendUint(append(b, `,"win":`...), uint64(s.Window))
-	b = appendWord(append(b, `,"kind":`...), string(s.Kind))
 	if s.DataFin {
 		b = append(b, `,"data_fin":true`...)
 	}
+	b = appendWord(append(b, `,"kind":`...), string(s.Kind))
 	b = appendUint(append(b, `,"retransmits":`...), s.Retransmits)
 	b = appendRoot(append(b, `,"root":`...), &s.Root)
 	b = appendUint(append(b, `,"answers":`...), s.Answers)
