@@ -69,10 +69,10 @@ func (lc *linked) kernelStates() {
 			c.States = map[analyze.Side]string{}
 		}
 		c.States[s.side] = s.State.String()
-		if lc.Guessed && !lc.shows(s.side, s.Time) || lc.Multipath { // a worker of the kernel's takes subflows down at the same time
+		if lc.Guessed && !lc.shows(s.side, s.Time) {
 			continue
 		}
-		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.believes(s, got) {
+		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.justLeft(s) && !lc.believes(s, got) {
 			lc.Warnings = append(lc.Warnings, fmt.Sprintf(
 				"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, s.side, s.State, got))
 		}
@@ -94,6 +94,21 @@ func sampleSide(lc *analyze.Connection, s *event.Sample) analyze.Side {
 func (lc *linked) shows(side analyze.Side, t event.Time) bool {
 	changes := *lc.States.Of(side)
 	return len(changes) > 0 && changes[0].Time <= t
+}
+
+// justLeft reports whether the end had been in the sampled state until a moment before, when a segment of its peer
+// came: that is captured before its receiver has taken it in.
+func (lc *linked) justLeft(s sampleOf) bool {
+	changes := *lc.States.Of(s.side)
+	for i := len(changes) - 1; i > 0; i-- {
+		ch := &changes[i]
+		if ch.Time > s.Time || s.Time.Sub(ch.Time) >= softirqGap || changes[i-1].State != s.State {
+			continue
+		}
+		by := lc.segment(ch.Frame, len(lc.Segments)-1)
+		return by != nil && by.From != s.side
+	}
+	return false
 }
 
 // stateAt returns the inferred state of side at t.
