@@ -160,7 +160,7 @@ func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
 	if r.Confidence == analyze.InKernel {
 		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCause })
 	}
-	if e != nil && e.Socket == k.Socket && (r.Lost.From == analyze.NoSide || r.Lost.From == r.By.Other()) {
+	if e != nil && e.Socket == k.Socket && !lc.Multipath && (r.Lost.From == analyze.NoSide || r.Lost.From == r.By.Other()) {
 		r.Lost.From, r.Lost.Unread = r.By.Other(), uint64(e.Unread)
 		lc.keepRead(&r.Lost)
 		r.Lost.TLSAlerts = min(r.Lost.TLSAlerts, r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose)
@@ -186,6 +186,9 @@ func settles(lc *linked, before, cause analyze.ResetCause, sure analyze.Confiden
 
 // heedUnread counts what had come for an application that let its socket go, beside what the RST cost.
 func (l *linker) heedUnread(lc *linked) {
+	if lc.Multipath {
+		return // what a subflow received is MPTCP's, whose queue nobody asked for
+	}
 	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
 		from := side.Other()
 		e := l.told.end(lc, side)

@@ -1,6 +1,7 @@
 package join
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -131,5 +132,25 @@ func TestManyResets(t *testing.T) {
 	}
 	if got := len(listen(rec).resets); got < n {
 		t.Errorf("%d of %d RSTs found", got, n)
+	}
+}
+
+// TestSubflowsUnread: a subflow has nothing unread, since MPTCP takes what it received. What the close of its
+// socket left is what calls say.
+func TestSubflowsUnread(t *testing.T) {
+	b, err := os.ReadFile("testdata/joins/mptcp-unread.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, events, _ := strings.Cut(string(b), "-- events --\n")
+	events, _, _ = strings.Cut(events, "-- want --")
+	rec := parseEvents(t, events)
+	rec.Kernel = []event.KernelEvent{
+		{Reset: &event.KernelReset{Time: 100_090_000, Socket: 7, Local: storyServer, Remote: storyClient, Reason: "TCP_ABORT_ON_CLOSE"}},
+		{Endpoint: &event.Endpoint{Socket: 7, Local: storyServer, Remote: storyClient,
+			Steps: []event.Transition{{State: event.Established, Time: 1_200_000}, {State: event.Closed, Time: 100_100_000}}}},
+	}
+	if r := Join(rec, analyze.Options{}).Connections[0].Reset; r.Confidence != analyze.InKernel || r.Lost.Unread != 9 {
+		t.Errorf("%s, %d bytes unread, want the kernel's word and 9", r.Confidence, r.Lost.Unread)
 	}
 }

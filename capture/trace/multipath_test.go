@@ -53,6 +53,9 @@ func TestMultipath(t *testing.T) {
 		t.Errorf("closes of sockets %s, want %s", got, want)
 	}
 	for _, c := range closes {
+		if c.RecvQ > 0 {
+			t.Errorf("close(%d): %d bytes unread, want none: a DATA_FIN is no data", c.FD, c.RecvQ)
+		}
 		if c.Note != "" {
 			t.Errorf("close(%d): note = %q, want none: a subflow that is open still is MPTCP's", c.FD, c.Note)
 		}

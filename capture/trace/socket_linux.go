@@ -215,7 +215,17 @@ func (t *tracer) unread(th *thread, fd int, s *socket) int {
 	if err != nil {
 		return -1
 	}
+	if s.multipath && n > 0 && hungUp(dup) {
+		n-- // MPTCP counts its DATA_FIN, or the end itself (mptcp_inq_hint in net/mptcp/protocol.c)
+	}
 	return n
+}
+
+// hungUp reports whether no more data can come.
+func hungUp(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLRDHUP != 0
 }
 
 // reach returns a duplicate of s for the caller to close at once. It fails where fd no longer is
