@@ -4,7 +4,8 @@
 // A part holds segments of one point, whole connections or pieces of them, in at most MaxPart bytes. It is
 // a set: to merge parts is to unite them, so neither order nor grouping nor repetition matters, and the
 // connections that come of them are those of the capture, however it was cut. Captures of many files are
-// cut between files: Plan says which of them have to be read together, and how their frames count on.
+// cut between files: Plan says which of them have to be read together, and how their frames count on. Each connection
+// is judged by itself: that one goes on with another's numbers behind an address translation is not told.
 //
 // It reads no files and sends nothing.
 //
