@@ -1,6 +1,8 @@
 package endings
 
 import (
+	"fmt"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -22,6 +24,30 @@ func finAt(e *event.Endpoint) event.Time {
 	}
 	return entered(e, event.LastAck)
 }
+
+// FinBy returns the task whose call queued e's FIN, and when; nil where e sent none, or its kernel did not tell.
+func FinBy(e *event.Endpoint) (*event.Task, event.Time) {
+	if !e.Fin.Does() || finAt(e) == 0 {
+		return nil, 0
+	}
+	return e.Fin, finAt(e)
+}
+
+// ResetBy returns the task whose call sent r; nil where it answers a segment, or a timer sent it. e is the end that
+// sent it, nil where that is not known. Who closes a listener resets what nobody accepted without a call on it.
+func ResetBy(r *event.KernelReset, e *event.Endpoint) *event.Task {
+	t := r.Task
+	if t == nil || r.Offender != nil || t.Kernel {
+		return nil
+	}
+	if cause, _ := Cause(r, e); t.Owner || cause == analyze.ListenerClosed {
+		return t
+	}
+	return nil
+}
+
+// TaskName names a task and the call that it was in.
+func TaskName(t *event.Task) string { return fmt.Sprintf("%s[%d] %s", t.Comm, t.PID, t.Call) }
 
 // sentFin reports whether e had sent its FIN; of an old endpoint the state it was found in tells.
 func sentFin(e *event.Endpoint) bool {

@@ -236,8 +236,11 @@ func (v *verdict) firstFin() {
 		}
 	}
 	for i, e := range v.end {
-		if e != nil && e.Fin.Does() && (v.Closer == sideOf(i) || v.Closer == analyze.Both && v.Tasks.Closer == nil) {
-			v.Tasks.Closer, v.Tasks.By = e.Fin, sideOf(i)
+		if e == nil || v.Closer != sideOf(i) && (v.Closer != analyze.Both || v.Tasks.Closer != nil) {
+			continue
+		}
+		if t, _ := FinBy(e); t != nil {
+			v.Tasks.Closer, v.Tasks.By = t, sideOf(i)
 		}
 	}
 	if v.Simultaneous {

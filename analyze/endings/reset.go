@@ -25,8 +25,7 @@ func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 	case v.Stray:
 		v.Closer = analyze.NoSide // its socket was gone before
 	}
-	// A call aborts, or closes a listener; who runs when a segment or a timer comes is a bystander.
-	if t := r.Task; t != nil && r.Offender == nil && (t.Does() || k.Cause == analyze.ListenerClosed && !t.Kernel) {
+	if t := ResetBy(r, v.end[by]); t != nil {
 		v.Tasks.Closer, v.Tasks.By = t, k.By
 	}
 	k.Lost = v.lostTo(by, r, k.Cause)
@@ -154,7 +153,7 @@ func closes(t *event.Task) bool {
 func Explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, by analyze.Side) string {
 	task := ""
 	if r.Task != nil {
-		task = fmt.Sprintf("%s[%d] %s", r.Task.Comm, r.Task.PID, r.Task.Call)
+		task = TaskName(r.Task)
 	}
 	switch {
 	case c == analyze.UnreadData && e != nil:

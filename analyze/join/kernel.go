@@ -20,6 +20,7 @@ const toldGap = 100 * time.Millisecond
 // calls and packets.
 type told struct {
 	resets   map[uint64]*event.KernelReset           // by frame of the RST
+	drew     map[uint64]uint64                       // by frame of the RST, the frame of what drew it
 	ends     map[[2]netip.AddrPort][]*event.Endpoint // by local and remote address, as they ended
 	released map[uint64]*event.Release               // by socket
 }
@@ -37,8 +38,8 @@ func listen(rec *event.Recording) *told {
 	if len(rec.Kernel) == 0 {
 		return nil
 	}
-	t := &told{map[uint64]*event.KernelReset{}, map[[2]netip.AddrPort][]*event.Endpoint{}, map[uint64]*event.Release{}}
-	sent := map[drawn][]*event.KernelReset{}
+	t := &told{map[uint64]*event.KernelReset{}, map[uint64]uint64{}, map[[2]netip.AddrPort][]*event.Endpoint{}, map[uint64]*event.Release{}}
+	sent, offenders := map[drawn][]*event.KernelReset{}, map[offender]uint64{}
 	for _, k := range rec.Kernel {
 		switch {
 		case k.Endpoint != nil:
@@ -49,6 +50,9 @@ func listen(rec *event.Recording) *told {
 		case k.Reset != nil:
 			d := drawnBy(k.Reset)
 			sent[d] = append(sent[d], k.Reset)
+			if k.Reset.Offender != nil {
+				offenders[offenderOf(k.Reset)] = 0
+			}
 		}
 	}
 	for _, list := range t.ends {
@@ -58,12 +62,28 @@ func listen(rec *event.Recording) *told {
 		slices.SortStableFunc(list, func(a, b *event.KernelReset) int { return cmp.Compare(a.Time, b.Time) })
 	}
 	for i := range rec.Segments {
-		if s := &rec.Segments[i]; s.Flags.Has(event.RST) {
-			t.place(s, sent)
+		s := &rec.Segments[i]
+		if s.Flags.Has(event.RST) {
+			if k := t.place(s, sent); k != nil && k.Offender != nil {
+				t.drew[s.Frame] = offenders[offenderOf(k)]
+			}
+		} else if len(offenders) > 0 {
+			o := offender{s.Src, s.Dst, event.Offender{Flags: s.Flags, Seq: uint32(s.Seq), Ack: uint32(s.Ack), Len: s.Len}}
+			if _, drew := offenders[o]; drew {
+				offenders[o] = s.Frame
+			}
 		}
 	}
 	return t
 }
+
+// offender is a segment that drew an RST.
+type offender struct {
+	from, to netip.AddrPort
+	event.Offender
+}
+
+func offenderOf(r *event.KernelReset) offender { return offender{r.Remote, r.Local, *r.Offender} }
 
 func drawnBy(r *event.KernelReset) drawn {
 	d := drawn{from: r.Local, to: r.Remote, acks: true}
@@ -78,8 +98,9 @@ func drawnBy(r *event.KernelReset) drawn {
 	return d
 }
 
-// place finds the event of the RST s, the nearest in time, and takes it out of sent with those before it.
-func (t *told) place(s *event.Segment, sent map[drawn][]*event.KernelReset) {
+// place finds the event of the RST s, the nearest in time, and takes it out of sent with those before it. nil where
+// none was told.
+func (t *told) place(s *event.Segment, sent map[drawn][]*event.KernelReset) *event.KernelReset {
 	keys := []drawn{{s.Src, s.Dst, uint32(s.Ack), true}, {from: s.Src, to: s.Dst, acks: true}}
 	if !s.Flags.Has(event.ACK) {
 		keys = []drawn{{s.Src, s.Dst, uint32(s.Seq), false}}
@@ -92,9 +113,10 @@ func (t *told) place(s *event.Segment, sent map[drawn][]*event.KernelReset) {
 		sent[key] = list
 		if len(list) > 0 && s.Time.Sub(list[0].Time).Abs() <= toldGap {
 			t.resets[s.Frame], sent[key] = list[0], list[1:]
-			return
+			return list[0]
 		}
 	}
+	return nil
 }
 
 // end returns how lc's end of that side ended; nil where the kernel did not tell.
@@ -123,6 +145,15 @@ func (t *told) fin(lc *linked, side analyze.Side) *event.Task {
 	return nil
 }
 
+// endOf returns the end that sent k, an RST of lc's side; nil where that is not known.
+func (t *told) endOf(lc *linked, side analyze.Side, k *event.KernelReset) *event.Endpoint {
+	e := t.end(lc, side)
+	if e != nil && (k.Socket != 0 && k.Socket != e.Socket || e.Stop() > k.Time.Add(toldGap)) {
+		return nil
+	}
+	return e
+}
+
 // heed takes over what the kernel told of lc: why its RST was sent, and what was left unread.
 func (l *linker) heed(lc *linked) {
 	if l.told == nil {
@@ -137,10 +168,7 @@ func (l *linker) heed(lc *linked) {
 }
 
 func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
-	e := l.told.end(lc, r.By)
-	if e != nil && (k.Socket != 0 && k.Socket != e.Socket || e.Stop() > k.Time.Add(toldGap)) {
-		e = nil
-	}
+	e := l.told.endOf(lc, r.By, k)
 	cause, sure := endings.Cause(k, e)
 	why, reason := endings.Explanation(cause, k, e, r.By), ""
 	if k.Reason != "" {

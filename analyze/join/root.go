@@ -25,6 +25,7 @@ func (l *linker) roots() {
 		for i, s := range c.Segments {
 			s.Root = l.root(c, i)
 			l.departs(s)
+			l.tells(c, i)
 			if s.Root.Kind == analyze.RootUnknown && !c.known[columnOf(s.From)] {
 				s.Root = c.unrecorded(s.From)
 			}

@@ -339,7 +339,7 @@ func uncalledWords(row callRow) cell {
 	case analyze.RootAnswer:
 		words = fmt.Sprintf("(kernel answers %d)", root.Frame)
 	case analyze.RootRemote:
-		words = fmt.Sprintf("(%s, not recorded)", row.segments[0].From)
+		words = fmt.Sprintf("(%s, not recorded)", cmp.Or(Safe(root.Why), string(row.segments[0].From)))
 	}
 	return styled(dim, words)
 }

@@ -19,11 +19,8 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/capture/bpf"
-	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/lab/script"
-	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/internal/outcome"
 )
 
@@ -101,54 +98,6 @@ func runWatched(t *testing.T, bin string, source *bpf.Endings, scenario string) 
 // recordingOf is the file that a test's run is saved in.
 func recordingOf(t *testing.T) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("closecap-%d-%s.pcapng", os.Getpid(), filepath.Base(t.Name())))
-}
-
-// heed joins a run's recording with what the kernel told of it, and expects that it bears out what calls and packets
-// say: the same ending, and of each RST of which it told the same cause, by its own word.
-func heed(t *testing.T, path string, events []event.KernelEvent, reasons bool) {
-	t.Helper()
-	defer os.Remove(path)
-	r, err := pcapfile.Open([]string{path}, nil, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := intake.ReadRecording(t.Context(), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := rec.Calls[len(rec.Calls)-1].End
-	for _, s := range rec.Segments {
-		last = max(last, s.Time)
-	}
-	before := join.Join(rec, analyze.Options{})
-	rec.Kernel = slices.DeleteFunc(slices.Clone(events), func(k event.KernelEvent) bool { return k.When() > last.Add(time.Millisecond) })
-	after := join.Join(rec, analyze.Options{})
-	for _, err := range analyze.Validate(after) {
-		t.Errorf("validate: %v", err)
-	}
-	for i, c := range after.Connections {
-		if d := outcome.Diff(outcome.Of(before.Connections[i]), outcome.Of(c)); d != "" {
-			t.Errorf("connection %d: calls and packets -, with the kernel's word +\n%s", c.ID, d)
-		}
-		for _, w := range c.Warnings {
-			if !slices.Contains(before.Connections[i].Warnings, w) {
-				t.Errorf("connection %d: %s", c.ID, w)
-			}
-		}
-		if c.Reset == nil || !reasons {
-			continue
-		}
-		told := slices.ContainsFunc(rec.Kernel, func(k event.KernelEvent) bool {
-			local, remote := c.Client, c.Server
-			if c.Reset.By == analyze.Server {
-				local, remote = remote, local
-			}
-			return k.Reset != nil && k.Reset.Local == local && k.Reset.Remote == remote
-		})
-		if told && !slices.ContainsFunc(c.Reset.Why, func(w string) bool { return strings.HasPrefix(w, "the kernel's reason is ") }) {
-			t.Errorf("RST in frame %d: %q, want the kernel's reason", c.Reset.Frame, c.Reset.Why)
-		}
-	}
 }
 
 func endpoints(events []event.KernelEvent) int {
