@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -206,9 +207,15 @@ func (t *tracer) userOf(f *files) int {
 // strangers searches all processes for descriptors of the socket. It is slow, and asked only
 // when the kernel says that there are some.
 func (t *tracer) strangers(s *socket) []event.Holder {
-	list, err := kernel.Holders(s.inode)
-	if err != nil {
-		t.warn("who else holds a socket is not shown: %v", err)
+	var list []event.Holder
+	if t.opts.Holders != nil {
+		list = slices.DeleteFunc(t.opts.Holders(s.cookie), func(h event.Holder) bool { return h.PID == os.Getpid() })
+	}
+	if len(list) == 0 {
+		var err error
+		if list, err = kernel.Holders(s.inode); err != nil {
+			t.warn("who else holds a socket is not shown: %v", err)
+		}
 	}
 	for i := range list {
 		list[i].Actor = t.actorOf(list[i].PID)

@@ -60,6 +60,10 @@ type Options struct {
 	// Sample asks the kernel for the state of one endpoint; it is called after closing calls.
 	// nil means that calls carry no samples.
 	Sample func(local, remote netip.AddrPort) (event.Sample, error)
+
+	// Holders asks the kernel for the descriptors of all processes that refer to a socket, by its cookie. nil: those
+	// are found that this user may look into.
+	Holders func(socket uint64) []event.Holder
 }
 
 // Socket is what a TCP socket of the program has become.

@@ -124,6 +124,26 @@ func openEndings(evidence string, w io.Writer) (bpf.Source, error) {
 	return open(bpf.Options{Netns: own})
 }
 
+// holdersBy returns what asks source's kernel who holds a socket; nil where that can't be told, or not by the numbers
+// that processes have here.
+func holdersBy(source bpf.Source) func(socket uint64) []event.Holder {
+	s, here := source.(*bpf.Endings)
+	if !here || !s.NamesHolders() || kernel.InPIDNamespace() {
+		return nil
+	}
+	return func(socket uint64) []event.Holder {
+		all, err := s.Holders()
+		if err != nil {
+			return nil
+		}
+		var found []event.Holder
+		for _, t := range all[socket] {
+			found = append(found, event.Holder{PID: t.PID, FD: t.FD})
+		}
+		return found
+	}
+}
+
 // hearing hands on what the kernel tells while a program is traced. nil hears nothing.
 type hearing struct {
 	source bpf.Source

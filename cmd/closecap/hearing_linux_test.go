@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/closecap/closecap/internal/loopback"
 )
 
 // TestKernelsWord: run and trace have the kernel's reason, the recording holds it, and analyze says of that what they said.
@@ -62,6 +64,31 @@ func TestKernelsWord(t *testing.T) {
 				t.Errorf("%s -, analyze of what it saved +\n%s", tt.args[0], d)
 			}
 		})
+	}
+}
+
+// TestHolderOfAnother: who has a socket is known of processes, too, that the traced program's user may not look into.
+func TestHolderOfAnother(t *testing.T) {
+	openKernel(t).Close() // skips where it is not allowed
+	client, server, _ := loopback.Pair(t)
+	defer server.Close()
+	passed, err := client.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer passed.Close()
+	client.Close()
+	for evidence, want := range map[string]string{
+		byAuto:   fmt.Sprintf("no FIN: closecap.test[%d] still holds this socket as fd %d", os.Getpid(), passed.Fd()),
+		byPtrace: "still open, though no process was found that holds it",
+	} {
+		cmd := bySudo(t, "/", "trace", "--evidence", evidence, "--", "sh", "-c", "exec 3>&-")
+		cmd.ExtraFiles = []*os.File{passed}
+		out, err := cmd.CombinedOutput()
+		skipForbidden(t, string(out))
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(out)), " "), want) {
+			t.Errorf("closecap trace --evidence %s: %v\n%s\nwant %q", evidence, err, out, want)
+		}
 	}
 }
 

@@ -164,7 +164,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	if err == nil {
 		stop := f.sweepWhile(s, capture, format, std)
 		s.program, err = trace.Run(ctx, trace.Options{
-			Args: args, AllCalls: f.allCalls, OnCall: f.onCall(s.Session, std), OnSocket: s.Socket, Sample: diag.Sample,
+			Args: args, AllCalls: f.allCalls, OnCall: f.onCall(s.Session, std), OnSocket: s.Socket, Sample: diag.Sample, Holders: holdersBy(source),
 			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
 			OnEnd:          f.onEnd,
 		})
