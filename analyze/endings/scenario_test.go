@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +115,53 @@ func TestLostReset(t *testing.T) {
 	for _, cause := range []analyze.ResetCause{analyze.UnreadData, analyze.LingerZero, analyze.KeepaliveTimeout, analyze.Linger2, analyze.Disconnect} {
 		if !causes[cause] {
 			t.Errorf("no recording tells %s without its RST", cause)
+		}
+	}
+}
+
+// TestLostTransition judges the same recordings where one change of state was told to nobody: the next one tells which
+// state was left, and not when that was entered, nor by whom. The ending, who waits and why it was reset stay.
+func TestLostTransition(t *testing.T) {
+	tried := 0
+	for name, r := range recorded(t) {
+		for at, k := range r.events {
+			if k.Endpoint == nil {
+				continue
+			}
+			for i := 1; i < len(k.Endpoint.Steps)-1; i++ {
+				tried++
+				cut := *k.Endpoint
+				cut.Steps = slices.Clone(cut.Steps)
+				cut.Steps[i] = event.Transition{State: cut.Steps[i].State}
+				if s := cut.Steps[i].State; s == event.FinWait1 || s == event.LastAck {
+					cut.Fin = nil
+				}
+				events := slices.Clone(r.events)
+				events[at].Endpoint = &cut
+				compareJudged(t, name+" without the time of "+cut.Steps[i].State.String(), judged(r.events), judged(events))
+			}
+		}
+	}
+	if tried < 100 {
+		t.Errorf("%d changes taken away, want more", tried)
+	}
+}
+
+func compareJudged(t *testing.T, name string, want, got []*Connection) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d connections, want %d", name, len(got), len(want))
+		return
+	}
+	for i, w := range want {
+		if d := outcome.Diff([]outcome.Outcome{outcome.Of(&w.Connection)}, []outcome.Outcome{outcome.Of(&got[i].Connection)}); d != "" {
+			t.Errorf("%s: whole -, without +\n%s", name, d)
+		}
+		for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+			a, b := *w.States.Of(side), *got[i].States.Of(side)
+			if !slices.EqualFunc(a, b, func(a, b analyze.StateChange) bool { return a.State == b.State }) {
+				t.Errorf("%s: the %s went through %v, want %v", name, side, b, a)
+			}
 		}
 	}
 }

@@ -95,7 +95,7 @@ func (e *Endpoint) NeverRead(r *Release) uint64 {
 // Transition is an endpoint's entry into a state.
 type Transition struct {
 	State TCPState `json:"state"`
-	Time  Time     `json:"time,omitzero"`   // 0 for the state that a socket was found in
+	Time  Time     `json:"time,omitzero"`   // 0 for a state that a socket was found in, or of which only the next change told
 	Owned bool     `json:"owned,omitempty"` // inside a call on this socket, not by a segment or a timer
 }
 

@@ -63,7 +63,7 @@ type rawEndpoint struct {
 	SndNxt, RcvNxt             uint32
 	Err, SoftErr               uint16
 	Shutdown, Timeouts, Probes uint8
-	Zero                       uint8
+	Last                       uint8
 }
 
 type rawReset struct {

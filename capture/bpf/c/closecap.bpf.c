@@ -44,7 +44,7 @@ struct endpoint {
 	__u8 laddr[16], raddr[16];
 	__u64 cgroup;
 	__u32 netns, uid;
-	__u64 at[STEPS]; /* CLOCK_MONOTONIC */
+	__u64 at[STEPS]; /* CLOCK_MONOTONIC; 0 where only the next change told of the state */
 	__u8 state[STEPS];
 	__u8 owned[STEPS];
 	__u64 rst_in; /* when the peer's RST came */
@@ -56,7 +56,7 @@ struct endpoint {
 	__u32 snd_nxt, rcv_nxt;
 	__u16 err, soft_err;
 	__u8 shutdown, timeouts, probes;
-	__u8 zero;
+	__u8 last; /* state, kept or not */
 };
 
 struct reset {
@@ -194,7 +194,7 @@ INLINE struct endpoint *record(const struct sock *sk, struct tcp_sock *tp, int o
 	if (begins)
 		e->flags = BORN;
 	else { /* older than the programs: only where it stood is known */
-		e->state[0] = old;
+		e->state[0] = e->last = old;
 		e->steps = 1;
 		addresses(sk, tp, e);
 	}
@@ -211,6 +211,7 @@ INLINE void step(struct endpoint *e, int state, int owned, __u64 now)
 		e->owned[n] = owned;
 	}
 	e->steps = n + 1;
+	e->last = state;
 }
 
 /* The FIN takes a sequence number and is the last thing that is read, sent, acknowledged. */
@@ -277,6 +278,9 @@ int set_state(__u64 *ctx)
 		return 0;
 	int owned = sk->sk_lock.owned != 0;
 
+	/* The change before was not told: the kernel runs no program within itself, and some tasks may be kept from all. */
+	if (e->steps && e->last != old)
+		step(e, old, 0, 0);
 	step(e, new, owned, bpf_ktime_get_ns());
 	if (sk->sk_socket)
 		e->flags |= HAD_FILE;
@@ -328,7 +332,20 @@ int destroy_sock(__u64 *ctx)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct endpoint *e = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
-	if (!tp || !e || !(e->flags & HELD))
+	if (!tp || !e)
+		return 0;
+	if (e->last != TCP_CLOSE) { /* nobody was told, and who did it is not known */
+		int old = e->last;
+
+		step(e, TCP_CLOSE, 0, bpf_ktime_get_ns());
+		last_facts(sk, tp, e, old);
+		if (!e->lport)
+			addresses(sk, tp, e);
+		if (!only_port || e->lport == only_port || e->rport == only_port)
+			send(e, sizeof(*e));
+		return 0;
+	}
+	if (!(e->flags & HELD))
 		return 0;
 	struct release r = { .kind = RELEASE, .unread = unread(sk, tp), .cookie = e->cookie, .at = bpf_ktime_get_ns() };
 	current_task(&r.task, 1);
