@@ -68,6 +68,15 @@ func handedOver(e *event.Endpoint) bool {
 	return (last == event.FinWait2 || last == event.Closing) && e.ResetIn == 0 && e.Errno == ""
 }
 
+// untold reports whether e ended, and neither a FIN that was acknowledged, nor an RST, an error or a call explains why.
+func untold(e *event.Endpoint) bool {
+	switch e.Last() {
+	case event.LastAck, event.FinWait2, event.Closing, event.SynSent:
+		return false
+	}
+	return e.ResetIn == 0 && e.Errno == "" && !e.End.Does()
+}
+
 // firstSent tells whose FIN was the first from the states of one end alone.
 func firstSent(e *event.Endpoint) (own, both bool) {
 	switch {

@@ -141,9 +141,10 @@ func (v *verdict) decisiveReset() (*event.KernelReset, int) {
 	return first, by
 }
 
+// own reports whether the socket of one of the ends sent r.
 func (v *verdict) own(r *event.KernelReset) bool {
 	e := v.end[v.sender(r)]
-	return e != nil && r.Socket == e.Socket
+	return e != nil && r.Socket != 0 && r.Socket == e.Socket
 }
 
 func (v *verdict) sender(r *event.KernelReset) int {
@@ -155,12 +156,10 @@ func (v *verdict) sender(r *event.KernelReset) int {
 
 // counts reports whether an RST of side i changed anything: its receiver obeyed it, or where that
 // is not seen, its sender was not done with the connection. An orphan that waits for a FIN without a socket
-// (FIN_WAIT2 in a timewait) obeys, too, and no event tells of it.
+// (FIN_WAIT2 in a timewait) obeys, too, and no event tells of it; nor need one where no program could run.
 func (v *verdict) counts(r *event.KernelReset, i int) bool {
 	if receiver := v.end[1-i]; receiver != nil {
-		sender := v.end[i]
-		return receiver.ResetIn != 0 ||
-			handedOver(receiver) && !receiver.FinIn && sender != nil && r.Socket != 0 && r.Socket == sender.Socket
+		return receiver.ResetIn != 0 || v.own(r) && (handedOver(receiver) && !receiver.FinIn || untold(receiver))
 	}
 	switch {
 	case r.Socket != 0 || v.Stray:

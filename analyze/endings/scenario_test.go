@@ -165,3 +165,36 @@ func compareJudged(t *testing.T, name string, want, got []*Connection) {
 		}
 	}
 }
+
+// TestLostReceipt judges the same recordings where an end's receipt of an RST, and so its end, was told to nobody: it
+// is told of when its socket is destroyed, and its error may have been asked for by then.
+func TestLostReceipt(t *testing.T) {
+	tried := 0
+	for name, r := range recorded(t) {
+		for at, k := range r.events {
+			own := func(o event.KernelEvent) bool {
+				return o.Reset != nil && o.Reset.Socket != 0 && k.Endpoint != nil && o.Reset.Local == k.Endpoint.Remote && o.Reset.Remote == k.Endpoint.Local
+			}
+			if k.Endpoint == nil || k.Endpoint.ResetIn == 0 || !slices.ContainsFunc(r.events, own) {
+				continue
+			}
+			tried++
+			late := *k.Endpoint
+			late.Steps = slices.Clone(late.Steps)
+			late.Steps[len(late.Steps)-1].Time += second
+			late.ResetIn, late.Errno, late.Held, late.End = 0, "", false, nil
+			events := slices.Clone(r.events)
+			events[at].Endpoint = &late
+			for i, c := range judged(events) {
+				want, got := outcome.Of(&judged(r.events)[i].Connection), outcome.Of(&c.Connection)
+				want.Lost, got.Lost = analyze.Lost{}, analyze.Lost{}
+				if d := outcome.Diff(want, got); d != "" {
+					t.Errorf("%s: whole -, without +\n%s", name, d)
+				}
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d receipts taken away, want more", tried)
+	}
+}
