@@ -43,17 +43,18 @@ type KernelLosses struct {
 	RingFull  uint64 `json:"ring_full,omitempty"` // events for which there was no room
 	NoRecord  uint64 `json:"no_record,omitempty"` // sockets for which the kernel had no memory
 	Recursion uint64 `json:"recursion,omitempty"` // runs that the kernel skipped because a program was running already
+	Untold    uint64 `json:"untold,omitempty"`    // changes of a socket's state of which only what came next told
 	Damaged   uint64 `json:"damaged,omitempty"`   // events that could not be decoded
 }
 
 // Total returns how many facts are missing.
-func (l KernelLosses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Damaged }
+func (l KernelLosses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Untold + l.Damaged }
 
 // Since returns what was lost after before.
 func (l KernelLosses) Since(before KernelLosses) KernelLosses {
 	return KernelLosses{
 		RingFull: l.RingFull - before.RingFull, NoRecord: l.NoRecord - before.NoRecord,
-		Recursion: l.Recursion - before.Recursion, Damaged: l.Damaged - before.Damaged,
+		Recursion: l.Recursion - before.Recursion, Untold: l.Untold - before.Untold, Damaged: l.Damaged - before.Damaged,
 	}
 }
 

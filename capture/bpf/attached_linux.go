@@ -67,9 +67,10 @@ func (a *Attached) poll(d time.Duration, take func(b []byte) error) error {
 // Losses returns what was lost since the programs were attached.
 func (a *Attached) Losses() Losses {
 	l := Losses{Damaged: a.damaged}
-	for name, n := range map[string]*uint64{"ring_full": &l.RingFull, "no_record": &l.NoRecord} {
-		// A kernel that refuses this without privileges is older than those that this reads by mmap.
-		_ = a.programs.Variables[name].Get(n)
+	for name, n := range map[string]*uint64{"ring_full": &l.RingFull, "no_record": &l.NoRecord, "untold": &l.Untold} {
+		if v := a.programs.Variables[name]; v != nil {
+			_ = v.Get(n) // a kernel that refuses this without privileges is older than those that this reads by mmap
+		}
 	}
 	for _, p := range a.programs.Programs {
 		if stats, err := p.Stats(); err == nil {

@@ -34,7 +34,7 @@ func kernelEntries() []event.KernelEntry {
 		{KernelEvent: event.KernelEvent{Release: &event.Release{Time: 8, Socket: 9, Task: task}}},
 		{KernelEvent: event.KernelEvent{Held: &event.Held{Time: 8, Socket: 9, Task: task}}},
 		{Answer: &event.KernelAnswer{Netns: 1, Local: a, Remote: b, State: event.FinWait2}},
-		{Lost: &event.KernelLosses{RingFull: 1, NoRecord: 2, Recursion: 3, Damaged: 4}},
+		{Lost: &event.KernelLosses{RingFull: 1, NoRecord: 2, Recursion: 3, Untold: 5, Damaged: 4}},
 		{Told: &event.KernelTold{Time: 9, End: true}},
 	}
 }

@@ -52,7 +52,7 @@ type losses struct {
 
 func kernelLosses(l bpf.Losses) losses {
 	return losses{"kernel events", l.Total(), map[string]uint64{
-		"ring_full": l.RingFull, "no_memory": l.NoRecord, "recursion": l.Recursion, "damaged": l.Damaged,
+		"ring_full": l.RingFull, "no_memory": l.NoRecord, "recursion": l.Recursion, "untold": l.Untold, "damaged": l.Damaged,
 	}}
 }
 

@@ -82,7 +82,7 @@ func TestWatchMetrics(t *testing.T) {
 	}
 	url := "http://" + w.server.Addr
 	lost := map[string]int{}
-	for _, reason := range []string{"damaged", "no_memory", "recursion", "ring_full"} {
+	for _, reason := range []string{"damaged", "no_memory", "recursion", "ring_full", "untold"} {
 		lost[`closecap_lost_events_total{reason="`+reason+`"}`] = 0
 	}
 	want := map[string]int{"closecap_lost_bytes_total{}": 0}

@@ -102,8 +102,11 @@ struct {
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
-/* What could not be told: events that found the ring full, sockets that got no record. */
-__u64 ring_full, no_record;
+/*
+ * What could not be told: events that found the ring full, sockets that got no record, changes of state of which only
+ * what came next tells. The kernel runs no program within itself, and some tasks may be kept from all.
+ */
+__u64 ring_full, no_record, untold;
 
 /* The reader polls; it is woken only when the ring fills faster than that. */
 INLINE void send(void *data, __u64 size)
@@ -278,9 +281,10 @@ int set_state(__u64 *ctx)
 		return 0;
 	int owned = sk->sk_lock.owned != 0;
 
-	/* The change before was not told: the kernel runs no program within itself, and some tasks may be kept from all. */
-	if (e->steps && e->last != old)
+	if (e->steps && e->last != old) {
+		__sync_fetch_and_add(&untold, 1);
 		step(e, old, 0, 0);
+	}
 	step(e, new, owned, bpf_ktime_get_ns());
 	if (sk->sk_socket)
 		e->flags |= HAD_FILE;
@@ -337,6 +341,7 @@ int destroy_sock(__u64 *ctx)
 	if (e->last != TCP_CLOSE) { /* nobody was told, and who did it is not known */
 		int old = e->last;
 
+		__sync_fetch_and_add(&untold, 1);
 		step(e, TCP_CLOSE, 0, bpf_ktime_get_ns());
 		last_facts(sk, tp, e, old);
 		if (!e->lport)
