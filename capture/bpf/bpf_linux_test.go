@@ -111,6 +111,45 @@ func TestCloseWithUnreadData(t *testing.T) {
 	}
 }
 
+// TestFinOfShutdown: a close after shutdown sends no FIN, also while the first one waits to be acknowledged.
+func TestFinOfShutdown(t *testing.T) {
+	s := openEndings(t, Options{})
+	client, server := connection(t)
+	raw, err := server.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	option := func(name string, set func(fd int) error) {
+		t.Helper()
+		var failed error
+		if err := raw.Control(func(fd uintptr) { failed = set(int(fd)) }); err != nil || failed != nil {
+			t.Fatalf("%s: %v, %v", name, err, failed)
+		}
+	}
+	none := []unix.SockFilter{{Code: unix.BPF_RET}} // lets nothing in
+	option("attach filter", func(fd int) error {
+		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &none[0]})
+	})
+	client.CloseWrite()
+	client.Close()
+	option("detach filter", func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
+	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("read = %v, want the FIN that is sent again", err)
+	}
+	server.Close()
+	end := await(t, s, "the client's end", ends(portOf(client))).Endpoint
+	if end.Fin == nil || end.Fin.Call != "shutdown" || end.Fin.How != unix.SHUT_WR {
+		t.Errorf("FIN by %+v, want shutdown", end.Fin)
+	}
+	var states []event.TCPState
+	for _, step := range end.Steps {
+		states = append(states, step.State)
+	}
+	if want := []event.TCPState{event.SynSent, event.Established, event.FinWait1, event.FinWait2, event.Closed}; !slices.Equal(states, want) {
+		t.Errorf("states %v, want %v", states, want)
+	}
+}
+
 // TestLinksStay: a link that only the collector knows is closed, and its events end without an error.
 func TestLinksStay(t *testing.T) {
 	s := openEndings(t, Options{})

@@ -274,7 +274,7 @@ int set_state(__u64 *ctx)
 	if (!tp)
 		return 0;
 	int begins = new == TCP_SYN_SENT || (old == TCP_SYN_RECV && new == TCP_ESTABLISHED && !sk->sk_socket);
-	if (new == TCP_CLOSE && old == TCP_CLOSE)
+	if (new == old) /* a close after shutdown, say: it sends no FIN */
 		return 0;
 	struct endpoint *e = record(sk, tp, old, begins);
 	if (!e)
