@@ -52,11 +52,12 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 // Cause tells why r was sent, by the kernel's reason and what was going on. e is the end that sent it, nil where
 // that is not known.
 func Cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
-	if isRefusal(r) {
-		return analyze.ConnRefused, analyze.InKernel
-	}
-	if r.State == event.Listen { // it answers for a connection that is no more
+	if r.State == event.Listen && !isRefusal(r) { // it answers for a connection that is no more
 		return analyze.NoSocket, analyze.InKernel
+	}
+	f := facts(r, e)
+	if f.SYN {
+		return f.Cause(), analyze.InKernel
 	}
 	switch r.Reason {
 	case "TCP_ABORT_ON_CLOSE":
@@ -67,77 +68,52 @@ func Cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze
 		return analyze.Linger2, analyze.InKernel
 	case "TCP_KEEPALIVE_TIMEOUT":
 		return analyze.KeepaliveTimeout, analyze.InKernel
-	case "TCP_TIMEWAIT_SOCKET":
-		return lateCause(r), analyze.InKernel
 	case "TCP_STATE", "TCP_DISCONNECT_WITH_DATA":
-		return activeCause(r, e), analyze.InKernel
-	case "NO_SOCKET":
-		return orphanCause(r, e), analyze.InKernel
+		f.Answers, f.Data, f.Unread = false, false, 0 // a call aborted the connection (tcp_disconnect, tcp_abort), or a timer
+		return f.Cause(), analyze.InKernel
+	case "TCP_TIMEWAIT_SOCKET", "NO_SOCKET":
+		f.NoLinger2 = false
+		return f.Cause(), analyze.InKernel
 	case "":
-		return unexplained(r, e)
+		return unexplained(r, e, f)
 	}
 	return analyze.Aborted, analyze.InKernel
 }
 
-// activeCause: a call aborted the connection (tcp_disconnect, tcp_abort), or a timer.
-func activeCause(r *event.KernelReset, e *event.Endpoint) analyze.ResetCause {
-	switch {
-	case r.Task != nil && r.Task.Owner && r.Task.Call == "connect":
-		return analyze.Disconnect
-	case !r.HadFile && (e == nil || e.Accepted):
-		return analyze.ListenerClosed
-	case e != nil && e.Linger && e.LingerTicks == 0 && r.Task != nil && r.Task.Owner:
-		return analyze.LingerZero
-	case e != nil && e.Last() == event.FinWait2 && e.Linger2 < 0:
-		return analyze.Linger2
+// facts gathers what the kernel told of r.
+func facts(r *event.KernelReset, e *event.Endpoint) analyze.ResetFacts {
+	owned := r.Task != nil && r.Task.Owner // a segment or a timer leaves the task that it interrupts out of it
+	f := analyze.ResetFacts{
+		SYN: isRefusal(r), Answers: r.Offender != nil, Data: drawsByData(r),
+		TimeWait: r.State == event.TimeWait, Closed: r.Substate == event.FinWait2, // which the kernel keeps without a socket
+		Disconnect: owned && r.Task.Call == "connect",
+		Listener:   !r.HadFile && (e == nil || e.Accepted),
 	}
-	return analyze.Aborted
+	if e == nil {
+		return f
+	}
+	f.Closed = f.Closed || r.State != event.TimeWait && sentFin(e) && e.Errno == ""
+	f.LingerZero = e.Linger && e.LingerTicks == 0 && owned
+	f.NoLinger2 = e.Last() == event.FinWait2 && e.Linger2 < 0
+	if owned && closes(r.Task) {
+		f.Unread = uint64(e.Unread)
+	}
+	return f
 }
 
-// orphanCause: no socket was there any more.
-func orphanCause(r *event.KernelReset, e *event.Endpoint) analyze.ResetCause {
-	if e != nil && sentFin(e) && e.Errno == "" && drawsByData(r) {
-		return analyze.DataAfterClose
-	}
-	return analyze.NoSocket
-}
-
-// lateCause: TIME_WAIT answered, or FIN_WAIT2 that the kernel keeps without a socket.
-func lateCause(r *event.KernelReset) analyze.ResetCause {
-	if r.Substate == event.FinWait2 && drawsByData(r) {
-		return analyze.DataAfterClose
-	}
-	return analyze.TimeWaitReset
-}
-
-// unexplained tells the cause on a kernel that gives no reason. What tcp_close looks at, in its
-// order, is a fact; the rest follows from what was going on.
-func unexplained(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
-	if r.Offender != nil {
-		switch {
-		case r.State == event.TimeWait:
-			return lateCause(r), analyze.Inferred
-		case e != nil && sentFin(e) && drawsByData(r):
-			return analyze.DataAfterClose, analyze.Inferred
-		case e != nil && sentFin(e) && e.Linger2 < 0:
-			return analyze.Linger2, analyze.Inferred
-		}
+// unexplained tells the cause on a kernel that gives no reason. What tcp_close looks at is a fact; the rest follows
+// from what was going on.
+func unexplained(r *event.KernelReset, e *event.Endpoint, f analyze.ResetFacts) (analyze.ResetCause, analyze.Confidence) {
+	switch c := f.Cause(); {
+	case c == analyze.NoSocket:
 		return analyze.UnknownCause, analyze.Unknown
-	}
-	owned := r.Task != nil && r.Task.Owner
-	switch {
-	case e != nil && e.Unread > 0 && owned && closes(r.Task):
-		return analyze.UnreadData, analyze.InKernel
-	case e != nil && e.Probes > 0 && e.Errno == "ETIMEDOUT" && !owned:
-		return analyze.KeepaliveTimeout, analyze.Inferred
-	case e != nil && sentFin(e) && e.Linger2 < 0:
-		return analyze.Linger2, analyze.Inferred
-	}
-	c := activeCause(r, e)
-	if c == analyze.LingerZero {
+	case c == analyze.UnreadData, c == analyze.LingerZero:
 		return c, analyze.InKernel
+	case r.Offender == nil && e != nil && e.Probes > 0 && e.Errno == "ETIMEDOUT" && (r.Task == nil || !r.Task.Owner):
+		return analyze.KeepaliveTimeout, analyze.Inferred
+	default:
+		return c, analyze.Inferred
 	}
-	return c, analyze.Inferred
 }
 
 // closes reports whether the task's call takes a descriptor away.
@@ -256,7 +232,7 @@ func (v *verdict) causeByItsEnd(e *event.Endpoint) {
 	}
 	r := &event.KernelReset{Task: e.End, HadFile: e.HadFile}
 	// Any end that goes without a word looks aborted.
-	if c, _ := unexplained(r, e); c != analyze.Aborted {
+	if c, _ := Cause(r, e); c != analyze.Aborted {
 		v.Reset.Cause, v.Reset.Confidence = c, analyze.Inferred
 		if why := Explanation(c, r, e, v.Reset.By); why != "" {
 			v.Reset.Why = append(v.Reset.Why, why)

@@ -48,7 +48,9 @@ type KernelLosses struct {
 }
 
 // Total returns how many facts are missing.
-func (l KernelLosses) Total() uint64 { return l.RingFull + l.NoRecord + l.Recursion + l.Untold + l.Damaged }
+func (l KernelLosses) Total() uint64 {
+	return l.RingFull + l.NoRecord + l.Recursion + l.Untold + l.Damaged
+}
 
 // Since returns what was lost after before.
 func (l KernelLosses) Since(before KernelLosses) KernelLosses {

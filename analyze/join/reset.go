@@ -38,24 +38,28 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 	if c.RecvQ < 0 {
 		came, unread = lc.unreadBy(c)
 	}
-	switch {
-	case c.IsDisconnect():
-		setCause(r, analyze.Disconnect, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
-	case isListening(c):
-		setCause(r, analyze.ListenerClosed, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
+	f := analyze.ResetFacts{
+		Disconnect: c.IsDisconnect(), Listener: isListening(c), Unread: max(uint64(max(c.RecvQ, 0)), unread),
+		LingerZero: lc.lingersZero(c) != nil, NoLinger2: lc.lingers2(c) != nil,
+	}
+	switch cause := f.Cause(); {
+	case cause == analyze.Disconnect:
+		setCause(r, cause, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
+	case cause == analyze.ListenerClosed:
+		setCause(r, cause, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
 		if sent := *lc.Bytes.Of(r.By.Other()); sent > r.Lost.Unacked {
 			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, r.By.Other()
 		}
-	case c.RecvQ > 0: // tcp_close() looks for unread data before it looks at linger
-		setCause(r, analyze.UnreadData, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
-		r.Lost.Unread, r.Lost.From = uint64(c.RecvQ), r.By.Other()
-	case unread > 0:
-		setCause(r, analyze.UnreadData, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", came-unread, came, c.ID, c.Name))
-		r.Lost.Unread, r.Lost.From = unread, r.By.Other()
-	case lc.lingersZero(c) != nil:
-		setCause(r, analyze.LingerZero, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
-	case lc.lingers2(c) != nil:
-		setCause(r, analyze.Linger2, sure(c), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
+	case cause == analyze.UnreadData && c.RecvQ > 0:
+		setCause(r, cause, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
+		r.Lost.Unread, r.Lost.From = f.Unread, r.By.Other()
+	case cause == analyze.UnreadData:
+		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", came-unread, came, c.ID, c.Name))
+		r.Lost.Unread, r.Lost.From = f.Unread, r.By.Other()
+	case cause == analyze.LingerZero:
+		setCause(r, cause, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
+	case cause == analyze.Linger2:
+		setCause(r, cause, sure(c), fmt.Sprintf("#%d had set TCP_LINGER2 below 0", lc.lingers2(c).ID))
 	case c.RecvQ < 0:
 		r.Why = append(r.Why, fmt.Sprintf("it left inside #%d %s()", c.ID, c.Name))
 		return
@@ -92,14 +96,16 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	if data == nil || data.Len == 0 {
 		return
 	}
-	switch {
-	case gaveUp != nil && gaveUp.End < s.Time:
-		setCause(r, analyze.NoSocket, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+	gone := gaveUp != nil && gaveUp.End < s.Time
+	f := analyze.ResetFacts{Answers: true, Data: true, Closed: !gone && (closing != nil || shut != nil)}
+	switch cause := f.Cause(); {
+	case gone:
+		setCause(r, cause, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
 		return
 	case closing != nil:
-		setCause(r, analyze.DataAfterClose, sure(closing), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, closing.ID, closing.Name))
+		setCause(r, cause, sure(closing), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, closing.ID, closing.Name))
 	case shut != nil:
-		setCause(r, analyze.DataAfterClose, sure(shut), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
+		setCause(r, cause, sure(shut), fmt.Sprintf("frame %d brought %d bytes after #%d shutdown(%s)", data.Frame, data.Len, shut.ID, shut.Args))
 	default:
 		return
 	}
