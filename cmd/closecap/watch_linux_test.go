@@ -83,9 +83,11 @@ func runWatched(t *testing.T, bin string, source *bpf.Endings, scenario string) 
 	}
 	cmd := exec.Command(bin, "run", scenario, "--format", "json", "--evidence", "calls", "--save", recordingOf(t))
 	cmd.Dir = "/"
+	var msg bytes.Buffer
+	cmd.Stderr = &msg
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("closecap run: %v", err)
+		t.Fatalf("closecap run: %v\n%s%s", err, msg.String(), out)
 	}
 	var res analyze.Result
 	if err := json.Unmarshal(out, &res); err != nil {
