@@ -255,8 +255,9 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 		v.Ending = analyze.Unanswered
 		if e.Errno == "ETIMEDOUT" {
 			v.because("the %s's SYN, sent %d times, led to ETIMEDOUT", s, e.Retransmits+1)
+			v.heardICMP(e)
 		} else { // tcp_v4_err; of an RST its receiver tells
-			v.because("no TCP segment answered the %s's SYN: an ICMP error, as of a firewall or a router, led to %s", s, e.Errno)
+			v.because("no TCP segment answered the %s's SYN: %s, as of a firewall or a router, led to %s", s, icmpName(e), e.Errno)
 		}
 	case event.FinWait1, event.Closing, event.LastAck:
 		v.Ending = analyze.FinUnacked
@@ -314,9 +315,7 @@ func (v *verdict) endedByFins() {
 		if e.Last() == event.SynSent {
 			v.Ending, v.Closer = analyze.Unanswered, sideOf(i)
 			v.because("the %s closed its socket before its SYN was answered", sideOf(i))
-			if e.SoftErrno != "" { // what a call on the socket keeps from ending it (tcp_v4_err)
-				v.because("an ICMP error, as of a firewall or a router, had come for it: %s", e.SoftErrno)
-			}
+			v.heardICMP(e)
 			v.Tasks.Closer, v.Tasks.By = owner(e.End), sideOf(i)
 			return
 		}

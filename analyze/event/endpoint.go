@@ -78,6 +78,17 @@ type Endpoint struct {
 	// SoftErrno is an error, as an ICMP message brings, that did not end it: the application is given that only when
 	// it asks (SO_ERROR) or nothing better comes. "" also where it has asked.
 	SoftErrno string `json:"soft_errno,omitempty"`
+
+	// ICMP is the last ICMP error that came for it while it was connecting, whether or not that ended it or the
+	// application has asked for it; nil for none.
+	ICMP *ICMPError `json:"icmp,omitempty"`
+}
+
+// ICMPError is an ICMP message as a socket takes it (RFC 792, RFC 4443).
+type ICMPError struct {
+	Type  uint8  `json:"type"`
+	Code  uint8  `json:"code"`
+	Errno string `json:"errno"`
 }
 
 // NeverRead returns how many of the bytes that e had received no application read, nor will. r is the release of e's

@@ -62,7 +62,11 @@ func (e *Endpoint) check() error {
 	if e.ResetIn < 0 {
 		return fmt.Errorf("RST received at %d", int64(e.ResetIn))
 	}
-	return errors.Join(checkEnds(e.Local, e.Remote), checkWord(e.Errno), checkWord(e.SoftErrno), e.Open.check(), e.Fin.check(), e.End.check())
+	var icmp error
+	if e.ICMP != nil {
+		icmp = checkWord(e.ICMP.Errno)
+	}
+	return errors.Join(checkEnds(e.Local, e.Remote), checkWord(e.Errno), checkWord(e.SoftErrno), icmp, e.Open.check(), e.Fin.check(), e.End.check())
 }
 
 func (r *KernelReset) check() error {

@@ -78,6 +78,7 @@ var tracepoints = []struct{ program, tracepoint, lost string }{
 	{"set_state", "inet_sock_set_state", ""},
 	{"send_reset", "tcp_send_reset", "who sends RST, and why"},
 	{"receive_reset", "tcp_receive_reset", "when an RST arrives"},
+	{"error_report", "inet_sk_error_report", "an ICMP error that a program has asked for"},
 	{"destroy_sock", "tcp_destroy_sock", "who held a socket that the peer ended"},
 }
 

@@ -64,6 +64,9 @@ type rawEndpoint struct {
 	Err, SoftErr               uint16
 	Shutdown, Timeouts, Probes uint8
 	Last                       uint8
+	IcmpType, IcmpCode         uint8
+	IcmpErr                    uint16
+	Zero                       uint32
 }
 
 type rawReset struct {
@@ -166,6 +169,9 @@ func (d *decoder) toEndpoint(r *rawEndpoint) (*event.Endpoint, error) {
 	}
 	if r.SoftErr != 0 {
 		e.SoftErrno = d.errno(r.SoftErr)
+	}
+	if r.IcmpErr != 0 {
+		e.ICMP = &event.ICMPError{Type: r.IcmpType, Code: r.IcmpCode, Errno: d.errno(r.IcmpErr)}
 	}
 	n := min(int(r.Steps), maxSteps)
 	e.Steps = make([]event.Transition, n)

@@ -46,7 +46,7 @@ func TestDecodeEndpoint(t *testing.T) {
 		Open: rawTask{PID: 5, TID: 6, Call: 42, FD: 3, How: 99, Flags: taskOwns, Comm: comm("curl")},
 		End:  rawTask{PID: 5, TID: 6, Flags: taskExiting | taskOwns, Status: 9, Comm: comm("curl")},
 		Sent: 12, Received: 13, Unread: 14, Unacked: 15, Unsent: 16, Retrans: 17, Linger2: -1, LingerTime: 18,
-		Err: 104, SoftErr: 113, Timeouts: 2, Probes: 3,
+		Err: 104, SoftErr: 113, Timeouts: 2, Probes: 3, IcmpType: 3, IcmpCode: 1, IcmpErr: 113,
 	}
 	got, err := newDecoder().decode(raw(t, &r))
 	if err != nil {
@@ -64,7 +64,7 @@ func TestDecodeEndpoint(t *testing.T) {
 		Open: &event.Task{PID: 5, TID: 6, Comm: "curl", Call: "connect", FD: 3, Owner: true},
 		End:  &event.Task{PID: 5, TID: 6, Comm: "curl", Call: "kill", FD: -1, Signal: 9, Owner: true},
 		Sent: 12, Received: 13, Unread: 14, Unacked: 15, Unsent: 16, Retransmits: 17, Timeouts: 2, Probes: 3,
-		Errno: "ECONNRESET", SoftErrno: "EHOSTUNREACH",
+		Errno: "ECONNRESET", SoftErrno: "EHOSTUNREACH", ICMP: &event.ICMPError{Type: 3, Code: 1, Errno: "EHOSTUNREACH"},
 	}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Errorf("decode (-want +got):\n%s", diff)

@@ -57,6 +57,9 @@ struct endpoint {
 	__u16 err, soft_err;
 	__u8 shutdown, timeouts, probes;
 	__u8 last; /* state, kept or not */
+	__u8 icmp_type, icmp_code; /* of the last ICMP error that came for it */
+	__u16 icmp_err; /* what that means; 0 where none came */
+	__u32 zero;
 };
 
 struct reset {
@@ -326,6 +329,32 @@ int receive_reset(__u64 *ctx)
 		return 0;
 	e->flags |= RST_IN;
 	e->rst_in = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * An ICMP error for a socket that is connecting stands in its error queue now, whether or not it ends it: where the
+ * call has the socket still, only SO_ERROR tells of it, and only once (tcp_v4_err, tcp_v6_err).
+ */
+SEC("tp_btf/inet_sk_error_report")
+int error_report(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct endpoint *e = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	struct sk_buff *skb = sk->sk_error_queue.prev;
+	struct sock_extended_err *ee = &((struct sock_exterr_skb *)skb->cb)->ee;
+	__u32 err = 0;
+	__u8 origin = 0;
+
+	if (!e || (void *)skb == (void *)&sk->sk_error_queue)
+		return 0;
+	READ(origin, ee->ee_origin);
+	if (origin != SO_EE_ORIGIN_ICMP && origin != SO_EE_ORIGIN_ICMP6)
+		return 0;
+	READ(err, ee->ee_errno);
+	e->icmp_err = err;
+	READ(e->icmp_type, ee->ee_type);
+	READ(e->icmp_code, ee->ee_code);
 	return 0;
 }
 

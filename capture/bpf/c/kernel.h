@@ -80,8 +80,13 @@ struct socket {
 	struct sock *sk;
 } CO_RE;
 
+struct sk_buff_head {
+	struct sk_buff *prev; /* the last one; the head itself where there is none */
+} CO_RE;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_error_queue;
 	socket_lock_t sk_lock;
 	int sk_err;
 	int sk_err_soft;
@@ -128,11 +133,24 @@ struct net_device {
 } CO_RE;
 
 struct sk_buff {
+	char cb[48];
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned char *head;
 	__u16 network_header;
 	__u16 transport_header;
+} CO_RE;
+
+struct sock_extended_err {
+	__u32 ee_errno;
+	__u8 ee_origin;
+	__u8 ee_type;
+	__u8 ee_code;
+} CO_RE;
+
+/* In cb, of what stands in an error queue. */
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
 } CO_RE;
 
 typedef struct {
@@ -236,6 +254,10 @@ enum {
 	TCP_CLOSING,
 	TCP_NEW_SYN_RECV,
 };
+
+/* include/uapi/linux/errqueue.h */
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
 
 /* enum sock_flags, include/net/sock.h: bits of skc_flags */
 #define SOCK_DEAD 0
