@@ -130,6 +130,14 @@ func TestCloserName(t *testing.T) {
 		{func(c *endings.Connection) { c.Closer = analyze.NoSide }, "unknown"},
 		{func(c *endings.Connection) { c.Stray = true }, "nobody (no socket)"},
 		{func(c *endings.Connection) { c.Seen.Server = true }, "a peer elsewhere"},
+		{func(c *endings.Connection) {
+			c.Seen.Client, c.Closer, c.Ending = true, analyze.NoSide, analyze.Unanswered
+		}, "nobody (no answer)"},
+		{func(c *endings.Connection) { c.Seen.Client, c.Closer, c.Ending = true, analyze.NoSide, analyze.Silent }, "nobody (timer)"},
+		{func(c *endings.Connection) {
+			c.Seen.Client, c.Closer, c.Ending = true, analyze.NoSide, analyze.UnknownEnding
+		}, "unknown"},
+		{func(c *endings.Connection) { c.Seen.Client, c.Reset = true, &analyze.Reset{Cause: analyze.Middlebox} }, "nobody here (on the way)"},
 	} {
 		if got := CloserName(ended(func(c *endings.Connection) { c.Tasks = endings.Tasks{}; tt.change(c) })); got != tt.want {
 			t.Errorf("CloserName = %q, want %q", got, tt.want)

@@ -74,8 +74,14 @@ func CloserName(c *endings.Connection) string {
 		return "nobody (no socket)"
 	case c.Seen == endings.SeenEnds{}: // packets tell of the end only
 		return cmp.Or(string(c.Closer), "unknown")
-	case c.Closer == analyze.NoSide, cause == analyze.KeepaliveTimeout:
+	case cause == analyze.Middlebox:
+		return "nobody here (on the way)"
+	case c.Closer == analyze.NoSide && c.Ending == analyze.Unanswered:
+		return "nobody (no answer)"
+	case c.Closer == analyze.NoSide && (c.Ending == analyze.Silent || c.Ending == analyze.FinUnacked), cause == analyze.KeepaliveTimeout:
 		return "nobody (timer)"
+	case c.Closer == analyze.NoSide:
+		return "unknown"
 	case c.Tasks.Of(c.Closer) != nil:
 		return Safe(c.Tasks.Of(c.Closer).Comm)
 	}
