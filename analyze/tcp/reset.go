@@ -83,11 +83,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	if p.State == event.TimeWait {
-		fl.killed(e.Other(), s)
-		fl.enter(e.Other(), event.Closed, s, false)
-		if d.State != event.TimeWait && d.State != event.Closed {
-			fl.enter(e, event.Closed, s, true)
-		}
+		fl.killedByReset(e, s)
 		return
 	}
 	switch {
@@ -120,6 +116,15 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
 	fl.doubtTTL()
 	fl.closeBoth(e, s)
+}
+
+// killedByReset ends the TIME_WAIT of e's peer, and e.
+func (fl *Flow) killedByReset(e End, s *event.Segment) {
+	fl.killed(e.Other(), s)
+	fl.enter(e.Other(), event.Closed, s, false)
+	if d := &fl.Dir[e]; d.State != event.TimeWait && d.State != event.Closed {
+		fl.enter(e, event.Closed, s, true)
+	}
 }
 
 // closeBoth ends both ends by e's RST.
