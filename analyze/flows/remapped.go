@@ -13,8 +13,11 @@ const (
 // numbers it goes on with. How much is looked through is bounded by the segments seen, so that no capture
 // makes that the cost: beyond that nothing is said.
 func (f *Follower) stray(fl *followed) {
+	if !fl.Midstream || fl.sought {
+		return
+	}
 	answered, ok := fl.Stray()
-	if !ok || fl.sought {
+	if !ok {
 		return
 	}
 	fl.sought = true

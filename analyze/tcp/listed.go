@@ -40,7 +40,7 @@ func (fl *Flow) keep(r *Listed) {
 	if !fl.opt.AllSegments {
 		shown := r.Flags&(event.SYN|event.FIN|event.RST) != 0 || !fl.Handshake && !fl.Midstream ||
 			fl.Dir[Client].FinEnd != 0 || fl.Dir[Server].FinEnd != 0 || fl.Reset.Frame != 0
-		if fl.handshakeNow(r) || r.Frame == fl.Dir[r.From].DataFinFrame {
+		if fl.handshakeNow(r) || fl.Multipath && r.Frame == fl.Dir[r.From].DataFinFrame {
 			shown = true
 		}
 		if !shown || len(fl.Listed) >= maxListed {

@@ -85,7 +85,7 @@ func (fl judged) listSegments(sc *scratch) {
 		s.Flags, s.FlagText = r.Flags, flagTexts[r.Flags]
 		s.Seq, s.Ack, s.Len, s.Window = r.Seq, r.Ack, r.Length, r.Window
 		s.Retransmits, s.Answers = r.Repeats, r.Answers
-		s.DataFin = r.Frame == fl.Dir[r.From].DataFinFrame
+		s.DataFin = fl.Multipath && r.Frame == fl.Dir[r.From].DataFinFrame
 		s.Root.Kind = analyze.RootUnknown
 		if r.Ignored != 0 {
 			s.Ignored = r.Ignored.Text(r.Ref)
