@@ -74,6 +74,7 @@ type Follower struct {
 	nextID     int
 	stats      Stats
 	looked     uint64 // see stray
+	alone      bool   // see Alone
 	ahead      lookAhead
 }
 

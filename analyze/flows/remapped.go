@@ -9,11 +9,15 @@ const (
 	credit = 1 << 16
 )
 
+// Alone keeps f from telling what one connection says of another: for where they are not followed in the order of
+// time, or not all of them.
+func (f *Follower) Alone() { f.alone = true }
+
 // stray finds, for a connection that was met midway and that its receiver did not know, the one whose
 // numbers it goes on with. How much is looked through is bounded by the segments seen, so that no capture
 // makes that the cost: beyond that nothing is said.
 func (f *Follower) stray(fl *followed) {
-	if !fl.Midstream || fl.sought {
+	if !fl.Midstream || fl.sought || f.alone {
 		return
 	}
 	answered, ok := fl.Stray()

@@ -130,13 +130,14 @@ func Merge(parts [][]byte) (merged [][]byte, err error) {
 // Reduce follows the connections that stand in parts, which hold all that one point saw of their 4-tuples
 // in a timeline that ended at end, the time of its latest segment. It hands each to done, with an ID that
 // counts them; where they end is not in the order of time. What it says of them is what a Follower
-// says that had no more than it could remember. Connections before an error have been handed out.
+// says that had no more than it could remember, and told nothing of one by another. Connections before an error have been handed out.
 func Reduce(parts [][]byte, end event.Time, opt analyze.Options, done func(*analyze.Connection)) error {
 	u, err := unite(parts)
 	if err != nil {
 		return err
 	}
 	f := flows.NewFollower(opt, done)
+	f.Alone()
 	var pair event.Pair
 	for {
 		s, err := u.next()
