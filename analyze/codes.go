@@ -167,6 +167,8 @@ func Topic(c *Connection) string {
 		return "simultaneous-close"
 	case c.Ending == Graceful && c.HalfClose != nil && c.HalfClose.Bytes > 0:
 		return "half-close"
+	case c.IdleClose != nil:
+		return "keepalive-race"
 	case c.Ending == WasReset && c.Reset != nil:
 		return CauseCode(c.Reset.Cause).Topic
 	}

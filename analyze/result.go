@@ -21,6 +21,7 @@ type Result struct {
 	Kernel       *Kernel          `json:"kernel,omitempty"`
 	Counters     map[string]int64 `json:"counters,omitempty"` // TcpExt deltas over the whole run
 	Calls        []*Call          `json:"calls"`
+	Findings     []Finding        `json:"findings,omitempty"` // what is worth a look, the worst first; of few connections none
 	Connections  []*Connection    `json:"connections"`
 	Expectations []Expectation    `json:"expectations,omitempty"`
 	Warnings     []string         `json:"warnings"`
@@ -130,6 +131,7 @@ type Connection struct {
 
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Stall     *Stall     `json:"stall,omitempty"`
+	IdleClose *IdleClose `json:"idle_close,omitempty"`
 	Relay     *Relay     `json:"relay,omitempty"`
 	Remapped  *Remapped  `json:"remapped,omitempty"`
 	LastWords *LastWords `json:"last_words,omitempty"` // where they were asked for

@@ -15,7 +15,9 @@ type Selection struct {
 	Ending       Ending
 	Cause        ResetCause
 	Closer       Side
+	Finding      FindingKind
 	Host         netip.Prefix // either end
+	Peer         netip.Prefix // the other end than Host
 	Port         uint16       // either end
 	MinHalfClose time.Duration
 }
@@ -26,9 +28,19 @@ func (s *Selection) Match(c *Connection) bool {
 		(s.Ending == "" || s.Ending == c.Ending) &&
 		(s.Cause == "" || c.Reset != nil && c.Reset.Cause == s.Cause) &&
 		(s.Closer == NoSide || s.Closer == c.Closer) &&
-		(!s.Host.IsValid() || s.Host.Contains(c.Client.Addr()) || s.Host.Contains(c.Server.Addr())) &&
+		(s.Finding == "" || s.Finding.Found(c)) &&
+		s.between(c.Client.Addr(), c.Server.Addr()) &&
 		(s.Port == 0 || s.Port == c.Client.Port() || s.Port == c.Server.Port()) &&
 		(s.MinHalfClose == 0 || c.HalfClose != nil && time.Duration(c.HalfClose.NS) >= s.MinHalfClose)
+}
+
+// between reports whether the addresses of both ends are picked.
+func (s *Selection) between(one, other netip.Addr) bool {
+	if !s.Host.IsValid() {
+		return true
+	}
+	return s.Host.Contains(one) && (!s.Peer.IsValid() || s.Peer.Contains(other)) ||
+		s.Host.Contains(other) && (!s.Peer.IsValid() || s.Peer.Contains(one))
 }
 
 // ParseHost reads an address, or a network like 10.0.0.0/8.

@@ -117,7 +117,7 @@ func (ts *types) kind(t *testing.T, typ reflect.Type) (string, map[string]any) {
 	switch typ {
 	case reflect.TypeFor[event.Time]():
 		return "time", map[string]any{"type": "string", "anyOf": []any{map[string]any{"format": "date-time"}, map[string]any{"const": ""}}}
-	case reflect.TypeFor[netip.AddrPort]():
+	case reflect.TypeFor[netip.AddrPort](), reflect.TypeFor[netip.Addr]():
 		return "address", map[string]any{"type": "string"}
 	case reflect.TypeFor[event.TCPState]():
 		ts.codes[typ.Name()] = stateNames(t)

@@ -91,6 +91,10 @@ func summarize(conns []*analyze.Connection) string {
 		if r := c.Remapped; r != nil {
 			p("  remapped: %v from %d, earlier %v", r.Address, r.Frame, r.Earlier)
 		}
+		if i := c.IdleClose; i != nil {
+			p("  idle close by %s in %d met by %d after %v, idle %v:%v, crossed %v", i.By, i.Fin, i.Request, time.Duration(i.MarginNS),
+				time.Duration(i.IdleNS.Client), time.Duration(i.IdleNS.Server), i.Crossed)
+		}
 		if r := c.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger)
 			for _, w := range r.Why {

@@ -118,7 +118,11 @@ func manyStayFluid(t *testing.T, browser context.Context) {
 	if got := eval[bool](b, `[...document.querySelectorAll("tr.item")].every((r) => r.dataset.ending === "reset")`); !got {
 		t.Error("not only resets are shown")
 	}
-	b.run(chromedp.Click(chromedp.CSS(`.choice[data-ending="reset"]`)), chromedp.Click(chromedp.CSS(`th [data-sort="ending"]`)))
+	b.run(chromedp.Click(chromedp.CSS(`.choice[data-ending="reset"]`)), chromedp.Click(chromedp.CSS(`[data-found="0"]`)))
+	if got := eval[string](b, shown); got != "625 of 5,000 connections" {
+		t.Errorf("of the first finding shown: %q", got)
+	}
+	b.run(chromedp.Click(chromedp.CSS(`[data-found="0"]`)), chromedp.Click(chromedp.CSS(`th [data-sort="ending"]`)))
 	if got := eval[string](b, `document.querySelector("tr.item").dataset.ending`); got != "graceful" {
 		t.Errorf("first by ending: %s, want graceful", got)
 	}

@@ -38,13 +38,14 @@ func noNulls(r *analyze.Result) analyze.Result {
 type documentBody struct {
 	*Stream
 	kept    []*analyze.Connection
+	summary *summary
 	begun   bool // connections are written as they come
 	encoder encode.Encoder
 	line    []byte
 }
 
 func newDocumentBody(s *Stream) body {
-	d := &documentBody{Stream: s}
+	d := &documentBody{Stream: s, summary: newSummary(s.opt.TimeWait)}
 	d.encoder.Spill = func(b []byte) []byte {
 		d.line = b
 		d.flush() // an error stays in the writer and comes again
@@ -54,6 +55,7 @@ func newDocumentBody(s *Stream) body {
 }
 
 func (d *documentBody) connection(c *analyze.Connection) error {
+	d.summary.add(c)
 	if d.begun {
 		return d.write(c, ",")
 	}
@@ -65,6 +67,9 @@ func (d *documentBody) connection(c *analyze.Connection) error {
 }
 
 func (d *documentBody) finish(r *analyze.Result) error {
+	if d.n > detailedConnections {
+		r.Findings = d.summary.findings(r.Capture.Last, d.opt.Again)
+	}
 	if !d.begun && len(r.Calls) <= heldRows {
 		r.Connections = d.kept
 		return writeDocument(d.w, r)

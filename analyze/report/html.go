@@ -46,12 +46,6 @@ type page struct {
 	NotInPage string
 }
 
-func newHTMLBody(s *Stream) body {
-	return &pictureBody{Stream: s, most: maxPage, draw: func(s *Stream, r *analyze.Result) error {
-		return writeHTML(s.w, r, s.n)
-	}}
-}
-
 // writeHTML writes r as a page that needs nothing but itself. Of more than maxPage
 // connections, all is how many there are.
 func writeHTML(w io.Writer, r *analyze.Result, all int) error {

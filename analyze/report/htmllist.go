@@ -19,9 +19,10 @@ import (
 
 // pageList is the head of the list of many connections.
 type pageList struct {
-	Columns []pageColumn
-	Endings []pageChoice
-	Causes  []pageChoice
+	Findings []pageFinding
+	Columns  []pageColumn
+	Endings  []pageChoice
+	Causes   []pageChoice
 }
 
 // pageColumn is a column of the list as the page and its script know it.
@@ -48,8 +49,9 @@ const perChunk = 40
 type listData struct {
 	PerChunk int          `json:"perChunk"`
 	Columns  []pageColumn `json:"columns"`
-	Rows     [][]any      `json:"rows"`   // a cell a column: its value, or [value to sort by, words to show, class]
-	Chunks   [][]byte     `json:"chunks"` // raw DEFLATE of a JSON array of HTML
+	Found    [][]int      `json:"found,omitempty"` // of each finding the places of its rows
+	Rows     [][]any      `json:"rows"`            // a cell a column: its value, or [value to sort by, words to show, class]
+	Chunks   [][]byte     `json:"chunks"`          // raw DEFLATE of a JSON array of HTML
 }
 
 // pageColumns are the columns of the page's list, from the left.
@@ -77,6 +79,7 @@ func newPageList(r *analyze.Result) (*pageList, []byte, error) {
 		}
 	}
 	data := listData{PerChunk: perChunk, Columns: list.Columns}
+	list.Findings, data.Found = newPageFindings(r)
 	endings, causes := map[string]*pageChoice{}, map[string]*pageChoice{}
 	for _, c := range r.Connections {
 		data.Rows = append(data.Rows, pageRow(c, base))

@@ -25,6 +25,10 @@ type Options struct {
 	// Command is what was traced, for the header.
 	Command string
 
+	// Again is the command that reads the same connections, to which a finding adds the flags that pick some of
+	// them; "" where there is none.
+	Again string
+
 	// TooNarrow is called where nothing fits into Width: columns would be enough. nil is nobody.
 	TooNarrow func(columns int)
 

@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	maxEndpoints = 4096  // server endpoints counted apart
-	maxClients   = 64    // client addresses counted apart for each of them
-	maxSuspects  = 65536 // connections stuck after a FIN whose age is kept
+	maxEndpoints = 4096 // server endpoints counted apart
+	maxClients   = 64   // client addresses counted apart for each of them
 )
 
 // summary counts what many connections have in common. Its memory is bounded: past maxEndpoints
@@ -32,8 +31,7 @@ type summary struct {
 	doubted     uint64 // connections whose ending or reset cause is not certain
 	warned      uint64 // connections with warnings
 	onWay       onWay
-	closeWait   suspects
-	finWait2    suspects
+	found       findings
 }
 
 // resetKey is a reset's cause and sender.
@@ -53,12 +51,6 @@ type endpoint struct {
 	// Gries, 1982: what is frequent is certainly in it).
 	clients map[netip.Addr]uint64
 	folded  uint64
-}
-
-// suspects are the ends that sit in a state which only their application can leave.
-type suspects struct {
-	count uint64
-	since []event.Time // of the first maxSuspects
 }
 
 // newSummary returns a summary of no connections.
@@ -92,7 +84,7 @@ func (s *summary) add(c *analyze.Connection) {
 	s.addLost(c.LostBytes())
 	s.onWay.add(c)
 	s.endpoint(c.Server).add(c)
-	s.addSuspects(c)
+	s.found.add(c)
 }
 
 func (s *summary) addLost(l analyze.Lost) {
@@ -154,30 +146,4 @@ func (e *endpoint) busiest() (n uint64, exact bool) {
 		n = max(n, held)
 	}
 	return n + e.folded, e.folded == 0
-}
-
-// addSuspects notes an end whose application has not closed though its peer has, and one that
-// waits for such a peer.
-func (s *summary) addSuspects(c *analyze.Connection) {
-	if c.Ending != analyze.Open && c.Ending != analyze.HalfClosed {
-		return
-	}
-	for _, changes := range [][]analyze.StateChange{c.States.Client, c.States.Server} {
-		if len(changes) == 0 {
-			continue
-		}
-		switch last := changes[len(changes)-1]; last.State {
-		case event.CloseWait:
-			s.closeWait.add(last.Time)
-		case event.FinWait2:
-			s.finWait2.add(last.Time)
-		}
-	}
-}
-
-func (s *suspects) add(t event.Time) {
-	s.count++
-	if len(s.since) < maxSuspects {
-		s.since = append(s.since, t)
-	}
 }

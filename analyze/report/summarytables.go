@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -16,8 +15,8 @@ const (
 	ephemeralPorts = 28232 // Linux: net.ipv4.ip_local_port_range 32768 60999
 )
 
-// summary writes what many connections have in common.
-func (p *printer) summary(s *summary) error {
+// summary writes what many connections have in common, what is worth a look first. The capture ended at last.
+func (p *printer) summary(s *summary, last event.Time) error {
 	if s.connections == 0 {
 		return p.print(line{text: p.nothing()})
 	}
@@ -26,6 +25,9 @@ func (p *printer) summary(s *summary) error {
 		all = grouped(s.connections) + " of " + all
 	}
 	title := fmt.Sprintf("summary of %s over %s", all, span(s.last.Sub(s.first)))
+	if err := p.findings(s.findings(last, p.opt.Again)); err != nil {
+		return err
+	}
 	if err := p.title(title); err != nil {
 		return err
 	}
@@ -184,17 +186,9 @@ func portStyle(share float64) style {
 	return plain
 }
 
-// remarks tells of ends that are stuck, and of lost bytes.
+// remarks tells of lost bytes, and of what is not certain.
 func (s *summary) remarks() []line {
 	var lines []line
-	if s.closeWait.count > 0 {
-		lines = append(lines, line{text: "CLOSE_WAIT suspects: " + s.closeWait.words(s.last) +
-			". Their peers have closed, their applications have not.", style: warn, hang: 2})
-	}
-	if s.finWait2.count > 0 {
-		lines = append(lines, line{text: "FIN_WAIT2 suspects: " + s.finWait2.words(s.last) +
-			". They have closed and wait for their peers to do so.", style: warn, hang: 2})
-	}
 	var kinds []string
 	for _, k := range lostKinds(&s.lost) {
 		if k.bytes > 0 {
@@ -215,36 +209,4 @@ func (s *summary) remarks() []line {
 		lines = append(lines, line{text: "warnings on " + count(s.warned, "connection") + ": --conn N shows them", style: warn, hang: 2})
 	}
 	return lines
-}
-
-// ageBand is a range of ages, up to but not including below.
-type ageBand struct {
-	below time.Duration
-	words string
-}
-
-var ageBands = []ageBand{
-	{time.Second, "under 1 s"}, {10 * time.Second, "1 to 10 s"}, {time.Minute, "10 to 60 s"},
-	{10 * time.Minute, "1 to 10 min"}, {1<<63 - 1, "over 10 min"},
-}
-
-// words counts suspects by their age at the end of the capture, the oldest first.
-func (s *suspects) words(end event.Time) string {
-	counts := make([]uint64, len(ageBands))
-	var oldest time.Duration
-	for _, t := range s.since {
-		age := end.Sub(t)
-		oldest = max(oldest, age)
-		counts[slices.IndexFunc(ageBands, func(a ageBand) bool { return age < a.below })]++
-	}
-	var parts []string
-	for i := len(ageBands) - 1; i >= 0; i-- {
-		if counts[i] > 0 {
-			parts = append(parts, grouped(counts[i])+" for "+ageBands[i].words)
-		}
-	}
-	if kept := uint64(len(s.since)); s.count > kept {
-		parts = append(parts, grouped(s.count-kept)+" of unknown age")
-	}
-	return fmt.Sprintf("%s (%s; oldest %s)", grouped(s.count), and(parts), span(oldest))
 }

@@ -63,4 +63,6 @@ func (t *tableBody) finishList(r *analyze.Result) error {
 	return inOrder(t.print.header, t.summaryTables, t.print.hiddenCalls, t.print.footer)(r)
 }
 
-func (t *tableBody) summaryTables(*analyze.Result) error { return t.print.summary(t.summary) }
+func (t *tableBody) summaryTables(r *analyze.Result) error {
+	return t.print.summary(t.summary, r.Capture.Last)
+}

@@ -29,6 +29,9 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 		lines = append(lines, s)
 	}
 	lines = append(lines, pathSentences(c)...)
+	if s := idleSentence(c); s != "" {
+		lines = append(lines, s)
+	}
 	if s := stallSentence(c); s != "" {
 		lines = append(lines, s)
 	}

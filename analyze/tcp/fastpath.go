@@ -50,6 +50,7 @@ func (fl *Flow) FastPath(e End, s *event.Segment) bool {
 		d.Bytes += uint64(n)
 		d.dataFrame, d.datEnd, d.dataLen = s.Frame, d.Nxt+n, s.Len
 		d.advance(d.Nxt+n, s.End())
+		fl.speak(e, s)
 	}
 	return true
 }

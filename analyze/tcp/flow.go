@@ -94,6 +94,7 @@ type Facts struct {
 	MultipathOffered bool // a SYN did
 	Closer           End
 	HasCloser        bool
+	spokeBy          End
 	Warnings         Warning
 
 	Start      event.Time
@@ -101,13 +102,15 @@ type Facts struct {
 	Last       event.Time
 	LastFrame  uint64
 	SynAt      event.Time
-	rtt        int64 // SYN to handshake ACK, ns; 0 when not seen
+	spoke      event.Time // the newest payload that was not a repetition
+	rtt        int64      // SYN to handshake ACK, ns; 0 when not seen
 
 	Dir        [2]Direction
 	Reset      Reset
 	Remapped   *Remapped // another connection with its numbers; nil for none
 	lastRST    *Reset    // an RST beyond what was captured, while nothing follows it
 	Waits      [2]Wait
+	Pause      Pause
 	Listed     []Listed
 	Omitted    uint64 // segments that Listed leaves out
 	Changes    []Change

@@ -278,6 +278,9 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 	}
 	n := d.fresh(data, data+length)
 	d.addBytes(p, n)
+	if n > 0 {
+		fl.speak(e, s)
+	}
 	first := length > 0 && n == length // or what it repeats was not captured
 	switch {
 	case to > d.Nxt:

@@ -48,6 +48,9 @@ func claimsOf(c *analyze.Connection) []claim {
 		}
 		lost(c, &r.Lost, r.Confidence, add)
 	}
+	if i := c.IdleClose; i != nil {
+		add("idle close by "+who(c, i.By), fmt.Sprintf("frame %d met by %d, crossed %v", i.Fin, i.Request, i.Crossed), c.Reset.Confidence)
+	}
 	if c.Lost != nil {
 		lost(c, c.Lost, c.Confidence, add)
 	}

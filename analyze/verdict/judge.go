@@ -137,6 +137,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	if fl.Reset.Frame != 0 && (v.ending == analyze.WasReset || v.ending == analyze.WasRefused || v.ending == analyze.UnknownEnding) {
 		c.Reset = jd.judgeReset(v)
 	}
+	c.IdleClose = jd.idleClose(&sc.idleClose, c.Reset)
 	c.Candidates, c.Whole = v.candidates, fl.IsWhole()
 	jd.losses(c)
 	jd.ledger(sc)

@@ -17,6 +17,7 @@ type scratch struct {
 	halfClose   analyze.HalfClose
 	isn         [2]uint32
 	stall       analyze.Stall
+	idleClose   analyze.IdleClose
 	why         []string
 	verdict     verdict
 	texts       *texts // nil gives each text memory of its own

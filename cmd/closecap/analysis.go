@@ -22,7 +22,7 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	defer func() { writeErr = errors.Join(writeErr, writeFailed(end())) }()
 	out := bufio.NewWriterSize(to, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
-	show := &shower{out: out, stream: stream, page: newPage(f.html), pick: &f.pick, order: f.sort, identify: f.ids}
+	show := &shower{out: out, stream: stream, page: newPage(f.html, f.again), pick: &f.pick, order: f.sort, identify: f.ids}
 	if opt.Transient = show.keepsNone(format, f.summary); opt.Transient {
 		collectEarly()
 	}
@@ -72,7 +72,7 @@ func (f *analyzeFlags) screen(std streams) (w io.Writer, end func() error) {
 
 func (f *analyzeFlags) reportOptions(std streams) report.Options {
 	opt := f.options(std)
-	opt.Summary, opt.Brief, opt.Filtered, opt.TimeWait = f.summary, f.brief, f.filter != "", f.timeWait
+	opt.Summary, opt.Brief, opt.Filtered, opt.TimeWait, opt.Again = f.summary, f.brief, f.filter != "", f.timeWait, f.again
 	return opt
 }
 

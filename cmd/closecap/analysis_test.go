@@ -30,7 +30,7 @@ func TestKeepsNone(t *testing.T) {
 		{report.Table, "", "page.html", true, false},
 		{report.JSON, "", "", false, false},
 	} {
-		s := &shower{page: newPage(tt.html), order: tt.order}
+		s := &shower{page: newPage(tt.html, ""), order: tt.order}
 		if got := s.keepsNone(tt.format, tt.summary); got != tt.want {
 			t.Errorf("keepsNone(%s) with order %q and page %q = %v, want %v", tt.format, tt.order, tt.html, got, tt.want)
 		}

@@ -23,7 +23,9 @@ type analyzeFlags struct {
 	input
 	points        []string
 	filesFrom     string
-	host          string
+	hosts         []string
+	finding       string
+	again         string // the command that reads the same
 	ending        string
 	cause         string
 	closer        string
@@ -54,6 +56,7 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 			if err := noZeros(cmd); err != nil {
 				return err
 			}
+			f.again = again(cmd, args)
 			return f.run(cmd.Context(), args, std)
 		},
 	}
@@ -66,7 +69,8 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
 	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
 	fl.StringVar(&f.closer, "closer", "", "only connections closed first by client, server or both")
-	fl.StringVar(&f.host, "host", "", "only connections of this address or network")
+	fl.StringSliceVar(&f.hosts, "host", nil, "only connections of this address or network; of two, those between them")
+	fl.StringVar(&f.finding, "finding", "", "only connections that a finding of the summary is made of: keepalive-race, close-wait...")
 	fl.Uint16Var(&f.pick.Port, "port", 0, "only connections of this port")
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")

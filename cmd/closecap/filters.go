@@ -23,7 +23,8 @@ func (f *analyzeFlags) wordFlags() []wordFlag {
 	for _, name := range analyze.OrderNames() {
 		orders = append(orders, cobra.Completion(name))
 	}
-	return append(endingFlags(&f.ending, &f.cause, &f.closer), wordFlag{"sort", &f.sort, orders})
+	return append(endingFlags(&f.ending, &f.cause, &f.closer), wordFlag{"sort", &f.sort, orders},
+		wordFlag{"finding", &f.finding, completions(analyze.FindingCodes())})
 }
 
 // endingFlags are the flags that pick connections by how they ended.
@@ -65,9 +66,17 @@ func (f *analyzeFlags) selection() error {
 	f.pick.Ending = analyze.Ending(f.ending)
 	f.pick.Cause = analyze.ResetCause(f.cause)
 	f.pick.Closer = analyze.Side(f.closer)
-	var err error
-	f.pick.Host, err = parseHost(f.host)
-	return err
+	f.pick.Finding = analyze.FindingKind(f.finding)
+	if len(f.hosts) > 2 {
+		return misused("--host %s: a connection has two ends", strings.Join(f.hosts, ","))
+	}
+	for i, to := range []*netip.Prefix{&f.pick.Host, &f.pick.Peer}[:len(f.hosts)] {
+		var err error
+		if *to, err = parseHost(f.hosts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // check refuses a word that is not listed.

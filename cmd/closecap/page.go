@@ -17,10 +17,10 @@ type page struct {
 	stream *report.Stream
 }
 
-func newPage(path string) *page {
+func newPage(path, again string) *page {
 	p := &page{path: path}
 	if path != "" {
-		p.stream = report.NewStream(&p.text, report.HTML, report.Options{})
+		p.stream = report.NewStream(&p.text, report.HTML, report.Options{Again: again})
 	}
 	return p
 }
@@ -52,7 +52,7 @@ func (p *page) finish(res *analyze.Result) error {
 
 // savePage writes a whole result to the file that --html names, if it was given.
 func (o *output) savePage(res *analyze.Result) error {
-	p := newPage(o.html)
+	p := newPage(o.html, "")
 	for _, c := range res.Connections {
 		if err := p.connection(c); err != nil {
 			return err

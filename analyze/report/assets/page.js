@@ -220,10 +220,12 @@
     }
 
     function refresh() {
-      const endings = new Set([...document.querySelectorAll('.choice[aria-pressed="true"]')].map((b) => b.dataset.ending));
+      const endings = new Set([...document.querySelectorAll('.choice[data-ending][aria-pressed="true"]')].map((b) => b.dataset.ending));
       const cause = document.getElementById("cause")?.value ?? "";
       const address = document.getElementById("address").value.trim();
-      picked = data.rows.filter((r) => (endings.size === 0 || endings.has(value(r, "ending"))) && (!cause || value(r, "cause") === cause) &&
+      const found = document.querySelector('[data-found][aria-pressed="true"]')?.dataset.found;
+      const rows = found === undefined ? data.rows : data.found[found].map((i) => data.rows[i]);
+      picked = rows.filter((r) => (endings.size === 0 || endings.has(value(r, "ending"))) && (!cause || value(r, "cause") === cause) &&
         (!address || value(r, "client").includes(address) || value(r, "server").includes(address)));
       const { by, down } = order;
       const compare = (a, b) => {
@@ -236,7 +238,16 @@
       more(step);
     }
 
-    for (const choice of document.querySelectorAll(".choice")) {
+    for (const show of document.querySelectorAll("[data-found]")) {
+      show.addEventListener("click", () => {
+        const on = show.getAttribute("aria-pressed") !== "true";
+        for (const other of document.querySelectorAll("[data-found]")) other.setAttribute("aria-pressed", "false");
+        show.setAttribute("aria-pressed", String(on));
+        refresh();
+        if (on) document.querySelector(".connections").scrollIntoView({ block: "nearest" });
+      });
+    }
+    for (const choice of document.querySelectorAll(".choice[data-ending]")) {
       choice.addEventListener("click", () => {
         choice.setAttribute("aria-pressed", String(choice.getAttribute("aria-pressed") !== "true"));
         refresh();

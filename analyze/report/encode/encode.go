@@ -106,6 +106,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 		b = appendInt(append(b, `,"ns":`...), s.NS)
 		b = append(strconv.AppendBool(append(b, `,"ended":`...), s.Ended), '}')
 	}
+	if c.IdleClose != nil {
+		b = appendIdleClose(append(b, `,"idle_close":`...), c.IdleClose)
+	}
 	if c.Relay != nil {
 		b = appendRelay(append(b, `,"relay":`...), c.Relay)
 	}

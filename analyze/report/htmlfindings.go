@@ -1,0 +1,69 @@
+package report
+
+import (
+	"net/netip"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// pageFinding is a finding on the page: opening it shows its connections alone.
+type pageFinding struct {
+	Kind    string
+	Style   string
+	Words   string
+	Command string
+	At      int // in listData.Found
+	InPage  bool
+}
+
+// pageBody keeps the connections of a page, and what is worth a look in all of them.
+type pageBody struct {
+	*pictureBody
+	summary *summary
+}
+
+func newHTMLBody(s *Stream) body {
+	b := &pageBody{summary: newSummary(s.opt.TimeWait)}
+	b.pictureBody = &pictureBody{Stream: s, most: maxPage, draw: func(s *Stream, r *analyze.Result) error {
+		return writeHTML(s.w, r, s.n)
+	}}
+	return b
+}
+
+func (b *pageBody) connection(c *analyze.Connection) error {
+	b.summary.add(c)
+	return b.pictureBody.connection(c)
+}
+
+func (b *pageBody) finish(r *analyze.Result) error {
+	r.Findings = b.summary.findings(r.Capture.Last, b.opt.Again)
+	return b.pictureBody.finish(r)
+}
+
+// newPageFindings returns the findings to show, and of each the places of its connections in the list.
+func newPageFindings(r *analyze.Result) (list []pageFinding, found [][]int) {
+	shown, _ := shownFindings(r.Findings)
+	for _, f := range shown {
+		rows := []int{}
+		for at, c := range r.Connections {
+			if isOf(f, c) {
+				rows = append(rows, at)
+			}
+		}
+		list = append(list, pageFinding{Kind: string(f.Kind), Style: styleClass(findingStyle(f)), Words: findingWords(f), Command: Safe(f.Command),
+			At: len(found), InPage: len(rows) > 0})
+		found = append(found, rows)
+	}
+	return list, found
+}
+
+// isOf reports whether c is one of the connections that the flags of f pick.
+func isOf(f *analyze.Finding, c *analyze.Connection) bool {
+	pick := analyze.Selection{Cause: f.Cause, Finding: f.Kind, Port: f.Server.Port(), Host: alone(f.Server.Addr())}
+	if onlyFrom(f) {
+		pick.Peer = alone(f.Client)
+	}
+	return pick.Match(c)
+}
+
+func alone(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -1,0 +1,60 @@
+package verdict
+
+import (
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
+)
+
+// alert13 is the size of a TLS 1.3 record with an alert in it: it looks like data (RFC 8446 5.2), and answers a
+// close.
+const alert13 = 24
+
+// goodbyeTime is how long before its FIN an end may say that it closes.
+const goodbyeTime = 10 * time.Millisecond
+
+// idleClose tells in c of a request that met the close of an idle connection, nil where there was none: the server
+// had spoken last and closed after a pause, and an RST of its kernel answered what the client sent then. Where
+// packets are missing, the pause may have been none. A client that closes is one that gave up.
+func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.IdleClose {
+	p := &fl.Pause
+	if r == nil || r.Cause != analyze.DataAfterClose || !fl.HasCloser || fl.Closer != tcp.Server || r.By != analyze.Server ||
+		p.To == 0 || p.Before != fl.Closer || p.After == fl.Closer || p.Alert || p.Len == alert13 {
+		return nil
+	}
+	d, o := &fl.Dir[p.Before], &fl.Dir[p.After]
+	if d.Holes > 0 || o.Holes > 0 || d.Bytes == 0 || o.Bytes <= uint64(p.Len) || r.Trigger < p.Frame {
+		return nil
+	}
+	since := p.From
+	if p.Goodbye != 0 && d.FinTime.Sub(p.Goodbye) > max(goodbyeTime, fewRoundTrips*fl.RoundTrip()) {
+		since = p.Goodbye
+	}
+	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: p.Frame, MarginNS: int64(p.To.Sub(d.FinTime)), Crossed: true}
+	if p.To >= d.FinTime {
+		c.Crossed = fl.acked(p.Frame) < d.FinEnd
+	} else if d.AtFin.Acked >= o.Nxt || fl.RoundTrip() > 0 && d.FinTime.Sub(p.To) > fewRoundTrips*fl.RoundTrip() || d.FinTime.Sub(p.To) > patience {
+		return nil // the request had arrived before the close
+	}
+	idle := d.FinTime.Sub(since)
+	if idle <= max(shortestIdle, fewRoundTrips*fl.RoundTrip()) {
+		return nil
+	}
+	*c.IdleNS.Of(p.Before.Side()), *c.IdleNS.Of(p.After.Side()) = uint64(idle), uint64(p.To.Sub(since))
+	return c
+}
+
+// shortestIdle is up to what time an end only takes a breath before it closes.
+const shortestIdle = time.Millisecond
+
+// acked returns what a listed segment acknowledges, 0 where it is not listed.
+func (fl judged) acked(frame uint64) int64 {
+	for i := range fl.Listed {
+		if fl.Listed[i].Frame == frame && fl.Listed[i].Flags.Has(event.ACK) {
+			return fl.Listed[i].Ack
+		}
+	}
+	return 0
+}

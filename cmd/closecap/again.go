@@ -1,0 +1,56 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// picking are the flags that findings give themselves, and shown those that say how the report looks.
+var (
+	picking = []string{"finding", "cause", "host", "port"}
+	shown   = []string{"format", "json", "output", "html", "summary", "brief", "ids", "sort", "width", "color", "ascii", "ladder", "no-pager", "words", "no-payload"}
+)
+
+// again returns the command that reads what cmd reads, to which flags that pick connections can be added; "" where
+// it reads standard input, which is gone then.
+func again(cmd *cobra.Command, args []string) string {
+	words := strings.Fields(cmd.CommandPath())
+	for _, arg := range args {
+		words = append(words, quoted(arg))
+	}
+	gone := slices.Contains(args, "-")
+	cmd.Flags().Visit(func(fl *pflag.Flag) {
+		if slices.Contains(picking, fl.Name) || slices.Contains(shown, fl.Name) {
+			return
+		}
+		gone = gone || fl.Name == "files-from" && fl.Value.String() == "-"
+		values := []string{fl.Value.String()}
+		if s, ok := fl.Value.(pflag.SliceValue); ok {
+			values = s.GetSlice()
+		}
+		for _, v := range values {
+			words = append(words, "--"+fl.Name)
+			if fl.NoOptDefVal == "" {
+				words = append(words, quoted(v))
+			}
+		}
+	})
+	if gone {
+		return ""
+	}
+	return strings.Join(words, " ")
+}
+
+// quoted writes a word for the shell.
+func quoted(s string) string {
+	special := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:=,+-@%", r))
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
