@@ -88,7 +88,11 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		more := true
+		origins := a.origins()
 		handOut := func(c *analyze.Connection) bool {
+			if origins != nil {
+				locate(origins, c)
+			}
 			if more = more && yield(c, nil); !more {
 				cancel()
 			}

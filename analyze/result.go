@@ -108,16 +108,19 @@ type Connection struct {
 	Client netip.AddrPort `json:"client"`
 	Server netip.AddrPort `json:"server"`
 	// Guessed says that no SYN was captured, so who is the client is a guess.
-	Guessed     bool       `json:"guessed,omitempty"`
-	Multipath   bool       `json:"mptcp,omitempty"` // a subflow of MPTCP, whose streams end by DATA_FIN
-	Start       event.Time `json:"start"`
-	End         event.Time `json:"end"`
-	ISN         ISN        `json:"isn,omitzero"`
-	FirstFrame  uint64     `json:"first_frame"`
-	LastFrame   uint64     `json:"last_frame"`
-	Packets     PerSide    `json:"packets"`
-	Bytes       PerSide    `json:"bytes"`                // payload, each byte once
-	Retransmits PerSide    `json:"retransmits,omitzero"` // segments sent again
+	Guessed    bool       `json:"guessed,omitempty"`
+	Multipath  bool       `json:"mptcp,omitempty"` // a subflow of MPTCP, whose streams end by DATA_FIN
+	Start      event.Time `json:"start"`
+	End        event.Time `json:"end"`
+	ISN        ISN        `json:"isn,omitzero"`
+	FirstFrame uint64     `json:"first_frame"`
+	LastFrame  uint64     `json:"last_frame"`
+	// FirstFile is the file of its first frame, where several are read, and FirstFileFrame its number there.
+	FirstFile      string  `json:"first_file,omitempty"`
+	FirstFileFrame uint64  `json:"first_file_frame,omitempty"`
+	Packets        PerSide `json:"packets"`
+	Bytes          PerSide `json:"bytes"`                // payload, each byte once
+	Retransmits    PerSide `json:"retransmits,omitzero"` // segments sent again
 
 	Ending       Ending       `json:"ending"`
 	Closer       Side         `json:"closer"` // who ended it first: client, server, both; "" where that is not known

@@ -144,6 +144,8 @@ var listColumns = []listColumn{
 	{csv: "path_made", value: onPathCount(func(p *analyze.Path) []analyze.OnPath { return p.Made })},
 	{csv: "uid", value: func(c *analyze.Connection) string { return c.UID }},
 	{csv: "community_id", value: func(c *analyze.Connection) string { return c.CommunityID }},
+	{csv: "first_file", value: func(c *analyze.Connection) string { return c.FirstFile }},
+	{csv: "first_file_frame", value: func(c *analyze.Connection) string { return frameOrNone(c.FirstFileFrame) }},
 	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
 	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,

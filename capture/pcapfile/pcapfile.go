@@ -81,6 +81,8 @@ type Reader struct {
 	handles    handles
 	unused     []byte // a buffer of a file that has ended
 	frame      uint64
+	files      int
+	origins    origins
 	interfaces []Interface
 	names      map[string]string // of interfaces, each once
 	nameBytes  int
@@ -97,7 +99,7 @@ type Reader struct {
 // Open opens the files of one timeline; "-" is stdin. Files that can't be opened fail here;
 // what is wrong inside one is told by Next when its turn comes, which is the first to look into them.
 func Open(paths []string, stdin io.Reader, opt Options) (*Reader, error) {
-	r := &Reader{opt: opt, waiting: make([]pending, len(paths))}
+	r := &Reader{opt: opt, waiting: make([]pending, len(paths)), files: len(paths)}
 	for i, path := range paths {
 		f := &r.waiting[i]
 		*f = pending{path: path, index: i}
@@ -147,7 +149,7 @@ func (r *Reader) arrange() error {
 
 // NewReader reads one capture from a stream; name stands for it in errors.
 func NewReader(stream io.Reader, name string, opt Options) *Reader {
-	return &Reader{opt: opt, waiting: []pending{{path: name, stdin: stream}}}
+	return &Reader{opt: opt, waiting: []pending{{path: name, stdin: stream}}, files: 1}
 }
 
 // cause strips the path that os errors repeat.
@@ -175,6 +177,7 @@ func (r *Reader) Next() (*Record, error) {
 			if f, err = r.turn(); err != nil {
 				return nil, err
 			}
+			r.origins.follow(f, r.frame+1)
 		}
 		r.frame++
 		rec := &f.rec

@@ -22,7 +22,8 @@ func remote(name string) bool { return strings.Contains(name, "://") }
 type captures struct {
 	*pcapfile.Reader
 	done []func()
-	dir  string // where copies of remote files are
+	dir  string            // where copies of remote files are
+	of   map[string]string // the remote file that a copy is of
 }
 
 // openCaptures opens files. Of remote ones a single is read as it comes; several, which are read by turns, are copied
@@ -70,6 +71,7 @@ func (c *captures) copies(ctx context.Context, names []string) (copies []string,
 		return nil, fmt.Errorf("copy captures: %w", err)
 	}
 	c.done = append(c.done, func() { os.RemoveAll(c.dir) })
+	c.of = map[string]string{}
 	for i, name := range names {
 		in, err := c.open(ctx, name)
 		if err != nil {
@@ -80,6 +82,7 @@ func (c *captures) copies(ctx context.Context, names []string) (copies []string,
 			return nil, fmt.Errorf("copy %s: %w", name, err)
 		}
 		copies = append(copies, file)
+		c.of[file] = name
 	}
 	return copies, nil
 }

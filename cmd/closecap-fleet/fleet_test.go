@@ -94,6 +94,9 @@ func single(t *testing.T, point string, files []string, brief bool) []string {
 		}
 		c.ID = 0
 		analyze.Identify(c)
+		if len(files) == 1 {
+			c.FirstFile, c.FirstFileFrame = files[0], c.FirstFrame
+		}
 		if point != "" {
 			c.Vantages = []analyze.Vantage{{Point: point, Client: c.Client, Server: c.Server, Packets: c.Packets}}
 		}

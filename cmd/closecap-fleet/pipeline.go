@@ -20,6 +20,7 @@ import (
 	"github.com/closecap/closecap/analyze/partial"
 	"github.com/closecap/closecap/capture/decode"
 	"github.com/closecap/closecap/capture/intake"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // Beam's generic registration would spare its calls reflection, and take more than a minute and 1.6 GB to
@@ -46,10 +47,10 @@ func pipeline(j *job, inputs []input) (*beam.Pipeline, error) {
 	facts, notes := beam.ParDo2(s.Scope("look"), &lookFn{}, beam.Reshuffle(s, beam.CreateList(s, files)))
 	runs := beam.ParDo(s.Scope("plan"), &planFn{}, beam.GroupByKey(s, facts))
 	// 3. Read that, and pack its segments by bucket.
-	parts, ends, more := beam.ParDo3(s.Scope("pack"), &packFn{Job: *j}, beam.Reshuffle(s, runs))
+	parts, ends, spans, more := beam.ParDo4(s.Scope("pack"), &packFn{Job: *j}, beam.Reshuffle(s, runs))
 	ends = beam.CombinePerKey(s, later, ends)
 	// 4. Follow the connections of each bucket, and write them. 5. Say what became of it all.
-	wrote := beam.ParDo(s.Scope("reduce"), &reduceFn{Job: *j}, beam.GroupByKey(s, parts), beam.SideInput{Input: ends})
+	wrote := beam.ParDo(s.Scope("reduce"), &reduceFn{Job: *j}, beam.GroupByKey(s, parts), beam.SideInput{Input: ends}, beam.SideInput{Input: spans})
 	all := beam.GroupByKey(s, beam.AddFixedKey(s, beam.Flatten(s, notes, more, wrote)))
 	beam.ParDo0(s.Scope("summary"), &summaryFn{Job: *j}, all)
 	return p, nil
@@ -163,8 +164,8 @@ func ofKey(key string) (point string, bucket int, err error) {
 	return point, bucket, nil
 }
 
-// ProcessElement emits the run's parts, and when its last segment came.
-func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(key string, part []byte), end func(point string, last int64), tell func([]byte)) error {
+// ProcessElement emits the run's parts, when its last segment came, and which file its frames are from.
+func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(key string, part []byte), end func(point string, last int64), from func(point string, spans []byte), tell func([]byte)) error {
 	var run partial.Run
 	if err := json.Unmarshal(element, &run); err != nil {
 		return err
@@ -220,6 +221,11 @@ func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(k
 		}
 	}
 	end(run.Point, int64(last))
+	spans, err := json.Marshal(c.spans(run.Frame))
+	if err != nil {
+		return err
+	}
+	from(run.Point, spans)
 	return n.emit(tell)
 }
 
@@ -249,7 +255,7 @@ func (f *first) Records(ctx context.Context) iter.Seq2[*event.Record, error] {
 type reduceFn struct{ Job job }
 
 // ProcessElement writes a file, the same each time it is asked to.
-func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[]byte) bool, ends func(*string, *int64) bool, tell func([]byte)) error {
+func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[]byte) bool, ends func(*string, *int64) bool, origins func(*string, *[]byte) bool, tell func([]byte)) error {
 	point, bucket, err := ofKey(key)
 	if err != nil {
 		return err
@@ -259,6 +265,10 @@ func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[
 		if of == point {
 			end = event.Time(at)
 		}
+	}
+	spans, err := spansOf(point, origins)
+	if err != nil {
+		return err
 	}
 	var all [][]byte
 	for part := []byte(nil); parts(&part); part = nil {
@@ -278,6 +288,7 @@ func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[
 			if !c.Whole {
 				n.Lacking++
 			}
+			c.FirstFile, c.FirstFileFrame = pcapfile.OriginIn(spans, c.FirstFrame)
 			if failed == nil {
 				failed = out.connection(c, point)
 			}

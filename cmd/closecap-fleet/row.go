@@ -21,6 +21,8 @@ type row struct {
 	ISN              *isn        `parquet:"isn,optional"`
 	FirstFrame       uint64      `parquet:"first_frame"`
 	LastFrame        uint64      `parquet:"last_frame"`
+	FirstFile        string      `parquet:"first_file,optional,dict"`
+	FirstFileFrame   *uint64     `parquet:"first_file_frame,optional"`
 	Packets          perSide     `parquet:"packets"`
 	Bytes            perSide     `parquet:"bytes"`
 	Retransmits      *perSide    `parquet:"retransmits,optional"`
@@ -34,6 +36,7 @@ type row struct {
 	Why              []string    `parquet:"why,list"`
 	HalfClose        *halfClose  `parquet:"half_close,optional"`
 	Stall            *stall      `parquet:"stall,optional"`
+	IdleClose        *idleClose  `parquet:"idle_close,optional"`
 	Reset            *reset      `parquet:"reset,optional"`
 	Lost             *lost       `parquet:"lost,optional"`
 	InFlight         *perSide    `parquet:"in_flight,optional"`
@@ -74,6 +77,15 @@ type stall struct {
 	Since int64  `parquet:"since,timestamp(nanosecond:local)"`
 	NS    int64  `parquet:"ns"`
 	Ended bool   `parquet:"ended"`
+}
+
+type idleClose struct {
+	By      string  `parquet:"by,dict"`
+	Fin     uint64  `parquet:"fin"`
+	Request uint64  `parquet:"request"`
+	Margin  int64   `parquet:"margin_ns"`
+	Idle    perSide `parquet:"idle_ns"`
+	Crossed bool    `parquet:"crossed"`
 }
 
 type reset struct {
@@ -166,6 +178,7 @@ func rowOf(c *analyze.Connection, brief bool) row {
 		ID: int64(c.ID), UID: c.UID, CommunityID: c.CommunityID,
 		Client: c.Client.String(), Server: c.Server.String(), Guessed: orNull(c.Guessed),
 		Start: int64(c.Start), End: int64(c.End), FirstFrame: c.FirstFrame, LastFrame: c.LastFrame,
+		FirstFile: c.FirstFile, FirstFileFrame: orNull(c.FirstFileFrame),
 		Packets: perSide(c.Packets), Bytes: perSide(c.Bytes), Retransmits: sides(c.Retransmits), InFlight: sides(c.InFlight),
 		Ending: string(c.Ending), Closer: string(c.Closer), CloserConfidence: string(c.CloserSure), FinBy: string(c.FinBy),
 		Simultaneous: c.Simultaneous, Confidence: string(c.Confidence), Why: c.Why,
@@ -183,6 +196,9 @@ func rowOf(c *analyze.Connection, brief bool) row {
 	}
 	if s := c.Stall; s != nil {
 		r.Stall = &stall{string(s.By), int64(s.Since), s.NS, s.Ended}
+	}
+	if i := c.IdleClose; i != nil {
+		r.IdleClose = &idleClose{string(i.By), i.Fin, i.Request, i.MarginNS, perSide(i.IdleNS), i.Crossed}
 	}
 	if x := c.Reset; x != nil {
 		r.Reset = &reset{string(x.By), x.Frame, string(x.Cause), string(x.Confidence), orNull(x.Trigger), x.Why, lostOf(&x.Lost)}

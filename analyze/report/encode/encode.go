@@ -54,6 +54,7 @@ func (e *Encoder) Connection(b []byte, c *analyze.Connection) []byte {
 	b = appendISN(b, c.ISN)
 	b = appendUint(append(b, `,"first_frame":`...), c.FirstFrame)
 	b = appendUint(append(b, `,"last_frame":`...), c.LastFrame)
+	b = appendFirstFile(b, c)
 	b = appendPerSide(append(b, `,"packets":`...), c.Packets)
 	b = appendPerSide(append(b, `,"bytes":`...), c.Bytes)
 	if c.Retransmits != (analyze.PerSide{}) {
