@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -21,8 +20,6 @@ import (
 type analyzeFlags struct {
 	output
 	input
-	points        []string
-	filesFrom     string
 	hosts         []string
 	finding       string
 	again         string // the command that reads the same
@@ -63,8 +60,6 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	f.allFlags(cmd)
 	fl := cmd.Flags()
 	f.input.flags(cmd)
-	fl.StringArrayVar(&f.points, "point", nil, "what was captured at one of several points: NAME=FILE, or NAME=PATTERN")
-	fl.StringVar(&f.filesFrom, "files-from", "", "read also the files that this file names, one a line (or each ended by NUL); - is standard input")
 	fl.IntVar(&f.pick.ID, "conn", 0, "only this connection")
 	fl.StringVar(&f.ending, "ending", "", "only connections that ended so: graceful, reset, half-closed...")
 	fl.StringVar(&f.cause, "cause", "", "only resets of this cause: unread-data, data-after-close...")
@@ -112,28 +107,14 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	if err := f.selection(); err != nil {
 		return err
 	}
-	named := args
-	if f.filesFrom != "" {
-		named = append(named[:len(named):len(named)], f.filesFrom)
-	}
-	if err := f.named("analyze", named); err != nil && len(f.points) == 0 {
-		return err
-	}
-	files, source, err := f.files(args, std.in)
-	if err != nil {
-		return err
-	}
-	f.paging = !slices.Contains(files, "-")
 	// The first Ctrl-C ends the reading; what was read is drawn, and the second does not wait for that.
 	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
-	r, err := f.openAll(ctx, files, std)
+	r, err := f.read(ctx, "analyze", args, std)
 	if err != nil {
 		return err
 	}
-	opt := f.analysis(r.files)
-	if f.sample == "" {
-		opt.Source = cmp.Or(r.name, source)
-	}
+	f.paging = !slices.Contains(r.files, "-")
+	opt := f.analysis(r)
 	opt.SkipChecksums = f.skipChecksums
 	opt.Words, opt.RawWords = !f.noPayload && (f.words || opt.Words), f.words
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0

@@ -30,7 +30,7 @@ func newCheck(std streams) *cobra.Command {
 	var f checkFlags
 	names, abouts := report.CheckFormats()
 	cmd := &cobra.Command{
-		Use:   "check FILE...",
+		Use:   "check FILE|FOLDER... | --point NAME=FILE...",
 		Short: "Hold the connections of a capture to rules, for tests and health checks",
 		Long: `Hold the connections of captures and recordings to rules about how they ended.
 
@@ -152,7 +152,7 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 	}
 	check := expect.NewCheck(rules)
 	e := evidence{input: &f.input, segments: check.Segments()}
-	readErr := e.read(ctx, args, std, check.Connection)
+	readErr := e.read(ctx, "check", args, std, check.Connection)
 	if usage := (usageError{}); errors.As(readErr, &usage) {
 		return readErr
 	}
@@ -164,7 +164,7 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 		e.gap, allow.Gaps = strings.ReplaceAll(readErr.Error(), "\n", "; "), false
 	}
 	res := check.Result(e.gap, allow)
-	res.Tool, res.Source, res.Warnings = "closecap "+version, f.analysis(args).Source, append(res.Warnings, e.warnings...)
+	res.Tool, res.Source, res.Warnings = "closecap "+version, e.source, append(res.Warnings, e.warnings...)
 	if err := writeReport(f.outFile, std, func(w io.Writer) error { return write(w, res) }); err != nil {
 		return err
 	}

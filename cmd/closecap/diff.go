@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +20,7 @@ const exitTrouble = 2
 // diffFlags are the flags of closecap diff.
 type diffFlags struct {
 	input
+	lists   []string
 	opt     diff.Options
 	format  string
 	outFile string
@@ -25,7 +29,7 @@ type diffFlags struct {
 func newDiff(std streams) *cobra.Command {
 	var f diffFlags
 	cmd := &cobra.Command{
-		Use:   "diff A B",
+		Use:   "diff A B | --files-from A --files-from B",
 		Short: "What changed in how connections end between two captures",
 		Long: `Compare two captures or recordings, as before and after a release: what changed in how
 their connections ended, by service (the server's port), with a connection that shows each
@@ -38,13 +42,14 @@ check reads; "-" is standard input. A service that only one of them has is a cha
 The exit status is that of diff(1): 0 where nothing changed, 1 where something did, 2 where
 the two could not be compared.`,
 		Example: "  closecap diff before.pcapng after.pcapng\n  closecap diff --tolerance 1 monday.ndjson tuesday.ndjson\n  closecap diff --together --format json a.pcap b.pcap",
-		Args:    argCount(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), args, std)
 		},
 	}
 	f.readFlags(cmd)
 	fl := cmd.Flags()
+	fl.StringArrayVar(&f.lists, "files-from", nil, "compare the files that this file names, one a line, with those of another: given twice, instead of A and B")
+	fl.StringArrayVar(&f.input.points, "point", nil, "what was captured at one of several points, in either folder: NAME=FILE, or NAME=PATTERN")
 	fl.Float64Var(&f.opt.Tolerance, "tolerance", 0, "percentage points by which a share may differ and be the same")
 	fl.BoolVar(&f.opt.Together, "together", false, "all services as one, where ports are chosen anew each time")
 	fl.StringVar(&f.format, "format", "text", "text or json")
@@ -54,6 +59,44 @@ the two could not be compared.`,
 	return cmd
 }
 
+// diffSide is one of the two that are compared.
+type diffSide struct {
+	input input
+	args  []string
+	name  string
+}
+
+// sides are the two that args and flags name.
+func (f *diffFlags) sides(args []string) (sides [2]diffSide, err error) {
+	names := append(args[:len(args):len(args)], f.lists...)
+	switch {
+	case len(names) != 2 || len(args) == 1:
+		return sides, misused("diff: want two captures to compare, A B, or two lists of them, --files-from A --files-from B")
+	case names[0] == "-" && names[1] == "-":
+		return sides, misused("diff - -: standard input can be read only once")
+	case len(f.lists) > 0 && len(f.points) > 0:
+		return sides, misused("diff: --files-from and --point: name each point's files, --point NAME=PATTERN")
+	}
+	for i, name := range names {
+		s := diffSide{input: f.input, name: name, args: []string{name}}
+		switch {
+		case len(f.lists) > 0:
+			s.input.filesFrom, s.args = name, nil
+		case len(f.points) > 0:
+			if info, err := os.Stat(name); err != nil || !info.IsDir() {
+				return sides, misused("diff --point: %s is no folder, in which points' files are looked for", name)
+			}
+			s.input.points, s.args = nil, nil
+			for _, p := range f.points {
+				point, pattern, _ := strings.Cut(p, "=")
+				s.input.points = append(s.input.points, point+"="+filepath.Join(name, pattern))
+			}
+		}
+		sides[i] = s
+	}
+	return sides, nil
+}
+
 func (f *diffFlags) run(ctx context.Context, args []string, std streams) error {
 	write := map[string]func(io.Writer, *diff.Difference) error{"text": report.WriteDiff, "json": report.WriteDiffJSON}[f.format]
 	switch {
@@ -61,25 +104,27 @@ func (f *diffFlags) run(ctx context.Context, args []string, std streams) error {
 		return misused("diff --format %s: want text or json", f.format)
 	case !(f.opt.Tolerance >= 0 && f.opt.Tolerance <= 100):
 		return misused("--tolerance %v: want percentage points from 0 to 100", f.opt.Tolerance)
-	case args[0] == "-" && args[1] == "-":
-		return misused("diff - -: standard input can be read only once")
 	}
 	if err := f.bounds(); err != nil {
 		return err
 	}
+	sides, err := f.sides(args)
+	if err != nil {
+		return err
+	}
 	var sums [2]*diff.Sum
 	var captures [2]diff.Compared
-	for i, name := range args {
+	for i, side := range sides {
 		sums[i] = diff.NewSum(f.opt)
-		e := evidence{input: &f.input}
-		err := e.read(ctx, []string{name}, std, sums[i].Connection)
+		e := evidence{input: &side.input}
+		err := e.read(ctx, "diff", side.args, std, sums[i].Connection)
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("diff: %w", context.Cause(ctx))
 		}
 		if err != nil {
 			return statusError{err, exitTrouble}
 		}
-		captures[i] = diff.Compared{Source: name, Gap: e.gap, Warnings: append([]string{}, e.warnings...)}
+		captures[i] = diff.Compared{Source: side.name, Gap: e.gap, Warnings: append([]string{}, e.warnings...)}
 	}
 	d := diff.Compare(sums[0], sums[1], f.opt)
 	d.Tool = "closecap " + version

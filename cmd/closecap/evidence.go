@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/endings"
 	"github.com/closecap/closecap/analyze/event"
@@ -25,14 +24,16 @@ import (
 type evidence struct {
 	input    *input
 	segments bool // list every segment
+	source   string
 	warnings []string
 	gap      string // what it lacks as a whole, "" for nothing that is known
 }
 
-// read hands out each connection, which is good until the next. The error comes after what could be read.
-func (e *evidence) read(ctx context.Context, args []string, std streams, each func(*analyze.Connection)) error {
-	stdin := std.in
-	if len(args) == 1 && e.input.filter == "" && len(e.input.calls) == 0 {
+// read hands out each connection of what a command's arguments and flags name, which is good until the next. The error
+// comes after what could be read.
+func (e *evidence) read(ctx context.Context, command string, args []string, std streams, each func(*analyze.Connection)) error {
+	e.source = strings.Join(args, " ")
+	if f := e.input; len(args) == 1 && f.filter == "" && len(f.calls)+len(f.points) == 0 && f.filesFrom == "" && f.sample == "" {
 		text, closer, isJSON, err := peek(args[0], std.in)
 		if err != nil {
 			return err
@@ -42,32 +43,35 @@ func (e *evidence) read(ctx context.Context, args []string, std streams, each fu
 			return e.readJSON(text, args[0], each)
 		}
 		if text != nil {
-			stdin, args = text, []string{"-"}
+			std.in, args = text, []string{"-"}
 		}
 	}
-	r, err := e.input.open(args, streams{in: stdin, out: std.out, err: std.err})
+	r, err := e.input.read(ctx, command, args, std)
 	if err != nil {
 		return err
 	}
-	defer showProgress(r, std.err)()
-	if begin := watched(ctx, r); begin != nil {
-		defer r.Close()
-		return e.replay(ctx, r, begin, each)
+	if !slices.Equal(r.files, []string{"-"}) {
+		e.source = r.name
 	}
-	return e.analyze(ctx, r, args, each)
+	defer showProgress(r, std.err)()
+	if begin := watched(ctx, r.timeline); begin != nil {
+		defer r.timeline.Close()
+		return e.replay(ctx, r.timeline, begin, each)
+	}
+	return e.analyze(ctx, r, each)
 }
 
-func (e *evidence) analyze(ctx context.Context, r *pcapfile.Reader, args []string, each func(*analyze.Connection)) error {
-	opt := e.input.analysis(args)
+func (e *evidence) analyze(ctx context.Context, r *reading, each func(*analyze.Connection)) error {
+	opt := e.input.analysis(r)
 	opt.AllSegments = e.segments
 	if opt.Transient = true; !opt.AllSegments {
 		collectEarly()
 	}
-	a := closecap.New(r, opt)
-	var errs []error
+	a := r.analysis(opt)
+	var wrong troubles
 	for c, err := range a.Connections(ctx) {
 		if err != nil {
-			errs = append(errs, err)
+			wrong.add(err)
 			continue
 		}
 		each(c)
@@ -81,7 +85,7 @@ func (e *evidence) analyze(ctx context.Context, r *pcapfile.Reader, args []strin
 			e.gap = analyze.Count(res.Capture.Evicted, "connection") + " given up to bound the memory (--max-memory, --max-connections)"
 		}
 	}
-	return errors.Join(errs...)
+	return wrong.err()
 }
 
 func (e *evidence) replay(ctx context.Context, r *pcapfile.Reader, begin *event.KernelWatch, each func(*analyze.Connection)) error {
@@ -116,6 +120,9 @@ func peek(path string, stdin io.Reader) (text *bufio.Reader, closer func() error
 			return nil, closer, false, nil // who opens it next says why
 		}
 		in, closer = f, f.Close
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, closer, false, nil
+		}
 	}
 	text = bufio.NewReaderSize(in, 64<<10)
 	first, _ := text.Peek(1) // an error comes again

@@ -12,7 +12,7 @@ import (
 )
 
 // files returns the captures that args and --files-from name, and what to call them together.
-func (f *analyzeFlags) files(args []string, stdin io.Reader) (files []string, source string, err error) {
+func (f *input) files(args []string, stdin io.Reader) (files []string, source string, err error) {
 	named := args
 	if f.filesFrom == "-" && slices.Contains(args, "-") {
 		return nil, "", misused("--files-from -: standard input can be read only once")

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,8 @@ import (
 // input is what the commands read that read captures.
 type input struct {
 	sample         string
+	points         []string
+	filesFrom      string
 	found          bool // the files were found in a folder, or listed
 	calls          []string
 	filter         string
@@ -31,6 +32,8 @@ func (f *input) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.sample, "sample", "", "read a recording that closecap carries, named like its scenario")
 	fl.StringSliceVar(&f.calls, "calls", nil, "link with the calls in these logs of strace -f -ttt -T -yy, taken on the same machine")
+	fl.StringVar(&f.filesFrom, "files-from", "", "read also the files that this file names, one a line (or each ended by NUL); - is standard input")
+	fl.StringArrayVar(&f.points, "point", nil, "what was captured at one of several points: NAME=FILE, or NAME=PATTERN")
 	f.readFlags(cmd)
 	completeFlag(cmd, "sample", samples())
 }
@@ -59,7 +62,7 @@ func samples() []cobra.Completion {
 
 // named wants either files or a sample.
 func (f *input) named(command string, args []string) error {
-	if (len(args) == 0) == (f.sample == "") {
+	if (len(args) == 0 && f.filesFrom == "" && len(f.points) == 0) == (f.sample == "") {
 		return misused("%s: want the name of a file, or --sample NAME", command)
 	}
 	return nil
@@ -76,15 +79,12 @@ func (f *input) bounds() error {
 	return nil
 }
 
-// analysis says how the files are analyzed.
-func (f *input) analysis(args []string) closecap.Options {
-	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: strings.Join(args, " ")}
+// analysis says how what is read is analyzed.
+func (f *input) analysis(r *reading) closecap.Options {
+	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: r.name}
 	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, int64(f.maxMemory)
-	opt.AllSegments = small(args)
-	opt.Words = small(args)
-	if f.sample != "" {
-		opt.Source, opt.AllSegments = f.sample, true
-	}
+	opt.AllSegments = small(r.files) || f.sample != ""
+	opt.Words = small(r.files)
 	opt.Joining = collectEarly
 	return opt
 }

@@ -34,6 +34,10 @@ func parsePoints(values []string) ([]namedPoint, error) {
 				return nil, misused("--point %s: no file is named so", v)
 			}
 		}
+		files, err := pcapfile.Files(files)
+		if err != nil {
+			return nil, err
+		}
 		at := slices.IndexFunc(all, func(p namedPoint) bool { return p.name == name })
 		if at < 0 {
 			all = append(all, namedPoint{name: name})
@@ -54,7 +58,7 @@ func parsePoints(values []string) ([]namedPoint, error) {
 }
 
 // pointSources opens the files of capture points.
-func (f *analyzeFlags) pointSources(ctx context.Context, all []namedPoint, std streams) ([]closecap.Point, error) {
+func (f *input) pointSources(ctx context.Context, all []namedPoint, std streams) ([]closecap.Point, error) {
 	keep, err := f.keep()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
-// reading is what analyze reads: one timeline, or several points.
+// reading is what a command reads: one timeline, or several points.
 type reading struct {
 	timeline *pcapfile.Reader // nil with points
 	points   []closecap.Point
@@ -39,32 +40,40 @@ func (r *reading) Progress() (read, total int64) {
 	return read, total
 }
 
-// openAll opens what the flags and arguments name.
-func (f *analyzeFlags) openAll(ctx context.Context, args []string, std streams) (*reading, error) {
-	if len(f.points) > 0 {
-		return f.openPoints(ctx, args, std)
+// read opens what the flags and arguments of a command name.
+func (f *input) read(ctx context.Context, command string, args []string, std streams) (*reading, error) {
+	if err := f.named(command, args); err != nil {
+		return nil, err
 	}
-	var err error
-	r := &reading{files: args}
-	found := f.detect(ctx, args)
+	if len(f.points) > 0 {
+		return f.openPoints(ctx, command, args, std)
+	}
+	files, source, err := f.files(args, std.in)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{files: files, name: cmp.Or(f.sample, source)}
+	found := f.detect(ctx, files)
 	switch {
-	case found != nil && weight(args) <= joinSize:
+	case found != nil && weight(files) <= joinSize:
 		r.points, err = f.pointSources(ctx, found, std)
 		return r, err
 	case len(found) > 1:
-		fmt.Fprintf(std.err, "closecap: warning: these files show the same packets at different times, and are too large to be joined as several points: analyze each by itself, or some with --filter and --point\n")
+		fmt.Fprintf(std.err, "closecap: warning: these files show the same packets at different times, and are too large to be joined as several points: %s each by itself, or some with --filter and --point\n", command)
 	}
-	r.timeline, err = f.open(args, std)
+	r.timeline, err = f.open(files, std)
 	return r, err
 }
 
 // openPoints opens what --point names.
-func (f *analyzeFlags) openPoints(ctx context.Context, args []string, std streams) (*reading, error) {
+func (f *input) openPoints(ctx context.Context, command string, args []string, std streams) (*reading, error) {
 	switch {
 	case len(args) > 0:
-		return nil, misused("analyze: %s beside --point: say of which point, --point NAME=%s", args[0], args[0])
+		return nil, misused("%s: %s beside --point: say of which point, --point NAME=%s", command, args[0], args[0])
+	case f.filesFrom != "":
+		return nil, misused("%s: --files-from beside --point: name each point's files, --point NAME=PATTERN", command)
 	case f.sample != "" || len(f.calls) > 0:
-		return nil, misused("analyze: --point goes with neither --sample nor --calls")
+		return nil, misused("%s: --point goes with neither --sample nor --calls", command)
 	}
 	named, err := parsePoints(f.points)
 	if err != nil {
@@ -100,7 +109,7 @@ func weight(files []string) (n int64) {
 
 // detect finds out whether files are captures at several points, or of what went through a router, nil
 // for neither.
-func (f *analyzeFlags) detect(ctx context.Context, files []string) []namedPoint {
+func (f *input) detect(ctx context.Context, files []string) []namedPoint {
 	if len(files) == 0 || len(files) > detectFiles || len(f.calls) > 0 || total(files) < 0 {
 		return nil
 	}
