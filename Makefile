@@ -7,6 +7,7 @@
 # make web      dist/closecap.html, a page that analyzes a capture in the browser; make webtest tries it there
 # make gallery  dist/gallery.html, the pictures of all scenarios on one page
 # make bench    speed and memory beside other tools
+# make points   captures at both ends and on the router, by real kernels: what is said of the way, and what happened there (root, nft)
 # make thin     what thinner captures claim that whole ones do not, and what is withheld
 # make mutate   break the analysis on purpose: what no test notices is explained in .ci/mutants
 # make vmtest   what watch knows on kernels of Debian's, in virtual machines
@@ -105,6 +106,11 @@ schema:
 .PHONY: thin
 thin:
 	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth|TestPoints|TestSplit' -args -every -each $(or $(EACH),1)
+
+# EACH is how many connections each scenario has, ONLY picks scenarios by a part of their name.
+.PHONY: points
+points: toolchain
+	$(GO) run -buildvcs=false ./.ci/points -each $(or $(EACH),120) -only '$(ONLY)'
 
 # FILES are files of analyze; without, those that .ci/mutants says have been examined.
 .PHONY: mutate

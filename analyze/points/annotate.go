@@ -37,7 +37,7 @@ func (j *Joined) Annotate(c *analyze.Connection) {
 // inOrder returns the members from the client's side to the server's, or as they are listed.
 func (g *group) inOrder() []int {
 	if g.path != nil {
-		return g.path
+		return slices.Insert(slices.Clone(g.path), 1, g.aside...)
 	}
 	order := make([]int, g.members())
 	for i := range order {

@@ -2,6 +2,7 @@ package points
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -23,7 +24,8 @@ type claimer struct {
 	common map[[3]int]bracket // by end and two members: where in the first's capture the packets that both saw stand
 	usual  map[[2]int]uint8   // by end and member: the TTL of its packets there that other members saw, too, where it is one
 	did    [2]doings
-	signs  int // how many packets were looked at for signs
+	ways   [2][]int // by end: the members that its packets pass, from its own side on
+	signs  int      // how many packets were looked at for signs
 }
 
 // doings is what an end did, as its own point saw it.
@@ -112,6 +114,14 @@ func (c *claimer) learn() {
 	for key := range varies {
 		delete(c.usual, key)
 	}
+	for _, m := range c.path { // where none of an end's packets pass, none is missing
+		if c.at[m].sent[client] > 0 {
+			c.ways[client] = append(c.ways[client], m)
+		}
+		if c.at[m].sent[server] > 0 {
+			c.ways[server] = slices.Insert(c.ways[server], 0, m)
+		}
+	}
 	for e := range c.did {
 		m := c.firstOf(e, all)
 		for i := range c.at[m].segments {
@@ -139,13 +149,7 @@ func all(int) bool { return true }
 // packet claims what can be claimed of p.
 func (c *claimer) packet(p int) {
 	e := int(c.from[p])
-	way := c.path
-	if e == server {
-		way = make([]int, len(c.path))
-		for i, m := range c.path {
-			way[len(way)-1-i] = m
-		}
-	}
+	way := c.ways[e]
 	first, last, n := -1, -1, 0
 	for i, m := range way {
 		if c.passed(p, m) {
@@ -159,31 +163,80 @@ func (c *claimer) packet(p int) {
 	if n != last-first+1 {
 		return // it went another way
 	}
-	if first == 0 && last < len(way)-1 && c.sight(p, way[last]) != nil {
-		c.lostBetween(p, e, way[last], way[last+1])
+	if first == 0 {
+		c.lostOn(p, e, way[:last+1], way[last+1:])
 	}
-	if first > 0 && last == len(way)-1 && c.sight(p, way[first]) != nil {
-		c.madeBetween(p, e, way[first], way[first-1])
+	if last == len(way)-1 {
+		c.madeOn(p, e, way[first:], way[:first])
 	}
 }
 
-// lostBetween claims that p, which member at saw, did not come to the next one, if that is borne out.
-func (c *claimer) lostBetween(p, e, at, next int) {
+// lostOn claims that p, which some members saw, was lost before others further on, between the two that lie
+// nearest to each other of those that bear it out.
+func (c *claimer) lostOn(p, e int, saw, lack []int) {
+	for _, next := range lack {
+		for _, at := range slices.Backward(saw) {
+			if c.sight(p, at) != nil && c.lostBetween(p, e, at, next) {
+				c.lost = append(c.lost, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[next].point})
+				return
+			}
+		}
+	}
+}
+
+// madeOn claims likewise that p, in e's name, was made behind members nearer to e. Only RSTs and FINs are made.
+func (c *claimer) madeOn(p, e int, saw, lack []int) {
+	if c.any(p).Flags&(event.RST|event.FIN) == 0 {
+		return
+	}
+	var made onPath
+	degree := notMade
+	for _, before := range slices.Backward(lack) {
+		for _, at := range saw {
+			if degree == surelyMade || c.sight(p, at) == nil {
+				continue
+			}
+			if d, why := c.madeBetween(p, e, at, before); d > degree {
+				degree, made = d, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[before].point, why: why}
+			}
+		}
+	}
+	switch degree {
+	case surelyMade:
+		c.made = append(c.made, made)
+	case alone:
+		c.alone = append(c.alone, made)
+	case afterwards:
+		c.after = append(c.after, made)
+	}
+}
+
+// made says how far two members show that a packet was made between them.
+type made int
+
+const (
+	notMade    made = iota
+	afterwards      // when the capture of the one that lacks it may have been over
+	alone           // nothing else shows it
+	surelyMade
+)
+
+// lostBetween reports whether it is borne out that p, which member at saw, did not come to another one.
+func (c *claimer) lostBetween(p, e, at, next int) bool {
 	s := c.sight(p, at)
 	k, passes := c.common[[3]int{e, at, next}]
 	point := c.points[c.at[next].point]
 	when := c.time(at, s)
 	if !passes || !c.sound[c.at[next].point] || !c.hadBegun(p, at, next) {
-		return
+		return false
 	}
-	if k.ends <= when+slack { // what was sent later and has come there may have overtaken p
-		left := when + arrives + event.Time(c.gap[next]+c.gap[at])
-		later := k.last > c.seen[p*c.members()+at]
-		if !c.timed[at] || !c.timed[next] || !point.covers(when, left, c.ahead[next]) || !later && !c.missedByReceiver(p, e, when) {
-			return
-		}
+	if k.ends > when+slack {
+		return true
 	}
-	c.lost = append(c.lost, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[next].point})
+	// What was sent later and has come there may have overtaken p.
+	left := when + arrives + event.Time(c.gap[next]+c.gap[at])
+	later := k.last > c.seen[p*c.members()+at]
+	return c.timed[at] && c.timed[next] && point.covers(when, left, c.ahead[next]) && (later || c.missedByReceiver(p, e, when))
 }
 
 // hadBegun reports whether a member's capture had begun when it should have seen p, as another did.
@@ -215,13 +268,10 @@ func (c *claimer) missedByReceiver(p, e int, when event.Time) bool {
 	return did.goneOn > when+slack+event.Time(c.gap[c.firstOf(1-e, all)])
 }
 
-// madeBetween claims that p, in e's name, was made between the member that saw it first and the one
-// before, nearer to e, if that is borne out. Only RSTs and FINs are made.
-func (c *claimer) madeBetween(p, e, at, before int) {
+// madeBetween says how far it is borne out that p, in e's name, was made between a member that saw it and one nearer
+// to e.
+func (c *claimer) madeBetween(p, e, at, before int) (degree made, why string) {
 	s := c.sight(p, at)
-	if s.Flags&(event.RST|event.FIN) == 0 {
-		return
-	}
 	k, passes := c.common[[3]int{e, at, before}]
 	point := c.points[c.at[before].point]
 	when := c.time(at, s)
@@ -232,22 +282,19 @@ func (c *claimer) madeBetween(p, e, at, before int) {
 	here := c.seen[p*c.members()+at]
 	wentOn := c.common[[3]int{client, at, before}].last > here || c.common[[3]int{server, at, before}].last > here
 	timed := c.timed[at] && c.timed[before] && point.covers(when-apart, when+apart, c.ahead[before])
-	if !passes || k.first > here || !c.sound[c.at[before].point] {
-		return
-	}
-	made := onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[before].point}
-	if !wentOn && !timed {
-		c.after = append(c.after, made)
-		return
+	switch {
+	case !passes || k.first > here || !c.sound[c.at[before].point]:
+		return notMade, ""
+	case !wentOn && !timed:
+		return afterwards, ""
 	}
 	if c.signs++; c.signs > maxSigns {
-		return
+		return notMade, ""
 	}
-	if made.why = c.sign(p, e, at, before, when+apart); made.why == "" {
-		c.alone = append(c.alone, made)
-		return
+	if why = c.sign(p, e, at, before, when+apart); why == "" {
+		return alone, ""
 	}
-	c.made = append(c.made, made)
+	return surelyMade, why
 }
 
 // sign returns what shows besides that e did not send p: "" where nothing does.

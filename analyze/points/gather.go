@@ -13,6 +13,7 @@ type group struct {
 	rank  int
 	at    []*conversation // in the order of the points
 	path  []int           // indexes of at, from the client's side to the server's; nil is not known
+	aside []int           // those that path leaves out: one way alone passes there, and nothing tells where they lie
 	ahead []int64         // how far the clock of each is ahead of at[0]'s, ns
 	timed []bool          // ahead is told by packets of both directions
 	gap   []int64         // how long packets take from each to the next on path and back, ns

@@ -85,14 +85,14 @@ func (g *group) line() {
 		return
 	}
 	g.timed[0] = true
-	score, known := make([]int, n), true
+	nearer := make([][]int, n)
+	for a := range n {
+		nearer[a] = make([]int, n)
+	}
 	for a := range n {
 		for b := a + 1; b < n; b++ {
 			q := g.pair(a, b)
-			s := sign(int64(q.nearer))
-			score[a] += s
-			score[b] -= s
-			known = known && s != 0
+			nearer[a][b], nearer[b][a] = sign(int64(q.nearer)), -sign(int64(q.nearer))
 			if a == 0 {
 				g.ahead[b], g.gap[b], g.timed[b] = q.ahead()
 			}
@@ -101,20 +101,40 @@ func (g *group) line() {
 			}
 		}
 	}
-	if !known {
-		return
-	}
-	path := make([]int, n)
-	for i := range path {
-		path[i] = i
-	}
-	slices.SortStableFunc(path, func(a, b int) int { return score[b] - score[a] })
-	for i := 1; i < n; i++ {
-		if score[path[i]] == score[path[i-1]] {
-			return // they contradict each other
+	var every, both, aside []int
+	for m, c := range g.at {
+		if every = append(every, m); c.sent[client] > 0 && c.sent[server] > 0 {
+			both = append(both, m)
+		} else {
+			aside = append(aside, m)
 		}
 	}
-	g.path = path
+	if g.path = inLine(every, nearer); g.path == nil && len(both) > 1 && len(aside) > 0 {
+		slices.SortStableFunc(aside, func(a, b int) int { return -nearer[a][b] })
+		g.path, g.aside = inLine(both, nearer), aside // where one way alone passes, it may lie anywhere
+	}
+}
+
+// inLine puts members in order, by which of each two is nearer to the client; nil where that is not known of all, or
+// they contradict each other.
+func inLine(members []int, nearer [][]int) []int {
+	score := make([]int, len(nearer))
+	for _, a := range members {
+		for _, b := range members {
+			if a != b && nearer[a][b] == 0 {
+				return nil
+			}
+			score[a] += nearer[a][b]
+		}
+	}
+	path := slices.Clone(members)
+	slices.SortStableFunc(path, func(a, b int) int { return score[b] - score[a] })
+	for i := 1; i < len(path); i++ {
+		if score[path[i]] == score[path[i-1]] {
+			return nil
+		}
+	}
+	return path
 }
 
 // firstOf returns the member nearest to an end, and lastOf the one nearest to the other end, of those

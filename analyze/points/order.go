@@ -70,8 +70,8 @@ func (g *group) queues() [][]int32 {
 // origin returns the member that saw a packet first on its way.
 func (g *group) origin(p int) int {
 	sees := func(m int) bool { return g.sight(p, m) != nil }
-	if g.path != nil {
-		return g.firstOf(int(g.from[p]), sees)
+	if m := g.firstOf(int(g.from[p]), sees); m >= 0 {
+		return m
 	}
 	first, when := -1, event.Time(0)
 	for m := range g.at {

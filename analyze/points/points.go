@@ -196,7 +196,7 @@ func (j *Joined) name(g *group, member int) string {
 	for i, m := range g.at {
 		if q := j.points[m.point]; i != member && sameClock(p, q) {
 			side := "the server's side"
-			if slices.Index(g.path, member) < slices.Index(g.path, i) {
+			if order := g.inOrder(); slices.Index(order, member) < slices.Index(order, i) {
 				side = "the client's side"
 			}
 			if j.frames == nil {

@@ -226,6 +226,12 @@ func TestPoints(t *testing.T) {
 		{"a third point", true, func(r *rand.Rand, w *world) {
 			w.taps = append(w.taps, &tap{at: 0.25 + r.Float64()/2, ahead: time.Duration(r.Int64N(int64(time.Second)))})
 		}, 0.8},
+		{"a third point that one direction passes", true, func(r *rand.Rand, w *world) {
+			w.taps = append(w.taps, &tap{at: r.Float64(), oneWay: 1 + r.IntN(2), ahead: time.Duration(r.Int64N(int64(time.Second)))})
+			if r.IntN(2) == 0 {
+				w.box = &box{after: 4 + r.IntN(6), both: r.IntN(2) == 0, copies: r.IntN(3) == 0}
+			}
+		}, 0.35},
 	}
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
