@@ -30,6 +30,9 @@ func article(r *analyze.Result, c *analyze.Connection, name, title string) strin
 	for _, m := range []measures{wide, narrow} {
 		writePicture(&b, newDrawing(d, m))
 	}
+	if points := d.waypointWords(); points != "" {
+		fmt.Fprintf(&b, `<p class="more">%s</p>`, escape(points))
+	}
 	b.WriteString(`<div class="scroll">`)
 	view := oneConnection(r, c)
 	if len(view.Calls) > 0 {

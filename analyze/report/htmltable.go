@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -159,9 +160,13 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 	shown := map[stateKey]string{}
 	runs := fold(d.conn.Segments)
 	from, to := leftOut(len(runs))
+	titles, class, several := wireTitles, "segments", len(d.waypoints()) > 0
+	if several {
+		titles, class = slices.Insert(slices.Clone(titles), len(titles)-2, d.waypointTitle()), "segments several"
+	}
 	for i, run := range runs {
 		if i == from {
-			rows = append(rows, gapRow(to-from, len(wireTitles), 6))
+			rows = append(rows, gapRow(to-from, len(titles), 6))
 		}
 		if i >= from && i < to {
 			continue
@@ -180,13 +185,20 @@ func writeWireTable(b *strings.Builder, d *diagram) {
 			r.attributes = a.String()
 			d.addSegment(&r, s)
 		}
+		if several {
+			seen := ""
+			if len(run) == 1 {
+				seen = seenCell(d.conn, s)
+			}
+			r.add(escape(seen), seen)
+		}
 		states := statesAfter(d.conn, run[len(run)-1])
 		for _, side := range bothSides {
 			r.addState(stateCell(d.conn.ID, states, side, shown), states[lifeline(side)])
 		}
 		rows = append(rows, r)
 	}
-	writeTable(b, "segments", "Segments; the states are inferred from them", wireTitles, rows)
+	writeTable(b, class, "Segments; the states are inferred from them", titles, rows)
 }
 
 func (d *diagram) addSegment(r *tableRow, s *analyze.Segment) {

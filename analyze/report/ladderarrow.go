@@ -17,18 +17,20 @@ type ladderGlyphs struct {
 	folded      string
 	right, left string
 	lost        string
+	point       string // the line of a capture point between the ends
+	through     string // where an arrow passes it
 }
 
 var (
 	boxGlyphs = ladderGlyphs{
 		line: map[phase]string{notOpen: " ", opening: "│", open: "│", active: "┃", passive: "┃", waiting: "┊", closed: "·"},
 		call: "─", wait: "▌", begin: [2]string{"┌", "┐"}, back: [2]string{"└", "┘"},
-		shaft: "─", repeated: "╌", folded: "═", right: "▶", left: "◀", lost: "✗",
+		shaft: "─", repeated: "╌", folded: "═", right: "▶", left: "◀", lost: "✗", point: "┆", through: "┼",
 	}
 	asciiGlyphs = ladderGlyphs{
 		line: map[phase]string{notOpen: " ", opening: "|", open: "|", active: "#", passive: "#", waiting: ":", closed: "."},
 		call: "-", wait: "!", begin: [2]string{"+", "+"}, back: [2]string{"+", "+"},
-		shaft: "-", repeated: "-", folded: "=", right: ">", left: "<", lost: "x",
+		shaft: "-", repeated: "-", folded: "=", right: ">", left: "<", lost: "x", point: ":", through: "+",
 	}
 )
 
@@ -92,19 +94,24 @@ func (l *ladder) arrowOf(row *diagramRow, words string) string {
 	case s.Retransmits != 0:
 		shaft = l.g.repeated
 	}
-	if textWidth(words) > l.arrow-5 {
-		words = l.p.opt.glyphs(shorten(words, l.arrow-7))
+	from, to := l.d.stretch(s)
+	if room := int((to-from)*float64(l.arrow)) - 5; textWidth(words) > room {
+		words = l.p.opt.glyphs(shorten(words, room-2))
 	}
 	length := l.arrow
 	if s.Lost != "" && row.kind == segmentKind {
 		head, length = l.g.lost, min(l.arrow, max(l.arrow*3/5, textWidth(words)+5))
+		if to < 1 {
+			length = min(l.arrow, max(int(to*float64(l.arrow)), textWidth(words)+5))
+		}
 	}
-	rest := strings.Repeat(shaft, max(0, length-textWidth(words)-4))
-	gap := strings.Repeat(" ", l.arrow-length)
+	skip := min(int(from*float64(l.arrow)), max(0, length-textWidth(words)-5))
+	rest := strings.Repeat(shaft, max(0, length-skip-textWidth(words)-4))
+	gap, before := strings.Repeat(" ", l.arrow-length), strings.Repeat(" ", skip)
 	if fromServer {
-		return gap + head + rest + " " + words + " " + shaft
+		return gap + head + rest + " " + words + " " + shaft + before
 	}
-	return shaft + " " + words + " " + rest + head + gap
+	return before + shaft + " " + words + " " + rest + head + gap
 }
 
 // step centres a line of the script that is no call of either end.

@@ -114,6 +114,9 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 func underPicture(r *analyze.Result, c *analyze.Connection) []string {
 	words, _, _ := strings.Cut(Verdict(r, c), "\n")
 	lines := []string{words}
+	if points := newDiagram(r, c).waypointWords(); points != "" {
+		lines = append(lines, points)
+	}
 	if c.Omitted > 0 {
 		lines = append(lines, count(c.Omitted, "further segment")+" of the transfer not drawn")
 	}
@@ -206,6 +209,7 @@ func (p *drawing) draw() string {
 	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18" text-anchor="end">%s</text>`, p.line[0]+3+overhang, escape(left))
 	fmt.Fprintf(&p.b, `<text class="head" x="%d" y="18">%s</text>`, p.line[1]-3, escape(p.head(analyze.Server, p.conn.Server)))
 	fmt.Fprintf(&p.b, `<text class="time" x="%d" y="18" text-anchor="end">ms</text>`+"\n", p.time)
+	p.waypointLines()
 	for i := range p.rows {
 		p.row(&p.rows[i])
 	}
@@ -335,9 +339,17 @@ func (p *drawing) arrow(row *svgRow) {
 	if textWidth(words) > p.words {
 		words = p.arrowText(row.diagramRow, true)
 	}
+	begins, ends := p.stretch(s)
+	length := float64(to - from)
+	from, to = from+int(begins*length), from+int(ends*length)
+	if begins > 0 {
+		fmt.Fprintf(&p.b, `<circle class="tip" cx="%d" cy="17" r="4"/>`, from)
+	}
 	middle := (from + to) / 2
 	if row.kind == segmentKind && s.Lost != "" {
-		to = from + (to-from)*3/5
+		if ends == 1 {
+			to = from + (to-from)*3/5
+		}
 		middle = from + way*max((to-from)*way/2, textWidth(words)*svgChar/2+4)
 		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="cross" d="M%d 15l10 10m0 -10l-10 10"/>`, from, to, to-5)
 	} else {
