@@ -143,6 +143,11 @@ fleet-build: toolchain
 $(DUCKDB):
 	npm install --no-audit --no-fund --prefix bin/duckdb @duckdb/node-api@$(DUCKDB_VERSION)
 
+# FILES is how many files are read: a hundred thousand take some minutes.
+.PHONY: fleet-many
+fleet-many: fleet-build
+	cd cmd/closecap-fleet && $(GO) test -buildvcs=false -count=1 -timeout 60m -v -run TestManyFiles . -args -files $(or $(FILES),100000)
+
 fleet-run: build fleet-build
 	GO='$(GO)' bash .ci/fleetrun
 

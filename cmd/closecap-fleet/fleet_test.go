@@ -31,13 +31,8 @@ func host(t *testing.T, dir string, files, connections int, seed uint64) (names 
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	const headerSize, recordSize = 24, 16
 	capture := b.Bytes()
-	var ends []int
-	for at := headerSize; at < len(capture); {
-		at += recordSize + int(binary.LittleEndian.Uint32(capture[at+8:]))
-		ends = append(ends, at)
-	}
+	ends := recordEnds(capture)
 	from := headerSize
 	for i := range files {
 		to := ends[(i+1)*len(ends)/files-1]
@@ -57,6 +52,17 @@ func host(t *testing.T, dir string, files, connections int, seed uint64) (names 
 		names, from = append(names, name), to
 	}
 	return names
+}
+
+const headerSize, recordSize = 24, 16
+
+// recordEnds says where the records of a pcap file end.
+func recordEnds(capture []byte) (ends []int) {
+	for at := headerSize; at < len(capture); {
+		at += recordSize + int(binary.LittleEndian.Uint32(capture[at+8:]))
+		ends = append(ends, at)
+	}
+	return ends
 }
 
 type writeCloser interface {
