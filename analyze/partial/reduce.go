@@ -156,3 +156,28 @@ func Reduce(parts [][]byte, end event.Time, opt analyze.Options, done func(*anal
 		f.Segment(s)
 	}
 }
+
+// Unpack hands out the segments of parts of one point, each once, by 4-tuple and in the order of the timeline; one is
+// valid until the next.
+func Unpack(parts [][]byte, each func(*event.Segment)) error {
+	u, err := unite(parts)
+	if err != nil {
+		return err
+	}
+	for {
+		s, err := u.next()
+		if s == nil || err != nil {
+			return err
+		}
+		each(s)
+	}
+}
+
+// PointOf returns the point of a part.
+func PointOf(part []byte) (string, error) {
+	r, err := open(part)
+	if err != nil {
+		return "", err
+	}
+	return r.point, nil
+}

@@ -49,7 +49,7 @@ type bracket struct {
 // claim finds what was lost and what was made between two members. Nothing is claimed where the point
 // that lacks a packet may have missed it: it misses others, its capture had not begun or was over, or
 // the packets of that end are not known to pass there, or it passed there among strays.
-func (g *group) claim(points []*Point, sound []bool, strays map[stray]bool) {
+func (g *group) claim(points []*Point, sound []bool, strays *strays) {
 	if g.path == nil {
 		return
 	}

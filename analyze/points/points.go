@@ -57,7 +57,9 @@ type placed struct {
 }
 
 // Join joins the points' segments, which it takes from them: a packet's memory is needed once.
-func Join(points []Point) *Joined {
+func Join(points []Point) *Joined { return join(points, nil) }
+
+func join(points []Point, of map[string]Facts) *Joined {
 	j := &Joined{}
 	if len(points) == 1 {
 		j.frames = map[uint64]int{}
@@ -81,10 +83,13 @@ func Join(points []Point) *Joined {
 	j.sound = j.soundness(groups)
 	sound := j.sound
 	routes := learnRoutes(groups)
-	strays := findStrays(groups)
+	apart := &strays{here: findStrays(groups)}
+	if of != nil {
+		j.know(of, apart)
+	}
 	for _, g := range groups {
 		g.order()
-		g.claim(j.points, sound, strays)
+		g.claim(j.points, sound, apart)
 		g.claimAlone(j.points, sound, routes)
 	}
 	j.number(groups)

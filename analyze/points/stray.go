@@ -21,11 +21,11 @@ func findStrays(groups []*group) map[stray]bool {
 }
 
 // strayed reports whether a member that did not see a packet as one of this connection has it among its strays.
-func (g *group) strayed(p int, strays map[stray]bool) bool {
+func (g *group) strayed(p int, strays *strays) bool {
 	id := g.identity(p).plain()
 	id.from = 0
 	for m, c := range g.at {
-		if !g.passed(p, m) && strays[stray{c.point, id}] {
+		if !g.passed(p, m) && strays.has(c.point, id) {
 			return true
 		}
 	}

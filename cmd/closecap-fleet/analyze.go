@@ -62,6 +62,11 @@ s3:// or gs:// addresses. What stands behind -- are options of Beam's runner.`,
     --runner flink -- --endpoint jobs:8099 --environment_type=DOCKER --environment_config=IMAGE`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), args, std) },
 	}
+	f.flags(cmd)
+	return cmd
+}
+
+func (f *analyzeFlags) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.in, "in", nil, "captures: a file or a pattern of files; may be given several times")
 	fl.StringVar(&f.pointFrom, "point-from", "", "regular expression whose first group, in a file's name, is the point where it was captured; without, all files are one timeline")
@@ -74,7 +79,6 @@ s3:// or gs:// addresses. What stands behind -- are options of Beam's runner.`,
 	fl.DurationVar(&f.job.TimeWait, "time-wait", analyze.DefaultTimeWait, "how long TIME_WAIT lasts, by default as on Linux")
 	fl.BoolVar(&f.job.AllSegments, "all-segments", false, "list every segment, not only handshake and teardown")
 	fl.BoolVar(&f.job.SkipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does")
-	return cmd
 }
 
 // input is a capture file as it was found.
@@ -130,6 +134,8 @@ func (f *analyzeFlags) check() (point *regexp.Regexp, err error) {
 		return nil, misused("--buckets %d: want 1 to %d", f.job.Buckets, maxBuckets)
 	case f.job.TimeWait <= 0:
 		return nil, misused("--time-wait %v: want a duration longer than 0", f.job.TimeWait)
+	case f.pointFrom == "" && f.job.Join:
+		return nil, misused("join: want --point-from, which says where each file was captured")
 	case f.pointFrom == "":
 		return nil, nil
 	}
@@ -207,6 +213,8 @@ type job struct {
 	AllSegments   bool
 	SkipChecksums bool
 	TimeWait      time.Duration
+	Join          bool     // points are joined, and not each analyzed by itself
+	Routers       []string // points that are both sides of a router
 }
 
 // unused makes Out a name that holds everywhere, and refuses it where records are already.

@@ -235,6 +235,7 @@ func TestRefused(t *testing.T) {
 		want string
 	}{
 		{"analyze", exitMisused, "analyze: want --in PATTERN"},
+		{"join --in x --out y", exitMisused, "join: want --point-from"},
 		{"analyze --in x", exitMisused, "analyze: want --out DIR"},
 		{"analyze --in x --out y --format csv", exitMisused, "--format csv: want one of ndjson, parquet"},
 		{"analyze --in x --out y --runner abacus", exitMisused, "--runner abacus: want one of prism, direct,"},

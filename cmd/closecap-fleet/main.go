@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	}
 	root.PersistentFlags().BoolVar(&verbose, "verbose", false, "what the runner says of its work, too")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newAnalyze(std), newParquet(std))
+	root.AddCommand(newAnalyze(std), newJoin(std), newParquet(std))
 	root.SetArgs(args)
 	root.SetIn(std.in)
 	root.SetOut(std.out)

@@ -18,19 +18,19 @@ func (c *captures) spans(before uint64) []pcapfile.Span {
 	return all
 }
 
-// spansOf unites those of a point's runs.
-func spansOf(point string, each func(*string, *[]byte) bool) (all []pcapfile.Span, err error) {
-	of := ""
-	for b := []byte(nil); each(&of, &b); b = nil {
-		if of != point {
-			continue
-		}
+// spansByPoint unites those of each point's runs.
+func spansByPoint(each func(*string, *[]byte) bool) (map[string][]pcapfile.Span, error) {
+	all := map[string][]pcapfile.Span{}
+	point := ""
+	for b := []byte(nil); each(&point, &b); b = nil {
 		var spans []pcapfile.Span
 		if err := json.Unmarshal(b, &spans); err != nil {
 			return nil, err
 		}
-		all = append(all, spans...)
+		all[point] = append(all[point], spans...)
 	}
-	slices.SortFunc(all, func(a, b pcapfile.Span) int { return cmp.Compare(a.Frame, b.Frame) })
+	for _, spans := range all {
+		slices.SortFunc(spans, func(a, b pcapfile.Span) int { return cmp.Compare(a.Frame, b.Frame) })
+	}
 	return all, nil
 }

@@ -44,10 +44,15 @@ func pipeline(j *job, inputs []input) (*beam.Pipeline, error) {
 		files = append(files, string(b))
 	}
 	// 1. Look at each file: how many frames, when. 2. Of each point, plan what is read together.
-	facts, notes := beam.ParDo2(s.Scope("look"), &lookFn{}, beam.Reshuffle(s, beam.CreateList(s, files)))
+	facts, dropped, notes := beam.ParDo3(s.Scope("look"), &lookFn{}, beam.Reshuffle(s, beam.CreateList(s, files)))
 	runs := beam.ParDo(s.Scope("plan"), &planFn{}, beam.GroupByKey(s, facts))
 	// 3. Read that, and pack its segments by bucket.
-	parts, ends, spans, more := beam.ParDo4(s.Scope("pack"), &packFn{Job: *j}, beam.Reshuffle(s, runs))
+	parts, ends, spans, times, more := beam.ParDo5(s.Scope("pack"), &packFn{Job: *j}, beam.Reshuffle(s, runs))
+	if j.Join {
+		wrote := j.joins(s, parts, spans, dropped, times)
+		beam.ParDo0(s.Scope("summary"), &summaryFn{Job: *j}, beam.GroupByKey(s, beam.AddFixedKey(s, beam.Flatten(s, notes, more, wrote))))
+		return p, nil
+	}
 	ends = beam.CombinePerKey(s, later, ends)
 	// 4. Follow the connections of each bucket, and write them. 5. Say what became of it all.
 	wrote := beam.ParDo(s.Scope("reduce"), &reduceFn{Job: *j}, beam.GroupByKey(s, parts), beam.SideInput{Input: ends}, beam.SideInput{Input: spans})
@@ -64,7 +69,8 @@ type note struct {
 	Point                                                string
 	Unparsed                                             map[string]uint64
 	Errors                                               []string
-	Together                                             int // files of a point that overlap
+	Together                                             int      // files of a point that overlap
+	Unsound                                              []string // points that missed packets, of a join
 }
 
 func (n note) emit(to func([]byte)) error {
@@ -79,7 +85,7 @@ func (n note) emit(to func([]byte)) error {
 type lookFn struct{}
 
 // ProcessElement reads a file to its end. What is wrong with it is told here, and once.
-func (*lookFn) ProcessElement(ctx context.Context, element string, emit func(point string, facts []byte), tell func([]byte)) error {
+func (*lookFn) ProcessElement(ctx context.Context, element string, emit func(point string, facts []byte), lost func([]byte), tell func([]byte)) error {
 	var in input
 	if err := json.Unmarshal([]byte(element), &in); err != nil {
 		return err
@@ -103,6 +109,9 @@ func (*lookFn) ProcessElement(ctx context.Context, element string, emit func(poi
 		return err
 	}
 	emit(in.Point, b)
+	if err := (known{Point: in.Point, Dropped: n.Dropped}).emit(lost); err != nil {
+		return err
+	}
 	return n.emit(tell)
 }
 
@@ -165,7 +174,7 @@ func ofKey(key string) (point string, bucket int, err error) {
 }
 
 // ProcessElement emits the run's parts, when its last segment came, and which file its frames are from.
-func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(key string, part []byte), end func(point string, last int64), from func(point string, spans []byte), tell func([]byte)) error {
+func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(key string, part []byte), end func(point string, last int64), from func(point string, spans []byte), times func([]byte), tell func([]byte)) error {
 	var run partial.Run
 	if err := json.Unmarshal(element, &run); err != nil {
 		return err
@@ -226,6 +235,9 @@ func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(k
 		return err
 	}
 	from(run.Point, spans)
+	if err := (known{Point: run.Point, First: counts.First, Last: counts.Last}).emit(times); err != nil {
+		return err
+	}
 	return n.emit(tell)
 }
 
@@ -266,7 +278,7 @@ func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[
 			end = event.Time(at)
 		}
 	}
-	spans, err := spansOf(point, origins)
+	spans, err := spansByPoint(origins)
 	if err != nil {
 		return err
 	}
@@ -288,7 +300,7 @@ func (f *reduceFn) ProcessElement(ctx context.Context, key string, parts func(*[
 			if !c.Whole {
 				n.Lacking++
 			}
-			c.FirstFile, c.FirstFileFrame = pcapfile.OriginIn(spans, c.FirstFrame)
+			c.FirstFile, c.FirstFileFrame = pcapfile.OriginIn(spans[point], c.FirstFrame)
 			if failed == nil {
 				failed = out.connection(c, point)
 			}
@@ -337,10 +349,13 @@ func (f *summaryFn) ProcessElement(ctx context.Context, _ int, notes func(*[]byt
 		all.Files, all.Packets, all.Calls = all.Files+n.Files, all.Packets+n.Packets, all.Calls+n.Calls
 		all.Connections, all.Lacking, all.Dropped = all.Connections+n.Connections, all.Lacking+n.Lacking, all.Dropped+n.Dropped
 		all.Errors, all.Together = append(all.Errors, n.Errors...), max(all.Together, n.Together)
+		all.Unsound = append(all.Unsound, n.Unsound...)
 		for reason, packets := range n.Unparsed {
 			all.Unparsed[reason] += packets
 		}
-		points[n.Point] = true
+		if n.Point != "" || !f.Job.Join { // joined connections are of several
+			points[n.Point] = true
+		}
 	}
 	s := summary{Files: all.Files, Points: uint64(len(points)), Packets: all.Packets, Connections: all.Connections, Warnings: all.warnings(), Errors: all.Errors}
 	slices.Sort(s.Errors)
@@ -355,6 +370,10 @@ func (f *summaryFn) ProcessElement(ctx context.Context, _ int, notes func(*[]byt
 func (n *note) warnings() (w []string) {
 	for _, reason := range slices.Sorted(maps.Keys(n.Unparsed)) {
 		w = append(w, fmt.Sprintf("%s could not be read: %s", analyze.Count(n.Unparsed[reason], "packet"), reason))
+	}
+	slices.Sort(n.Unsound)
+	for _, name := range slices.Compact(n.Unsound) {
+		w = append(w, fmt.Sprintf("point %s missed packets that acknowledgments show: what it lacks proves nothing", name))
 	}
 	if n.Dropped > 0 {
 		w = append(w, analyze.DropWarning(n.Dropped, n.Lacking, n.Connections))
