@@ -43,6 +43,7 @@ type Finding struct {
 	FromClient  uint64         `json:"from_client,omitempty"` // of resets: how many of the connections are that client's, at least
 	By          Side           `json:"by,omitempty"`          // whose doing it is, where that is one end's
 	Cause       ResetCause     `json:"cause,omitempty"`       // of resets
+	Confidence  Confidence     `json:"confidence"`            // the weakest of those with which the connections say it
 	Connections uint64         `json:"connections"`
 	Missed      uint64         `json:"missed,omitempty"` // there may be as many more: not all were counted apart
 	Example     int            `json:"example"`          // id of the connection that shows it best

@@ -27,6 +27,8 @@ type findings struct {
 	missed map[analyze.FindingKind]uint64 // how many of any one group may not have been counted
 }
 
+var confidences = analyze.Names(analyze.ConfidenceCodes()) // the strongest first
+
 type findingKey struct {
 	server netip.AddrPort
 	cause  analyze.ResetCause // of resets
@@ -48,30 +50,30 @@ func (f *findings) add(c *analyze.Connection) {
 	}
 	at := findingKey{server: c.Server}
 	if r := c.Reset; r != nil {
-		g := f.group(analyze.FoundResets, findingKey{c.Server, r.Cause}, c.ID, r.By)
+		g := f.group(analyze.FoundResets, findingKey{c.Server, r.Cause}, c.ID, r.By, r.Confidence)
 		g.Bytes += c.LostBytes().Sum()
 		g.from(c.Client.Addr())
 	}
 	if c.IdleClose != nil {
-		f.group(analyze.FoundKeepaliveRace, at, c.ID, c.IdleClose.By).race(c)
+		f.group(analyze.FoundKeepaliveRace, at, c.ID, c.IdleClose.By, analyze.Inferred).race(c)
 	}
 	if analyze.FoundAcceptQueue.Found(c) {
-		f.group(analyze.FoundAcceptQueue, at, c.ID, analyze.Server)
+		f.group(analyze.FoundAcceptQueue, at, c.ID, analyze.Server, analyze.Inferred)
 	}
 	if analyze.FoundStalled.Found(c) {
-		g := f.group(analyze.FoundStalled, at, c.ID, c.Stall.By)
+		g := f.group(analyze.FoundStalled, at, c.ID, c.Stall.By, analyze.Observed)
 		g.lasted(c.Stall.NS, c.ID)
 	}
 	if w := c.Waits(analyze.Server, event.CloseWait); w != nil {
-		f.group(analyze.FoundCloseWait, at, c.ID, analyze.Server).waits(w.Time, c.ID)
+		f.group(analyze.FoundCloseWait, at, c.ID, analyze.Server, w.Confidence).waits(w.Time, c.ID)
 	}
 	if w := c.Waits(analyze.Server, event.FinWait2); w != nil {
-		f.group(analyze.FoundFinWait2, at, c.ID, analyze.Client).waits(w.Time, c.ID)
+		f.group(analyze.FoundFinWait2, at, c.ID, analyze.Client, w.Confidence).waits(w.Time, c.ID)
 	}
 }
 
-// group counts a connection in its group.
-func (f *findings) group(kind analyze.FindingKind, key findingKey, id int, by analyze.Side) *findingGroup {
+// group counts a connection in its group, which it is known to belong to with a confidence.
+func (f *findings) group(kind analyze.FindingKind, key findingKey, id int, by analyze.Side, sure analyze.Confidence) *findingGroup {
 	all := f.groups[kind]
 	g := all[key]
 	switch {
@@ -97,6 +99,10 @@ func (f *findings) group(kind analyze.FindingKind, key findingKey, id int, by an
 	}
 	g.Connections++
 	g.weight++
+	sure = cmp.Or(sure, analyze.Inferred)
+	if g.Confidence == "" || slices.Index(confidences, string(sure)) > slices.Index(confidences, string(g.Confidence)) {
+		g.Confidence = sure
+	}
 	if g.By != by {
 		g.By = analyze.NoSide
 	}
@@ -214,7 +220,7 @@ func (s *summary) nearExhaustion() (list []analyze.Finding) {
 				share *= max(1, s.timeWait.Seconds()) / seconds
 			}
 			if share >= portsEnough {
-				list = append(list, analyze.Finding{Kind: analyze.FoundPorts, Server: e.address, Client: client, By: analyze.Client,
+				list = append(list, analyze.Finding{Kind: analyze.FoundPorts, Server: e.address, Client: client, By: analyze.Client, Confidence: analyze.Inferred,
 					Connections: n, Missed: e.folded, Share: share})
 			}
 		}

@@ -65,6 +65,9 @@ func TestFindingsArePicked(t *testing.T) {
 	for i := range got.Findings {
 		f := &got.Findings[i]
 		kinds[f.Kind]++
+		if f.Confidence == "" {
+			t.Errorf("a %s has no confidence", f.Kind)
+		}
 		n, shown := uint64(0), false
 		for _, c := range r.Connections {
 			if isOf(f, c) {

@@ -105,7 +105,10 @@ func resetsWords(f *analyze.Finding) string {
 	if f.By != analyze.NoSide {
 		by = "the " + string(f.By)
 	}
-	words := fmt.Sprintf("%s: %s, by %s of %s", f.Server, Safe(string(f.Cause)), by, findingCount(f))
+	if f.Cause == analyze.Middlebox {
+		by = "something between, in the name of " + by
+	}
+	words := fmt.Sprintf("%s: %s%s, by %s of %s", f.Server, Safe(string(f.Cause)), doubt(f.Confidence, f.Cause == analyze.UnknownCause), by, findingCount(f))
 	switch {
 	case onlyFrom(f):
 		words += fmt.Sprintf(", all with %v", f.Client)
