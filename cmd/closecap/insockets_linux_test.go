@@ -160,6 +160,8 @@ func (m *maker) queues() {
 	c := m.socket()
 	m.check(unix.Connect(c, at(lazyPort)))
 	m.must(unix.Write(c, []byte("hi")))
+	m.check(unix.Shutdown(c, unix.SHUT_WR))
+	m.await(c, event.FinWait2) // the ACK of its FIN may be delayed
 	m.check(unix.Close(c))
 }
 
