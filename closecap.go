@@ -164,7 +164,9 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	runs, over := 0, 0
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
-		a.hear(b)
+		if a.words != nil {
+			hear(a.words, b)
+		}
 		rec.AddCalls(b.Calls...)
 		over += keepKernel(rec, b.Kernel)
 		if b.Run != nil {

@@ -17,17 +17,16 @@ import (
 type following struct {
 	follower *flows.Follower
 	finished chan lot
-	judged   chan []flows.Finished // for the follower to use again
-	next     []flows.Finished
+	judged   chan lot // to be used again
+	next     lot
 	words    *words.Keeper // nil where nobody asked
-	heard    []*words.Heard
-	unwanted atomic.Bool // nobody takes any more
+	unwanted atomic.Bool   // nobody takes any more
 }
 
 // lot is some connections to be judged. With stalled, nothing comes after them for now.
 type lot struct {
 	finished []flows.Finished
-	heard    []*words.Heard // on each of them; nil where nobody asked
+	heard    []*words.Heard // on each of them; none where nobody asked
 	stalled  bool
 }
 
@@ -43,18 +42,18 @@ const (
 func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bool) {
 	f := &following{
 		follower: flows.NewFollower(a.opt.Options, nil),
-		finished: make(chan lot, lots), judged: make(chan []flows.Finished, lots),
-		next: make([]flows.Finished, 0, lotSize), words: a.words,
+		finished: make(chan lot, lots), judged: make(chan lot, lots),
+		next: lot{finished: make([]flows.Finished, 0, lotSize)}, words: a.words,
 	}
 	for range lots - 1 {
-		f.judged <- make([]flows.Finished, 0, lotSize)
+		f.judged <- lot{finished: make([]flows.Finished, 0, lotSize)}
 	}
 	f.follower.HandOver(f.add)
 	go f.run(a, first)
 	defer func() {
 		f.unwanted.Store(true)
 		for lot := range f.finished {
-			f.judged <- lot.finished
+			f.judged <- lot
 		}
 	}()
 	judge := new(flows.Judge)
@@ -69,7 +68,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 			if all++; !c.Whole {
 				lacking++
 			}
-			if lot.heard != nil {
+			if len(lot.heard) > 0 {
 				lot.heard[judged].Tell(c, a.opt.RawWords)
 			}
 			judged++
@@ -81,7 +80,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		if lot.stalled && a.opt.Stalled != nil {
 			a.opt.Stalled()
 		}
-		f.judged <- lot.finished
+		f.judged <- lot
 	}
 	if f.follower.Overwhelmed() {
 		a.errs = append(a.errs, overwhelmed(f.follower.Stats()))
@@ -154,50 +153,46 @@ func (f *following) run(a *Analysis, first *intake.Batch) {
 	}
 	if !f.unwanted.Load() {
 		f.follower.Finish()
-		f.finished <- lot{finished: f.next, heard: f.heard}
+		f.finished <- f.next
 	}
 }
 
-// segments follows a batch. With words it does so one by one, without looking ahead: a connection that ends in
-// favour of another is taken from the Keeper before that hears of the other.
+// segments follows a batch. What is said in it is heard before: a Keeper tells itself one connection from
+// another on the same addresses.
 func (f *following) segments(b *intake.Batch) {
-	if f.words == nil {
-		f.follower.Segments(b.Segments)
-		return
+	if f.words != nil {
+		hear(f.words, b)
 	}
-	for i := range b.Segments {
-		f.follower.Segment(&b.Segments[i])
-		f.words.Segment(&b.Segments[i], b.PayloadOf(i))
-	}
+	f.follower.Segments(b.Segments)
 }
 
-// hear keeps what is said in a batch, where words are asked for.
-func (a *Analysis) hear(b *intake.Batch) {
-	if a.words == nil {
-		return
-	}
-	for i := range b.Segments {
-		a.words.Segment(&b.Segments[i], b.PayloadOf(i))
+// hear keeps what is said in a batch.
+func hear(k *words.Keeper, b *intake.Batch) {
+	for s, payload := range b.Payloads() {
+		k.Segment(s, payload)
 	}
 }
 
 // add takes the next connection from the follower.
 func (f *following) add(o flows.Finished) {
-	f.next = append(f.next, o)
+	f.next.finished = append(f.next.finished, o)
 	if f.words != nil {
-		f.heard = append(f.heard, f.words.Take(o.Ends()))
+		f.next.heard = append(f.next.heard, f.words.Take(o.Ends()))
 	}
-	if len(f.next) == lotSize {
+	if len(f.next.finished) == lotSize {
 		f.send(false)
 	}
 }
 
 func (f *following) send(stalled bool) {
-	f.finished <- lot{f.next, f.heard, stalled}
-	f.heard = nil
+	f.next.stalled = stalled
+	f.finished <- f.next
 	f.next = <-f.judged
-	for _, o := range f.next {
+	for _, o := range f.next.finished {
 		f.follower.TakeBack(o)
 	}
-	f.next = f.next[:0]
+	for _, h := range f.next.heard {
+		f.words.GiveBack(h)
+	}
+	f.next.finished, f.next.heard = f.next.finished[:0], f.next.heard[:0]
 }

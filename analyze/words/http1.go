@@ -15,14 +15,15 @@ func isHTTP1(client, server []byte) answer {
 	if len(client) == 0 {
 		return begins(server, "HTTP/1.")
 	}
-	method, rest, ok := bytes.Cut(client, []byte(" "))
+	const longest = 20
+	method, _, ok := bytes.Cut(client[:min(len(client), longest+1)], []byte(" "))
 	switch {
-	case len(method) == 0 || len(method) > 20 || !upperCase(method):
+	case len(method) == 0 || len(method) > longest || !upperCase(method):
 		return no
 	case !ok:
 		return more
 	}
-	line, _, ok := bytes.Cut(rest, []byte("\n"))
+	line, _, ok := bytes.Cut(client[len(method):], []byte("\n"))
 	switch {
 	case !plainText(line):
 		return no

@@ -1,27 +1,102 @@
 package words
 
 import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
 	"net/netip"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // Keeper keeps what is said on the connections that are open. A connection that is over is to be taken from
-// it: what it holds is bounded by how many are not.
+// it: what it holds is bounded by how many are not. The garbage collector finds next to no pointers in it: with
+// 20,000 open connections that is 17 % of all instructions.
 type Keeper struct {
-	talks map[event.Pair][]*Heard // oldest first; more than one while an earlier one is yet to be taken
+	talks map[uint64]place // by the hash of their ends, the oldest
+	seed  uint64
+	slabs []*[slabSize]Heard
+	free  []*Heard
+}
+
+// place is a Heard's in the slabs; 0 is that of none.
+type place int32
+
+const slabSize = 64
+
+// endpoint is an address and a port, and pair two of them, the lower first.
+type (
+	endpoint struct{ hi, lo, port uint64 }
+	pair     [2]endpoint
+)
+
+func endpointOf(a netip.AddrPort) endpoint {
+	ip := a.Addr().As16()
+	return endpoint{binary.BigEndian.Uint64(ip[:8]), binary.BigEndian.Uint64(ip[8:]), uint64(a.Port())}
+}
+
+func pairOf(a, b endpoint) pair {
+	if a.hi > b.hi || a.hi == b.hi && (a.lo > b.lo || a.lo == b.lo && a.port > b.port) {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// equal compares number by number: the compiler's == of so many is a call.
+func (e *endpoint) equal(o *endpoint) bool { return e.lo == o.lo && e.port == o.port && e.hi == o.hi }
+
+func (p *pair) equal(o *pair) bool { return p[0].equal(&o[0]) && p[1].equal(&o[1]) }
+
+// hash mixes a pair with a seed, which nobody can know (the multiply-and-fold of wyhash).
+func (p *pair) hash(seed uint64) uint64 {
+	fold := func(a, b uint64) uint64 {
+		hi, lo := bits.Mul64(a, b)
+		return hi ^ lo
+	}
+	const odd = 0xA0761D6478BD642F
+	h := fold(p[0].lo^seed, p[1].lo^odd^bits.RotateLeft64(seed, 32))
+	h = fold(h^p[0].hi^seed, p[1].hi^odd)
+	return fold(h^p[0].port<<16^p[1].port, seed^odd)
 }
 
 // Heard is what was said on one connection.
 type Heard struct {
 	Talk
-	opener netip.AddrPort // of Client
-	mixed  bool           // with what was said on another one
+	pair   pair
+	opener endpoint // Client
+	mixed  bool     // with what was said on another one
+	place  place
+	newer  place // of another connection on the same addresses, while this one is yet to be taken
 }
 
 // NewKeeper returns an empty Keeper.
-func NewKeeper() *Keeper { return &Keeper{talks: map[event.Pair][]*Heard{}} }
+func NewKeeper() *Keeper {
+	k := &Keeper{talks: map[uint64]place{}, seed: rand.Uint64()}
+	k.grow()
+	k.free = k.free[:slabSize-1] // but none at 0
+	return k
+}
+
+// at returns the Heard at a place, nil at that of none.
+func (k *Keeper) at(p place) *Heard {
+	if p == 0 {
+		return nil
+	}
+	return &k.slabs[p/slabSize][p%slabSize]
+}
+
+// grow adds a slab.
+func (k *Keeper) grow() {
+	slab := &[slabSize]Heard{}
+	first := place(len(k.slabs)) * slabSize
+	k.slabs = append(k.slabs, slab)
+	for i := len(slab) - 1; i >= 0; i-- {
+		slab[i].place = first + place(i)
+		k.free = append(k.free, &slab[i])
+	}
+}
 
 // Segment takes the next segment in the order of capture, with its payload as far as it was captured. It keeps
 // nothing of either. Plain acknowledgments say nothing.
@@ -29,61 +104,91 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 	if s.Len == 0 && s.Flags&(event.SYN|event.FIN|event.RST) == 0 {
 		return
 	}
-	pair := event.PairOf(s.Src, s.Dst)
-	list := k.talks[pair]
-	var h *Heard
-	if len(list) > 0 {
-		h = list[len(list)-1]
+	src, dst := endpointOf(s.Src), endpointOf(s.Dst)
+	ends := pairOf(src, dst)
+	hash := ends.hash(k.seed)
+	h := k.at(k.talks[hash])
+	if h != nil && !h.pair.equal(&ends) {
+		return // one in 2^64: nothing is said of the second
+	}
+	for h != nil && h.newer != 0 {
+		h = k.at(h.newer)
 	}
 	syn := s.Flags.Has(event.SYN)
 	switch {
-	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(s)):
+	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(src, s.Seq)):
 	case !syn && s.Len <= 1: // what comes late of a connection that is over: a FIN, an RST, a keep-alive
 		return
 	default:
-		h = &Heard{opener: s.Src}
-		if syn && s.Flags.Has(event.ACK) {
-			h.opener = s.Dst
+		older := h
+		h = k.take()
+		h.pair = ends
+		if h.opener = src; syn && s.Flags.Has(event.ACK) {
+			h.opener = dst
 		}
-		k.talks[pair] = append(list, h)
+		if older != nil {
+			older.newer = h.place
+		} else {
+			k.talks[hash] = h.place
+		}
 	}
-	e := Client
-	if s.Src != h.opener {
-		e = Server
+	h.Segment(h.end(src), s, payload)
+}
+
+// end returns which end of h an endpoint is.
+func (h *Heard) end(of endpoint) End {
+	if of.equal(&h.opener) {
+		return Client
 	}
-	h.Segment(e, s, payload)
+	return Server
 }
 
 // isOther reports whether a SYN begins another connection than h.
-func (h *Heard) isOther(s *event.Segment) bool {
-	d := &h.ends[Client]
-	if s.Src != h.opener {
-		d = &h.ends[Server]
-	}
-	return d.based && !(d.begun && d.isn == s.Seq)
+func (h *Heard) isOther(src endpoint, isn seqnum.Value) bool {
+	d := &h.ends[h.end(src)]
+	return d.based && !(d.begun && d.isn == isn)
 }
 
 // Take returns what was said on a connection and forgets it: the one between two ends that is the oldest,
 // if it began by the frame last, and nil otherwise.
 func (k *Keeper) Take(a, b netip.AddrPort, last uint64) *Heard {
-	pair := event.PairOf(a, b)
-	list := k.talks[pair]
+	ends := pairOf(endpointOf(a), endpointOf(b))
+	hash := ends.hash(k.seed)
 	var h *Heard
-	n := 0
-	for n < len(list) && list[n].first <= last {
-		h = list[n]
-		n++
+	n, next := 0, k.at(k.talks[hash])
+	for ; next != nil && next.pair.equal(&ends) && next.first <= last; n++ {
+		k.GiveBack(h)
+		h, next = next, k.at(next.newer)
 	}
-	if h == nil {
+	switch {
+	case h == nil:
 		return nil
+	case next == nil:
+		delete(k.talks, hash)
+	default:
+		k.talks[hash] = next.place
 	}
 	h.mixed = n > 1 || h.last > last
-	if n == len(list) {
-		delete(k.talks, pair)
-	} else {
-		k.talks[pair] = list[n:]
-	}
 	return h
+}
+
+// take returns an empty Heard.
+func (k *Keeper) take() *Heard {
+	if len(k.free) == 0 {
+		k.grow()
+	}
+	h := k.free[len(k.free)-1]
+	k.free = k.free[:len(k.free)-1]
+	return h
+}
+
+// GiveBack lets k use the memory of h, which may be nil, for another connection.
+func (k *Keeper) GiveBack(h *Heard) {
+	if h == nil {
+		return
+	}
+	*h = Heard{place: h.place}
+	k.free = append(k.free, h)
 }
 
 // Open returns how many connections are kept.
@@ -98,9 +203,9 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
 	var all analyze.LastWords
 	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
-		e := Client
-		if address := c.Client; side == analyze.Server && c.Server != h.opener || side == analyze.Client && address != h.opener {
-			e = Server
+		e := h.end(endpointOf(c.Client))
+		if side == analyze.Server {
+			e = e.Other()
 		}
 		w := h.Words(e, over, raw)
 		if w == nil {
@@ -115,7 +220,8 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 		}
 	}
 	if all != (analyze.LastWords{}) {
-		c.LastWords = &all
+		kept := all // most have none: only what is kept is to be allocated
+		c.LastWords = &kept
 	}
 }
 

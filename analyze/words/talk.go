@@ -41,9 +41,15 @@ type end struct {
 	bytes int64
 	at    spot // of the last byte
 	head  []byte
-	tail  []byte // no more than twice maxTail
+	tail  tail
 	ahead []piece
 	held  int // bytes of ahead
+}
+
+// tail is the end of what an end said.
+type tail struct {
+	n    int
+	text [maxTail]byte
 }
 
 // piece is a segment that came before those it follows.
@@ -77,7 +83,12 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 			d.next, d.based = seq, true
 		}
 		payload = payload[:min(int64(len(payload)), n)]
-		t.take(e, piece{seq, payload, n - int64(len(payload)), spot{s.Frame, s.Time}})
+		p := piece{seq, payload, n - int64(len(payload)), spot{s.Frame, s.Time}}
+		if seq == d.next && len(d.ahead) == 0 {
+			t.feed(e, &p)
+		} else {
+			t.take(e, p)
+		}
 	}
 	if s.Flags.Has(event.FIN) && !d.fin {
 		d.fin, d.finAt = true, seq.Add(s.Len)
@@ -102,7 +113,7 @@ func (t *Talk) take(e End, p piece) {
 		p.payload, p.missing = p.payload[n:], p.missing-(old-n)
 		p.seq = d.next
 	}
-	t.feed(e, p)
+	t.feed(e, &p)
 	for t.resume(e) {
 	}
 }
@@ -154,7 +165,7 @@ func (t *Talk) giveUp(e End) {
 func (t *Talk) pass(e End, n int64) {
 	d := &t.ends[e]
 	d.next = d.next.Add(uint32(n))
-	d.tail = d.tail[:0]
+	d.tail.n = 0
 	switch {
 	case t.reader != nil:
 		t.reader.skip(e, n)
@@ -169,11 +180,11 @@ func (t *Talk) giveUpTelling() {
 }
 
 // feed takes a piece whose turn it is.
-func (t *Talk) feed(e End, p piece) {
+func (t *Talk) feed(e End, p *piece) {
 	d := &t.ends[e]
 	if n := len(p.payload); n > 0 {
 		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+int64(n), p.at
-		d.keep(p.payload)
+		d.tail.keep(p.payload)
 		switch {
 		case t.reader != nil:
 			t.reader.said(e, p.payload, p.at)
@@ -186,16 +197,13 @@ func (t *Talk) feed(e End, p piece) {
 	}
 }
 
-// keep keeps the end of what was said.
-func (d *end) keep(b []byte) {
-	if len(b) >= maxTail {
-		d.tail = append(d.tail[:0], b[len(b)-maxTail:]...)
-		return
+// keep keeps the end of b.
+func (t *tail) keep(b []byte) {
+	b = b[max(0, len(b)-maxTail):]
+	if more := t.n + len(b) - maxTail; more > 0 {
+		t.n = copy(t.text[:], t.text[more:t.n])
 	}
-	if len(d.tail)+len(b) > 2*maxTail {
-		d.tail = append(d.tail[:0], d.tail[len(d.tail)-maxTail:]...)
-	}
-	d.tail = append(d.tail, b...)
+	t.n += copy(t.text[t.n:], b)
 }
 
 // tell asks which protocol the first bytes are of.
@@ -206,18 +214,22 @@ func (t *Talk) tell(e End, b []byte) {
 		return
 	}
 	n := min(len(b), maxHead-len(d.head))
-	d.head = append(d.head, b[:n]...)
+	heads := [2][]byte{t.ends[Client].head, t.ends[Server].head}
+	if heads[e] = b[:n]; len(d.head) > 0 {
+		d.head = append(d.head, b[:n]...)
+		heads[e] = d.head
+	}
 	undecided := false
 	for _, p := range protocols {
-		switch p.is(t.ends[Client].head, t.ends[Server].head) {
+		switch p.is(heads[Client], heads[Server]) {
 		case more:
 			undecided = true
 		case yes:
 			t.name, t.reader = p.name, p.read()
-			if h := t.ends[e.Other()].head; len(h) > 0 {
+			if h := heads[e.Other()]; len(h) > 0 {
 				t.reader.said(e.Other(), h, t.ends[e.Other()].at)
 			}
-			t.reader.said(e, d.head, d.at)
+			t.reader.said(e, heads[e], d.at)
 			if n < len(b) {
 				t.reader.said(e, b[n:], d.at)
 			}
@@ -225,8 +237,11 @@ func (t *Talk) tell(e End, b []byte) {
 			return
 		}
 	}
-	if !undecided || len(d.head) == maxHead {
+	switch {
+	case !undecided || len(heads[e]) == maxHead:
 		t.giveUpTelling()
+	case len(d.head) == 0:
+		d.head = bytes.Clone(b[:n])
 	}
 }
 
@@ -240,7 +255,7 @@ func (t *Talk) Words(e End, over, raw bool) *analyze.Words {
 			t.giveUp(e)
 		}
 	}
-	w := &analyze.Words{Frame: d.at.frame, Time: d.at.time}
+	w := analyze.Words{Frame: d.at.frame, Time: d.at.time}
 	if t.reader != nil {
 		fin, heard := d.said(), t.ends[e.Other()].said()
 		m := t.reader.last(e, fate{fin: fin, done: fin || over, heard: heard || over})
@@ -251,24 +266,28 @@ func (t *Talk) Words(e End, over, raw bool) *analyze.Words {
 		w.Closing = uint64(max(0, m.closing))
 	}
 	if raw && d.bytes > 0 {
-		w.Text = lastText(d.tail)
+		w.Text = lastText(d.tail.text[:d.tail.n])
 	}
 	if w.Meaning == "" && w.Text == "" {
 		return nil
 	}
-	return w
+	kept := w
+	return &kept
 }
 
 // lastText returns the last line of text, "" where it is not for reading.
 func lastText(b []byte) string {
-	b = b[max(0, len(b)-maxTail):]
-	b = bytes.TrimRight(b, "\r\n \x00")
-	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-		b = b[i+1:]
+	end := len(b)
+	for end > 0 && (b[end-1] == '\r' || b[end-1] == '\n' || b[end-1] == ' ' || b[end-1] == 0) {
+		end--
 	}
-	if !plainText(b) {
-		return ""
+	from := end
+	for from > 0 && b[from-1] != '\n' {
+		if from--; !plainText(b[from : from+1]) {
+			return ""
+		}
 	}
+	b = b[from:end]
 	return clip(b)
 }
 
@@ -276,7 +295,7 @@ func lastText(b []byte) string {
 func (t *Talk) Held() (n int) {
 	for i := range t.ends {
 		d := &t.ends[i]
-		n += cap(d.head) + cap(d.tail) + d.held
+		n += cap(d.head) + d.tail.n + d.held
 	}
 	return n
 }

@@ -44,15 +44,17 @@ type Batch struct {
 	Stalled      bool   // the source had nothing more for now, or asks not to wait for it
 }
 
-// PayloadOf returns the payload of the i-th segment as far as it was captured, nil where nobody asked.
-func (b *Batch) PayloadOf(i int) []byte {
-	switch {
-	case i >= len(b.ends):
-		return nil
-	case i == 0:
-		return b.Payload[:b.ends[0]]
+// Payloads returns the segments with the payload of each, as far as it was captured; none where nobody asked.
+func (b *Batch) Payloads() iter.Seq2[*event.Segment, []byte] {
+	return func(yield func(*event.Segment, []byte) bool) {
+		from := 0
+		for i, to := range b.ends {
+			if !yield(&b.Segments[i], b.Payload[from:to]) {
+				return
+			}
+			from = to
+		}
 	}
-	return b.Payload[b.ends[i-1]:b.ends[i]]
 }
 
 // Counts is what was read of a timeline.
@@ -113,7 +115,11 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 			full:    make(chan result, inFlight), free: make(chan *Batch, inFlight),
 		}
 		for range inFlight {
-			b.free <- &Batch{Segments: make([]event.Segment, 0, batchSize)}
+			empty := &Batch{Segments: make([]event.Segment, 0, batchSize)}
+			if opt.Payload {
+				empty.Payload, empty.ends = make([]byte, 0, maxPayload+64<<10), make([]int, 0, batchSize)
+			}
+			b.free <- empty
 		}
 		finished := make(chan struct{})
 		go func() {

@@ -41,10 +41,9 @@ func TestPayload(t *testing.T) {
 		if len(batch.Payload) > maxPayload+size {
 			t.Errorf("a batch has %d bytes of payload", len(batch.Payload))
 		}
-		for i := range batch.Segments {
-			p := batch.PayloadOf(i)
-			if len(p) != size || binary.BigEndian.Uint32(p) != uint32(batch.Segments[i].Frame-1) {
-				t.Fatalf("frame %d has the payload %x of %d bytes", batch.Segments[i].Frame, p[:min(len(p), 4)], len(p))
+		for s, p := range batch.Payloads() {
+			if len(p) != size || binary.BigEndian.Uint32(p) != uint32(s.Frame-1) {
+				t.Fatalf("frame %d has the payload %x of %d bytes", s.Frame, p[:min(len(p), 4)], len(p))
 			}
 			seen++
 		}
@@ -53,7 +52,10 @@ func TestPayload(t *testing.T) {
 		t.Errorf("%d segments, want %d", seen, n/5*4)
 	}
 	for batch, err := range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{}), Options{}) {
-		if err != nil || batch.Payload != nil || batch.PayloadOf(0) != nil {
+		for range batch.Payloads() {
+			t.Fatal("nobody asked for payload")
+		}
+		if err != nil || batch.Payload != nil {
 			t.Fatalf("%d bytes of payload, error %v: nobody asked for it", len(batch.Payload), err)
 		}
 	}
