@@ -2,6 +2,10 @@ package closecap
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,5 +86,37 @@ func TestWordsAreTaken(t *testing.T) {
 	}
 	if n := a.words.Open(); n != 0 {
 		t.Errorf("%d connections are kept after the end", n)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the expected reasons")
+
+// TestReasons holds why the connections of captures of real servers ended, in their protocols' words.
+func TestReasons(t *testing.T) {
+	const expected = "analyze/words/testdata/reasons.txt"
+	files, err := filepath.Glob("analyze/words/testdata/*.pcap")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	var b strings.Builder
+	for _, file := range files {
+		all, _ := analyzed(t, file, Options{Words: true})
+		for _, c := range all {
+			if w := c.LastWords; w != nil && w.Reason != "" {
+				fmt.Fprintf(&b, "%s %d: %s (%s)\n", strings.TrimSuffix(filepath.Base(file), ".pcap"), c.ID, w.Reason, w.Confidence)
+			}
+		}
+	}
+	if *update {
+		if err := os.WriteFile(expected, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(expected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("reasons:\n%s\nwant:\n%s", b.String(), want)
 	}
 }

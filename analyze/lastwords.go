@@ -7,6 +7,14 @@ import "github.com/closecap/closecap/analyze/event"
 type LastWords struct {
 	Client *Words `json:"client,omitempty"`
 	Server *Words `json:"server,omitempty"`
+
+	// Reason says in the protocol's words why the connection ended, with what Confidence.
+	Reason     string     `json:"reason,omitempty"`
+	Confidence Confidence `json:"reason_confidence,omitempty"`
+	// IdleNS is how long nobody had said anything when the first end closed, and Outstanding how many requests of
+	// the client no answer had begun of by then.
+	IdleNS      int64  `json:"idle_ns,omitempty"`
+	Outstanding uint64 `json:"outstanding,omitempty"`
 }
 
 // Of returns a pointer to the words of side s.
@@ -28,4 +36,5 @@ type Words struct {
 	Text         string     `json:"text,omitempty"`       // the last line of text, in whatever protocol
 	Acknowledged bool       `json:"acknowledged"`         // the other end's kernel has all that was said
 	Closing      uint64     `json:"closing,omitempty"`    // bytes of messages that only close, at the stream's end
+	Quoted       bool       `json:"-"`                    // the reason has it
 }

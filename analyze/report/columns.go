@@ -146,6 +146,12 @@ var listColumns = []listColumn{
 	{csv: "community_id", value: func(c *analyze.Connection) string { return c.CommunityID }},
 	{csv: "first_file", value: func(c *analyze.Connection) string { return c.FirstFile }},
 	{csv: "first_file_frame", value: func(c *analyze.Connection) string { return frameOrNone(c.FirstFileFrame) }},
+	{csv: "reason", value: ofWords(func(l *analyze.LastWords) string { return l.Reason })},
+	{csv: "reason_confidence", value: ofWords(func(l *analyze.LastWords) string { return string(l.Confidence) })},
+	{csv: "client_words", value: ofWords(func(l *analyze.LastWords) string { return wordsOf(l.Client) })},
+	{csv: "server_words", value: ofWords(func(l *analyze.LastWords) string { return wordsOf(l.Server) })},
+	{csv: "idle_ns", value: ofWords(func(l *analyze.LastWords) string { return strconv.FormatInt(l.IdleNS, 10) })},
+	{csv: "outstanding", value: ofWords(func(l *analyze.LastWords) string { return decimal(l.Outstanding) })},
 	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
 	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
@@ -203,6 +209,15 @@ func ofReset(f func(*analyze.Reset) string) func(*analyze.Connection) string {
 			return ""
 		}
 		return f(c.Reset)
+	}
+}
+
+func ofWords(f func(*analyze.LastWords) string) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		if c.LastWords == nil {
+			return ""
+		}
+		return f(c.LastWords)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// lastWordsSentences tell what the ends said last, in the order in which they said it, as far as it bears on
+// lastWordsSentences tell why it ended in the words of what was said on it, and what the ends said last, in the order in which they said it, as far as it bears on
 // the ending.
 func lastWordsSentences(c *analyze.Connection) []string {
 	if c.LastWords == nil {
@@ -20,7 +20,7 @@ func lastWordsSentences(c *analyze.Connection) []string {
 	}
 	var all []spoken
 	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
-		if w := *c.LastWords.Of(side); w != nil && (w.Tells || w.Text != "") {
+		if w := *c.LastWords.Of(side); w != nil && !w.Quoted && (w.Tells || w.Text != "") {
 			all = append(all, spoken{side, w})
 		}
 	}
@@ -28,6 +28,9 @@ func lastWordsSentences(c *analyze.Connection) []string {
 		return cmp.Compare(a.words.Frame-1, b.words.Frame-1)
 	})
 	var lines []string
+	if why := c.LastWords.Reason; why != "" {
+		lines = append(lines, "Why: "+sureSentence(Safe(why), c.LastWords.Confidence))
+	}
 	for _, s := range all {
 		lines = append(lines, wordsSentence(s.side, s.words))
 	}
@@ -48,7 +51,19 @@ func wordsSentence(side analyze.Side, w *analyze.Words) string {
 			text += ", of which no acknowledgment was seen"
 		}
 	}
-	if w.Confidence == analyze.Inferred {
+	return sureSentence(text, w.Confidence)
+}
+
+// wordsOf is what an end said last in its protocol's words, else the last text.
+func wordsOf(w *analyze.Words) string {
+	if w == nil {
+		return ""
+	}
+	return cmp.Or(w.Meaning, w.Text)
+}
+
+func sureSentence(text string, sure analyze.Confidence) string {
+	if sure == analyze.Inferred {
 		return text + ". This is inferred."
 	}
 	return text + "."

@@ -17,6 +17,7 @@ func Verdict(r *analyze.Result, c *analyze.Connection) string { return verdictIn
 func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) string {
 	calls := callsOf(r, c)
 	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
+	lines = append(lines, lastWordsSentences(c)...)
 	if c.Reset != nil {
 		lines = append(lines, resetSentences(c, calls)...)
 	} else {
@@ -24,7 +25,6 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 	}
 	lines = append(lines, closingSentences(c, calls)...)
 	lines = append(lines, candidateSentences(c)...)
-	lines = append(lines, lastWordsSentences(c)...)
 	if s := lostSentence(c); s != "" {
 		lines = append(lines, s)
 	}

@@ -349,8 +349,9 @@ func (r *http1) last(e End, how fate) said {
 	}
 	switch n := r.outstanding(); {
 	case cut != "":
-		w.meaning, w.tells = w.meaning+", "+cut, true
+		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
 	case e == Client && n > 0 && how.heard:
+		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at
 		w.meaning, w.tells = "without an answer: "+w.meaning, true
 		if n > 1 {
 			w.meaning = fmt.Sprintf("%d requests %s", n, w.meaning)
@@ -358,8 +359,16 @@ func (r *http1) last(e End, how fate) said {
 	case e == Server && (m.close || m.status >= 400):
 		w.tells = true
 	}
-	if m.close {
+	w.counts = r.ends[Server].part != unreadable && r.ends[Client].part != unreadable
+	switch {
+	case m.close && m.status < 400:
+		w.goodbye = goodbye{words: "Connection: close", name: "Connection: close", at: m.at}
 		w.meaning += " (Connection: close)"
+	case m.close:
+		w.meaning += " (Connection: close)"
+		w.goodbye = goodbye{words: w.meaning, name: "error", at: m.at}
+	case m.status >= 400:
+		w.goodbye = goodbye{words: w.meaning, name: "error", at: m.at, error: true}
 	}
 	return w
 }

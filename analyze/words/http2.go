@@ -72,7 +72,8 @@ type http2Reader struct {
 // goaway is the last GOAWAY of an end.
 type goaway struct {
 	sent  bool
-	first uint64 // frame of the first one
+	first spot // of the first one
+	more  bool // an answer followed
 	at    spot
 	last  uint32 // stream
 	code  uint32
@@ -111,7 +112,7 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 		d.closing += total
 		g := &d.goaway
 		if !g.sent {
-			g.first = at.frame
+			g.first = at
 		}
 		g.sent, g.at = true, at
 		g.last, g.code = binary.BigEndian.Uint32(body)&^(1<<31), binary.BigEndian.Uint32(body[4:])
@@ -122,6 +123,7 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 		copy(d.rst[4:], body)
 		delete(r.open, stream)
 	case kind <= h2Headers:
+		d.goaway.more = d.goaway.sent
 		r.stream(e, stream, msg[4]&h2EndStream != 0)
 	}
 }
@@ -149,21 +151,26 @@ func (r *http2Reader) last(e End, how fate) said {
 		w.closing = d.closing
 	}
 	open := len(r.open)
-	if r.many || r.ends[Client].lost || r.ends[Server].lost || !how.heard {
+	w.counts = !r.many && !r.ends[Client].lost && !r.ends[Server].lost
+	if !w.counts || !how.heard {
 		open = 0
+	}
+	if e == Client && open > 0 {
+		w.open, w.waits = open, analyze.Count(uint64(open), "stream")+" still open"
 	}
 	switch g := &d.goaway; {
 	case g.sent:
 		w.at = g.at
-		w.meaning = "HTTP/2 GOAWAY " + h2Code(g.code)
+		w.goodbye = goodbye{words: "GOAWAY " + h2Code(g.code), name: "GOAWAY", at: g.first, more: g.more}
 		if g.debug != "" {
-			w.meaning += " " + quoted(g.debug)
+			w.goodbye.words += " " + quoted(g.debug)
 		}
+		w.meaning = "HTTP/2 " + w.goodbye.words
 		if g.last != 1<<31-1 {
 			w.meaning += fmt.Sprintf(", last stream %d", g.last)
 		}
-		if g.first != g.at.frame {
-			w.meaning += fmt.Sprintf(", the first in frame %d", g.first)
+		if g.first.frame != g.at.frame {
+			w.meaning += fmt.Sprintf(", the first in frame %d", g.first.frame)
 		}
 	case d.rstAt.frame != 0:
 		w.at, w.tells = d.rstAt, d.isRst
@@ -171,7 +178,7 @@ func (r *http2Reader) last(e End, how fate) said {
 	case open > 0 && e == Client:
 		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", open), spot{}
 	default:
-		return said{at: d.at}
+		return said{at: d.at, counts: w.counts}
 	}
 	return w
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 
-	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/seqnum"
 )
@@ -193,47 +192,3 @@ func (k *Keeper) GiveBack(h *Heard) {
 
 // Open returns how many connections are kept.
 func (k *Keeper) Open() int { return len(k.talks) }
-
-// Tell adds to c what was said on it, with raw also text in no known protocol, and tells messages that only
-// close from data that was lost. A nil Heard has nothing to tell.
-func (h *Heard) Tell(c *analyze.Connection, raw bool) {
-	if h == nil || h.mixed {
-		return
-	}
-	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
-	var all analyze.LastWords
-	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
-		e := h.end(endpointOf(c.Client))
-		if side == analyze.Server {
-			e = e.Other()
-		}
-		w := h.Words(e, over, raw)
-		if w == nil {
-			continue
-		}
-		w.Acknowledged = h.ends[e].bytes > 0 && acknowledged(c, side)
-		*all.Of(side) = w
-		for l := range c.Losses() {
-			if l.From == side && w.Confidence != analyze.Inferred {
-				l.Closing = min(w.Closing, l.Unacked+l.Unread+l.AfterClose)
-			}
-		}
-	}
-	if all != (analyze.LastWords{}) {
-		kept := all // most have none: only what is kept is to be allocated
-		c.LastWords = &kept
-	}
-}
-
-// acknowledged reports whether the other end's kernel has all that a side sent.
-func acknowledged(c *analyze.Connection, side analyze.Side) bool {
-	if c.Ending == analyze.UnknownEnding || *c.InFlight.Of(side) > 0 || *c.Packets.Of(side.Other()) == 0 {
-		return false
-	}
-	for l := range c.Losses() {
-		if l.From == side && l.Unacked+l.AfterClose+l.MayBe+l.Missing > 0 {
-			return false
-		}
-	}
-	return true
-}

@@ -187,13 +187,20 @@ func (r *mail) last(e End, how fate) said {
 		return said{}
 	case e == Server:
 		w.meaning = r.reply
-		w.tells = r.code == 221 || r.code == 226 || r.code >= 400
+		w.tells = r.code == 226 || r.code >= 400
+		if r.code >= 400 {
+			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != 421}
+		}
 	case r.data && how.done && bothRead:
-		w.meaning, w.tells = "a message without its final dot", true
+		w.meaning, w.tells, w.cut = "a message without its final dot", true, true
 	case r.asked && how.heard && bothRead && r.verb != "":
 		w.meaning, w.tells = "without a reply: "+r.verb, true
+		w.open, w.waits, w.asked = 1, "no reply to "+r.verb, w.at
 	default:
 		w.meaning, w.tells = r.verb, r.verb == "QUIT"
+	}
+	if w.counts = bothRead && !r.data; r.verb == "QUIT" && e == Client {
+		w.goodbye = goodbye{words: r.verb, name: r.verb, at: w.at}
 	}
 	if w.meaning == "" {
 		return said{}

@@ -67,6 +67,7 @@ const (
 type mysql struct {
 	framed
 	login   bool // the client's first packet is over
+	in      bool // and the server has let it in: an error before that ends the connection
 	error   string
 	quit    bool
 	asked   bool // a command, and nothing of the server's since
@@ -90,6 +91,7 @@ func (r *mysql) packet(e End, msg []byte, total int64) {
 		if r.error = ""; len(body) >= 3 && body[0] == 0xff {
 			r.error = mysqlError(body)
 		}
+		r.in = r.in || r.login && len(body) > 0 && body[0] == 0
 		return
 	}
 	r.quit, r.closing = false, 0
@@ -124,19 +126,24 @@ func (r *mysql) last(e End, how fate) said {
 		return r.to.last(e, how)
 	}
 	w := said{sure: analyze.Observed, tells: true, at: r.at[e]}
+	w.counts = r.login && !r.ends[Client].lost && !r.ends[Server].lost
+	if e == Client && r.asked && how.heard && w.counts {
+		w.open, w.waits, w.asked = 1, "no answer to a command", w.at
+	}
 	switch _, _, cut := r.ends[e].cut(); {
 	case r.ends[e].lost:
 		return said{}
 	case cut && how.done && e == Server:
-		w.meaning = "a MySQL packet that was cut"
+		w.meaning, w.cut = "a MySQL packet that was cut", true
 	case e == Server && r.error != "":
-		w.meaning = r.error
+		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: r.in}
 	case e == Client && r.quit:
 		w.meaning, w.closing = "MySQL COM_QUIT", r.closing
-	case e == Client && r.asked && how.heard && !r.ends[Server].lost:
+		w.goodbye = goodbye{words: "COM_QUIT", name: "COM_QUIT", at: w.at}
+	case w.open > 0:
 		w.meaning = "a MySQL command without an answer"
 	default:
-		return said{at: r.at[e]}
+		return said{at: r.at[e], counts: w.counts}
 	}
 	return w
 }

@@ -43,6 +43,7 @@ type postgres struct {
 	asks    bool // the server is to answer with one byte whether it takes TLS or GSSAPI
 	kind    [2]byte
 	error   string
+	fatal   bool // after it the server closes
 	closing [2]int64
 	asked   int // queries and Syncs whose ReadyForQuery has not come
 	ready   bool
@@ -102,6 +103,7 @@ func (r *postgres) message(e End, msg []byte, total int64) {
 		r.closing[e] = total
 	case e == Server && msg[0] == 'E':
 		r.error = pgError(msg[5:])
+		r.fatal = strings.HasPrefix(r.error, "FATAL ") || strings.HasPrefix(r.error, "PANIC ")
 	case e == Server && msg[0] == 'Z':
 		if r.ready && r.asked > 0 {
 			r.asked--
@@ -151,19 +153,23 @@ func (r *postgres) last(e End, how fate) said {
 		return r.to.last(e, how)
 	}
 	w := said{sure: analyze.Observed, tells: true, closing: r.closing[e], at: r.at[e]}
+	w.counts = r.begun && !r.ends[Client].lost && !r.ends[Server].lost
+	if e == Client && r.asked > 0 && how.heard && w.counts {
+		w.open, w.waits, w.asked = r.asked, "no answer to a query", w.at
+	}
 	switch _, _, cut := r.ends[e].cut(); {
 	case r.ends[e].lost:
 		return said{}
 	case cut && how.done && e == Server:
-		w.meaning = "a PostgreSQL message that was cut"
+		w.meaning, w.cut = "a PostgreSQL message that was cut", true
 	case e == Server && r.error != "":
-		w.meaning = r.error
+		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: !r.fatal}
 	case e == Client && r.kind[e] == 'X':
-		w.meaning = "PostgreSQL Terminate"
-	case e == Client && r.asked > 0 && how.heard && !r.ends[Server].lost:
+		w.meaning, w.goodbye = "PostgreSQL Terminate", goodbye{words: "Terminate", name: "Terminate", at: w.at}
+	case w.open > 0:
 		w.meaning = "a PostgreSQL query without an answer"
 	default:
-		return said{at: r.at[e]}
+		return said{at: r.at[e], counts: w.counts}
 	}
 	return w
 }

@@ -219,25 +219,29 @@ func (r *redis) skip(e End, n int64) {
 func (r *redis) last(e End, how fate) said {
 	w := said{sure: analyze.Observed, tells: true, at: r.at[e]}
 	open := r.sent - r.got
-	if r.uncertain || r.ends[Client].lost || r.ends[Server].lost || !how.heard {
+	w.counts = !r.uncertain && !r.ends[Client].lost && !r.ends[Server].lost
+	if !w.counts || !how.heard {
 		open = 0
+	}
+	if e == Client && open > 0 {
+		w.open, w.waits, w.asked = open, "no reply to "+r.name, w.at
 	}
 	switch p := &r.ends[e]; {
 	case p.lost:
 		return said{}
 	case e == Server && r.error != "":
-		w.meaning = r.error
+		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: r.sent > 0}
 	case e == Server && how.done && (p.bulk > 0 || len(p.open) > 0 || len(p.line) > 0):
-		w.meaning = "a Redis reply that was cut"
+		w.meaning, w.cut = "a Redis reply that was cut", true
 	case e == Client && open > 0 && r.name != "":
 		w.meaning = "Redis command without a reply: " + r.name
 		if open > 1 {
 			w.meaning = fmt.Sprintf("%d Redis commands without a reply, the last: %s", open, r.name)
 		}
 	case e == Client && r.name == "QUIT":
-		w.meaning = r.name
+		w.meaning, w.goodbye = r.name, goodbye{words: r.name, name: r.name, at: w.at}
 	default:
-		return said{at: r.at[e]}
+		return said{at: r.at[e], counts: w.counts}
 	}
 	return w
 }

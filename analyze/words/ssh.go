@@ -128,9 +128,9 @@ func (r *ssh) last(e End, how fate) said {
 	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
 	switch {
 	case d.disconnect != "":
-		w.meaning = d.disconnect
+		w.meaning, w.goodbye = d.disconnect, goodbye{words: d.disconnect, name: "SSH disconnect", at: w.at}
 	case d.banner == "" && d.greeting != "":
-		w.meaning = d.greeting
+		w.meaning, w.goodbye = d.greeting, goodbye{words: d.greeting, name: "refusal", at: w.at, error: true}
 	case how.done && e == Server && d.banner == "" && len(d.text) == 0 && !d.lines.lost:
 		w.meaning, w.at = "no SSH banner", spot{}
 	case how.done && d.banner != "" && !d.keys && !d.frames.lost:

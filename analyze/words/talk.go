@@ -28,6 +28,8 @@ type Talk struct {
 	told   bool // which protocol it is, or that it is none
 	first  uint64
 	last   uint64 // frames
+	turn   turn
+	opened event.Time // its first segment
 }
 
 // end is what one end has said.
@@ -38,6 +40,8 @@ type end struct {
 	fin   bool
 	finAt seqnum.Value // where that is in the stream
 	isn   seqnum.Value // with begun
+	holes bool         // some of what it said was not captured, and not for the snap length
+	over  spot         // its first FIN, or an RST of its own accord
 	bytes int64
 	at    spot // of the last byte
 	head  []byte
@@ -64,9 +68,12 @@ type piece struct {
 func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 	d := &t.ends[e]
 	if t.first == 0 {
-		t.first = s.Frame
+		t.first, t.opened = s.Frame, s.Time
 	}
 	t.last = s.Frame
+	if s.Flags&(event.FIN|event.RST) != 0 && d.over.frame == 0 {
+		t.end(e, s)
+	}
 	if s.Flags.Has(event.RST) {
 		return
 	}
@@ -85,6 +92,9 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 		payload = payload[:min(int64(len(payload)), n)]
 		p := piece{seq, payload, n - int64(len(payload)), spot{s.Frame, s.Time}}
 		if seq == d.next && len(d.ahead) == 0 {
+			if t.turn.of != e || t.turn.frame == 0 || t.ends[e.Other()].fin {
+				t.speaks(e, s)
+			}
 			t.feed(e, &p)
 		} else {
 			t.take(e, p)
@@ -157,6 +167,7 @@ func (t *Talk) giveUp(e End) {
 	}
 	p := d.ahead[first]
 	t.pass(e, int64(p.seq.Diff(d.next)))
+	d.holes = true
 	d.drop(first)
 	t.take(e, p)
 }
@@ -249,22 +260,32 @@ func (t *Talk) tell(e End, b []byte) {
 // it returns text in no known protocol, too. over says that the connection has ended, and that the capture
 // lacks nothing of it.
 func (t *Talk) Words(e End, over, raw bool) *analyze.Words {
-	d := &t.ends[e]
+	return t.words(e, t.lastOf(e, over), raw)
+}
+
+// lastOf returns what e said last, all of it empty in no known protocol.
+func (t *Talk) lastOf(e End, over bool) said {
 	for _, e := range [...]End{Client, Server} {
 		for len(t.ends[e].ahead) > 0 {
 			t.giveUp(e)
 		}
 	}
-	w := analyze.Words{Frame: d.at.frame, Time: d.at.time}
-	if t.reader != nil {
-		fin, heard := d.said(), t.ends[e.Other()].said()
-		m := t.reader.last(e, fate{fin: fin, done: fin || over, heard: heard || over})
-		if m.meaning != "" {
-			w.Protocol, w.Meaning, w.Confidence, w.Tells = cmp.Or(m.protocol, t.name), m.meaning, m.sure, m.tells
-			w.Frame, w.Time = m.at.frame, m.at.time
-		}
-		w.Closing = uint64(max(0, m.closing))
+	if t.reader == nil {
+		return said{}
 	}
+	m := t.reader.last(e, t.fate(e, over))
+	m.protocol = cmp.Or(m.protocol, t.name)
+	return m
+}
+
+func (t *Talk) words(e End, m said, raw bool) *analyze.Words {
+	d := &t.ends[e]
+	w := analyze.Words{Frame: d.at.frame, Time: d.at.time}
+	if m.meaning != "" {
+		w.Protocol, w.Meaning, w.Confidence, w.Tells = m.protocol, m.meaning, m.sure, m.tells
+		w.Frame, w.Time = m.at.frame, m.at.time
+	}
+	w.Closing = uint64(max(0, m.closing))
 	if raw && d.bytes > 0 {
 		w.Text = lastText(d.tail.text[:d.tail.n])
 	}

@@ -150,25 +150,33 @@ func (r *tlsReader) last(e End, how fate) said {
 		return said{}
 	}
 	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	if d.closing > 0 {
+		w.goodbye = goodbye{name: "TLS alert", at: d.at}
+	}
 	switch came, total, cut := d.cut(); {
 	case cut && total > 0 && how.done:
-		w.meaning = fmt.Sprintf("TLS record cut: %d of its %d bytes", came, total)
+		w.meaning, w.cut = fmt.Sprintf("TLS record cut: %d of its %d bytes", came, total), true
 	case cut:
 		return said{}
 	case d.kind == tlsAlert && d.length == 2 && len(d.content) == 2:
 		w.meaning = "TLS alert: " + alertLevel(d.content[0]) + tlsAlertName(d.content[1])
+		if w.tells = d.content[1] != 0; w.tells { // close_notify is how TLS ends
+			w.goodbye.words = w.meaning
+		}
 	case d.kind == tlsAlert && d.length == 2:
 		w.meaning = "TLS alert"
 	case d.kind == tlsAlert:
-		w.meaning = "TLS alert, encrypted: as a rule close_notify"
+		w.meaning, w.tells = "TLS alert, encrypted: as a rule close_notify", false
 	case r.sealedAlert(e):
 		w.meaning, w.sure = "an encrypted TLS record as long as an alert: as a rule close_notify", analyze.Inferred
+		w.tells = false
 	case how.fin && !r.hello: // an alert may look like data
 		return said{at: d.at}
 	case how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed):
 		w.meaning, w.at = "the TLS handshake was not complete", spot{}
-	case how.fin:
+	case how.fin: // it may have cut what it said, as a server that is killed; a client that leaves so does no harm
 		w.meaning, w.at = "no TLS close_notify before its FIN", spot{}
+		w.tells = how.first && e == Server && !(r.ends[Client].closing > 0 && r.ends[Client].at.frame < how.over.frame)
 		if r.modern {
 			w.sure = analyze.Inferred // an alert looks like data
 		}

@@ -10,6 +10,9 @@ import (
 // wsClose is the opcode of a Close frame (RFC 6455 5.5.1).
 const wsClose = 8
 
+// wsGoodbye is the name of such a frame.
+const wsGoodbye = "Close frame"
+
 // wsSize reads a frame's header (RFC 6455 5.2). Control frames have at most 125 bytes and are in one piece.
 func wsSize(h []byte) (want int, total int64) {
 	header, n := 2, int64(0)
@@ -96,21 +99,29 @@ func (r *websocket) last(e End, how fate) said {
 	w := said{protocol: "websocket", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
 	came, total, cut := d.cut()
 	switch {
-	case d.closed && len(d.close) < 2:
-		w.meaning = "WebSocket Close without a code (1005)"
 	case d.closed:
-		w.meaning = "WebSocket Close " + wsCode(int(binary.BigEndian.Uint16(d.close)))
-		if reason := d.close[2:]; len(reason) > 0 {
-			w.meaning += " " + quoted(clip(reason))
-		}
+		w.goodbye = goodbye{words: wsWords(d.close), name: wsGoodbye, at: d.at}
+		w.meaning = "WebSocket " + w.goodbye.words
 	case cut && total > 0 && how.done:
-		w.meaning = fmt.Sprintf("WebSocket frame cut: %d of its %d bytes", came, total)
+		w.meaning, w.cut = fmt.Sprintf("WebSocket frame cut: %d of its %d bytes", came, total), true
 	case how.fin:
-		w.meaning, w.at = "no WebSocket Close frame before its FIN (1006)", spot{}
+		w.meaning, w.at, w.tells = "no WebSocket Close frame before its FIN (1006)", spot{}, how.first
 	default:
 		return said{at: d.at}
 	}
 	return w
+}
+
+// wsWords reads the body of a Close frame.
+func wsWords(b []byte) string {
+	if len(b) < 2 {
+		return "Close without a code (1005)"
+	}
+	words := "Close " + wsCode(int(binary.BigEndian.Uint16(b)))
+	if reason := b[2:]; len(reason) > 0 {
+		words += " " + quoted(clip(reason))
+	}
+	return words
 }
 
 // wsCode names a status code (RFC 6455 7.4.1 and the IANA registry).

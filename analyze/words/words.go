@@ -38,6 +38,8 @@ type fate struct {
 	fin   bool // this end's FIN came, after all that it sent
 	done  bool // this end can have said no more
 	heard bool // nor can the other end
+	over  spot // its FIN, or an RST
+	first bool // that was the connection's first
 }
 
 // said is what the last words of an end mean.
@@ -48,6 +50,21 @@ type said struct {
 	tells    bool // the meaning bears on the ending
 	closing  int64
 	at       spot // of the message; none where it speaks of what did not come
+	goodbye  goodbye
+	cut      bool   // its last message is not complete
+	counts   bool   // the protocol has requests and answers, and none of them is missing
+	open     int    // of the client: requests of which no answer has begun
+	waits    string // for what, as "no answer to GET /"
+	asked    spot   // the last of them
+}
+
+// goodbye is a message by which an end announces that the connection is to end, or an error after which it may.
+type goodbye struct {
+	words string // "" for one that says no more than that
+	name  string // of the kind of message
+	at    spot   // the first time
+	error bool   // it is the reason only where its sender ended the connection
+	more  bool   // an answer came after it
 }
 
 // A reader follows one protocol. It is given the bytes of both ends, each in order.

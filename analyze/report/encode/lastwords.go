@@ -7,16 +7,29 @@ import (
 )
 
 func (e *Encoder) lastWords(b []byte, l *analyze.LastWords) []byte {
-	b = append(b, '{')
+	from := len(b)
 	if l.Client != nil {
-		b = e.words(append(b, `"client":`...), l.Client)
+		b = e.words(append(b, `,"client":`...), l.Client)
 	}
 	if l.Server != nil {
-		if l.Client != nil {
-			b = append(b, ',')
-		}
-		b = e.words(append(b, `"server":`...), l.Server)
+		b = e.words(append(b, `,"server":`...), l.Server)
 	}
+	if l.Reason != "" {
+		b = appendString(append(b, `,"reason":`...), l.Reason)
+	}
+	if l.Confidence != "" {
+		b = appendWord(append(b, `,"reason_confidence":`...), string(l.Confidence))
+	}
+	if l.IdleNS != 0 {
+		b = appendInt(append(b, `,"idle_ns":`...), l.IdleNS)
+	}
+	if l.Outstanding != 0 {
+		b = appendUint(append(b, `,"outstanding":`...), l.Outstanding)
+	}
+	if len(b) == from {
+		b = append(b, ',')
+	}
+	b[from] = '{' // in place of the first comma
 	return append(b, '}')
 }
 

@@ -1,0 +1,205 @@
+package words
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+const (
+	// longIdle is from when on a connection was idle, and not between two messages.
+	longIdle = 500 * time.Millisecond
+	// raceIdle is from when on a request that crosses a close begins anew after a pause.
+	raceIdle = 100 * time.Millisecond
+)
+
+// ended is a connection with what was said on it last.
+type ended struct {
+	*Heard
+	c      *analyze.Connection
+	side   [2]analyze.Side // of each End
+	said   [2]said
+	over   bool // the connection is, and the capture lacks nothing of it
+	closer End  // who ended it first,
+	closed bool // where that is known
+	quoted [2]bool
+	unsure bool
+}
+
+// reason says in a sentence why the connection ended, as far as what was said last, or when, tells it; "" where it
+// does not.
+func (x *ended) reason() string {
+	for i, rule := range [...]func() string{x.goodbye, x.race, x.unanswered, x.cut, x.idle} {
+		if i > 0 && !x.over {
+			break
+		}
+		if why := rule(); why != "" {
+			if more := x.harmless(); more != "" {
+				return why + "; " + more
+			}
+			return why
+		}
+	}
+	return x.harmless()
+}
+
+// goodbye is who announced the end first, and what the other did then.
+func (x *ended) goodbye() string {
+	first, found := Client, false
+	for _, e := range [...]End{Client, Server} {
+		g := &x.said[e].goodbye
+		if g.words == "" || g.error && !(x.closed && x.closer == e) {
+			continue
+		}
+		if !found || g.at.frame < x.said[first].goodbye.at.frame {
+			first, found = e, true
+		}
+	}
+	if !found {
+		return ""
+	}
+	x.quotes(first)
+	g, other := &x.said[first].goodbye, &x.said[first.Other()].goodbye
+	x.quoted[first.Other()] = other.name == g.name // it answers
+	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && x.ends[first.Other()].bytes > 0 {
+		x.unsure = true // what can't be read may have been a goodbye before that
+	}
+	why := fmt.Sprintf("the %s ended it: %s (frame %d)", x.side[first], g.words, g.at.frame)
+	if g.more {
+		why += ", the last answer"
+	}
+	if m := &x.said[Client]; m.open > 0 && first == Server {
+		x.quotes(Client)
+		why += ", with " + m.waiting()
+	}
+	switch {
+	case !x.closed:
+		return why
+	case x.closer == first:
+		return why + ", then closed"
+	case g.name == wsGoodbye && other.name == wsGoodbye && x.closer == Client:
+		return why + ", then the client closed, where RFC 6455 7.1.1 has the server close TCP first"
+	}
+	return fmt.Sprintf("%s, then the %s closed", why, x.side[x.closer])
+}
+
+// quotes notes that the reason holds what an end said.
+func (x *ended) quotes(e End) {
+	x.quoted[e] = true
+	x.unsure = x.unsure || x.said[e].sure == analyze.Inferred
+}
+
+// race is a request that met the other end's close: one that was on its way, or one that had come long before.
+func (x *ended) race() string {
+	t := &x.turn
+	if t.of != Client || t.frame == 0 || !x.closed || x.closer != Server || x.said[Client].closing > 0 || x.ends[Server].over.frame == 0 {
+		return ""
+	}
+	what := "data"
+	switch {
+	case x.said[Client].open > 0:
+		what = "the request"
+		x.quotes(Client)
+	case x.said[Client].counts: // each request has its answer
+		return ""
+	}
+	over := x.ends[Server].over.time
+	switch {
+	case t.crossed.frame != 0:
+		by := t.crossed.time.Sub(over)
+		idle := min(t.crossed.time, over).Sub(t.before)
+		why := fmt.Sprintf("%s (frame %d) crossed the server's close by %s, no byte of an answer had come", what, t.crossed.frame, analyze.Span(max(by, -by)))
+		if idle >= raceIdle {
+			return fmt.Sprintf("keep-alive race: %s idle, %s", analyze.Span(idle), why)
+		}
+		return why
+	case t.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
+		return fmt.Sprintf("%s (frame %d) was sent %s after the server's close, of which the client's kernel knew: a connection at its end was used again",
+			what, t.late.frame, analyze.Span(t.late.time.Sub(over)))
+	}
+	return ""
+}
+
+// unanswered is a request that was outstanding when an end closed.
+func (x *ended) unanswered() string {
+	m := &x.said[Client]
+	if m.open == 0 || !x.closed || x.ends[x.closer].over.frame == 0 {
+		return ""
+	}
+	x.quotes(Client)
+	asked := m.asked
+	if asked.frame == 0 {
+		asked = x.turn.spot
+	}
+	waited := analyze.Span(x.ends[x.closer].over.time.Sub(asked.time))
+	if idle, r := x.turn.time.Sub(x.turn.before), x.c.Reset; r != nil && r.Cause == analyze.UnreadData && r.By == x.side[Server] && idle >= raceIdle {
+		return fmt.Sprintf("keep-alive race: %s idle, the request lay unread when the server closed %s after it, no byte of an answer had come",
+			analyze.Span(idle), waited)
+	}
+	if x.closer == Server {
+		return fmt.Sprintf("the server closed %s after the last request, with %s", waited, m.waiting())
+	}
+	return fmt.Sprintf("the client closed after %s with %s", waited, m.waiting())
+}
+
+// waiting is what is outstanding, and where the last of it was asked for.
+func (m *said) waiting() string {
+	if m.asked.frame == 0 {
+		return m.waits
+	}
+	return fmt.Sprintf("%s (frame %d)", m.waits, m.asked.frame)
+}
+
+// cut is a message whose end did not come.
+func (x *ended) cut() string {
+	if !x.closed {
+		return ""
+	}
+	for _, e := range [...]End{Client, Server} {
+		m := &x.said[e]
+		if !m.cut {
+			continue
+		}
+		x.quotes(e)
+		whose := "its own"
+		if x.closer != e {
+			whose = "the " + string(x.side[e]) + "'s"
+		}
+		return fmt.Sprintf("the %s closed in the middle of %s message: %s (frame %d)", x.side[x.closer], whose, m.meaning, m.at.frame)
+	}
+	return ""
+}
+
+// idle is a close after a time in which nobody said anything.
+func (x *ended) idle() string {
+	if !x.closed || x.ends[x.closer].over.frame == 0 || x.silence() < longIdle {
+		return ""
+	}
+	why := fmt.Sprintf("the %s closed after %s of idling", x.side[x.closer], analyze.Span(x.silence()))
+	if x.said[Client].counts {
+		why += ", no request was outstanding"
+	}
+	return why
+}
+
+// silence is how long nobody had said anything when the first end closed.
+func (x *ended) silence() time.Duration {
+	last := max(x.opened, x.ends[Client].at.time, x.ends[Server].at.time)
+	return x.ends[x.closer].over.time.Sub(last)
+}
+
+// harmless is a reset that cost nothing but messages that close.
+func (x *ended) harmless() string {
+	r := x.c.Reset
+	if r == nil || r.Cause != analyze.DataAfterClose || r.Lost.Closing == 0 || x.c.LostBytes().Sum() > 0 {
+		return ""
+	}
+	for e, side := range x.side {
+		if g := &x.said[e].goodbye; side == r.Lost.From && g.name != "" {
+			x.quotes(End(e))
+			return fmt.Sprintf("reset, harmless: what met the closed socket was the %s's own %s", side, g.name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,118 @@
+package words_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/words"
+)
+
+// sent is a segment of an end, some time after the one before.
+type sent struct {
+	after time.Duration
+	end   words.End
+	flags event.Flags
+	ack   int // bytes of the other end that it acknowledges, its FIN as one more
+	text  string
+}
+
+const (
+	ok   = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+	ack  = event.ACK
+	fin  = event.FIN | event.ACK
+	rst  = event.RST | event.ACK
+	wait = 2 * time.Second
+)
+
+// reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended.
+func reasonOf(list []sent, reset *analyze.Reset) (string, analyze.Confidence, *analyze.LastWords) {
+	k := words.NewKeeper()
+	now := event.Time(1e9)
+	addr := [2]event.Segment{{Src: here, Dst: there}, {Src: there, Dst: here}}
+	next := [2]uint32{100, 100}
+	frame := uint64(0)
+	put := func(e words.End, flags event.Flags, back uint32, text string) {
+		frame++
+		s := addr[e]
+		s.Frame, s.Time, s.Flags, s.Len = frame, now, flags, uint32(len(text))
+		s.Seq, s.Ack = s.Seq.Add(next[e]), s.Ack.Add(back)
+		k.Segment(&s, []byte(text))
+		next[e] += s.Len
+		if flags&(event.SYN|event.FIN) != 0 {
+			next[e]++
+		}
+	}
+	put(words.Client, event.SYN, 0, "")
+	put(words.Server, event.SYN|event.ACK, 101, "")
+	for _, s := range list {
+		now = now.Add(s.after)
+		put(s.end, s.flags, 101+uint32(s.ack), s.text)
+	}
+	c := &analyze.Connection{Client: here, Server: there, Ending: analyze.Graceful, Closer: analyze.Server, CloserSure: analyze.Observed,
+		Whole: true, LastFrame: frame}
+	if reset != nil {
+		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
+	}
+	k.Take(here, there, frame).Tell(c, false)
+	if c.LastWords == nil {
+		return "", "", nil
+	}
+	return c.LastWords.Reason, c.LastWords.Confidence, c.LastWords
+}
+
+// TestRaces holds what is said of a request that meets the server's close, by what each segment acknowledges: one
+// that was on its way when the FIN was sent is a race, one that was sent when that had come is not, and an answer
+// makes it neither.
+func TestRaces(t *testing.T) {
+	n, m := len(ok), len(get)
+	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}
+	unread := &analyze.Reset{By: analyze.Server, Cause: analyze.UnreadData}
+	first := []sent{{0, 0, ack, 0, get}, {0, 1, ack, m, ok}, {0, 0, ack, n, ""}}
+	for name, tt := range map[string]struct {
+		list  []sent
+		reset *analyze.Reset
+		want  string
+	}{
+		"seen at the server": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{300 * time.Microsecond, 0, ack, n, get}), byServer,
+			"keep-alive race: 2.0 s idle, the request (frame 7) crossed the server's close by 0.3 ms, no byte of an answer had come"},
+		"seen at the client": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{200 * time.Microsecond, 1, fin, m, ""}), byServer,
+			"keep-alive race: 2.0 s idle, the request (frame 6) crossed the server's close by 0.2 ms, no byte of an answer had come"},
+		"without a pause": {append(first[:3:3], sent{0, 1, fin, m, ""}, sent{time.Millisecond, 0, ack, n, get}), byServer,
+			"the request (frame 7) crossed the server's close by 1.0 ms, no byte of an answer had come"},
+		"lay unread": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{time.Millisecond, 1, rst, 2 * m, ""}), unread,
+			"keep-alive race: 2.0 s idle, the request lay unread when the server closed 1.0 ms after it, no byte of an answer had come"},
+		"at its end": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, ack, n + 1, ""}, sent{wait, 0, ack, n + 1, get}), byServer,
+			"the request (frame 8) was sent 2.0 s after the server's close, of which the client's kernel knew: a connection at its end was used again"},
+		"answered": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{0, 1, ack, 2 * m, ok}, sent{0, 1, fin, 2 * m, ""}, sent{0, 0, fin, 2*n + 1, ""}), nil, ""},
+		"taken and not answered": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{0, 1, ack, 2 * m, ""}, sent{time.Minute, 1, fin, 2 * m, ""}), nil,
+			"the server closed 1 min 00 s after the last request, with no answer to GET / HTTP/1.1 (frame 6)"},
+		"idle": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, fin, n + 1, ""}), nil,
+			"the server closed after 2.0 s of idling, no request was outstanding"},
+		"goodbyes that cross": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), goaway}, {wait, 1, fin, len(h2begin), ""},
+			{0, 0, ack, len(goaway), goaway}}, &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Client}},
+			"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed; reset, harmless: what met the closed socket was the client's own GOAWAY"},
+	} {
+		got, sure, all := reasonOf(tt.list, tt.reset)
+		if got != tt.want || got != "" && sure != analyze.Observed {
+			t.Errorf("%s: %q (%s), want %q; %+v", name, got, sure, tt.want, all)
+		}
+	}
+}
+
+// TestThinnerReason holds that a capture which lacks a segment says nothing of what did not come.
+func TestThinnerReason(t *testing.T) {
+	n, m := len(ok), len(get)
+	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil)
+	if !strings.Contains(got, "no answer to GET /") {
+		t.Fatalf("the whole capture says %q", got)
+	}
+	k := words.NewKeeper()
+	frame := converse(k, 1, 1000, get, "")
+	c := &analyze.Connection{Client: here, Server: there, Ending: analyze.Graceful, Closer: analyze.Server, LastFrame: frame}
+	if k.Take(here, there, frame).Tell(c, false); c.LastWords != nil && c.LastWords.Reason != "" {
+		t.Errorf("of a connection that lacks segments: %q", c.LastWords.Reason)
+	}
+}

@@ -1,0 +1,81 @@
+package words
+
+import (
+	"github.com/closecap/closecap/analyze"
+)
+
+// Tell adds to c what was said on it last and what that says of its ending, with raw also text in no known
+// protocol, and tells messages that only close from data that was lost. A nil Heard has nothing to tell.
+func (h *Heard) Tell(c *analyze.Connection, raw bool) {
+	if h == nil || h.mixed {
+		return
+	}
+	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
+	client := h.end(endpointOf(c.Client))
+	x := ended{Heard: h, c: c, over: over}
+	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
+	var all analyze.LastWords
+	for e, side := range x.side {
+		x.said[e] = h.lastOf(End(e), over)
+		if x.closed = x.closed || c.Closer == side; c.Closer == side {
+			x.closer = End(e)
+		}
+		w := h.words(End(e), x.said[e], raw)
+		if w == nil {
+			continue
+		}
+		w.Acknowledged = h.ends[e].bytes > 0 && acknowledged(c, side)
+		*all.Of(side) = w
+		for l := range c.Losses() {
+			if l.From == side && w.Confidence != analyze.Inferred {
+				l.Closing = min(w.Closing, l.Unacked+l.Unread+l.AfterClose)
+			}
+		}
+	}
+	x.explain(&all)
+	if all != (analyze.LastWords{}) {
+		kept := all // most have none: only what is kept is to be allocated
+		c.LastWords = &kept
+	}
+}
+
+// explain adds the reason, and how long nobody had said anything before the end.
+func (x *ended) explain(all *analyze.LastWords) {
+	a, b := &x.ends[Client], &x.ends[Server]
+	if !a.begun || !b.begun || a.holes || b.holes {
+		return
+	}
+	if r := x.c.Reset; r != nil && x.closed && r.By == x.side[x.closer] && x.ends[x.closer].said() {
+		x.over = true // what came after its FIN drew an RST: it had said all
+	}
+	all.Reason = x.reason()
+	if all.Reason != "" {
+		if all.Confidence = x.c.CloserSure; !x.closed || x.unsure {
+			all.Confidence = analyze.Inferred
+		}
+	}
+	for e, quoted := range x.quoted {
+		if w := *all.Of(x.side[e]); quoted && w != nil {
+			w.Quoted = true
+		}
+	}
+	if !x.over || !x.closed || x.ends[x.closer].over.frame == 0 {
+		return
+	}
+	if idle := x.silence(); *all != (analyze.LastWords{}) || idle >= longIdle {
+		all.IdleNS, all.Outstanding = max(0, int64(idle)), uint64(x.said[Client].open)
+	}
+}
+
+// acknowledged reports whether the other end's kernel has all that a side sent.
+func acknowledged(c *analyze.Connection, side analyze.Side) bool {
+	if c.Ending == analyze.UnknownEnding || *c.InFlight.Of(side) > 0 || *c.Packets.Of(side.Other()) == 0 {
+		return false
+	}
+	for l := range c.Losses() {
+		if l.From == side && l.Unacked+l.AfterClose+l.MayBe+l.Missing > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,54 @@
+package words
+
+import (
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
+)
+
+// turn is what one end said since the other last said something.
+type turn struct {
+	spot    // of its first segment
+	of      End
+	seq     seqnum.Value
+	before  event.Time // when an end had last said something, or the handshake was
+	crossed spot       // the first segment of it that was sent before the other's close had come, and came after it
+	late    spot       // the first that was sent when that had come
+}
+
+// speaks notes that e says something in order that begins a turn, or follows the other end's close.
+func (t *Talk) speaks(e End, s *event.Segment) {
+	d, o, at := &t.ends[e], &t.ends[e.Other()], spot{s.Frame, s.Time}
+	if t.turn.of != e || t.turn.frame == 0 {
+		t.turn = turn{spot: at, of: e, seq: s.Seq, before: max(d.at.time, o.at.time)}
+		if t.turn.before == 0 {
+			t.turn.before = t.opened
+		}
+	}
+	switch {
+	case !o.fin || !s.Flags.Has(event.ACK):
+	case s.Ack.Diff(o.finAt) > 0:
+		if t.turn.late.frame == 0 {
+			t.turn.late = at
+		}
+	case t.turn.crossed.frame == 0:
+		t.turn.crossed = at
+	}
+}
+
+// end notes the first FIN of e, or an RST that answers nothing: both say what of the other end had come.
+func (t *Talk) end(e End, s *event.Segment) {
+	if !s.Flags.Has(event.ACK) {
+		return
+	}
+	t.ends[e].over = spot{s.Frame, s.Time}
+	if t.turn.frame != 0 && t.turn.of != e && t.turn.crossed.frame == 0 && s.Ack.Diff(t.turn.seq) <= 0 {
+		t.turn.crossed = t.turn.spot
+	}
+}
+
+// fate tells what became of what e says.
+func (t *Talk) fate(e End, over bool) fate {
+	d, o := &t.ends[e], &t.ends[e.Other()]
+	fin, heard := d.said(), o.said()
+	return fate{fin: fin, done: fin || over, heard: heard || over, over: d.over, first: d.over.frame != 0 && (o.over.frame == 0 || d.over.frame < o.over.frame)}
+}
