@@ -195,10 +195,10 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	res.Capture.Packets = a.counts.Packets
 	a.unread(res, uint64(len(res.Connections)))
 	a.res = res
+	if a.words != nil {
+		tell(a.words, res, a.opt.RawWords)
+	}
 	for _, c := range res.Connections {
-		if a.words != nil {
-			a.words.Take(c.Client, c.Server, c.LastFrame).Tell(c, a.opt.RawWords)
-		}
 		if !show(c) {
 			return
 		}

@@ -1,6 +1,9 @@
 package event
 
-import "net/netip"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // Call is one socket call of one thread, or the implicit close of one socket by exit or a
 // signal (Name "exit" or "kill", one Call a socket).
@@ -105,4 +108,15 @@ type Expectation struct {
 
 	// After is the Call.ID of the last call before the line; 0 where no call came before.
 	After int `json:"after,omitempty"`
+}
+
+// DropPayload forgets what a data call carried, and keeps how much its script expects.
+func (c *Call) DropPayload() {
+	if k := c.Kind(); k != SendCall && k != RecvCall {
+		return
+	}
+	c.Text = ""
+	if text, err := strconv.Unquote(c.Want); err == nil {
+		c.Want = strconv.Itoa(len(text))
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -58,5 +59,25 @@ func TestPayload(t *testing.T) {
 		if err != nil || batch.Payload != nil {
 			t.Fatalf("%d bytes of payload, error %v: nobody asked for it", len(batch.Payload), err)
 		}
+	}
+}
+
+// TestDropPayload holds that of what was recorded the headers are left, and of a call how much it carried.
+func TestDropPayload(t *testing.T) {
+	const size = 100
+	rec, err := ReadRecording(context.Background(), pcapfile.NewReader(bytes.NewReader(talking(10, size)), "x", pcapfile.Options{}))
+	if err != nil || len(rec.Packets) != 10 {
+		t.Fatalf("%d packets, error %v", len(rec.Packets), err)
+	}
+	rec.AddCalls(event.Call{Name: "send", Text: "secret", Ret: 6}, event.Call{Name: "recv", Text: "secret", Want: `"secret"`, Ret: 6},
+		event.Call{Name: "getsockopt", Text: "1", Want: "1"})
+	DropPayload(rec)
+	for _, p := range rec.Packets {
+		if len(p.Data) > 40 || p.WireLen != 40+size {
+			t.Errorf("frame %d: %d of %d bytes are left", p.Frame, len(p.Data), p.WireLen)
+		}
+	}
+	if a, b, c := rec.Calls[0], rec.Calls[1], rec.Calls[2]; a.Text+b.Text != "" || a.Ret != 6 || b.Want != "6" || c.Text != "1" || c.Want != "1" {
+		t.Errorf("the calls are %+v, %+v, %+v", a, b, c)
 	}
 }

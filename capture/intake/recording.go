@@ -47,3 +47,33 @@ func ReadRecording(ctx context.Context, src Source) (*event.Recording, error) {
 	}
 	return rec, nil
 }
+
+// DropPayload leaves of the packets of rec their headers alone, and of its calls nothing that they carried. Of what is
+// no TCP segment by itself, as a fragment, the first headers are left.
+func DropPayload(rec *event.Recording) {
+	d := decode.New()
+	for i := range rec.Packets {
+		p := &rec.Packets[i]
+		n := headers(d, p)
+		p.Data = p.Data[:n:n]
+	}
+	for _, c := range rec.Calls {
+		c.DropPayload()
+	}
+}
+
+// headers returns how much of a packet comes before its payload.
+func headers(d *decode.Decoder, p *event.Packet) int {
+	const first = 14 + 20 // Ethernet, IPv4
+	var s event.Segment
+	if d.Segment(p, &s) == decode.TCP {
+		payload := d.Payload()
+		if s.Len == 0 || len(payload) == 0 {
+			return len(p.Data)
+		}
+		if n := cap(p.Data) - cap(payload); n >= 0 && n < len(p.Data) && &p.Data[n] == &payload[0] {
+			return n
+		}
+	}
+	return min(first, len(p.Data))
+}

@@ -29,6 +29,8 @@ const maxKept = 1 << 30
 type Options struct {
 	Run   event.Run // what is known before: tool, source, kernel, network namespace
 	Whole bool      // keep packets as they were captured, for Recording; Over is then not to be called
+	// WholeTo keeps them, too, as long as there are no more connections than so many.
+	WholeTo int
 
 	// Narrow is asked to let no other packets come than those from and to some endpoints.
 	Narrow func([]netip.AddrPort) error
@@ -37,8 +39,9 @@ type Options struct {
 // Session is what is kept of a program. Packet, Call and Socket may be called concurrently, and with
 // them Connections and Over.
 type Session struct {
-	scope *scope.Scope
-	whole bool
+	scope   *scope.Scope
+	whole   bool
+	wholeTo int // with whole; 0 is for ever
 
 	mu       sync.Mutex
 	run      event.Run
@@ -98,8 +101,11 @@ type socket struct {
 // New returns a Session of a program that is about to start.
 func New(opt Options) *Session {
 	s := &Session{
-		run: opt.Run, whole: opt.Whole,
+		run: opt.Run, whole: opt.Whole || opt.WholeTo > 0,
 		ends: map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{},
+	}
+	if !opt.Whole {
+		s.wholeTo = opt.WholeTo
 	}
 	s.scope = scope.New(s.keep, opt.Narrow)
 	return s
@@ -130,9 +136,17 @@ func (s *Session) keep(p *event.Packet, seg *event.Segment) {
 	s.kept += segmentSize
 	if s.whole {
 		s.packets = append(s.packets, *p)
-		s.kept += int(unsafe.Sizeof(*p)) + cap(p.Data)
+		s.kept += packetSize(p)
+	}
+	if s.wholeTo > 0 && (len(s.ends) > s.wholeTo || s.kept > maxKept/2) {
+		for i := range s.packets {
+			s.kept -= packetSize(&s.packets[i])
+		}
+		s.packets, s.whole, s.wholeTo = nil, false, 0
 	}
 }
+
+func packetSize(p *event.Packet) int { return int(unsafe.Sizeof(*p)) + cap(p.Data) }
 
 const segmentSize = int(unsafe.Sizeof(event.Segment{}))
 

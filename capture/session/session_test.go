@@ -211,3 +211,18 @@ func TestRecording(t *testing.T) {
 		}
 	}
 }
+
+// TestWholeTo holds that packets are kept for a recording of few connections, and of more none.
+func TestWholeTo(t *testing.T) {
+	for n, want := range map[uint64]int{2: 12, 3: 0} {
+		s := New(Options{WholeTo: 2, Narrow: func([]netip.AddrPort) error { return nil }})
+		for i := range n {
+			connection(s, i+1, event.Time(1+100*i), event.FIN|event.ACK)
+		}
+		s.End(0, nil)
+		rec := s.Recording()
+		if len(rec.Packets) != want || len(rec.Segments) != int(n)*6 {
+			t.Errorf("of %d connections %d packets are kept, and %d segments", n, len(rec.Packets), len(rec.Segments))
+		}
+	}
+}

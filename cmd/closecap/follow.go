@@ -121,7 +121,7 @@ func (w *following) announce(to io.Writer) {
 // last: of a connection whose beginning is captured, every call must be known.
 func (w *following) open(std streams) error {
 	w.session = &traced{Session: session.New(session.Options{
-		Run: runOn(nil), Whole: w.flags.save != "", Narrow: func([]netip.AddrPort) error { return nil },
+		Run: runOn(nil), Whole: w.flags.save != "", WholeTo: w.flags.wholeTo(), Narrow: func([]netip.AddrPort) error { return nil },
 	})}
 	var err error
 	err = kernel.WithBPF(func() error {

@@ -5,26 +5,43 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/join"
+	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/kernel"
 )
 
 // recording are the flags of the commands that record: where, and what becomes of it.
 type recording struct {
 	output
-	private bool
-	save    string
+	private   bool
+	save      string
+	noPayload bool
 }
 
 func (r *recording) recordFlags(cmd *cobra.Command) {
 	r.allFlags(cmd)
 	cmd.Flags().BoolVar(&r.private, "private", false, "use a private network namespace even as root")
 	cmd.Flags().StringVar(&r.save, "save", "", "write packets, calls and what the kernel told to this pcapng file")
+	cmd.Flags().BoolVar(&r.noPayload, "no-payload", false, "nothing of what was sent: no last words, and in files the headers alone")
 }
 
 // ready reports what keeps the files that were asked for from being written.
 func (r *recording) ready() error { return ready(r.save, r.outFile, r.html) }
+
+// join links what was recorded, and tells each end's last words.
+func (r *recording) join(rec *event.Recording) *analyze.Result {
+	if r.noPayload {
+		intake.DropPayload(rec)
+	}
+	res := join.Join(rec, analyze.Options{})
+	if !r.noPayload {
+		closecap.TellWords(rec, res)
+	}
+	return res
+}
 
 // keep writes the files that were asked for.
 func (r *recording) keep(rec *event.Recording, res *analyze.Result) error {

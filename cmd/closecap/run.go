@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
-	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/bpf"
 	"github.com/closecap/closecap/capture/hint"
@@ -205,7 +204,7 @@ func (f *runFlags) one(ctx context.Context, s *script.Script, std streams, show 
 		return runErr
 	}
 	rec.Run.Tool = "closecap " + version
-	res := join.Join(rec, analyze.Options{})
+	res := f.join(rec)
 	kept := f.keep(rec, res)
 	if err := errors.Join(kept, show(s, res), runErr); err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/join"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/kernel"
 	"github.com/closecap/closecap/capture/live"
@@ -154,7 +153,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 		return nil, err
 	}
 	s := &traced{Session: session.New(session.Options{
-		Run: runOn(capture.Interfaces()), Whole: f.save != "", Narrow: capture.Narrow,
+		Run: runOn(capture.Interfaces()), Whole: f.save != "", WholeTo: f.wholeTo(), Narrow: capture.Narrow,
 	})}
 	source, err := openEndings(f.evidence, std.err)
 	hearing := hear(source, s.Session)
@@ -191,13 +190,26 @@ func runOn(interfaces []string) event.Run {
 	return run
 }
 
+// wholeTo is of how many connections packets are kept for the last words in them.
+func (f *traceFlags) wholeTo() int {
+	if f.noPayload {
+		return 0
+	}
+	return report.CallsShown
+}
+
 // onCall returns what takes each call, and with --live shows it.
 func (f *traceFlags) onCall(s *session.Session, std streams) func(event.Call) {
-	if !f.live {
+	if !f.live && !f.noPayload {
 		return s.Call
 	}
 	return func(c event.Call) {
-		fmt.Fprintln(std.err, report.Safe(c.Summary()))
+		if f.noPayload {
+			c.DropPayload()
+		}
+		if f.live {
+			fmt.Fprintln(std.err, report.Safe(c.Summary()))
+		}
 		s.Call(c)
 	}
 }
@@ -276,7 +288,7 @@ func (f *traceFlags) show(s *traced, format report.Format, std streams) error {
 		write = func(w io.Writer) error { return s.rows.finish(w, res) }
 	} else {
 		rec = s.Recording()
-		res = join.Join(rec, analyze.Options{})
+		res = f.join(rec)
 		write = func(w io.Writer) error { return report.Write(w, format, res, f.traceOptions(std)) }
 	}
 	err := f.report(std, write)
