@@ -166,7 +166,11 @@ func (x *ended) cut() string {
 		if x.closer != e {
 			whose = "the " + string(x.side[e]) + "'s"
 		}
-		return fmt.Sprintf("the %s closed in the middle of %s message: %s (frame %d)", x.side[x.closer], whose, m.meaning, m.at.frame)
+		why := fmt.Sprintf("the %s closed in the middle of %s message: %s (frame %d)", x.side[x.closer], whose, m.meaning, m.at.frame)
+		if x.ends[x.closer].over.frame != 0 && x.silence() >= longIdle {
+			why += ", after " + analyze.Span(x.silence()) + " of idling"
+		}
+		return why
 	}
 	return ""
 }
@@ -185,8 +189,12 @@ func (x *ended) idle() string {
 
 // silence is how long nobody had said anything when the first end closed.
 func (x *ended) silence() time.Duration {
+	over := x.ends[x.closer].over.time
 	last := max(x.opened, x.ends[Client].at.time, x.ends[Server].at.time)
-	return x.ends[x.closer].over.time.Sub(last)
+	if last > over { // what met the close
+		last = x.turn.before
+	}
+	return over.Sub(last)
 }
 
 // harmless is a reset that cost nothing but messages that close.

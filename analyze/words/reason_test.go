@@ -91,11 +91,16 @@ func TestRaces(t *testing.T) {
 			"the server closed 1 min 00 s after the last request, with no answer to GET / HTTP/1.1 (frame 6)"},
 		"idle": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed after 2.0 s of idling, no request was outstanding"},
+		"idle in a message": {append(first[:3:3], sent{0, 0, ack, n, get[:9]}, sent{wait, 1, fin, m + 9, ""}, sent{0, 0, fin, n + 1, ""}), nil,
+			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), after 2.0 s of idling"},
 		"goodbyes that cross": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), goaway}, {wait, 1, fin, len(h2begin), ""},
 			{0, 0, ack, len(goaway), goaway}}, &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Client}},
 			"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed; reset, harmless: what met the closed socket was the client's own GOAWAY"},
 	} {
 		got, sure, all := reasonOf(tt.list, tt.reset)
+		if all != nil && name == "at its end" && all.IdleNS != int64(wait) {
+			t.Errorf("%s: idle for %d ns when the server closed", name, all.IdleNS)
+		}
 		if got != tt.want || got != "" && sure != analyze.Observed {
 			t.Errorf("%s: %q (%s), want %q; %+v", name, got, sure, tt.want, all)
 		}
