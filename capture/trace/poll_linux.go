@@ -36,7 +36,7 @@ func leavePoll(t *tracer, th *thread, c *call, e event.Call) {
 	for ; len(raw) >= 8; raw = raw[8:] {
 		fd := int(int32(binary.NativeEndian.Uint32(raw)))
 		asked, got := binary.NativeEndian.Uint16(raw[4:]), binary.NativeEndian.Uint16(raw[6:])
-		if got&revealing == 0 || th.files.since(fd) > e.Start {
+		if !t.tells(uint32(got)) || th.files.since(fd) > e.Start {
 			continue // that socket got its number while the call waited for another one
 		}
 		t.revealed(e, fd, t.socketAt(th, fd), uint32(asked), uint32(got))
@@ -53,15 +53,19 @@ func leaveEpoll(t *tracer, th *thread, c *call, e event.Call) {
 	raw = raw[:th.read(c.args[1], raw)]
 	for ; len(raw) >= epollEventSize; raw = raw[epollEventSize:] {
 		got := binary.NativeEndian.Uint32(raw)
-		if got&revealing == 0 {
+		if !t.tells(got) {
 			continue
 		}
 		w := t.watched(th, epfd, binary.NativeEndian.Uint64(raw[epollDataOffset:]))
-		t.revealed(e, w.fd, w.sock, 0, got)
+		t.revealed(e, w.fd, w.sock, w.events, got)
 	}
 }
 
-// revealed delivers a poll result that tells of an end. A level-triggered loop gets the same
+// tells reports whether a poll result is one to deliver. That of plain POLLIN is the same for data
+// and for the peer's FIN: the read after it tells which.
+func (t *tracer) tells(got uint32) bool { return got&revealing != 0 || t.opts.AllCalls && got != 0 }
+
+// revealed delivers a poll result. A level-triggered loop gets the same
 // result again and again: that is noise.
 func (t *tracer) revealed(e event.Call, fd int, s *socket, asked, got uint32) {
 	if s == nil {
@@ -93,7 +97,8 @@ func enterEpollCtl(t *tracer, th *thread, c *call) bool {
 	if th.read(c.args[3], b[:]) < len(b) {
 		return false
 	}
-	th.files.watch(int(int32(c.args[0])), binary.NativeEndian.Uint64(b[epollDataOffset:]), fd, s)
+	events := binary.NativeEndian.Uint32(b[:])
+	th.files.watch(int(int32(c.args[0])), binary.NativeEndian.Uint64(b[epollDataOffset:]), watch{fd, s, events})
 	return false
 }
 
@@ -119,7 +124,8 @@ func (t *tracer) watched(th *thread, epfd int, data uint64) watch {
 		}
 		fd := number(w[1])
 		if s := t.socketAt(th, fd); s != nil && s.inode == inode {
-			return watch{fd, s}
+			events, _ := strconv.ParseUint(w[3], 16, 32) // 0 shows none
+			return watch{fd, s, uint32(events)}
 		}
 	}
 	return watch{}

@@ -175,6 +175,8 @@ func polls() {
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: 77, Pad: 99}
 	must(unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, p.server, &event))
 	must(unix.Shutdown(p.client, unix.SHUT_WR))
+	plain := []unix.PollFd{{Fd: int32(p.server), Events: unix.POLLIN}}
+	must1(unix.Poll(plain, -1))
 	fds := []unix.PollFd{{Fd: int32(p.server), Events: unix.POLLIN | unix.POLLRDHUP}}
 	must1(unix.Poll(fds, -1))
 	must1(unix.Poll(fds, -1))

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +26,7 @@ func TestStrace(t *testing.T) {
 	if err != nil {
 		skipUnable(t, errors.Join(err, errors.ErrUnsupported))
 	}
-	for _, program := range []string{"close-unread", "data", "nonblocking", "refused", "kill"} {
+	for _, program := range []string{"close-unread", "data", "nonblocking", "polls", "refused", "kill"} {
 		t.Run(program, func(t *testing.T) {
 			log := filepath.Join(t.TempDir(), "strace.log")
 			cmd := exec.Command(strace, "-f", "-ttt", "-T", "-yy", "-s256", "-o", log, os.Args[0])
@@ -41,7 +43,9 @@ func TestStrace(t *testing.T) {
 				t.Errorf("%d lines of strace's were not understood: %+v", want.Unparsed, want.Examples)
 			}
 			got := record(t, programOptions(program, trace.Options{AllCalls: true}))
-			if diff := cmp.Diff(told(want.Calls), told(got.calls)); diff != "" {
+			// strace's lines of epoll_wait name no socket, so its reader leaves them out.
+			traced := slices.DeleteFunc(told(got.calls), func(line string) bool { return strings.Contains(line, " epoll_") })
+			if diff := cmp.Diff(told(want.Calls), traced); diff != "" {
 				t.Errorf("calls differ (-strace +trace):\n%s", diff)
 			}
 		})

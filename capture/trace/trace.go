@@ -38,8 +38,8 @@ type Options struct {
 
 	Stdin, Stdout, Stderr *os.File // nil is the caller's own
 
-	// AllCalls delivers every call, also those that are usually noise: EAGAIN, a repeated poll
-	// result, getsockopt other than SO_ERROR and SO_LINGER.
+	// AllCalls delivers every call, also those that are usually noise: EAGAIN, a poll result
+	// that is repeated or tells of no end, getsockopt other than SO_ERROR and SO_LINGER.
 	AllCalls bool
 
 	// OnCall gets each call, in order of End, while its thread still stands stopped: it must

@@ -54,8 +54,9 @@ type files struct {
 
 // watch is what the program registered for epoll: the socket, whatever its number stands for later.
 type watch struct {
-	fd   int
-	sock *socket
+	fd     int
+	sock   *socket
+	events uint32 // that it asked for
 }
 
 // watchAt is where a watch stands.
@@ -65,8 +66,8 @@ type watchAt struct {
 	data  uint64
 }
 
-// watch remembers that epfd reports s by data.
-func (f *files) watch(epfd int, data uint64, fd int, s *socket) {
+// watch remembers that epfd reports w by data.
+func (f *files) watch(epfd int, data uint64, w watch) {
 	if f.epolls == nil {
 		f.epolls = map[int]map[uint64]watch{}
 	}
@@ -75,10 +76,10 @@ func (f *files) watch(epfd int, data uint64, fd int, s *socket) {
 		of = map[uint64]watch{}
 		f.epolls[epfd] = of
 	}
-	if of[data].sock != s {
-		s.watches = append(s.watches, watchAt{f, epfd, data})
+	if of[data].sock != w.sock {
+		w.sock.watches = append(w.sock.watches, watchAt{f, epfd, data})
 	}
-	of[data] = watch{fd, s}
+	of[data] = w
 }
 
 // unwatch forgets every watch of s.

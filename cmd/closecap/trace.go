@@ -65,7 +65,7 @@ at both ends if they are here, traced or not. Its word goes before what calls an
 	fl := cmd.Flags()
 	fl.SetInterspersed(false)
 	fl.StringSliceVarP(&f.interfaces, "interface", "i", nil, "interfaces to capture on (default: all that are up)")
-	fl.BoolVar(&f.allCalls, "all-calls", false, "show also the calls of event loops that found nothing")
+	fl.BoolVar(&f.allCalls, "all-calls", false, "show also calls that are usually noise: EAGAIN, a poll that tells of no end, getsockopt")
 	fl.BoolVar(&f.live, "live", false, "show calls on standard error as they return")
 	fl.IntSliceVarP(&f.pids, "pid", "p", nil, "follow these running processes and their children instead of starting a program")
 	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")

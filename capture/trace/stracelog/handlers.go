@@ -303,7 +303,7 @@ func duplicated(b *builder, p *process, r *raw, args []string) {
 	}
 }
 
-// polled handles poll(2) and ppoll(2): results that tell of an end.
+// polled handles poll(2) and ppoll(2): results that tell of an end, of AllCalls every one.
 func polled(b *builder, p *process, r *raw, args []string) {
 	_, list, ok := strings.Cut(r.ret(), "([")
 	if !ok {
@@ -321,7 +321,7 @@ func polled(b *builder, p *process, r *raw, args []string) {
 	for _, entry := range elements("[" + strings.TrimSuffix(list, ")")) {
 		d, ok := parseDescriptor(field(entry, "fd"))
 		got := field(entry, "revents")
-		if !ok || p.sockets[d.fd] == nil || !revealing(got) {
+		if !ok || p.sockets[d.fd] == nil || !revealing(got) && !b.opts.AllCalls {
 			continue
 		}
 		e := b.call(p, r, d.fd, p.sockets[d.fd])

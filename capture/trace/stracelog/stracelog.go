@@ -38,7 +38,7 @@ type Options struct {
 	Zone *time.Location // of such a log; nil is this system's
 
 	Limit    int  // of calls of sockets, beyond which ErrTooMany; 0 means 4,000,000
-	AllCalls bool // also what is usually noise: EAGAIN, getsockopt other than SO_ERROR and SO_LINGER
+	AllCalls bool // also what is usually noise: EAGAIN, a poll that tells of no end, getsockopt other than SO_ERROR and SO_LINGER
 }
 
 // Log is what one or more logs of the same run held.
