@@ -24,7 +24,8 @@ type Shown struct {
 // topicStart is how many lines the start of a topic has at most: a terminal's usual ones without the prompt's.
 const topicStart = 23
 
-// WriteTopicStart writes as many paragraphs of a topic as fit a screen, and how to see the rest.
+// WriteTopicStart writes as many paragraphs of a topic as fit a screen, and how to see the rest. Of a long
+// list near the top, as of the causes of RST, it writes the beginning.
 func WriteTopicStart(w io.Writer, t *explain.Topic, opt Options) error {
 	p := pageOf(w, opt)
 	head := line{text: t.Name + ": " + t.Title, style: bold}
@@ -41,12 +42,34 @@ func WriteTopicStart(w io.Writer, t *explain.Topic, opt Options) error {
 		for _, s := range paragraph {
 			part = append(part, topicLine(s))
 		}
-		if room -= p.height(part); room < 0 && len(page) > 1 {
+		if p.height(part) > room {
+			if len(page) < topicStart/2 {
+				page = append(page, p.beginning(part, room)...)
+			}
 			break
 		}
+		room -= p.height(part)
 		page = append(page, part...)
 	}
 	return p.lines(append(page, last...))
+}
+
+// beginning returns the entries of a list that fit into room lines, and a sign that more follow.
+func (p *printer) beginning(list []line, room int) []line {
+	outer := list[len(list)-1].hang
+	for _, l := range list[1:] {
+		outer = min(outer, l.hang)
+	}
+	fits := 0
+	for i, l := range list {
+		if l.hang <= outer && p.height(list[:i])+1 <= room {
+			fits = i
+		}
+	}
+	if fits < 2 {
+		return nil
+	}
+	return append(list[:fits:fits], line{text: strings.Repeat(noBreak, outer-2) + "…", hang: outer})
 }
 
 // height is how many lines of the terminal the lines take.
@@ -58,7 +81,7 @@ func (p *printer) height(lines []line) int {
 	return n
 }
 
-// paragraphs parts a text at its empty lines.
+// paragraphs parts a text at its empty lines. What ends with a colon belongs to what follows.
 func paragraphs(text []string) [][]string {
 	var all [][]string
 	for rest := text; len(rest) > 0; {
@@ -66,7 +89,10 @@ func paragraphs(text []string) [][]string {
 		if n < 0 {
 			n = len(rest)
 		}
-		if n > 0 {
+		switch last := len(all) - 1; {
+		case n > 0 && last >= 0 && strings.HasSuffix(all[last][len(all[last])-1], ":"):
+			all[last] = slices.Concat(all[last], []string{""}, rest[:n])
+		case n > 0:
 			all = append(all, rest[:n])
 		}
 		rest = rest[min(n+1, len(rest)):]
