@@ -243,7 +243,9 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 // actorAttr is how a program becomes an actor of that name: files holds its descriptors, the last
 // one its end of the socketpair.
 func actorAttr(name string, files []uintptr) *syscall.ProcAttr {
-	return &syscall.ProcAttr{Env: actorEnviron(name, len(files)-1), Files: files}
+	// In a group of its own Ctrl-C does not reach the actor: it would end by it, and its FIN look like
+	// one of the scenario's.
+	return &syscall.ProcAttr{Env: actorEnviron(name, len(files)-1), Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
 }
 
 func actorEnviron(name string, control int) []string {

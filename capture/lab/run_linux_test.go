@@ -378,3 +378,16 @@ func TestScenarioDescriptorsBeginAtThree(t *testing.T) {
 		}
 	}
 }
+
+// TestActorsHaveTheirOwnGroup keeps Ctrl-C from them: it is for the director, who ends them when nothing is
+// recorded any more.
+func TestActorsHaveTheirOwnGroup(t *testing.T) {
+	p, err := startProcess("client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.end()
+	if group, err := unix.Getpgid(p.pid); err != nil || group != p.pid {
+		t.Errorf("process group = %d, %v, want its own, %d", group, err, p.pid)
+	}
+}
