@@ -22,12 +22,14 @@ var errPagerLeft = errors.New("the pager was quit")
 // screen is written as it is.
 type pager struct {
 	terminal *os.File
-	command  string // for a shell
-	rows     int    // of the screen
-	held     bytes.Buffer
+	command  string       // for a shell
+	rows     int          // of the screen
+	held     bytes.Buffer // what no pager has read for certain
 	lines    int
 	running  *exec.Cmd // nil while held is enough
 	in       io.WriteCloser
+	read     bool // more than a pipe holds
+	absent   bool // there is no such program, and what comes goes to the terminal
 }
 
 // paged returns w with a pager before it where w is a terminal and there is a pager; close ends it, and
@@ -73,21 +75,43 @@ func (p *pager) Write(b []byte) (int, error) {
 		if err := p.start(); err != nil {
 			return 0, err
 		}
-		b = p.held.Bytes()
-		if err := p.write(b); err != nil {
-			return 0, err
-		}
-		p.held = bytes.Buffer{}
-		return len(b), nil
+		return len(b), p.write(p.held.Bytes())
+	}
+	if p.absent {
+		return p.terminal.Write(b)
+	}
+	if !p.read {
+		p.held.Write(b)
 	}
 	return len(b), p.write(b)
 }
 
+// pipeSize is what a pipe takes before anybody reads (pipe(7)).
+const pipeSize = 64 << 10
+
 func (p *pager) write(b []byte) error {
 	_, err := p.in.Write(b)
 	if errors.Is(err, syscall.EPIPE) {
-		return errPagerLeft
+		if err = p.wait(); err == nil && !p.absent {
+			err = errPagerLeft
+		}
+		return err
 	}
+	if p.held.Len() > pipeSize {
+		p.held, p.read = bytes.Buffer{}, true
+	}
+	return err
+}
+
+// wait waits for the pager's end. Where the shell could not start it, held is shown without it.
+func (p *pager) wait() error {
+	// How it ended says else nothing of what was shown.
+	_ = p.running.Wait()
+	if code := p.running.ProcessState.ExitCode(); p.read || code != exitNotFound && code != exitCannotRun {
+		return nil
+	}
+	p.absent = true
+	_, err := p.terminal.Write(p.held.Bytes())
 	return err
 }
 
@@ -115,7 +139,8 @@ func (p *pager) close() error {
 		return err
 	}
 	err := p.in.Close()
-	// How it ended says nothing of what was shown.
-	_ = p.running.Wait()
-	return err
+	if p.running.ProcessState != nil { // and was waited for
+		return nil
+	}
+	return errors.Join(err, p.wait())
 }

@@ -49,6 +49,8 @@ func TestPager(t *testing.T) {
 		{"sed s/^/P:/", 5, strings.Repeat("P:line\n", 5)},
 		{"sed s/^/P:/", 900, strings.Repeat("P:line\n", 900)},
 		{"head -n 2", 9, "line\nline\n"},
+		{"exec ./no-such-pager", 9, strings.Repeat("line\n", 9)},
+		{"exec ./no-such-pager", 90_000, strings.Repeat("line\n", 90_000)},
 	} {
 		got, err := through(t, tt.command, lines(tt.lines))
 		if err != nil || got != tt.want {
