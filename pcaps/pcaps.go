@@ -5,8 +5,9 @@ package pcaps
 
 import (
 	"embed"
-	"fmt"
 	"strings"
+
+	"github.com/closecap/closecap/analyze/suggest"
 )
 
 //go:embed *.pcapng
@@ -33,7 +34,7 @@ func Names() []string {
 func Recording(name string) ([]byte, error) {
 	b, err := files.ReadFile(name + suffix)
 	if err != nil {
-		return nil, fmt.Errorf("open sample: no recording %q, there are %s", name, strings.Join(Names(), ", "))
+		return nil, suggest.Unknown("sample", name, Names())
 	}
 	return b, nil
 }

@@ -75,6 +75,9 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if known := report.ComparisonFormats(); !slices.Contains(known, format) {
 		return misused("compare --format %s: want %s", format, report.Or(known))
 	}
+	if f.timeout < 0 {
+		return misused("--timeout %v: want a duration, not before zero", f.timeout)
+	}
 	if err := ready(f.outFile, f.html); err != nil {
 		return err
 	}

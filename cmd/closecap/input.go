@@ -10,6 +10,7 @@ import (
 	"github.com/closecap/closecap"
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/pcaps"
@@ -101,7 +102,7 @@ func (f *input) open(args []string, std streams) (*pcapfile.Reader, error) {
 	}
 	sample, err := pcaps.Recording(f.sample)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usageError{hint.With(err, "closecap list shows them")}
 	}
 	return pcapfile.NewReader(bytes.NewReader(sample), f.sample, opt), nil
 }

@@ -81,6 +81,9 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if f.evidence != byAuto && f.evidence != byKernel && f.evidence != byCalls {
 		return misused("unknown --evidence %q: want %s, %s or %s", f.evidence, byAuto, byKernel, byCalls)
 	}
+	if f.timeout < 0 {
+		return misused("--timeout %v: want a duration, not before zero", f.timeout)
+	}
 	if f.all {
 		return f.runAll(ctx, args, format, std)
 	}
