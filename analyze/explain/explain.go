@@ -40,7 +40,7 @@ const suffix = ".txt"
 var order = []string{
 	"close-vs-shutdown", "does-close-affect-the-peer", "half-close", "closing-politely",
 	"fin-ordering", "time-wait", "fin-wait2", "close-wait", "simultaneous-close",
-	"reset", "econnreset-vs-epipe", "lost-bytes", "last-words", "linger", "keepalive-race",
+	"reset", "econnreset-vs-epipe", "lost-bytes", "last-words", "end-of-file-by-fin", "linger", "keepalive-race", "goaway", "websocket-close",
 	"shared-sockets", "blocked-calls", "accept-queue", "window-zero", "half-open", "middlebox-reset", "tls-close", "relay", "mptcp",
 	"two-rows-one-connection", "address-in-use", "watching-production", "words", "scripts",
 }

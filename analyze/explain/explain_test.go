@@ -125,7 +125,8 @@ func TestFind(t *testing.T) {
 func TestTopicOf(t *testing.T) {
 	for word, want := range map[string]string{
 		"fin": "fin-ordering", "EPIPE": "econnreset-vs-epipe", "close()": "close-vs-shutdown", "TIME_WAIT": "time-wait", "unread-data": "reset",
-		"half-closed": "close-wait", "nothing": "",
+		"half-closed": "close-wait", "nothing": "", "1006": "websocket-close", "eof": "end-of-file-by-fin", "ENHANCE_YOUR_CALM": "goaway",
+		"idle_close": "keepalive-race", "426": "end-of-file-by-fin",
 	} {
 		if got := TopicOf(word); got != want {
 			t.Errorf("TopicOf(%q) = %q, want %q", word, got, want)

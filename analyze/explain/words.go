@@ -9,7 +9,7 @@ import (
 // words are what people ask for, each with the topic that has it.
 var words = map[string]string{
 	"fin": "fin-ordering", "close": "close-vs-shutdown", "shutdown": "close-vs-shutdown", "shut-wr": "half-close", "shut-rd": "close-vs-shutdown",
-	"eof": "half-close", "rst": "reset", "epipe": "econnreset-vs-epipe", "sigpipe": "econnreset-vs-epipe", "econnreset": "econnreset-vs-epipe",
+	"eof": "end-of-file-by-fin", "rst": "reset", "epipe": "econnreset-vs-epipe", "sigpipe": "econnreset-vs-epipe", "econnreset": "econnreset-vs-epipe",
 	"econnrefused": "reset", "ebadf": "does-close-affect-the-peer", "so-linger": "linger", "lingering-close": "closing-politely",
 	"eaddrinuse": "address-in-use", "so-reuseaddr": "address-in-use", "2msl": "time-wait", "backlog": "accept-queue", "somaxconn": "accept-queue",
 	"keepalive": "keepalive-race", "keep-alive": "keepalive-race", "fork": "shared-sockets", "dup": "shared-sockets", "scm-rights": "shared-sockets",
@@ -18,6 +18,11 @@ var words = map[string]string{
 	"firewall": "middlebox-reset", "etimedout": "half-open", "dead-peer": "half-open", "tcp-user-timeout": "half-open", "so-keepalive": "half-open",
 	"tls": "tls-close", "ssl": "tls-close", "close-notify": "tls-close", "proxy": "relay", "balancer": "relay", "data-fin": "mptcp",
 	"multipath": "mptcp", "production": "watching-production", "watch": "watching-production", "ps": "watching-production",
+	"http2": "goaway", "h2": "goaway", "grpc": "goaway", "enhance-your-calm": "goaway", "too-many-pings": "goaway", "max-age": "goaway",
+	"websocket": "websocket-close", "ws": "websocket-close", "1000": "websocket-close", "1001": "websocket-close", "1005": "websocket-close",
+	"1006": "websocket-close", "1009": "websocket-close", "1011": "websocket-close", "1015": "websocket-close",
+	"truncated": "end-of-file-by-fin", "incomplete": "end-of-file-by-fin", "content-length": "end-of-file-by-fin", "ftp": "end-of-file-by-fin",
+	"226": "end-of-file-by-fin", "426": "end-of-file-by-fin", "alert": "tls-close", "idle": "keepalive-race", "idle-close": "keepalive-race",
 	"glossary": "words", "listenoverflows": "accept-queue",
 	"orphan": "fin-wait2", "tcp-fin-timeout": "fin-wait2", "expect": "scripts", "script": "scripts", "poll": "blocked-calls", "epoll": "blocked-calls",
 }
