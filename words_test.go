@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/explain"
 	"github.com/closecap/closecap/capture/pcapfile"
 )
 
@@ -89,6 +90,14 @@ func TestWordsAreTaken(t *testing.T) {
 	}
 }
 
+// TestTopicOfSilence holds that the topic is told of what did not come, too.
+func TestTopicOfSilence(t *testing.T) {
+	all, _ := analyzed(t, "analyze/words/testdata/ws-no-close-frame.pcap", Options{Words: true})
+	if len(all) != 1 || all[0].LastWords.Reason != "" || all[0].Explains != "websocket-close" {
+		t.Errorf("%d connections, the first with %+v, topic %q", len(all), all[0].LastWords, all[0].Explains)
+	}
+}
+
 var update = flag.Bool("update", false, "rewrite the expected reasons")
 
 // TestReasons holds why the connections of captures of real servers ended, in their protocols' words.
@@ -104,6 +113,12 @@ func TestReasons(t *testing.T) {
 		for _, c := range all {
 			if w := c.LastWords; w != nil && w.Reason != "" {
 				fmt.Fprintf(&b, "%s %d: %s (%s)\n", strings.TrimSuffix(filepath.Base(file), ".pcap"), c.ID, w.Reason, w.Confidence)
+				if w.Topic != "" {
+					fmt.Fprintf(&b, "  explain %s\n", c.Explains)
+				}
+				if explain.Lookup(c.Explains) == nil {
+					t.Errorf("%s: connection %d names the topic %q, which there is not", file, c.ID, c.Explains)
+				}
 			}
 		}
 	}

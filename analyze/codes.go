@@ -163,6 +163,8 @@ func find[T comparable](codes []Code[T], code T) *Code[T] {
 // there is none.
 func Topic(c *Connection) string {
 	switch {
+	case c.LastWords != nil && c.LastWords.Topic != "":
+		return c.LastWords.Topic
 	case c.Ending == Graceful && c.Simultaneous:
 		return "simultaneous-close"
 	case c.Ending == Graceful && c.HalfClose != nil && c.HalfClose.Bytes > 0:

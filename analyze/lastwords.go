@@ -15,6 +15,8 @@ type LastWords struct {
 	// the client no answer had begun of by then.
 	IdleNS      int64  `json:"idle_ns,omitempty"`
 	Outstanding uint64 `json:"outstanding,omitempty"`
+
+	Topic string `json:"-"` // of `closecap explain` that tells more of the Reason, "" where none does
 }
 
 // Of returns a pointer to the words of side s.

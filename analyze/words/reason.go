@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -25,6 +26,23 @@ type ended struct {
 	closed bool // where that is known
 	quoted [2]bool
 	unsure bool
+	topic  string // of `closecap explain`
+}
+
+// raceTopic is the topic of requests that meet a close.
+const raceTopic = "keepalive-race"
+
+// topicOf names the topic of `closecap explain` that tells more of a kind of goodbye, or of the end of a protocol.
+func topicOf(name string) string {
+	switch name {
+	case "GOAWAY":
+		return "goaway"
+	case wsGoodbye, "websocket":
+		return "websocket-close"
+	case "TLS alert", "tls":
+		return "tls-close"
+	}
+	return ""
 }
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it; "" where it
@@ -60,6 +78,7 @@ func (x *ended) goodbye() string {
 		return ""
 	}
 	x.quotes(first)
+	x.topic = topicOf(x.said[first].goodbye.name)
 	g, other := &x.said[first].goodbye, &x.said[first.Other()].goodbye
 	x.quoted[first.Other()] = other.name == g.name // it answers
 	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && x.ends[first.Other()].bytes > 0 {
@@ -107,6 +126,7 @@ func (x *ended) race() string {
 	over := x.ends[Server].over.time
 	switch {
 	case t.crossed.frame != 0:
+		x.topic = raceTopic
 		by := t.crossed.time.Sub(over)
 		idle := min(t.crossed.time, over).Sub(t.before)
 		why := fmt.Sprintf("%s (frame %d) crossed the server's close by %s, no byte of an answer had come", what, t.crossed.frame, analyze.Span(max(by, -by)))
@@ -115,6 +135,7 @@ func (x *ended) race() string {
 		}
 		return why
 	case t.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
+		x.topic = raceTopic
 		return fmt.Sprintf("%s (frame %d) was sent %s after the server's close, of which the client's kernel knew: a connection at its end was used again",
 			what, t.late.frame, analyze.Span(t.late.time.Sub(over)))
 	}
@@ -134,6 +155,7 @@ func (x *ended) unanswered() string {
 	}
 	waited := analyze.Span(x.ends[x.closer].over.time.Sub(asked.time))
 	if idle, r := x.turn.time.Sub(x.turn.before), x.c.Reset; r != nil && r.Cause == analyze.UnreadData && r.By == x.side[Server] && idle >= raceIdle {
+		x.topic = raceTopic
 		return fmt.Sprintf("keep-alive race: %s idle, the request lay unread when the server closed %s after it, no byte of an answer had come",
 			analyze.Span(idle), waited)
 	}
@@ -162,6 +184,7 @@ func (x *ended) cut() string {
 			continue
 		}
 		x.quotes(e)
+		x.topic = cmp.Or(topicOf(m.protocol), "end-of-file-by-fin")
 		whose := "its own"
 		if x.closer != e {
 			whose = "the " + string(x.side[e]) + "'s"
@@ -206,6 +229,7 @@ func (x *ended) harmless() string {
 	for e, side := range x.side {
 		if g := &x.said[e].goodbye; side == r.Lost.From && g.name != "" {
 			x.quotes(End(e))
+			x.topic = cmp.Or(x.topic, topicOf(g.name))
 			return fmt.Sprintf("reset, harmless: what met the closed socket was the %s's own %s", side, g.name)
 		}
 	}

@@ -33,10 +33,22 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 		}
 	}
 	x.explain(&all)
+	all.Topic = x.topicOf(&all)
 	if all != (analyze.LastWords{}) {
 		kept := all // most have none: only what is kept is to be allocated
 		c.LastWords = &kept
+		c.Explains = analyze.Topic(c)
 	}
+}
+
+// topicOf names the topic that tells more of the reason, or where there is none of an end without a goodbye.
+func (x *ended) topicOf(all *analyze.LastWords) string {
+	for _, side := range x.side {
+		if w := *all.Of(side); x.topic == "" && all.Reason == "" && w != nil && w.Tells && w.Frame == 0 {
+			return topicOf(w.Protocol)
+		}
+	}
+	return x.topic
 }
 
 // explain adds the reason, and how long nobody had said anything before the end.
