@@ -1,17 +1,22 @@
 package closecap
 
 import (
+	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/txtar"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/explain"
+	"github.com/closecap/closecap/analyze/flows"
+	"github.com/closecap/closecap/analyze/words"
 	"github.com/closecap/closecap/capture/pcapfile"
+	"github.com/closecap/closecap/internal/story"
 )
 
 // analyzed returns the connections of a capture, and the Analysis that read it.
@@ -98,7 +103,72 @@ func TestTopicOfSilence(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the expected reasons")
+// TestReasonsAgree holds that the reason and the fact of an idle close are one, over all captures and stories: a race is
+// called one where there is the fact, at the same frame, and what only closes is none.
+func TestReasonsAgree(t *testing.T) {
+	var all []*analyze.Connection
+	for _, pattern := range []string{"analyze/words/testdata/*.pcap", "pcaps/*.pcapng", "cmd/closecap/testdata/*/*.pcap"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no captures: %v", err)
+		}
+		for _, file := range files {
+			some, _ := analyzed(t, file, Options{Words: true, RawWords: true})
+			all = append(all, some...)
+		}
+	}
+	for _, file := range story.Files(t, "analyze") {
+		all = append(all, spokenStory(t, file)...)
+	}
+	facts := 0
+	for _, c := range all {
+		reason, i := "", c.IdleClose
+		if c.LastWords != nil {
+			reason = c.LastWords.Reason
+		}
+		unread := c.Reset != nil && c.Reset.Cause == analyze.UnreadData // there is no FIN, and no such fact
+		switch race := strings.Contains(reason, "keep-alive race"); {
+		case race && !unread && (i == nil || !i.Crossed):
+			t.Errorf("%v > %v: %q, and the fact is %+v", c.Client, c.Server, reason, i)
+		case i == nil:
+			continue
+		case strings.Contains(reason, "harmless"):
+			t.Errorf("%v > %v: %q, and yet a request met a close: %+v", c.Client, c.Server, reason, i)
+		case !strings.Contains(reason, "ended it") && (race != i.Crossed || !strings.Contains(reason, fmt.Sprintf("(frame %d)", i.Request))):
+			t.Errorf("%v > %v: %q, and the fact is %+v", c.Client, c.Server, reason, i)
+		}
+		facts++
+	}
+	if facts < 5 {
+		t.Errorf("%d requests that met the close of an idle connection", facts)
+	}
+}
+
+// spokenStory returns the connections of a story, whose segments bring bytes of no protocol.
+func spokenStory(t *testing.T, file string) (all []*analyze.Connection) {
+	t.Helper()
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(ar.Files[0].Data)) { // segments may stand between calls
+		if fields := strings.Fields(line); len(fields) > 3 && fields[3] == ">" {
+			lines = append(lines, line)
+		}
+	}
+	k := words.NewKeeper()
+	f := flows.NewFollower(analyze.Options{AllSegments: true}, func(c *analyze.Connection) {
+		k.Take(c.Client, c.Server, c.LastFrame).Tell(c, true)
+		all = append(all, c)
+	})
+	for _, s := range story.Parse(t, strings.Join(lines, "")) {
+		k.Segment(&s, bytes.Repeat([]byte("x"), int(s.Len)))
+		f.Segment(&s)
+	}
+	f.Finish()
+	return all
+}
 
 // TestReasons holds why the connections of captures of real servers ended, in their protocols' words.
 func TestReasons(t *testing.T) {
@@ -122,7 +192,7 @@ func TestReasons(t *testing.T) {
 			}
 		}
 	}
-	if *update {
+	if story.Updating() {
 		if err := os.WriteFile(expected, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,8 @@
 package analyze
 
 // IdleClose is a request that met the close of an idle connection: nothing was under way, one end closed, and the
-// other sent once more, for which it was reset.
+// other sent once more, for which it was reset. Where last words were asked for, what met the close is no message that
+// only closes, as a GOAWAY.
 type IdleClose struct {
 	By       Side    `json:"by"`        // who closed
 	Fin      uint64  `json:"fin"`       // frame

@@ -11,7 +11,7 @@ import (
 const (
 	// longIdle is from when on a connection was idle, and not between two messages.
 	longIdle = 500 * time.Millisecond
-	// raceIdle is from when on a request that crosses a close begins anew after a pause.
+	// raceIdle is from when on a request that lies unread at a close begins anew after a pause.
 	raceIdle = 100 * time.Millisecond
 )
 
@@ -109,10 +109,11 @@ func (x *ended) quotes(e End) {
 	x.unsure = x.unsure || x.said[e].sure == analyze.Inferred
 }
 
-// race is a request that met the other end's close: one that was on its way, or one that had come long before.
+// race is a request that met the other end's close: one that was on its way, or one that had come long before. Whether
+// that was a race for an idle connection, or a reuse of one at its end, the fact says where there is one.
 func (x *ended) race() string {
-	t := &x.turn
-	if t.of != Client || t.frame == 0 || !x.closed || x.closer != Server || x.said[Client].closing > 0 || x.ends[Server].over.frame == 0 {
+	t, i := &x.turn, x.c.IdleClose
+	if i == nil && (t.of != Client || t.frame == 0 || !x.closed || x.closer != Server || x.said[Client].closing > 0 || x.ends[Server].over.frame == 0) {
 		return ""
 	}
 	what := "data"
@@ -120,27 +121,32 @@ func (x *ended) race() string {
 	case x.said[Client].open > 0:
 		what = "the request"
 		x.quotes(Client)
-	case x.said[Client].counts: // each request has its answer
+	case i == nil && x.said[Client].counts: // each request has its answer
 		return ""
 	}
+	const crossed, late = "%s (frame %d) crossed the server's close by %s, no byte of an answer had come",
+		"%s (frame %d) was sent %s after the server's close, of which the client's kernel knew: a connection at its end was used again"
 	over := x.ends[Server].over.time
+	why := ""
 	switch {
+	case i != nil && i.Crossed:
+		idle := min(i.IdleNS.Client, i.IdleNS.Server)
+		why = "keep-alive race: " + analyze.Span(time.Duration(idle)) + " idle, " + fmt.Sprintf(crossed, what, i.Request, margin(i.MarginNS))
+	case i != nil:
+		why = fmt.Sprintf(late, what, i.Request, margin(i.MarginNS))
 	case t.crossed.frame != 0:
-		x.topic = raceTopic
-		by := t.crossed.time.Sub(over)
-		idle := min(t.crossed.time, over).Sub(t.before)
-		why := fmt.Sprintf("%s (frame %d) crossed the server's close by %s, no byte of an answer had come", what, t.crossed.frame, analyze.Span(max(by, -by)))
-		if idle >= raceIdle {
-			return fmt.Sprintf("keep-alive race: %s idle, %s", analyze.Span(idle), why)
-		}
-		return why
+		why = fmt.Sprintf(crossed, what, t.crossed.frame, margin(int64(t.crossed.time.Sub(over))))
 	case t.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
-		x.topic = raceTopic
-		return fmt.Sprintf("%s (frame %d) was sent %s after the server's close, of which the client's kernel knew: a connection at its end was used again",
-			what, t.late.frame, analyze.Span(t.late.time.Sub(over)))
+		why = fmt.Sprintf(late, what, t.late.frame, margin(int64(t.late.time.Sub(over))))
+	default:
+		return ""
 	}
-	return ""
+	x.topic = raceTopic
+	return why
 }
+
+// margin is how far apart a request and a close are, whichever came first.
+func margin(ns int64) string { return analyze.Span(time.Duration(max(ns, -ns))) }
 
 // unanswered is a request that was outstanding when an end closed.
 func (x *ended) unanswered() string {
@@ -212,6 +218,9 @@ func (x *ended) idle() string {
 
 // silence is how long nobody had said anything when the first end closed.
 func (x *ended) silence() time.Duration {
+	if i := x.c.IdleClose; i != nil {
+		return time.Duration(*i.IdleNS.Of(i.By))
+	}
 	over := x.ends[x.closer].over.time
 	last := max(x.opened, x.ends[Client].at.time, x.ends[Server].at.time)
 	if last > over { // what met the close
@@ -223,7 +232,7 @@ func (x *ended) silence() time.Duration {
 // harmless is a reset that cost nothing but messages that close.
 func (x *ended) harmless() string {
 	r := x.c.Reset
-	if r == nil || r.Cause != analyze.DataAfterClose || r.Lost.Closing == 0 || x.c.LostBytes().Sum() > 0 {
+	if !x.metByGoodbye() {
 		return ""
 	}
 	for e, side := range x.side {

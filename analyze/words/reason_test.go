@@ -7,6 +7,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows"
 	"github.com/closecap/closecap/analyze/words"
 )
 
@@ -27,19 +28,23 @@ const (
 	wait = 2 * time.Second
 )
 
-// reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended.
+// reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
+// a verdict that is given, and what the judge finds of an idle close.
 func reasonOf(list []sent, reset *analyze.Reset) (string, analyze.Confidence, *analyze.LastWords) {
 	k := words.NewKeeper()
 	now := event.Time(1e9)
 	addr := [2]event.Segment{{Src: here, Dst: there}, {Src: there, Dst: here}}
 	next := [2]uint32{100, 100}
 	frame := uint64(0)
+	var fact *analyze.IdleClose
+	judge := flows.NewFollower(analyze.Options{AllSegments: true}, func(c *analyze.Connection) { fact = c.IdleClose })
 	put := func(e words.End, flags event.Flags, back uint32, text string) {
 		frame++
 		s := addr[e]
 		s.Frame, s.Time, s.Flags, s.Len = frame, now, flags, uint32(len(text))
 		s.Seq, s.Ack = s.Seq.Add(next[e]), s.Ack.Add(back)
 		k.Segment(&s, []byte(text))
+		judge.Segment(&s)
 		next[e] += s.Len
 		if flags&(event.SYN|event.FIN) != 0 {
 			next[e]++
@@ -54,6 +59,17 @@ func reasonOf(list []sent, reset *analyze.Reset) (string, analyze.Confidence, *a
 	c := &analyze.Connection{Client: here, Server: there, Ending: analyze.Graceful, Closer: analyze.Server, CloserSure: analyze.Observed,
 		Whole: true, LastFrame: frame}
 	if reset != nil {
+		if reset.Cause == analyze.DataAfterClose {
+			answered := len(list) - 1
+			if list[answered].end == words.Server { // the request left before, and met the close
+				answered--
+			}
+			s := addr[words.Server]
+			s.Frame, s.Time, s.Flags, s.Seq = frame+1, now, event.RST, s.Seq.Add(101+uint32(list[answered].ack))
+			judge.Segment(&s)
+		}
+		judge.Finish()
+		c.IdleClose = fact
 		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
 	}
 	k.Take(here, there, frame).Tell(c, false)
@@ -80,6 +96,8 @@ func TestRaces(t *testing.T) {
 			"keep-alive race: 2.0 s idle, the request (frame 7) crossed the server's close by 0.3 ms, no byte of an answer had come"},
 		"seen at the client": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{200 * time.Microsecond, 1, fin, m, ""}), byServer,
 			"keep-alive race: 2.0 s idle, the request (frame 6) crossed the server's close by 0.2 ms, no byte of an answer had come"},
+		"a pause of 20 ms": {append(first[:3:3], sent{20 * time.Millisecond, 1, fin, m, ""}, sent{time.Millisecond, 0, ack, n, get}), byServer,
+			"keep-alive race: 20.0 ms idle, the request (frame 7) crossed the server's close by 1.0 ms, no byte of an answer had come"},
 		"without a pause": {append(first[:3:3], sent{0, 1, fin, m, ""}, sent{time.Millisecond, 0, ack, n, get}), byServer,
 			"the request (frame 7) crossed the server's close by 1.0 ms, no byte of an answer had come"},
 		"lay unread": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{time.Millisecond, 1, rst, 2 * m, ""}), unread,
@@ -99,6 +117,9 @@ func TestRaces(t *testing.T) {
 	} {
 		got, sure, all := reasonOf(tt.list, tt.reset)
 		if all != nil && name == "at its end" && all.IdleNS != int64(wait) {
+			t.Errorf("%s: idle for %d ns when the server closed", name, all.IdleNS)
+		}
+		if all != nil && name == "seen at the client" && all.IdleNS != int64(wait+200*time.Microsecond) {
 			t.Errorf("%s: idle for %d ns when the server closed", name, all.IdleNS)
 		}
 		if got != tt.want || got != "" && sure != analyze.Observed {

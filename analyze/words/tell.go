@@ -32,6 +32,10 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 			}
 		}
 	}
+	if c.IdleClose != nil && x.metByGoodbye() {
+		c.IdleClose = nil
+		c.Explains = analyze.Topic(c)
+	}
 	x.explain(&all)
 	all.Topic = x.topicOf(&all)
 	if all != (analyze.LastWords{}) {
@@ -39,6 +43,12 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 		c.LastWords = &kept
 		c.Explains = analyze.Topic(c)
 	}
+}
+
+// metByGoodbye reports whether nothing met the closed socket but messages that close: no request.
+func (x *ended) metByGoodbye() bool {
+	r := x.c.Reset
+	return r != nil && r.Cause == analyze.DataAfterClose && r.Lost.Closing > 0 && x.c.LostBytes().Sum() == 0
 }
 
 // topicOf names the topic that tells more of the reason, or where there is none of an end without a goodbye.
