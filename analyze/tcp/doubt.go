@@ -54,7 +54,8 @@ func (fl *Flow) decideDoubt(e End, r *Listed) {
 		return
 	}
 	fl.doubt = nil
-	if r.Ack < p.rel(s.End()) && (r.Seq < d.rel(s.Ack) || r.Ack == 1 && fl.beyondWindow(e, p.rel(s.Seq))) {
+	repeated := r.Flags&event.FIN != 0 && r.End() == d.rel(s.Ack) // the FIN that it acknowledges, sent again
+	if !repeated && r.Ack < p.rel(s.End()) && (r.Seq < d.rel(s.Ack) || r.Ack == 1 && fl.beyondWindow(e, p.rel(s.Seq))) {
 		return
 	}
 	fl.believe(e.Other(), s)

@@ -68,6 +68,8 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
 	if !fl.HasCloser && fl.Reset.Frame == 0 {
 		fl.Closer, fl.HasCloser = e, true
+	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && p.AtFin.Acked == r.End() {
+		fl.answeredFin(e)
 	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
 		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)
 	}
@@ -83,6 +85,14 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.replay(e)
 	}
 	fl.presumeFin(e, s)
+}
+
+// answeredFin takes e's FIN, which its peer's acknowledged though it was captured before, for the earlier one.
+func (fl *Flow) answeredFin(e End) {
+	p := &fl.Dir[e.Other()]
+	fl.Closer = e
+	p.gotFin, p.gotFinFrame, p.gotFinTime, p.gotFinSeen = proved, p.FinFrame, p.FinTime, true
+	fl.replay(e.Other())
 }
 
 // overtaken reports whether d's FIN was sent before the segment with which d acknowledged its

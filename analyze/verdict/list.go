@@ -153,7 +153,7 @@ func (fl judged) likelyCalls(sc *scratch) {
 			add(e, "close() or shutdown(SHUT_RDWR)", "not shutdown(SHUT_WR): data after its FIN was answered by RST", d.FinFrame)
 		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
-		case p.FinEnd != 0 && p.FinFrame < d.FinFrame && !fl.Simultaneous:
+		case fl.HasCloser && e != fl.Closer && p.FinEnd != 0 && !fl.Simultaneous:
 			add(e, "close() or shutdown(SHUT_WR)", "its FIN follows the peer's", d.FinFrame)
 		case c.Reset != nil && c.Reset.Cause == analyze.Aborted && fl.Reset.By == e:
 			add(e, "close() or shutdown(SHUT_WR)", "it sent RST later: shutdown(SHUT_WR), if a call did that", d.FinFrame)
