@@ -28,6 +28,8 @@ func resetSentence(c *analyze.Connection, calls []*analyze.Call) string {
 		if c.Closer == analyze.Both {
 			before = "both ends had sent FIN; then "
 		}
+	} else if c.Closer == analyze.Both {
+		before = "both ends reset it at once, each RST left before the other's arrived; "
 	}
 	return fmt.Sprintf("reset: %s%s RST (frame %d): %s.", before, fmt.Sprintf(code.Sent, reset.By), reset.Frame, cause)
 }

@@ -42,6 +42,7 @@ type Reset struct {
 	Gone           uint64 // a later RST of its receiver's kernel, which had no socket for what came before this one
 	GoneAt         int64  // where the data that met none begin; 0 for none
 	BothReset      bool   // its receiver's socket reset the connection as well
+	Crossing       bool   // and neither RST can have come before the other was sent
 	Ack            int64
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins
@@ -167,7 +168,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 		State: d.State,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
-	facts.Other = class == LiveReset && (s.Window == 0 && (d.window != 0 || !d.Sent) || d.hasTS && s.Has&(event.HasTimestamps|event.OptionsTruncated) == 0)
+	facts.Other = class == LiveReset && d.otherReset(s)
 	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind

@@ -37,6 +37,7 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 	switch {
 	case class == LiveReset:
 		rst.BothReset = true
+		rst.Crossing = rst.Crossing || fl.crossesReset(e, s)
 	case class != NobodyReset || trigger == nil || trigger.Frame > rst.Frame || rst.Gone != 0:
 	default:
 		rst.Gone = s.Frame
@@ -44,6 +45,20 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 			rst.GoneAt = trigger.Seq
 		}
 	}
+}
+
+// crossesReset reports whether the socket of e reset the connection before the other end's RST can have come. Then
+// neither came first: another capture point has them the other way round.
+func (fl *Flow) crossesReset(e End, s *event.Segment) bool {
+	rst, d := &fl.Reset, &fl.Dir[e]
+	return rst.Class == LiveReset && !rst.Other && !d.otherReset(s) && !rst.Breaks.Foreign() && !d.breaks(s, fl.copyHops).Foreign() &&
+		!fl.sameHost && fl.Crossed(rst.Time, s.Time)
+}
+
+// otherReset reports whether d's RST is not as Linux sends it for a living socket: without a window, or without
+// timestamps though they were agreed on.
+func (d *Direction) otherReset(s *event.Segment) bool {
+	return s.Window == 0 && (d.window != 0 || !d.Sent) || d.hasTS && s.Has&(event.HasTimestamps|event.OptionsTruncated) == 0
 }
 
 // hadArrived reports whether the newest segment that was captured of e's peer had reached e when e reset

@@ -144,7 +144,7 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 	if k.what == "reset by" && part.Reset.Cause == analyze.NoSocket && len(part.Candidates) > 0 && whole.Ending == part.Ending {
 		return true // it did come of a kernel without a socket, and what may be missing before it is said
 	}
-	if k.what == "reset by" && bothReset(whole, part) {
+	if (k.what == "reset by" || k.what == "closer" && k.conf == analyze.Inferred) && bothReset(whole, part) {
 		return true
 	}
 	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
@@ -172,14 +172,21 @@ func forged(whole, part *analyze.Connection) bool {
 	})
 }
 
-// bothReset reports whether each end sent an RST, as the whole capture shows, of which part has the later one
-// alone: that one came, too, and from whom is observed.
+// bothReset reports whether each end sent an RST, as the whole capture shows, of which part lacks one: the other
+// came, too, and from whom is observed. No number and no answer tells that an RST was lost.
 func bothReset(whole, part *analyze.Connection) bool {
-	return whole.Ending == part.Ending && whole.Reset != nil && part.Reset != nil &&
-		slices.ContainsFunc(whole.Segments, func(s *analyze.Segment) bool {
-			return s.Frame == part.Reset.Frame && s.Ignored == "the connection had ended"
-		}) &&
-		!slices.ContainsFunc(part.Segments, func(s *analyze.Segment) bool { return s.Frame == whole.Reset.Frame })
+	if whole.Ending != part.Ending || whole.Reset == nil || part.Reset == nil {
+		return false
+	}
+	return slices.ContainsFunc(whole.Segments, func(s *analyze.Segment) bool {
+		return s.Ignored == "the connection had ended" && s.From == whole.Reset.By.Other() && s.Flags.Has(event.RST) &&
+			(!has(part, s.Frame) || !has(part, whole.Reset.Frame))
+	})
+}
+
+// has reports whether the segment of a frame is in c.
+func has(c *analyze.Connection, frame uint64) bool {
+	return slices.ContainsFunc(c.Segments, func(s *analyze.Segment) bool { return s.Frame == frame })
 }
 
 // atMost reports whether the number a is not above b.

@@ -106,6 +106,13 @@ var aborterDoubts = []rule{
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{judged.peerWasGone, judged.endedUnseen},
+	{func(fl judged, _ tcp.End) bool {
+		return fl.Reset.BothReset && !fl.Reset.Crossing && fl.RoundTrip() == 0
+	},
+		func(fl judged, e tcp.End) string {
+			return fmt.Sprintf("the %s reset the connection as well, and how long frame %d was on its way is not known",
+				e.Other().Side(), fl.Reset.Frame)
+		}},
 	{judged.unheard, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s had sent again what frame %d does not acknowledge: what was lost may hold a FIN of the %s",
 			e.Side(), fl.Reset.Trigger, e.Other().Side())
@@ -306,6 +313,10 @@ func (fl judged) settleCloser(v *verdict) {
 	if v.ending == analyze.WasRefused {
 		return
 	}
+	if v.closer == analyze.Both && !fl.HasCloser {
+		fl.bothAborted(v)
+		return
+	}
 	if v.closer == analyze.Both {
 		second := &fl.Dir[fl.Closer.Other()]
 		if fl.Reset.Frame != 0 && fl.Reset.Class == tcp.NobodyReset && fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime) {
@@ -327,6 +338,18 @@ func (fl judged) settleCloser(v *verdict) {
 		v.doubtCloser(why)
 	} else if v.closerSure == analyze.Observed && fl.lacksOf(v.first.Other()) {
 		v.closerSure = analyze.Inferred // nothing says that a FIN is missing, but something is
+	}
+}
+
+// bothAborted withholds that the RSTs of both ends crossed, where either end may have ended before.
+func (fl judged) bothAborted(v *verdict) {
+	v.closerSure = analyze.Inferred
+	why := fl.doubt(aborterDoubts, fl.Reset.By)
+	if why == "" && fl.lacksOf(fl.Reset.By) {
+		why = fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", fl.Reset.By.Side(), fl.Reset.Frame)
+	}
+	if why != "" {
+		v.doubtCloser(why)
 	}
 }
 

@@ -70,6 +70,10 @@ func (fl judged) endedByReset(v *verdict) {
 	if rst.Missed != 0 {
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.Missed, rst.By.Other().Side())
 	}
+	if rst.Crossing && v.closer == rst.By.Side() && !fl.HasCloser {
+		v.closer = analyze.Both
+		v.because("the %s sent an RST as well, before it can have had frame %d", rst.By.Other().Side(), rst.Frame)
+	}
 	if rst.Breaks.Foreign() || rst.Talks != 0 {
 		if !fl.HasCloser {
 			v.closer = analyze.NoSide
