@@ -198,7 +198,7 @@ func picks(f *analyze.Finding) []string {
 		pick = []string{"--cause", string(f.Cause)}
 	}
 	hosts := f.Server.Addr().String()
-	if onlyFrom(f) {
+	if onlyFrom(f) && f.Client != f.Server.Addr() {
 		hosts = f.Client.String() + "," + hosts
 	}
 	return append(pick, "--host", hosts, "--port", strconv.Itoa(int(f.Server.Port())))

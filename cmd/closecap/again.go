@@ -14,11 +14,18 @@ var (
 	shown   = []string{"format", "json", "output", "html", "summary", "brief", "ids", "sort", "width", "color", "ascii", "ladder", "no-pager", "words", "no-payload"}
 )
 
+// fewFiles is up to how many files a command names all of.
+const fewFiles = 4
+
 // again returns the command that reads what cmd reads, to which flags that pick connections can be added; "" where
-// it reads standard input, which is gone then.
+// it reads standard input, which is gone then. "..." stands for the rest of many files: each finding has a command.
 func again(cmd *cobra.Command, args []string) string {
 	words := strings.Fields(cmd.CommandPath())
-	for _, arg := range args {
+	for i, arg := range args {
+		if i > 0 && len(args) > fewFiles {
+			words = append(words, "...")
+			break
+		}
 		words = append(words, quoted(arg))
 	}
 	gone := slices.Contains(args, "-")

@@ -10,6 +10,7 @@ func TestAgain(t *testing.T) {
 	for given, want := range map[string]string{
 		"a.pcap --summary --port 80 --width 100":           "closecap analyze a.pcap",
 		"a.pcap b.pcap --filter tcp@port@80 --format json": "closecap analyze a.pcap b.pcap --filter 'tcp port 80'",
+		"1.pcap 2.pcap 3.pcap 4.pcap 5.pcap --summary":     "closecap analyze 1.pcap ...",
 		"--point c=it's.pcap --point s=s-*.pcap":           `closecap analyze --point 'c=it'\''s.pcap' --point 's=s-*.pcap'`,
 		"--sample close --no-checksums":                    "closecap analyze --no-checksums --sample close",
 		"-":                                                "",
