@@ -117,9 +117,8 @@ var aborterDoubts = []rule{
 		return fmt.Sprintf("the %s had sent again what frame %d does not acknowledge: what was lost may hold a FIN of the %s",
 			e.Side(), fl.Reset.Trigger, e.Other().Side())
 	}},
-	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) }, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
-	}},
+	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) },
+		func(fl judged, e tcp.End) string { return fl.mayLackFin(e.Other()) }},
 }
 
 // resetDoubts are the rules for "the RST of e ended the connection". A kernel without a socket answers
@@ -264,6 +263,10 @@ func (fl judged) mayHaveEnded(frame uint64, e tcp.End) string {
 	return fmt.Sprintf("nothing captured before frame %d shows that the %s had not ended already", frame, e.Side())
 }
 
+func (fl judged) mayLackFin(e tcp.End) string {
+	return fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", e.Side(), fl.Reset.Frame)
+}
+
 func (fl judged) mayBeDrawnByFin(frame uint64, e tcp.End) string {
 	return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", frame, e.Side())
 }
@@ -346,7 +349,7 @@ func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
 	why := fl.doubt(aborterDoubts, fl.Reset.By)
 	if why == "" && fl.lacksOf(fl.Reset.By) {
-		why = fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", fl.Reset.By.Side(), fl.Reset.Frame)
+		why = fl.mayLackFin(fl.Reset.By)
 	}
 	if why != "" {
 		v.doubtCloser(why)
