@@ -1,9 +1,8 @@
 package closecap
 
 import (
-	"strings"
-
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/points"
 	"github.com/closecap/closecap/capture/intake"
 )
 
@@ -42,14 +41,7 @@ func locate(all map[string]origin, c *analyze.Connection) {
 		c.FirstFile, c.FirstFileFrame = o.Origin(c.FirstFrame)
 		return
 	}
-	if len(c.Segments) == 0 || len(c.Segments[0].Seen) == 0 || c.Segments[0].Seen[0].Frame == 0 {
-		return
-	}
-	first := &c.Segments[0].Seen[0]
-	for name, o := range all {
-		if first.Point == name || strings.HasSuffix(first.Point, " of "+name) {
-			c.FirstFile, c.FirstFileFrame = o.Origin(first.Frame)
-			return
-		}
+	if o, frame, ok := points.First(c, all); ok {
+		c.FirstFile, c.FirstFileFrame = o.Origin(frame)
 	}
 }

@@ -15,7 +15,9 @@ package points
 import (
 	"cmp"
 	"slices"
+	"strings"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -192,6 +194,24 @@ func sides(p *Point) []*Point {
 // sameClock reports whether two points are of one capture.
 func sameClock(a, b *Point) bool { return a.Sides && b.Sides && a.Name == b.Name }
 
+// sideOf stands between a side of a router and the point's name.
+const sideOf = " of "
+
+// First finds in all, by name, the point at which c was seen first, a side of it included, and in which of its frames;
+// ok is false where that is not known.
+func First[T any](c *analyze.Connection, all map[string]T) (of T, frame uint64, ok bool) {
+	if len(c.Segments) == 0 || len(c.Segments[0].Seen) == 0 || c.Segments[0].Seen[0].Frame == 0 {
+		return of, 0, false
+	}
+	first := &c.Segments[0].Seen[0]
+	for name, of := range all {
+		if first.Point == name || strings.HasSuffix(first.Point, sideOf+name) {
+			return of, first.Frame, true
+		}
+	}
+	return of, 0, false
+}
+
 // name returns what the point of a member is called; of a router's it depends on who is the client.
 func (j *Joined) name(g *group, member int) string {
 	p := j.points[g.at[member].point]
@@ -205,7 +225,7 @@ func (j *Joined) name(g *group, member int) string {
 				side = "the client's side"
 			}
 			if j.frames == nil {
-				side += " of " + p.Name
+				side += sideOf + p.Name
 			}
 			return side
 		}

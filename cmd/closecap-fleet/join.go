@@ -59,6 +59,29 @@ func (k known) emit(to func([]byte)) error {
 	return err
 }
 
+// knownByPoint unites what the parts of each point say.
+func knownByPoint(each func(*[]byte) bool) (map[string]*known, error) {
+	all := map[string]*known{}
+	for b := []byte(nil); each(&b); b = nil {
+		var k known
+		if err := json.Unmarshal(b, &k); err != nil {
+			return nil, err
+		}
+		o := all[k.Point]
+		if o == nil {
+			o = &known{First: k.First}
+			all[k.Point] = o
+		}
+		if k.First != 0 && (o.First == 0 || k.First < o.First) {
+			o.First = k.First
+		}
+		o.Last, o.Dropped = max(o.Last, k.Last), o.Dropped+k.Dropped
+		slices.Sort(k.Facts.Strays)
+		o.Facts.Add(k.Facts)
+	}
+	return all, nil
+}
+
 // joins adds to a pipeline what packed parts go through: dealt out by connection instead of by 4-tuple, and joined.
 func (j *job) joins(s beam.Scope, parts, spans, dropped, times beam.PCollection) beam.PCollection {
 	pieces, facts := beam.ParDo2(s.Scope("split"), &splitFn{Job: *j}, beam.GroupByKey(s, parts))
@@ -109,23 +132,9 @@ type joinFn struct{ Job job }
 
 // ProcessElement writes a file, the same each time it is asked to.
 func (f *joinFn) ProcessElement(ctx context.Context, share string, parts func(*[]byte) bool, whole func(*[]byte) bool, origins func(*string, *[]byte) bool, tell func([]byte)) error {
-	of := map[string]*known{}
-	for b := []byte(nil); whole(&b); b = nil {
-		var k known
-		if err := json.Unmarshal(b, &k); err != nil {
-			return err
-		}
-		o := of[k.Point]
-		if o == nil {
-			o = &known{First: k.First}
-			of[k.Point] = o
-		}
-		if k.First != 0 && (o.First == 0 || k.First < o.First) {
-			o.First = k.First
-		}
-		o.Last, o.Dropped = max(o.Last, k.Last), o.Dropped+k.Dropped
-		slices.Sort(k.Facts.Strays)
-		o.Facts.Add(k.Facts)
+	of, err := knownByPoint(whole)
+	if err != nil {
+		return err
 	}
 	spans, err := spansByPoint(origins)
 	if err != nil {
@@ -163,7 +172,9 @@ func (f *joinFn) ProcessElement(ctx context.Context, share string, parts func(*[
 			if !c.Whole {
 				n.Lacking++
 			}
-			c.FirstFile, c.FirstFileFrame = begins(c, spans)
+			if files, frame, ok := points.First(c, spans); ok {
+				c.FirstFile, c.FirstFileFrame = pcapfile.OriginIn(files, frame)
+			}
 			return out.connection(c, "")
 		})
 		return cmp.Or(err, out.close())
@@ -183,18 +194,4 @@ func (j *job) joined(all *points.Joined, each func(*analyze.Connection) error) (
 	f.Segments(all.Segments)
 	f.Finish()
 	return failed
-}
-
-// begins returns the file in which a connection begins, and where there: by its first segment's first sighting.
-func begins(c *analyze.Connection, spans map[string][]pcapfile.Span) (string, uint64) {
-	if len(c.Segments) == 0 || len(c.Segments[0].Seen) == 0 || c.Segments[0].Seen[0].Frame == 0 {
-		return "", 0
-	}
-	first := c.Segments[0].Seen[0]
-	for name, all := range spans {
-		if first.Point == name || len(first.Point) > len(name) && first.Point[len(first.Point)-len(name)-4:] == " of "+name {
-			return pcapfile.OriginIn(all, first.Frame)
-		}
-	}
-	return "", 0
 }
