@@ -9,8 +9,9 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// halfCloseWords say how long only one end had closed, and what came meanwhile. Where its call ended both
-// directions, that is no half-close: the other end took so long to close, or did not.
+// halfCloseWords say how long only one end had closed, and what came meanwhile. A half-close it was where that
+// end is known to have still read: its call ended one direction, or data came that no RST answered. Else the
+// other end took so long to close, or did not.
 func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 	h := c.HalfClose
 	if h == nil {
@@ -21,8 +22,9 @@ func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 		bytes = count(h.Bytes, "byte")
 	}
 	took := span(event.Time(h.NS).Sub(0))
+	call := finCall(c, calls, h.By)
 	switch {
-	case !endedBoth(finCall(c, calls, h.By)):
+	case call != nil && !endedBoth(call), call == nil && h.Bytes > 0 && c.Reset == nil:
 		took = "half-close, " + took
 	case finOf(c, h.By.Other()) != nil:
 		took = fmt.Sprintf("the %s took %s to close", h.By.Other(), took)
@@ -64,10 +66,8 @@ func finCall(c *analyze.Connection, calls []*analyze.Call, side analyze.Side) *a
 	return callByID(calls, fin.Root.Call)
 }
 
-// endedBoth reports whether a call, nil for none, ended both directions at once.
-func endedBoth(c *analyze.Call) bool {
-	return c != nil && (c.Kind() == event.CloseCall || shutBoth(c))
-}
+// endedBoth reports whether a call ended both directions at once.
+func endedBoth(c *analyze.Call) bool { return c.Kind() == event.CloseCall || shutBoth(c) }
 
 func shutBoth(c *analyze.Call) bool {
 	return c.Kind() == event.ShutdownCall && strings.Contains(c.Args, "RDWR")
