@@ -196,24 +196,47 @@ func (x *ended) cut() string {
 			whose = "the " + string(x.side[e]) + "'s"
 		}
 		why := fmt.Sprintf("the %s closed in the middle of %s message: %s (frame %d)", x.side[x.closer], whose, m.meaning, m.at.frame)
-		if x.ends[x.closer].over.frame != 0 && x.silence() >= longIdle {
-			why += ", after " + analyze.Span(x.silence()) + " of idling"
+		if idle := x.idled(); idle > 0 {
+			why += ", after " + analyze.Span(idle) + " of idling"
 		}
 		return why
 	}
 	return ""
 }
 
-// idle is a close after a time in which nobody said anything.
+// idle is a close after a time in which nobody said anything, or one end took nothing.
 func (x *ended) idle() string {
-	if !x.closed || x.ends[x.closer].over.frame == 0 || x.silence() < longIdle {
+	if s := x.c.Stall; s != nil && !s.Ended && x.closed && x.ends[x.closer].over.time.Sub(s.Since) >= longIdle {
+		whole := analyze.Span(x.ends[x.closer].over.time.Sub(s.Since))
+		if s.By == x.side[x.closer] {
+			return fmt.Sprintf("the %s closed, and had read nothing for %s", s.By, whole)
+		}
+		return fmt.Sprintf("the %s closed after the %s had read nothing for %s", x.side[x.closer], s.By, whole)
+	}
+	idle := x.idled()
+	if idle == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("the %s closed after %s of idling", x.side[x.closer], analyze.Span(x.silence()))
+	why := fmt.Sprintf("the %s closed after %s of idling", x.side[x.closer], analyze.Span(idle))
 	if x.said[Client].counts {
 		why += ", no request was outstanding"
 	}
 	return why
+}
+
+// idled is how long both ends had had nothing to say when the first closed, 0 for no time to speak of. An end that
+// leaves data unread, or has no room for more, is behind, and not idle.
+func (x *ended) idled() time.Duration {
+	if !x.closed || x.ends[x.closer].over.frame == 0 {
+		return 0
+	}
+	if r, stall := x.c.Reset, x.c.Stall; r != nil && r.Cause == analyze.UnreadData && r.By == x.side[x.closer] || stall != nil && !stall.Ended {
+		return 0
+	}
+	if idle := x.silence(); idle >= longIdle {
+		return idle
+	}
+	return 0
 }
 
 // silence is how long nobody had said anything when the first end closed.

@@ -30,7 +30,7 @@ const (
 
 // reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
 // a verdict that is given, and what the judge finds of an idle close.
-func reasonOf(list []sent, reset *analyze.Reset) (string, analyze.Confidence, *analyze.LastWords) {
+func reasonOf(list []sent, reset *analyze.Reset, stall *analyze.Stall) (string, analyze.Confidence, *analyze.LastWords) {
 	k := words.NewKeeper()
 	now := event.Time(1e9)
 	addr := [2]event.Segment{{Src: here, Dst: there}, {Src: there, Dst: here}}
@@ -72,6 +72,7 @@ func reasonOf(list []sent, reset *analyze.Reset) (string, analyze.Confidence, *a
 		c.IdleClose = fact
 		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
 	}
+	c.Stall = stall
 	k.Take(here, there, frame).Tell(c, false)
 	if c.LastWords == nil {
 		return "", "", nil
@@ -109,13 +110,14 @@ func TestRaces(t *testing.T) {
 			"the server closed 1 min 00 s after the last request, with no answer to GET / HTTP/1.1 (frame 6)"},
 		"idle": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed after 2.0 s of idling, no request was outstanding"},
+		"data unread": {[]sent{{0, 0, ack, 0, "\x01\x02\x03\x04"}, {0, 1, ack, 4, ""}, {wait, 1, rst, 4, ""}}, unread, ""},
 		"idle in a message": {append(first[:3:3], sent{0, 0, ack, n, get[:9]}, sent{wait, 1, fin, m + 9, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), after 2.0 s of idling"},
 		"goodbyes that cross": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), goaway}, {wait, 1, fin, len(h2begin), ""},
 			{0, 0, ack, len(goaway), goaway}}, &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Client}},
 			"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed; reset, harmless: what met the closed socket was the client's own GOAWAY"},
 	} {
-		got, sure, all := reasonOf(tt.list, tt.reset)
+		got, sure, all := reasonOf(tt.list, tt.reset, nil)
 		if all != nil && name == "at its end" && all.IdleNS != int64(wait) {
 			t.Errorf("%s: idle for %d ns when the server closed", name, all.IdleNS)
 		}
@@ -128,10 +130,28 @@ func TestRaces(t *testing.T) {
 	}
 }
 
+// A connection in which one end does not read is not idle.
+func TestStalledReason(t *testing.T) {
+	list := []sent{{0, 0, ack, 0, "\x01\x02\x03\x04"}, {0, 1, ack, 4, "\x05"}, {wait, 1, fin, 4, ""}, {0, 0, fin, 2, ""}}
+	for _, tt := range []struct {
+		stall *analyze.Stall
+		want  string
+	}{
+		{nil, "the server closed after 2.0 s of idling"},
+		{&analyze.Stall{By: analyze.Client, Since: 1e9, NS: 1, Ended: true}, "the server closed after 2.0 s of idling"},
+		{&analyze.Stall{By: analyze.Client, Since: 1e9, NS: int64(wait)}, "the server closed after the client had read nothing for 2.0 s"},
+		{&analyze.Stall{By: analyze.Server, Since: 1e9, NS: int64(wait)}, "the server closed, and had read nothing for 2.0 s"},
+	} {
+		if got, _, _ := reasonOf(list, nil, tt.stall); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.stall, got, tt.want)
+		}
+	}
+}
+
 // TestThinnerReason holds that a capture which lacks a segment says nothing of what did not come.
 func TestThinnerReason(t *testing.T) {
 	n, m := len(ok), len(get)
-	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil)
+	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil, nil)
 	if !strings.Contains(got, "no answer to GET /") {
 		t.Fatalf("the whole capture says %q", got)
 	}
