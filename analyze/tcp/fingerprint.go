@@ -95,6 +95,7 @@ func (fl *Flow) copied(d *Direction, first uint64, s *event.Segment, w *sighting
 	}
 	if rst := &fl.Reset; first == rst.Frame && s.TTL == rst.UsualTTL {
 		rst.Breaks &^= BreakTTL | BreakNearer
+		fl.closeSender(rst.By, &event.Segment{Frame: rst.Frame, Time: rst.Time})
 	}
 	d.copyAt, d.copyTTL = w.at, s.TTL
 }

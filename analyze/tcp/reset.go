@@ -94,7 +94,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.killed(e, s)
 	}
 	if fl.Reset.Missed != 0 && fl.Reset.By == e && (fl.Reset.Class != NobodyReset || fl.Reset.Trigger != 0) {
-		fl.enter(e.Other(), event.Closed, s, false)
+		fl.closeBehind(e, s)
 		fl.Reset.Missed = 0
 		return
 	}
@@ -110,7 +110,6 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
 		fl.resetAgain(e, s, r, class, trigger)
-		r.Ignored = alreadyClosed
 		return
 	}
 	fl.Reset = fl.describeReset(e, s, r, class, trigger)
@@ -130,13 +129,23 @@ func (fl *Flow) killedByReset(e End, s *event.Segment) {
 
 // closeBoth ends both ends by e's RST.
 func (fl *Flow) closeBoth(e End, s *event.Segment) {
-	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	fl.closeSender(e, s)
+	fl.closeReceiver(e.Other(), s)
+}
+
+// closeSender ends e by its RST, unless another than e may have made that.
+func (fl *Flow) closeSender(e End, s *event.Segment) {
+	d := &fl.Dir[e]
 	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
-	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.Seq <= d.Nxt) {
+	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.Seq <= d.Nxt) && fl.Reset.Breaks == 0 {
 		fl.enter(e, event.Closed, s, true)
 	}
-	if p.State != event.StateUnknown {
-		fl.enter(e.Other(), event.Closed, s, false)
+}
+
+// closeReceiver ends e by its peer's RST.
+func (fl *Flow) closeReceiver(e End, s *event.Segment) {
+	if fl.Dir[e].State != event.StateUnknown {
+		fl.enter(e, event.Closed, s, false)
 	}
 }
 
@@ -294,6 +303,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > fl.reordering() && r.Seq >= rst.Seq &&
 			!fl.Dir[e].sentBefore(s) {
 			rst.Talks = s.Frame
+			fl.withdrawClosed(e, rst.Frame)
 		}
 	case rst.Missed == 0 && s.Time.Sub(rst.Time) > fl.resetGrace():
 		rst.Missed = s.Frame

@@ -13,6 +13,9 @@ const onePacket = 536
 // resetAgain takes in another RST of e that comes when the connection had ended.
 func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) {
 	rst := &fl.Reset
+	if !fl.closeBehind(e, s) {
+		r.Ignored = alreadyClosed
+	}
 	switch {
 	case rst.Frame == 0:
 	case rst.By != e:
@@ -28,6 +31,17 @@ func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass,
 			rst.DrawnUnseen = first
 		}
 	}
+}
+
+// closeBehind ends by a further RST of e what the first may have left open: an end in whose name another made that
+// one, or, where this one comes to it, is told of the reset for the first time. It reports whether it ended any.
+func (fl *Flow) closeBehind(e End, s *event.Segment) bool {
+	before := len(fl.Changes)
+	if d := &fl.Dir[e]; d.State != event.StateUnknown && d.breaks(s, fl.copyHops) == 0 {
+		fl.enter(e, event.Closed, s, true)
+	}
+	fl.closeReceiver(e.Other(), s)
+	return len(fl.Changes) > before
 }
 
 // metNoSocket takes in a bare RST with which the kernel of e answers what the RST's sender had sent before it:
