@@ -31,6 +31,7 @@ func (j *Joined) Annotate(c *analyze.Connection) {
 	noteLost(c)
 	j.made(c, g)
 	j.crossed(c, g)
+	j.states(c)
 	c.Explains = analyze.Topic(c)
 }
 

@@ -47,7 +47,8 @@ type Joined struct {
 	Unsound []string
 
 	points []*Point
-	sound  []bool         // by point
+	sound  []bool // by point
+	strays *strays
 	of     []placed       // by the order of Segments
 	frames map[uint64]int // index in Segments of the frames of the one capture, nil where they are numbered
 }
@@ -85,13 +86,13 @@ func join(points []Point, of map[string]Facts) *Joined {
 	j.sound = j.soundness(groups)
 	sound := j.sound
 	routes := learnRoutes(groups)
-	apart := &strays{here: findStrays(groups)}
+	j.strays = &strays{here: findStrays(groups)}
 	if of != nil {
-		j.know(of, apart)
+		j.know(of, j.strays)
 	}
 	for _, g := range groups {
 		g.order()
-		g.claim(j.points, sound, apart)
+		g.claim(j.points, sound, j.strays)
 		g.claimAlone(j.points, sound, routes)
 	}
 	j.number(groups)

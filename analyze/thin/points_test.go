@@ -235,7 +235,7 @@ func TestPoints(t *testing.T) {
 	}
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
-			var lost, made, found, resets, falseLost, falseMade, wrong, alone, closers, blamed, blamedAlone int
+			var lost, made, found, resets, falseLost, falseMade, wrong, alone, closers, blamed, blamedAlone, closed, closedAlone int
 			for seed := range uint64(*each * len(plots) * 10) {
 				name, w, want := twoPoints(seed, k.change)
 				for _, c := range joined(w.points(k.told)) {
@@ -273,6 +273,10 @@ func TestPoints(t *testing.T) {
 					if c.Closer != "" {
 						closers++
 					}
+					if n := closesLiving(c, w); n > 0 {
+						closed += n
+						t.Logf("%s: CLOSED though it lives: client %v, server %v", name, w.hosts[0].gone, w.hosts[1].gone)
+					}
 				}
 				for i := range w.taps {
 					for _, c := range joined(w.points(k.told)[i : i+1]) {
@@ -282,13 +286,14 @@ func TestPoints(t *testing.T) {
 						if blames(c, w) {
 							blamedAlone++
 						}
+						closedAlone += closesLiving(c, w)
 					}
 				}
 				lost += len(w.lost)
 				made += len(w.made)
 			}
-			t.Logf("%d of %d lost packets found, %d false; %d of %d made ones, %d false; %d closers, %d untrue, at single points %d; %d ends blamed for the box's RST, at single points %d",
-				found-falseLost, lost, falseLost, resets-falseMade, made, falseMade, closers, wrong, alone, blamed, blamedAlone)
+			t.Logf("%d of %d lost packets found, %d false; %d of %d made ones, %d false; %d closers, %d untrue, at single points %d; %d ends blamed for the box's RST, at single points %d; %d living ends closed, at single points %d",
+				found-falseLost, lost, falseLost, resets-falseMade, made, falseMade, closers, wrong, alone, blamed, blamedAlone, closed, closedAlone)
 			if float64(falseLost) > 0.005*float64(found) {
 				t.Errorf("%d of %d packets are wrongly called lost", falseLost, found)
 			}
@@ -297,6 +302,9 @@ func TestPoints(t *testing.T) {
 			}
 			if blamed > blamedAlone/10 {
 				t.Errorf("%d resets are wrongly explained with several points, %d with one", blamed, blamedAlone)
+			}
+			if closed > closedAlone {
+				t.Errorf("%d living ends are called closed with several points, %d with one", closed, closedAlone)
 			}
 			if wrong > alone {
 				t.Errorf("%d closers are wrong with several points, %d with one", wrong, alone)
@@ -311,6 +319,22 @@ func blames(c *analyze.Connection, w *world) bool {
 		return false
 	}
 	return slices.ContainsFunc(c.Segments, func(s *analyze.Segment) bool { return s.Frame == c.Reset.Frame && w.made[w.packet(s)] })
+}
+
+// closesLiving counts the ends that c lets an RST close, though they have a socket left.
+func closesLiving(c *analyze.Connection, w *world) (n int) {
+	for i, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
+		changes := *c.States.Of(side)
+		if len(changes) == 0 || w.hosts[i].gone {
+			continue
+		}
+		if last := changes[len(changes)-1]; last.State == event.Closed && slices.ContainsFunc(c.Segments, func(s *analyze.Segment) bool {
+			return s.Frame == last.Frame && s.Flags.Has(event.RST)
+		}) {
+			n++
+		}
+	}
+	return n
 }
 
 // untrue reports whether c names another closer than the one who was it.
