@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -61,6 +64,39 @@ func TestRecordingsAsOne(t *testing.T) {
 		if warned != want || failed || want > 0 && res.Scenario != "" {
 			t.Errorf("%s: %d warnings, want %d; an expectation failed: %v; scenario %q", files, warned, want, failed, res.Scenario)
 		}
+	}
+}
+
+// What is said of a connection depends on no other recording, also where that has the same addresses and ports.
+func TestRecordingsAsOneSayTheSame(t *testing.T) {
+	files, err := filepath.Glob("pcaps/*.pcapng")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	say := func(res *analyze.Result) (all []string) {
+		for _, c := range res.Connections {
+			said := fmt.Sprint(c.Start, c.Client, c.Server, c.Ending, c.Confidence, c.Closer, c.Bytes, c.Packets, c.LostBytes(), c.Warnings)
+			if c.Reset != nil {
+				said += fmt.Sprint(c.Reset.By, c.Reset.Cause, c.Reset.Confidence)
+			}
+			for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+				for _, ch := range *c.States.Of(side) {
+					said += fmt.Sprint(side, ch.State, ch.Time, ch.Confidence)
+				}
+			}
+			all = append(all, said)
+		}
+		return all
+	}
+	var want []string
+	for _, file := range files {
+		want = append(want, say(joined(t, file))...)
+	}
+	got := say(joined(t, files...))
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("each by itself -, all as one +:\n%s", diff)
 	}
 }
 

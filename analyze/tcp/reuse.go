@@ -16,14 +16,21 @@ const (
 )
 
 // Reuse judges a segment before the flow sees it. Only a SYN with another ISN begins a
-// connection; a late ACK, RST or keep-alive never does.
+// connection, or the answer to one of an end that had been refused; a late ACK, RST or keep-alive never does.
 func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if fl.held != nil && fl.heldTaken(s) {
 		fl.closeForgotten(s)
 		return ReuseByHeld
 	}
-	if s.Flags&(event.SYN|event.ACK|event.RST|event.FIN) != event.SYN {
+	switch s.Flags & (event.SYN | event.ACK | event.RST | event.FIN) {
+	case event.SYN:
+	case event.SYN | event.ACK:
+		if fl.Reset.Refused && d.SynSent && d.rel(s.Seq) != 0 {
+			return ReuseNow // it takes a SYN that was not captured
+		}
+		return NoReuse
+	default:
 		return NoReuse
 	}
 	if d.SynSent && d.rel(s.Seq) == 0 {
@@ -42,7 +49,7 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 	if !d.Sent && p.SynSent && !p.Based {
 		return NoReuse
 	}
-	if !d.Sent && p.SynSent && !fl.Handshake && p.Una == 0 {
+	if !d.Sent && p.SynSent && !fl.Handshake && p.Una == 0 && fl.Reset.Frame == 0 {
 		return NoReuse // simultaneous open
 	}
 	switch {
