@@ -43,8 +43,9 @@ type Options struct {
 	// are none.
 	Words, RawWords bool
 
-	// Tool and Source are what the Result names: the program, and where the packets are from.
-	Tool, Source string
+	// Tool and Source are what the Result names: the program, and where the packets are from. Title is Source in
+	// few words, for pages.
+	Tool, Source, Title string
 
 	// Transient makes each connection of a capture without calls valid only until the next, whose
 	// memory it shares.
@@ -135,6 +136,9 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 // were calls, without connections otherwise. It is nil until Connections has come to its end, and
 // where a log of strace could not be read.
 func (a *Analysis) Result() *analyze.Result {
+	if a.res != nil {
+		a.res.Capture.Title = a.opt.Title
+	}
 	return a.res
 }
 
@@ -188,8 +192,11 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 		a.errs = append(a.errs, err)
 		return
 	}
-	if rec.Run.Source == "" { // a recording whose end, where that stands, is missing
+	switch {
+	case rec.Run.Source == "": // a recording whose end, where that stands, is missing
 		rec.Run.Tool, rec.Run.Source, rec.Run.LinkType = a.opt.Tool, a.opt.Source, a.linkTypes()
+	case runs > 1:
+		rec.Run.Source = a.opt.Source
 	}
 	res := join.Join(rec, a.opt.Options)
 	res.Capture.Packets = a.counts.Packets

@@ -30,6 +30,7 @@ type Result struct {
 // Capture describes the evidence from the wire.
 type Capture struct {
 	Source       string     `json:"source"`
+	Title        string     `json:"-"` // Source in few words, "" for Source itself
 	LinkType     string     `json:"link_type"`
 	Packets      uint64     `json:"packets"`
 	Segments     uint64     `json:"segments"`

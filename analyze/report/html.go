@@ -32,6 +32,7 @@ type page struct {
 	CSS       template.CSS
 	JS        template.JS
 	Title     string
+	Source    string // Title in full; "" where that is it
 	Facts     []string
 	List      *pageList // of many connections; nil where each is shown
 	Data      template.JS
@@ -50,6 +51,9 @@ type page struct {
 // connections, all is how many there are.
 func writeHTML(w io.Writer, r *analyze.Result, all int) error {
 	p := newPage(documentTitle(r))
+	if r.Scenario == "" && r.Capture.Title != "" && r.Capture.Title != r.Capture.Source {
+		p.Source = Safe(r.Capture.Source)
+	}
 	p.Facts, p.Tool = pageFacts(r, all), Safe(r.Tool)
 	p.Remember, p.Explains, p.Warnings = safeAll(r.Remember), Safe(r.Explains), safeAll(Warnings(r))
 	for _, e := range r.Expectations {

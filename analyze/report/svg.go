@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html"
@@ -146,7 +147,7 @@ func documentTitle(r *analyze.Result) string {
 	if r.Scenario != "" {
 		return Safe(r.Scenario)
 	}
-	return Safe(r.Capture.Source)
+	return Safe(cmp.Or(r.Capture.Title, r.Capture.Source))
 }
 
 func escape(s string) string { return html.EscapeString(s) }

@@ -82,7 +82,7 @@ func (f *input) bounds() error {
 
 // analysis says how what is read is analyzed.
 func (f *input) analysis(r *reading) closecap.Options {
-	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: r.name}
+	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: r.name, Title: r.title}
 	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, int64(f.maxMemory)
 	opt.AllSegments = small(r.files) || f.sample != ""
 	opt.Words = small(r.files)

@@ -18,6 +18,7 @@ type reading struct {
 	points   []closecap.Point
 	files    []string
 	name     string // of all, "" for that of the files
+	title    string // of all, in few words
 }
 
 // analysis returns the analysis of it.
@@ -48,11 +49,11 @@ func (f *input) read(ctx context.Context, command string, args []string, std str
 	if len(f.points) > 0 {
 		return f.openPoints(ctx, command, args, std)
 	}
-	files, source, err := f.files(args, std.in)
+	files, source, title, err := f.files(args, std.in)
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{files: files, name: cmp.Or(f.sample, source)}
+	r := &reading{files: files, name: cmp.Or(f.sample, source), title: cmp.Or(f.sample, title)}
 	found := f.detect(ctx, files)
 	switch {
 	case found != nil && weight(files) <= joinSize:
@@ -80,9 +81,11 @@ func (f *input) openPoints(ctx context.Context, command string, args []string, s
 		return nil, err
 	}
 	r := &reading{name: strings.Join(f.points, " ")}
+	var points []string
 	for _, p := range named {
-		r.files = append(r.files, p.files...)
+		r.files, points = append(r.files, p.files...), append(points, p.name)
 	}
+	r.title = few(points)
 	r.points, err = f.pointSources(ctx, named, std)
 	return r, err
 }
