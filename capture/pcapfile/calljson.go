@@ -37,33 +37,21 @@ func (r *callReader) read(b []byte, c *event.Call) bool {
 }
 
 func (r *callReader) field(s *jsonScanner, key string, c *event.Call) bool {
+	if to := textOf(c, key); to != nil {
+		return r.text(s, to)
+	}
+	if to := numberOf(c, key); to != nil {
+		return s.int(to)
+	}
 	switch key {
-	case "id":
-		return s.int(&c.ID)
-	case "actor":
-		return r.text(s, &c.Actor)
-	case "pid":
-		return s.int(&c.PID)
-	case "tid":
-		return s.int(&c.TID)
-	case "fd":
-		return s.int(&c.FD)
 	case "socket":
 		return s.uint64(&c.Socket)
 	case "local":
 		return r.address(s, &c.Local)
 	case "remote":
 		return r.address(s, &c.Remote)
-	case "name":
-		return r.text(s, &c.Name)
-	case "args":
-		return r.text(s, &c.Args)
-	case "syscall":
-		return r.text(s, &c.Syscall)
 	case "ret":
 		return s.int64(&c.Ret)
-	case "errno":
-		return r.text(s, &c.Errno)
 	case "start":
 		return r.time(s, &c.Start)
 	case "end":
@@ -74,30 +62,62 @@ func (r *callReader) field(s *jsonScanner, key string, c *event.Call) bool {
 		return s.bool(&c.Blocked)
 	case "peek":
 		return s.bool(&c.Peek)
-	case "accepted":
-		return s.int(&c.Accepted)
-	case "recvq":
-		return s.int(&c.RecvQ)
-	case "holders":
-		return s.part(&c.Holders)
 	case "io_uring":
 		return s.bool(&c.Ring)
+	case "holders":
+		return s.part(&c.Holders)
 	case "sent":
 		return s.part(&c.Sent)
-	case "text":
-		return r.text(s, &c.Text)
-	case "at":
-		return r.text(s, &c.At)
-	case "want":
-		return r.text(s, &c.Want)
-	case "note":
-		return r.text(s, &c.Note)
 	case "counters":
 		return s.part(&c.Counters)
 	case "samples":
 		return s.part(&c.Samples)
 	}
 	return false
+}
+
+// textOf returns where c keeps the text of a key, nil where that is none.
+func textOf(c *event.Call, key string) *string {
+	switch key {
+	case "actor":
+		return &c.Actor
+	case "name":
+		return &c.Name
+	case "args":
+		return &c.Args
+	case "syscall":
+		return &c.Syscall
+	case "errno":
+		return &c.Errno
+	case "text":
+		return &c.Text
+	case "at":
+		return &c.At
+	case "want":
+		return &c.Want
+	case "note":
+		return &c.Note
+	}
+	return nil
+}
+
+// numberOf returns where c keeps the number of a key, nil where that is none.
+func numberOf(c *event.Call, key string) *int {
+	switch key {
+	case "id":
+		return &c.ID
+	case "pid":
+		return &c.PID
+	case "tid":
+		return &c.TID
+	case "fd":
+		return &c.FD
+	case "accepted":
+		return &c.Accepted
+	case "recvq":
+		return &c.RecvQ
+	}
+	return nil
 }
 
 func (r *callReader) text(s *jsonScanner, to *string) bool {
