@@ -179,28 +179,56 @@ func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(k
 	if err := json.Unmarshal(element, &run); err != nil {
 		return err
 	}
-	n := note{Point: run.Point}
-	if len(run.Files) > 1 {
-		n.Together = len(run.Files)
-	}
-	packer, err := partial.NewPacker(run.Point, f.Job.Buckets, func(bucket int, part []byte) error {
-		emit(key(run.Point, bucket), part)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	c, err := openCaptures(ctx, run.Files)
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	got, err := f.pack(ctx, &run, c, emit)
+	if err != nil {
+		return err
+	}
+	end(run.Point, int64(got.last))
+	spans, err := json.Marshal(c.spans(run.Frame))
+	if err != nil {
+		return err
+	}
+	from(run.Point, spans)
+	if err := (known{Point: run.Point, First: got.counts.First, Last: got.counts.Last}).emit(times); err != nil {
+		return err
+	}
+	n := note{Point: run.Point, Packets: got.counts.Packets, Calls: got.calls, Unparsed: map[string]uint64{}}
+	if len(run.Files) > 1 {
+		n.Together = len(run.Files)
+	}
+	for reason, packets := range got.counts.Unparsed {
+		if packets > 0 {
+			n.Unparsed[decode.Reason(reason).String()] = packets
+		}
+	}
+	return n.emit(tell)
+}
+
+// held is what a run held.
+type held struct {
+	counts intake.Counts
+	last   event.Time
+	calls  uint64
+}
+
+// pack emits the parts of a run that c reads.
+func (f *packFn) pack(ctx context.Context, run *partial.Run, c *captures, emit func(key string, part []byte)) (got held, err error) {
+	packer, err := partial.NewPacker(run.Point, f.Job.Buckets, func(bucket int, part []byte) error {
+		emit(key(run.Point, bucket), part)
+		return nil
+	})
+	if err != nil {
+		return got, err
+	}
 	src := &first{Source: c.Reader, left: run.Frames}
-	last := event.Time(0)
-	var counts intake.Counts
 	for b, err := range intake.Batches(ctx, src, intake.Options{SkipChecksums: f.Job.SkipChecksums}) {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return got, ctx.Err()
 		}
 		if err != nil { // lookFn has told it
 			continue
@@ -209,36 +237,18 @@ func (f *packFn) ProcessElement(ctx context.Context, element []byte, emit func(k
 			s := &b.Segments[i]
 			s.Frame += run.Frame
 			s.Interface += run.Interface
-			last = max(last, s.Time)
+			got.last = max(got.last, s.Time)
 		}
-		n.Calls += uint64(len(b.Calls))
-		counts = b.Counts
+		got.calls += uint64(len(b.Calls))
+		got.counts = b.Counts
 		if err := packer.Add(b.Segments); err != nil {
-			return err
+			return got, err
 		}
 	}
 	if src.left > 0 {
-		return fmt.Errorf("read %s: %d frames fewer than when it was looked at", strings.Join(run.Files, " "), src.left)
+		return got, fmt.Errorf("read %s: %d frames fewer than when it was looked at", strings.Join(run.Files, " "), src.left)
 	}
-	if err := packer.Flush(); err != nil {
-		return err
-	}
-	n.Packets, n.Unparsed = counts.Packets, map[string]uint64{}
-	for reason, packets := range counts.Unparsed {
-		if packets > 0 {
-			n.Unparsed[decode.Reason(reason).String()] = packets
-		}
-	}
-	end(run.Point, int64(last))
-	spans, err := json.Marshal(c.spans(run.Frame))
-	if err != nil {
-		return err
-	}
-	from(run.Point, spans)
-	if err := (known{Point: run.Point, First: counts.First, Last: counts.Last}).emit(times); err != nil {
-		return err
-	}
-	return n.emit(tell)
+	return got, packer.Flush()
 }
 
 // first hands out as many records of a source as were there before: a file may be written while it is read.
