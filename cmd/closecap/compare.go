@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,9 +30,8 @@ var compareDefault = []string{
 // compareFlags are the flags of closecap compare.
 type compareFlags struct {
 	output
-	ipv6    bool
-	runs    bool
-	timeout time.Duration
+	how  scenarioFlags
+	runs bool
 }
 
 func newCompare(std streams) *cobra.Command {
@@ -61,9 +59,8 @@ Without names: ` + strings.Join(compareDefault, ", ") + ".",
 	f.pageFlag(cmd.Flags())
 	cmd.Flags().Lookup("format").Usage = report.Or(report.ComparisonFormats())
 	completeFormats(cmd, report.ComparisonFormats())
-	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
+	f.how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&f.runs, "runs", false, "show every run under the comparison")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a run after this long")
 	return cmd
 }
 
@@ -75,8 +72,8 @@ func (f *compareFlags) run(ctx context.Context, args []string, std streams) erro
 	if known := report.ComparisonFormats(); !slices.Contains(known, format) {
 		return misused("compare --format %s: want %s", format, report.Or(known))
 	}
-	if f.timeout < 0 {
-		return misused("--timeout %v: want a duration, not before zero", f.timeout)
+	if err := f.how.possible(); err != nil {
+		return err
 	}
 	if err := ready(f.outFile, f.html); err != nil {
 		return err
@@ -149,9 +146,7 @@ func hereInstead(err error) bool {
 func (f *compareFlags) elsewhere(arg string, std streams) (*compare.Comparison, error) {
 	var out bytes.Buffer
 	code, err := kernel.ReexecPrivate(kernel.PrivateOptions{
-		Args: []string{"compare", "--format", string(report.JSON), "--timeout", f.timeout.String(),
-			fmt.Sprintf("--ipv6=%t", f.ipv6), "--", arg},
-		Stdout: &out, Stderr: std.err,
+		Args: f.how.apart(arg, "compare"), Stdout: &out, Stderr: std.err,
 	})
 	if err != nil {
 		return nil, err
@@ -250,7 +245,7 @@ func endsOf(s *script.Script, res *analyze.Result, closing *analyze.Call) compar
 // one runs a script. A run that did not come to its end still says what it saw.
 func (f *compareFlags) one(ctx context.Context, s *script.Script, name, about string) (compare.Run, error) {
 	r := compare.Run{Name: name, About: about, Script: string(s.Source)}
-	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
+	rec, err := lab.Run(ctx, s, f.how.options())
 	if rec == nil || len(rec.Calls) == 0 {
 		return r, errors.Join(err, ctx.Err())
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,10 +22,9 @@ import (
 // runFlags are the flags of closecap run.
 type runFlags struct {
 	recording
-	ipv6     bool
+	how      scenarioFlags
 	all      bool
 	port     uint16
-	timeout  time.Duration
 	evidence string
 	endings  func(bpf.Options) (bpf.Source, error) // what the evidence has of the kernel's word; nil for nothing
 }
@@ -56,12 +54,11 @@ says how each ended and whether it did what it expects.`,
 		ValidArgsFunction: completeScenarios,
 	}
 	f.recordFlags(cmd)
-	cmd.Flags().BoolVarP(&f.ipv6, "ipv6", "6", false, "use IPv6")
+	f.how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&f.all, "all", false, "run all scenarios, or those named, side by side; show a row for each")
 	cmd.Flags().Uint16Var(&f.port, "port", 0, "port of the server (default: a free one)")
 	cmd.Flags().StringVar(&f.evidence, "evidence", byAuto, "whether the kernel is asked why it sends RST and what was left unread: bpf, calls (it is not), or auto: where it may be")
 	completeFlag(cmd, "evidence", []cobra.Completion{byAuto, byKernel, byCalls})
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up on a scenario after this long")
 	return cmd
 }
 
@@ -81,8 +78,8 @@ func (f *runFlags) run(ctx context.Context, args []string, std streams) error {
 	if f.evidence != byAuto && f.evidence != byKernel && f.evidence != byCalls {
 		return misused("unknown --evidence %q: want %s, %s or %s", f.evidence, byAuto, byKernel, byCalls)
 	}
-	if f.timeout < 0 {
-		return misused("--timeout %v: want a duration, not before zero", f.timeout)
+	if err := f.how.possible(); err != nil {
+		return err
 	}
 	if f.all {
 		return f.runAll(ctx, args, format, std)
@@ -199,10 +196,9 @@ func load(args []string) ([]*script.Script, error) {
 
 // one runs a scenario and shows what came of it, also when it did not come to its end.
 func (f *runFlags) one(ctx context.Context, s *script.Script, std streams, show func(*script.Script, *analyze.Result) error) error {
-	rec, runErr := lab.Run(ctx, s, lab.Options{
-		Port: f.port, IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate(),
-		Endings: f.endings,
-	})
+	opt := f.how.options()
+	opt.Port, opt.Endings = f.port, f.endings
+	rec, runErr := lab.Run(ctx, s, opt)
 	if rec == nil || len(rec.Calls) == 0 {
 		return runErr
 	}

@@ -146,9 +146,7 @@ var errNoCatalogue = errors.New("the run in the private namespace ended early")
 func (f *runFlags) outlineApart(arg string) (*analyze.Catalogue, error) {
 	var out, msg bytes.Buffer
 	_, err := kernel.ReexecPrivate(kernel.PrivateOptions{
-		Args: []string{"run", "--all", "--format", string(report.JSON), "--timeout", f.timeout.String(),
-			fmt.Sprintf("--ipv6=%t", f.ipv6), "--", arg},
-		Stdout: &out, Stderr: &msg,
+		Args: f.how.apart(arg, "run", "--all"), Stdout: &out, Stderr: &msg,
 	})
 	if err != nil {
 		return nil, err
@@ -180,7 +178,7 @@ func (f *runFlags) allHere(ctx context.Context, c *analyze.Catalogue, scripts []
 
 // outline runs one scenario and writes down in short what came of it.
 func (f *runFlags) outline(ctx context.Context, c *analyze.Catalogue, s *script.Script, o *analyze.Outline) {
-	rec, err := lab.Run(ctx, s, lab.Options{IPv6: f.ipv6, Timeout: f.timeout, Private: kernel.InPrivate()})
+	rec, err := lab.Run(ctx, s, f.how.options())
 	if rec != nil && len(rec.Calls) > 0 {
 		res := join.Join(rec, analyze.Options{})
 		o.Fill(res)
