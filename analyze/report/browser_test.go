@@ -329,8 +329,11 @@ func rowsCopyAsText(t *testing.T, browser context.Context) {
 }
 
 func phoneHasNoSidewaysScroll(t *testing.T, browser context.Context) {
-	for _, r := range []*analyze.Result{halfClosed(), manyConnections(200)} {
-		b := openPage(t, browser, r)
+	var comparison bytes.Buffer
+	if err := WriteComparison(&comparison, HTML, comparisonFixture(), false, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []*tab{openPage(t, browser, halfClosed()), openPage(t, browser, manyConnections(200)), openText(t, browser, comparison.Bytes())} {
 		b.run(chromedp.EmulateViewport(390, 844))
 		if got := eval[float64](b, `document.documentElement.scrollWidth`); got > 390 {
 			t.Errorf("on 390 pixels the page is %v wide", got)

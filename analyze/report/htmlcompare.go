@@ -49,8 +49,11 @@ func writeAnswers(b *strings.Builder, c *compare.Comparison) {
 	var rows []tableRow
 	for _, cells := range g.rows {
 		var r tableRow
-		for _, c := range cells {
+		for i, c := range cells {
 			r.addCell("", c)
+			if i > 0 { // on a phone, where no heading stands over it
+				r.cells[i] = `<b class="of">` + titles[i] + `</b>` + r.cells[i]
+			}
 		}
 		rows = append(rows, r)
 	}

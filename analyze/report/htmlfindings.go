@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/closecap/closecap/analyze"
 )
@@ -11,8 +12,8 @@ type pageFinding struct {
 	Kind    string
 	Style   string
 	Words   string
-	Command string
-	At      int // in listData.Found
+	Command []string // its words, none of which a line breaks in two
+	At      int      // in listData.Found
 	InPage  bool
 }
 
@@ -50,11 +51,18 @@ func newPageFindings(r *analyze.Result) (list []pageFinding, found [][]int) {
 				rows = append(rows, at)
 			}
 		}
-		list = append(list, pageFinding{Kind: string(f.Kind), Style: styleClass(findingStyle(f)), Words: findingWords(f), Command: Safe(f.Command),
+		list = append(list, pageFinding{Kind: string(f.Kind), Style: styleClass(findingStyle(f)), Words: findingWords(f), Command: commandWords(f.Command),
 			At: len(found), InPage: len(rows) > 0})
 		found = append(found, rows)
 	}
 	return list, found
+}
+
+func commandWords(command string) []string {
+	if command == "" {
+		return nil
+	}
+	return strings.Split(Safe(command), " ")
 }
 
 // isOf reports whether c is one of the connections that the flags of f pick.
