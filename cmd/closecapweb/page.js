@@ -50,7 +50,7 @@ async function analyze(file) {
       finish();
       if (data.page) show(data.page);
       const took = ((performance.now() - begun) / 1000).toFixed(1);
-      say(data.error ? file.name + ": " + data.error : file.name + ": read in " + took + " s, in this page alone", data.error);
+      say(data.error ? (data.error.includes(file.name) ? "" : file.name + ": ") + data.error : file.name + ": read in " + took + " s, in this page alone", data.error);
     }
   };
   try {
