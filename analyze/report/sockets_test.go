@@ -129,3 +129,13 @@ func TestSocketsForms(t *testing.T) {
 		t.Errorf("csv: %d rows, %v, ndjson: %d lines\n%q", len(rows), err, len(lines), rows)
 	}
 }
+
+// TestKeepAliveEndsCloseWait says what the kernel does: an orphan in FIN_WAIT2 is forgotten, and answers probes with RST.
+func TestKeepAliveEndsCloseWait(t *testing.T) {
+	r := &sockets.Socket{State: event.CloseWait, Trouble: sockets.NotClosed, EndRead: true, Timer: "keepalive"}
+	const want = "the peer has closed, and recv has said so; no timer ends that, only its application's close(), " +
+		"or keep-alive, once the peer's kernel has forgotten the connection"
+	if got := waitsFor(&sockets.Listing{}, r); got != want {
+		t.Errorf("waitsFor = %q, want %q", got, want)
+	}
+}

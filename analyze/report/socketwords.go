@@ -56,13 +56,19 @@ func notClosed(r *sockets.Socket) string {
 	if r.Unacked > 0 {
 		s += ", " + count(uint64(r.Unacked), "byte") + " to the peer not acknowledged"
 	}
+	s += "; no timer ends that, only "
 	switch len(r.Holders) {
 	case 0:
-		return s + "; no timer ends that, only its application's close()"
+		s += "its application's close()"
 	case 1:
-		return s + fmt.Sprintf("; no timer ends that, only close(%d) by %s", r.Holders[0].FD, holderName(r.Holders[0]))
+		s += fmt.Sprintf("close(%d) by %s", r.Holders[0].FD, holderName(r.Holders[0]))
+	default:
+		s += fmt.Sprintf("close() of all %d descriptors, or one shutdown()", len(r.Holders))
 	}
-	return s + fmt.Sprintf("; no timer ends that, only close() of all %d descriptors, or one shutdown()", len(r.Holders))
+	if r.Timer == "keepalive" {
+		s += ", or keep-alive, once the peer's kernel has forgotten the connection"
+	}
+	return s
 }
 
 func unreadWords(r *sockets.Socket) string {
