@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -284,6 +285,9 @@ func free(host netip.Addr, port uint16, reuse bool) error {
 }
 
 func portInUse(addr string, err error) error {
-	return hint.With(fmt.Errorf("listen on %s: %w", addr, err),
-		"leave --port out and a free port is picked; ss -tlnp shows who listens")
+	help := "leave --port out and a free port is picked; ss -tlnp shows who listens"
+	if errors.Is(err, os.ErrPermission) {
+		help = "such low ports are root's; --private has them for everybody"
+	}
+	return hint.With(fmt.Errorf("listen on %s: %w", addr, err), help)
 }

@@ -1,8 +1,12 @@
 package lab
 
 import (
+	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -45,4 +49,13 @@ func errnoNumber(name string) int {
 		}
 	}
 	return 0
+}
+
+// A port that is taken wants another help than one that is not allowed.
+func TestPortHint(t *testing.T) {
+	for err, want := range map[error]string{unix.EADDRINUSE: "free port", unix.EACCES: "--private"} {
+		if got := hint.Of(portInUse("127.0.0.1:80", err)); !strings.Contains(got, want) {
+			t.Errorf("hint of %v = %q, want %q in it", err, got, want)
+		}
+	}
 }

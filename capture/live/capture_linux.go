@@ -104,7 +104,7 @@ func mayCapture() error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return hint.With(os.NewSyscallError("socket", err),
-			"capturing needs CAP_NET_RAW: use sudo, or setcap cap_net_raw+ep on the program, or a private namespace")
+			"capturing needs CAP_NET_RAW: use sudo, or setcap cap_net_raw+ep on the program")
 	}
 	unix.Close(fd)
 	return nil
