@@ -47,9 +47,9 @@ type Options struct {
 	// few words, for pages.
 	Tool, Source, Title string
 
-	// Transient makes each connection of a capture without calls valid only until the next, whose
-	// memory it shares.
-	Transient bool
+	// Transient, when set, is asked from time to time whether connections are kept no longer: once it says
+	// so, each of a capture without calls is valid only until the next, whose memory it shares.
+	Transient func() bool
 
 	// Joining, when set, is called once when there are calls, before all is read into memory.
 	Joining func()

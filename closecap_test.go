@@ -146,7 +146,7 @@ func TestErrorsComeLast(t *testing.T) {
 
 // A connection may be kept, unless it is transient: then the values are the same, one at a time.
 func TestTransient(t *testing.T) {
-	next, stop := iter.Pull2(New(capture(t), Options{Transient: true}).Connections(t.Context()))
+	next, stop := iter.Pull2(New(capture(t), Options{Transient: func() bool { return true }}).Connections(t.Context()))
 	defer stop()
 	var kept []*analyze.Connection
 	for c, err := range New(capture(t), Options{}).Connections(t.Context()) {

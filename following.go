@@ -56,13 +56,13 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 			f.judged <- lot
 		}
 	}()
-	judge := new(flows.Judge)
-	if a.opt.Transient {
-		judge = flows.NewJudge()
-	}
+	judge, transient := new(flows.Judge), false
 	more := true
 	var all, lacking uint64
 	for lot := range f.finished {
+		if !transient && a.opt.Transient != nil && a.opt.Transient() {
+			judge, transient = flows.NewJudge(), true
+		}
 		judged := 0
 		judge.Connections(lot.finished, func(c *analyze.Connection) {
 			if all++; !c.Whole {

@@ -84,7 +84,7 @@ func (d *documentBody) finish(r *analyze.Result) error {
 
 // begin starts the document with the connections kept so far.
 func (d *documentBody) begin() error {
-	d.begun = true
+	d.begun, d.passes = true, true
 	d.line = append(d.line, "{\n  \"schema\": "+strconv.Itoa(analyze.Schema)+",\n  \"connections\": ["...)
 	separator := ""
 	for _, c := range d.kept {

@@ -29,17 +29,23 @@ type Stream struct {
 	opt    Options
 	n      int // connections so far
 	body   body
+	passes bool // what comes now leaves at once, and is not kept
 }
 
 // NewStream returns a stream to w. Nothing is written before the first connection.
 func NewStream(w io.Writer, format Format, opt Options) *Stream {
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	s := &Stream{w: buffered, print: printer{w: buffered, format: format, opt: opt}, format: format, opt: opt}
+	s.passes = format.ConnectionsOnly()
 	s.body = formOf(format).connections(s)
 	return s
 }
 
-// Connection adds a finished connection. The stream may keep c until Finish.
+// KeepsNone reports whether the stream is done with each connection that comes from now on once it was added:
+// a list keeps only the first ones.
+func (s *Stream) KeepsNone() bool { return s.passes }
+
+// Connection adds a finished connection. The stream may keep c until Finish, unless it KeepsNone.
 func (s *Stream) Connection(c *analyze.Connection) error {
 	s.n++
 	return s.body.connection(c)

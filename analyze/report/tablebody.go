@@ -12,7 +12,10 @@ type tableBody struct {
 	summary *summary
 }
 
-func newTableBody(s *Stream) body { return &tableBody{Stream: s, summary: newSummary(s.opt.TimeWait)} }
+func newTableBody(s *Stream) body {
+	s.passes = s.opt.Summary
+	return &tableBody{Stream: s, summary: newSummary(s.opt.TimeWait)}
+}
 
 func (t *tableBody) connection(c *analyze.Connection) error {
 	t.summary.add(c)
@@ -33,7 +36,7 @@ func (t *tableBody) connection(c *analyze.Connection) error {
 func (t *tableBody) startList(more bool) error {
 	t.list = &list{}
 	first := t.kept
-	t.kept = nil
+	t.kept, t.passes = nil, true
 	return t.list.start(&t.print, first, more)
 }
 

@@ -23,8 +23,12 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	out := bufio.NewWriterSize(to, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html, f.again), pick: &f.pick, order: f.sort, identify: f.ids}
-	if opt.Transient = show.keepsNone(format, f.summary); opt.Transient {
-		collectEarly()
+	opt.Transient = func() bool {
+		none := show.keepsNone()
+		if none {
+			collectEarly()
+		}
+		return none
 	}
 	opt.Stalled = func() {
 		if show.flush(); show.err != nil {
@@ -90,8 +94,8 @@ type shower struct {
 }
 
 // keepsNone reports whether each connection is done with as soon as it was shown.
-func (s *shower) keepsNone(format report.Format, summary bool) bool {
-	return s.order == "" && s.page.stream == nil && (format.ConnectionsOnly() || summary)
+func (s *shower) keepsNone() bool {
+	return s.order == "" && s.page.stream == nil && s.stream.KeepsNone()
 }
 
 func (s *shower) connection(c *analyze.Connection) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/pcapfile/gen"
 )
 
 // TestKeepsNone guards the reuse of memory, which must end where a connection is kept.
@@ -30,10 +32,37 @@ func TestKeepsNone(t *testing.T) {
 		{report.Table, "", "page.html", true, false},
 		{report.JSON, "", "", false, false},
 	} {
-		s := &shower{page: newPage(tt.html, ""), order: tt.order}
-		if got := s.keepsNone(tt.format, tt.summary); got != tt.want {
+		stream := report.NewStream(io.Discard, tt.format, report.Options{Summary: tt.summary})
+		s := &shower{stream: stream, page: newPage(tt.html, ""), order: tt.order}
+		if got := s.keepsNone(); got != tt.want {
 			t.Errorf("keepsNone(%s) with order %q and page %q = %v, want %v", tt.format, tt.order, tt.html, got, tt.want)
 		}
+	}
+}
+
+// TestDocumentAsLines holds a JSON document, whose first connections are kept and whose others share their memory,
+// to NDJSON, none of whose are kept.
+func TestDocumentAsLines(t *testing.T) {
+	var file bytes.Buffer
+	if _, err := gen.Write(&file, gen.Options{Connections: 2500, Open: 500}); err != nil {
+		t.Fatal(err)
+	}
+	form := func(format string) string {
+		var out strings.Builder
+		in := bytes.NewReader(file.Bytes())
+		if code := run(t.Context(), []string{"analyze", "--format", format, "-"}, streams{in: in, out: &out, err: io.Discard}); code != exitDone {
+			t.Fatalf("%s: exit %d", format, code)
+		}
+		return out.String()
+	}
+	_, document, _ := strings.Cut(form("json"), `"connections": [`)
+	document = strings.ReplaceAll(document, "},\n    {", "}\n    {")
+	lines := strings.ReplaceAll(form("ndjson"), "\n", "\n    ")
+	if n := strings.Count(lines, "\n"); n < 2500 {
+		t.Fatalf("%d lines, want 2500 at least", n)
+	}
+	if !strings.HasPrefix(document, "\n    "+strings.TrimSpace(lines)+"\n  ],") {
+		t.Error("the connections of the document are not those of the lines")
 	}
 }
 

@@ -64,7 +64,8 @@ func (e *evidence) read(ctx context.Context, command string, args []string, std 
 func (e *evidence) analyze(ctx context.Context, r *reading, each func(*analyze.Connection)) error {
 	opt := e.input.analysis(r)
 	opt.AllSegments = e.segments
-	if opt.Transient = true; !opt.AllSegments {
+	opt.Transient = func() bool { return true }
+	if !opt.AllSegments {
 		collectEarly()
 	}
 	a := r.analysis(opt)
