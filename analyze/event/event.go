@@ -16,18 +16,25 @@ import (
 // (CLOCK_REALTIME). 0 means unknown.
 type Time int64
 
-const timeLayout = "2006-01-02T15:04:05.000000000Z"
-
 // String writes t as RFC 3339 with nanoseconds, "" when unknown.
-func (t Time) String() string {
+func (t Time) String() string { return string(t.AppendTo(nil)) }
+
+// AppendTo appends what String returns.
+func (t Time) AppendTo(b []byte) []byte {
 	if t == 0 {
-		return ""
+		return b
 	}
-	return time.Unix(0, int64(t)).UTC().Format(timeLayout)
+	at := time.Unix(0, int64(t)).UTC()
+	b = at.AppendFormat(b, time.RFC3339) // of all layouts, the one that is not parsed anew each time
+	b[len(b)-1] = '.'
+	for ns, unit := at.Nanosecond(), int(1e8); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+ns/unit%10))
+	}
+	return append(b, 'Z')
 }
 
 // MarshalText writes what String does.
-func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+func (t Time) MarshalText() ([]byte, error) { return t.AppendTo(nil), nil }
 
 // UnmarshalText reads what MarshalText wrote.
 func (t *Time) UnmarshalText(b []byte) error {

@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// TestTimeAsText holds the text of a time to what the standard library formats, also before 1970 and at the ends.
+func TestTimeAsText(t *testing.T) {
+	for _, at := range []Time{1, -1, 1e9, 1e9 - 1, 951782399999999999, 951782400000000000, 1700000000120000000, -1700000000000000007,
+		math.MaxInt64, math.MinInt64} {
+		if got, want := at.String(), time.Unix(0, int64(at)).UTC().Format("2006-01-02T15:04:05.000000000Z"); got != want {
+			t.Errorf("Time(%d) = %s, want %s", at, got, want)
+		}
+	}
+	if got := Time(0).String(); got != "" {
+		t.Errorf("Time(0) = %q, want none", got)
+	}
+}
+
 // TestTimeStopsAtItsEnds: a hostile capture may hold any time, and no sum turns round.
 func TestTimeStopsAtItsEnds(t *testing.T) {
 	for _, tt := range []struct {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -12,8 +11,9 @@ import (
 // listColumn is a column of the list of connections: what CSV, the table, Markdown and the page
 // show of each. JSON needs none, it holds the whole connection.
 type listColumn struct {
-	csv   string // its name in CSV; "" is not in it
-	value func(*analyze.Connection) string
+	csv   string                           // its name in CSV; "" is not in it
+	bare  bareValue                        // what stands in it, or
+	value func(*analyze.Connection) string // where that may need quotes
 
 	table tableColumn // in the table and in Markdown
 	page  pagePlace
@@ -27,7 +27,7 @@ type tableColumn struct {
 	title string
 	right bool
 	min   int                            // as column.min
-	cell  func(*analyze.Connection) cell // nil is value as it is
+	cell  func(*analyze.Connection) cell // nil is bare or value as it is
 }
 
 // pagePlace is where a column of the page's list stands, under the title that it has in the
@@ -54,42 +54,42 @@ const (
 
 // listColumns are in the order of CSV, where new ones go to the end: a new column is a row here.
 var listColumns = []listColumn{
-	{csv: "id", value: func(c *analyze.Connection) string { return strconv.Itoa(c.ID) },
+	{csv: "id", bare: number(func(c *analyze.Connection) uint64 { return uint64(c.ID) }),
 		table: tableColumn{at: 10, to: bare, title: "#", right: true},
 		page:  pagePlace{at: 10, key: "id", class: "number", sort: func(c *analyze.Connection, _ event.Time) any { return c.ID }}},
-	{csv: "client", value: func(c *analyze.Connection) string { return c.Client.String() },
+	{csv: "client", bare: func(b []byte, c *analyze.Connection) []byte { return appendAddress(b, c.Client) },
 		table: tableColumn{at: 20, to: joinEnding, title: "client"},
 		page:  pagePlace{at: 60, key: "client"}},
-	{csv: "server", value: func(c *analyze.Connection) string { return c.Server.String() },
+	{csv: "server", bare: func(b []byte, c *analyze.Connection) []byte { return appendAddress(b, c.Server) },
 		table: tableColumn{at: 30, to: joinEnding, title: "server"},
 		page:  pagePlace{at: 70, key: "server"}},
-	{csv: "guessed", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Guessed) }},
-	{csv: "start", value: func(c *analyze.Connection) string { return c.Start.String() },
+	{csv: "guessed", bare: func(b []byte, c *analyze.Connection) []byte { return strconv.AppendBool(b, c.Guessed) }},
+	{csv: "start", bare: func(b []byte, c *analyze.Connection) []byte { return c.Start.AppendTo(b) },
 		table: tableColumn{at: 40, to: joinEnds, title: "start (UTC)", cell: func(c *analyze.Connection) cell { return text(timeOfDay(c)) }},
 		page: pagePlace{at: 80, key: "at", class: "wide", words: timeOfDay,
 			sort: func(c *analyze.Connection, base event.Time) any { return int64(c.Start - base) }}},
-	{csv: "end", value: func(c *analyze.Connection) string { return c.End.String() }},
-	{csv: "first_frame", value: func(c *analyze.Connection) string { return decimal(c.FirstFrame) }},
-	{csv: "last_frame", value: func(c *analyze.Connection) string { return decimal(c.LastFrame) }},
-	{csv: "client_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Client) }},
-	{csv: "server_packets", value: func(c *analyze.Connection) string { return decimal(c.Packets.Server) }},
-	{csv: "client_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Client) },
+	{csv: "end", bare: func(b []byte, c *analyze.Connection) []byte { return c.End.AppendTo(b) }},
+	{csv: "first_frame", bare: number(func(c *analyze.Connection) uint64 { return c.FirstFrame })},
+	{csv: "last_frame", bare: number(func(c *analyze.Connection) uint64 { return c.LastFrame })},
+	{csv: "client_packets", bare: number(func(c *analyze.Connection) uint64 { return c.Packets.Client })},
+	{csv: "server_packets", bare: number(func(c *analyze.Connection) uint64 { return c.Packets.Server })},
+	{csv: "client_bytes", bare: number(func(c *analyze.Connection) uint64 { return c.Bytes.Client }),
 		table: tableColumn{at: 60, to: lean, title: "bytes →", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Client)) }},
 		page: pagePlace{at: 100, key: "up", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Client) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Client }}},
-	{csv: "server_bytes", value: func(c *analyze.Connection) string { return decimal(c.Bytes.Server) },
+	{csv: "server_bytes", bare: number(func(c *analyze.Connection) uint64 { return c.Bytes.Server }),
 		table: tableColumn{at: 70, to: lean, title: "bytes ←", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Server)) }},
 		page: pagePlace{at: 110, key: "down", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Server) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Server }}},
-	{csv: "client_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Client) }},
-	{csv: "server_retransmits", value: func(c *analyze.Connection) string { return decimal(c.Retransmits.Server) }},
+	{csv: "client_retransmits", bare: number(func(c *analyze.Connection) uint64 { return c.Retransmits.Client })},
+	{csv: "server_retransmits", bare: number(func(c *analyze.Connection) uint64 { return c.Retransmits.Server })},
 	{csv: "ending", value: func(c *analyze.Connection) string { return string(c.Ending) },
 		table: tableColumn{at: 80, title: "ending", cell: func(c *analyze.Connection) cell { return styled(endingStyle(c.Ending), endingWords(c)) }},
 		page:  pagePlace{at: 20, key: "ending", words: endingWords, style: func(c *analyze.Connection) style { return endingStyle(c.Ending) }}},
 	{csv: "closer", value: func(c *analyze.Connection) string { return string(c.Closer) },
 		table: tableColumn{at: 90, title: "first closer", cell: func(c *analyze.Connection) cell { return text(closerWords(c)) }},
 		page:  pagePlace{at: 30, key: "closer", sort: func(c *analyze.Connection, _ event.Time) any { return Safe(closerWords(c)) }}},
-	{csv: "simultaneous", value: func(c *analyze.Connection) string { return strconv.FormatBool(c.Simultaneous) }},
+	{csv: "simultaneous", bare: func(b []byte, c *analyze.Connection) []byte { return strconv.AppendBool(b, c.Simultaneous) }},
 	{csv: "confidence", value: func(c *analyze.Connection) string { return string(c.Confidence) }},
 	{csv: "half_close_by", value: ofHalfClose(func(h *analyze.HalfClose) string { return string(h.By) })},
 	{csv: "half_close_ns", value: ofHalfClose(func(h *analyze.HalfClose) string { return strconv.FormatInt(h.NS, 10) }),
@@ -122,7 +122,7 @@ var listColumns = []listColumn{
 	}},
 	{csv: "zeek_conn_state", value: func(c *analyze.Connection) string { return c.Compat.ZeekConnState }},
 	{csv: "zeek_history", value: func(c *analyze.Connection) string { return c.Compat.ZeekHistory }},
-	{csv: "wireshark_completeness", value: func(c *analyze.Connection) string { return strconv.Itoa(c.Compat.Completeness) }},
+	{csv: "wireshark_completeness", bare: number(func(c *analyze.Connection) uint64 { return uint64(c.Compat.Completeness) })},
 	{csv: "tcptrace", value: func(c *analyze.Connection) string { return c.Compat.Tcptrace }},
 	{csv: "warnings", value: func(c *analyze.Connection) string { return strings.Join(c.Warnings, "; ") },
 		table: tableColumn{at: 130, title: "warnings", right: true, cell: func(c *analyze.Connection) cell { return styled(warn, warningCount(c)) }},
@@ -133,10 +133,10 @@ var listColumns = []listColumn{
 	{csv: "closer_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCloser, " ") }},
 	{csv: "lost_tls_alerts", value: ofLost(func(l analyze.Lost) uint64 { return l.TLSAlerts })},
 	{csv: "cause_candidates", value: func(c *analyze.Connection) string { return candidates(c, analyze.ClaimCause, " ") }},
-	{csv: "client_ip", value: func(c *analyze.Connection) string { return ip(c.Client) }},
-	{csv: "client_port", value: func(c *analyze.Connection) string { return port(c.Client) }},
-	{csv: "server_ip", value: func(c *analyze.Connection) string { return ip(c.Server) }},
-	{csv: "server_port", value: func(c *analyze.Connection) string { return port(c.Server) }},
+	{csv: "client_ip", bare: func(b []byte, c *analyze.Connection) []byte { return appendIP(b, c.Client) }},
+	{csv: "client_port", bare: func(b []byte, c *analyze.Connection) []byte { return appendPort(b, c.Client) }},
+	{csv: "server_ip", bare: func(b []byte, c *analyze.Connection) []byte { return appendIP(b, c.Server) }},
+	{csv: "server_port", bare: func(b []byte, c *analyze.Connection) []byte { return appendPort(b, c.Server) }},
 	{csv: "duration_ns", value: func(c *analyze.Connection) string { return strconv.FormatInt(int64(c.End.Sub(c.Start)), 10) }},
 	{csv: "scenario", value: func(c *analyze.Connection) string { return c.Scenario }},
 	{csv: "points", value: pointNames},
@@ -166,21 +166,6 @@ var listColumns = []listColumn{
 	{table: tableColumn{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
 		page: pagePlace{at: 50, key: "lost", class: "bad", words: lostWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.LostBytes().Sum() }}},
-}
-
-// ip and port are an end's address, each empty where it is not known.
-func ip(a netip.AddrPort) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.Addr().String()
-}
-
-func port(a netip.AddrPort) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return strconv.Itoa(int(a.Port()))
 }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -15,15 +15,15 @@ func TestListColumnsAreWhole(t *testing.T) {
 		if c.csv == "" && c.table.at == 0 {
 			t.Errorf("row %d stands nowhere", i)
 		}
-		if c.csv != "" && (names[c.csv] || c.value == nil) {
+		if c.csv != "" && (names[c.csv] || (c.value == nil) == (c.bare == nil)) {
 			t.Errorf("%s: twice, or without a value", c.csv)
 		}
 		names[c.csv] = true
-		if c.table.at > 0 && (c.table.title == "" || c.table.from > c.table.to || c.table.cell == nil && c.value == nil) {
+		if c.table.at > 0 && (c.table.title == "" || c.table.from > c.table.to || c.table.cell == nil && c.csv == "") {
 			t.Errorf("row %d: %+v", i, c.table)
 		}
 		if p := c.page; p.at > 0 {
-			if p.key == "" || keys[p.key] || c.table.title == "" || p.sort == nil && c.value == nil || p.style != nil && p.words == nil {
+			if p.key == "" || keys[p.key] || c.table.title == "" || p.sort == nil && c.csv == "" || p.style != nil && p.words == nil {
 				t.Errorf("row %d: %+v", i, p)
 			}
 			keys[p.key] = true

@@ -29,7 +29,17 @@ func csvHeading() string {
 }
 
 func appendCSV(b []byte, c *analyze.Connection) []byte {
-	return appendRow(b, len(csvColumns), func(i int) string { return csvColumns[i].value(c) })
+	for i, column := range csvColumns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if column.bare != nil {
+			b = column.bare(b, c)
+		} else {
+			b = appendField(b, column.value(c))
+		}
+	}
+	return append(b, '\n')
 }
 
 // appendRow appends a line of n fields.
@@ -64,9 +74,17 @@ func appendField(b []byte, s string) []byte {
 // isBare reports whether s needs neither quotes nor an apostrophe, nor an escape.
 func isBare(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == ',' || i == 0 && (c == '=' || c == '+' || c == '-' || c == '@') {
+		if !bareBytes[s[i]] {
 			return false
 		}
 	}
-	return true
+	return s == "" || strings.IndexByte("=+-@", s[0]) < 0
 }
+
+// bareBytes are the bytes that may stand anywhere in a bare field.
+var bareBytes = func() (bare [256]bool) {
+	for c := '!'; c <= '~'; c++ {
+		bare[c] = c != '"' && c != ','
+	}
+	return bare
+}()

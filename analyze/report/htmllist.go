@@ -109,7 +109,7 @@ func pageRow(c *analyze.Connection, base event.Time) []any {
 		if p.sort != nil {
 			value = p.sort(c, base)
 		} else {
-			value = Safe(column.value(c))
+			value = Safe(column.text(c))
 		}
 		switch {
 		case p.style != nil:

@@ -52,7 +52,7 @@ func (l listLayout) row(c *analyze.Connection, zone *time.Location) []cell {
 			continue
 		}
 		if column.table.cell == nil {
-			cells[i] = text(column.value(c))
+			cells[i] = text(column.text(c))
 			continue
 		}
 		cells[i] = column.table.cell(c)

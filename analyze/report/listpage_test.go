@@ -37,7 +37,7 @@ func TestPageHasWhatTheTableHas(t *testing.T) {
 		for _, c := range r.Connections {
 			words := column.table.cell
 			if words == nil {
-				words = func(c *analyze.Connection) cell { return text(column.value(c)) }
+				words = func(c *analyze.Connection) cell { return text(column.text(c)) }
 			}
 			want := plainText(words(c))
 			got := shownOnPage(pageRow(c, r.Connections[0].Start)[at])
