@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -11,13 +12,15 @@ func Span(d time.Duration) string {
 	case d < 0:
 		return "-" + Span(-d)
 	case d < 100*time.Microsecond:
-		return fmt.Sprintf("%.0f µs", float64(d)/1e3)
+		return decimals(float64(d)/1e3, 0) + " µs"
 	case d < time.Second:
-		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
+		return decimals(float64(d)/1e6, 1) + " ms"
 	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return decimals(d.Seconds(), 1) + " s"
 	case d < time.Hour:
 		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }
+
+func decimals(f float64, n int) string { return strconv.FormatFloat(f, 'f', n, 64) }

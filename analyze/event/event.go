@@ -17,7 +17,7 @@ import (
 type Time int64
 
 // String writes t as RFC 3339 with nanoseconds, "" when unknown.
-func (t Time) String() string { return string(t.AppendTo(nil)) }
+func (t Time) String() string { return string(t.AppendTo(make([]byte, 0, 32))) }
 
 // AppendTo appends what String returns.
 func (t Time) AppendTo(b []byte) []byte {

@@ -27,7 +27,7 @@ type tableColumn struct {
 	title string
 	right bool
 	min   int                            // as column.min
-	cell  func(*analyze.Connection) cell // nil is bare or value as it is
+	line  func(*analyze.Connection) line // nil is bare or value as it is
 }
 
 // pagePlace is where a column of the page's list stands, under the title that it has in the
@@ -65,7 +65,7 @@ var listColumns = []listColumn{
 		page:  pagePlace{at: 70, key: "server"}},
 	{csv: "guessed", bare: func(b []byte, c *analyze.Connection) []byte { return strconv.AppendBool(b, c.Guessed) }},
 	{csv: "start", bare: func(b []byte, c *analyze.Connection) []byte { return c.Start.AppendTo(b) },
-		table: tableColumn{at: 40, to: joinEnds, title: "start (UTC)", cell: func(c *analyze.Connection) cell { return text(timeOfDay(c)) }},
+		table: tableColumn{at: 40, to: joinEnds, title: "start (UTC)", line: func(c *analyze.Connection) line { return line{text: timeOfDay(c)} }},
 		page: pagePlace{at: 80, key: "at", class: "wide", words: timeOfDay,
 			sort: func(c *analyze.Connection, base event.Time) any { return int64(c.Start - base) }}},
 	{csv: "end", bare: func(b []byte, c *analyze.Connection) []byte { return c.End.AppendTo(b) }},
@@ -74,26 +74,26 @@ var listColumns = []listColumn{
 	{csv: "client_packets", bare: number(func(c *analyze.Connection) uint64 { return c.Packets.Client })},
 	{csv: "server_packets", bare: number(func(c *analyze.Connection) uint64 { return c.Packets.Server })},
 	{csv: "client_bytes", bare: number(func(c *analyze.Connection) uint64 { return c.Bytes.Client }),
-		table: tableColumn{at: 60, to: lean, title: "bytes →", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Client)) }},
+		table: tableColumn{at: 60, to: lean, title: "bytes →", right: true, line: func(c *analyze.Connection) line { return line{text: grouped(c.Bytes.Client)} }},
 		page: pagePlace{at: 100, key: "up", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Client) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Client }}},
 	{csv: "server_bytes", bare: number(func(c *analyze.Connection) uint64 { return c.Bytes.Server }),
-		table: tableColumn{at: 70, to: lean, title: "bytes ←", right: true, cell: func(c *analyze.Connection) cell { return text(grouped(c.Bytes.Server)) }},
+		table: tableColumn{at: 70, to: lean, title: "bytes ←", right: true, line: func(c *analyze.Connection) line { return line{text: grouped(c.Bytes.Server)} }},
 		page: pagePlace{at: 110, key: "down", class: "wide number", words: func(c *analyze.Connection) string { return grouped(c.Bytes.Server) },
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.Bytes.Server }}},
 	{csv: "client_retransmits", bare: number(func(c *analyze.Connection) uint64 { return c.Retransmits.Client })},
 	{csv: "server_retransmits", bare: number(func(c *analyze.Connection) uint64 { return c.Retransmits.Server })},
 	{csv: "ending", value: func(c *analyze.Connection) string { return string(c.Ending) },
-		table: tableColumn{at: 80, title: "ending", cell: func(c *analyze.Connection) cell { return styled(endingStyle(c.Ending), endingWords(c)) }},
+		table: tableColumn{at: 80, title: "ending", line: func(c *analyze.Connection) line { return line{text: endingWords(c), style: endingStyle(c.Ending)} }},
 		page:  pagePlace{at: 20, key: "ending", words: endingWords, style: func(c *analyze.Connection) style { return endingStyle(c.Ending) }}},
 	{csv: "closer", value: func(c *analyze.Connection) string { return string(c.Closer) },
-		table: tableColumn{at: 90, title: "first closer", cell: func(c *analyze.Connection) cell { return text(closerWords(c)) }},
+		table: tableColumn{at: 90, title: "first closer", line: func(c *analyze.Connection) line { return line{text: closerWords(c)} }},
 		page:  pagePlace{at: 30, key: "closer", sort: func(c *analyze.Connection, _ event.Time) any { return Safe(closerWords(c)) }}},
 	{csv: "simultaneous", bare: func(b []byte, c *analyze.Connection) []byte { return strconv.AppendBool(b, c.Simultaneous) }},
 	{csv: "confidence", value: func(c *analyze.Connection) string { return string(c.Confidence) }},
 	{csv: "half_close_by", value: ofHalfClose(func(h *analyze.HalfClose) string { return string(h.By) })},
 	{csv: "half_close_ns", value: ofHalfClose(func(h *analyze.HalfClose) string { return strconv.FormatInt(h.NS, 10) }),
-		table: tableColumn{at: 110, to: joinEnds, title: "half-close", right: true, cell: func(c *analyze.Connection) cell { return text(together(halfCloseSpan(c))) }},
+		table: tableColumn{at: 110, to: joinEnds, title: "half-close", right: true, line: func(c *analyze.Connection) line { return line{text: halfCloseSpan(c)} }},
 		page: pagePlace{at: 120, key: "halfNS", class: "wide number", words: halfCloseSpan,
 			sort: func(c *analyze.Connection, _ event.Time) any {
 				if c.HalfClose == nil {
@@ -105,7 +105,7 @@ var listColumns = []listColumn{
 	{csv: "reset_by", value: ofReset(func(r *analyze.Reset) string { return string(r.By) })},
 	{csv: "reset_frame", value: ofReset(func(r *analyze.Reset) string { return decimal(r.Frame) })},
 	{csv: "reset_cause", value: ofReset(func(r *analyze.Reset) string { return string(r.Cause) }),
-		table: tableColumn{at: 100, title: "reset cause", cell: func(c *analyze.Connection) cell { return text(resetCauseWords(c)) }},
+		table: tableColumn{at: 100, title: "reset cause", line: func(c *analyze.Connection) line { return line{text: resetCauseWords(c)} }},
 		page:  pagePlace{at: 40, key: "cause", words: resetCauseWords}},
 	{csv: "reset_confidence", value: ofReset(func(r *analyze.Reset) string { return string(r.Confidence) })},
 	{csv: "reset_trigger", value: ofReset(func(r *analyze.Reset) string { return frameOrNone(r.Trigger) })},
@@ -125,7 +125,7 @@ var listColumns = []listColumn{
 	{csv: "wireshark_completeness", bare: number(func(c *analyze.Connection) uint64 { return uint64(c.Compat.Completeness) })},
 	{csv: "tcptrace", value: func(c *analyze.Connection) string { return c.Compat.Tcptrace }},
 	{csv: "warnings", value: func(c *analyze.Connection) string { return strings.Join(c.Warnings, "; ") },
-		table: tableColumn{at: 130, title: "warnings", right: true, cell: func(c *analyze.Connection) cell { return styled(warn, warningCount(c)) }},
+		table: tableColumn{at: 130, title: "warnings", right: true, line: func(c *analyze.Connection) line { return line{text: warningCount(c), style: warn} }},
 		page: pagePlace{at: 55, key: "warnings", class: "number", words: warningCount,
 			sort: func(c *analyze.Connection, _ event.Time) any { return len(c.Warnings) }}},
 	{csv: "closer_confidence", value: func(c *analyze.Connection) string { return string(c.CloserSure) }},
@@ -152,18 +152,18 @@ var listColumns = []listColumn{
 	{csv: "server_words", value: ofWords(func(l *analyze.LastWords) string { return wordsOf(l.Server) })},
 	{csv: "idle_ns", value: ofWords(func(l *analyze.LastWords) string { return strconv.FormatInt(l.IdleNS, 10) })},
 	{csv: "outstanding", value: ofWords(func(l *analyze.LastWords) string { return decimal(l.Outstanding) })},
-	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, cell: endsCell}},
-	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, cell: func(c *analyze.Connection) cell { return text(together(lastedWords(c))) }},
+	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, line: endsLine}},
+	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, line: func(c *analyze.Connection) line { return line{text: lastedWords(c)} }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return int64(c.End - c.Start) }}},
-	{table: tableColumn{at: 80, from: joinEnding, to: lean, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell { return joinedEnding(c, "") }}},
-	{table: tableColumn{at: 80, from: bare, to: bare, title: "ending (closer)", min: 12, cell: func(c *analyze.Connection) cell {
+	{table: tableColumn{at: 80, from: joinEnding, to: lean, title: "ending (closer)", min: 12, line: func(c *analyze.Connection) line { return joinedEnding(c, "") }}},
+	{table: tableColumn{at: 80, from: bare, to: bare, title: "ending (closer)", min: 12, line: func(c *analyze.Connection) line {
 		if lost := lostWords(c); lost != "" {
 			return joinedEnding(c, ", lost "+lost)
 		}
 		return joinedEnding(c, "")
 	}}},
-	{table: tableColumn{at: 120, to: lean, title: "lost", right: true, cell: func(c *analyze.Connection) cell { return styled(bad, lostWords(c)) }},
+	{table: tableColumn{at: 120, to: lean, title: "lost", right: true, line: func(c *analyze.Connection) line { return line{text: lostWords(c), style: bad} }},
 		page: pagePlace{at: 50, key: "lost", class: "bad", words: lostWords,
 			sort: func(c *analyze.Connection, _ event.Time) any { return c.LostBytes().Sum() }}},
 }

@@ -19,7 +19,7 @@ func TestListColumnsAreWhole(t *testing.T) {
 			t.Errorf("%s: twice, or without a value", c.csv)
 		}
 		names[c.csv] = true
-		if c.table.at > 0 && (c.table.title == "" || c.table.from > c.table.to || c.table.cell == nil && c.csv == "") {
+		if c.table.at > 0 && (c.table.title == "" || c.table.from > c.table.to || c.table.line == nil && c.csv == "") {
 			t.Errorf("row %d: %+v", i, c.table)
 		}
 		if p := c.page; p.at > 0 {

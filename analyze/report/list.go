@@ -44,29 +44,47 @@ func (l listLayout) columns(first *analyze.Connection, zone *time.Location) []co
 	return columns
 }
 
-func (l listLayout) row(c *analyze.Connection, zone *time.Location) []cell {
-	cells := make([]cell, len(l))
-	for i, column := range l {
-		if zone != nil && column.csv == startColumn {
-			cells[i] = text(time.Unix(0, int64(c.Start)).In(zone).Format("15:04:05.000"))
-			continue
-		}
-		if column.table.cell == nil {
-			cells[i] = text(column.text(c))
-			continue
-		}
-		cells[i] = column.table.cell(c)
-	}
-	return cells
+// listRow is a row of the list, whose memory the next one uses again.
+type listRow struct {
+	cells []cell
+	lines []line // of the cells, one of each
+	room  []byte
 }
 
-func endsCell(c *analyze.Connection) cell {
-	return text(c.Client.String() + noBreak + "→ " + c.Server.String())
+// set makes r the row of c.
+func (r *listRow) set(l listLayout, c *analyze.Connection, zone *time.Location) {
+	r.cells, r.lines = r.cells[:0], r.lines[:0]
+	for _, column := range l {
+		one := line{}
+		switch {
+		case zone != nil && column.csv == startColumn:
+			one.text = time.Unix(0, int64(c.Start)).In(zone).Format("15:04:05.000")
+		case column.table.line != nil:
+			one = column.table.line(c)
+		case column.bare != nil:
+			r.room = column.bare(r.room[:0], c)
+			one.text = string(r.room)
+		default:
+			one.text = column.value(c)
+		}
+		r.lines = append(r.lines, one)
+		r.cells = append(r.cells, r.lines[len(r.lines)-1:len(r.lines):len(r.lines)])
+	}
+}
+
+func (l listLayout) row(c *analyze.Connection, zone *time.Location) []cell {
+	var r listRow
+	r.set(l, c, zone)
+	return r.cells
+}
+
+func endsLine(c *analyze.Connection) line {
+	return line{text: c.Client.String() + noBreak + "→ " + c.Server.String()}
 }
 
 // joinedEnding is the ending with the cause of a reset, who closed first, more, and how many warnings
 // there are.
-func joinedEnding(c *analyze.Connection, more string) cell {
+func joinedEnding(c *analyze.Connection, more string) line {
 	words, closer := endingWords(c), closerWords(c)
 	if c.Reset != nil && c.Ending != analyze.WasRefused {
 		words += ": " + resetCauseWords(c)
@@ -84,7 +102,7 @@ func joinedEnding(c *analyze.Connection, more string) cell {
 	if n := len(c.Warnings); n > 0 {
 		more += ", " + count(uint64(n), "warning")
 	}
-	return cell{{text: words + more, style: endingStyle(c.Ending), hang: 2}}
+	return line{text: words + more, style: endingStyle(c.Ending), hang: 2}
 }
 
 // endingWords are the ending, and who sent the RST that it was.
@@ -169,4 +187,10 @@ func halfCloseSpan(c *analyze.Connection) string {
 
 func lastedWords(c *analyze.Connection) string { return span(c.End.Sub(c.Start)) }
 
-func timeOfDay(c *analyze.Connection) string { return strings.TrimSuffix(clock(c.Start), " UTC") }
+// timeOfDay is with milliseconds, in UTC.
+func timeOfDay(c *analyze.Connection) string {
+	if c.Start == 0 {
+		return "00:00:00.000"
+	}
+	return c.Start.String()[len("2006-01-02T"):len("2006-01-02T15:04:05.000")]
+}

@@ -35,11 +35,11 @@ func TestPageHasWhatTheTableHas(t *testing.T) {
 			at++
 		}
 		for _, c := range r.Connections {
-			words := column.table.cell
+			words := column.table.line
 			if words == nil {
-				words = func(c *analyze.Connection) cell { return text(column.text(c)) }
+				words = func(c *analyze.Connection) line { return line{text: column.text(c)} }
 			}
-			want := plainText(words(c))
+			want := plainText(cell{words(c)})
 			got := shownOnPage(pageRow(c, r.Connections[0].Start)[at])
 			if got != strings.ReplaceAll(want, noBreak, " ") {
 				t.Errorf("conn %d, %s: the page has %q, the table %q", c.ID, column.table.title, got, want)

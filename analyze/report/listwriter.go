@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/terminal"
 )
 
 // idRoom is how wide the list's numbers may grow after the first block.
@@ -20,6 +21,7 @@ type list struct {
 	grid   grid // columns only
 	widths []int
 	narrow bool // some column is narrower than its widest cell
+	row    listRow
 	buf    []byte
 	drawn  [][]drawnLine // of the row that is being drawn, by column
 }
@@ -52,7 +54,7 @@ func (l *list) start(p *printer, first []*analyze.Connection, more bool) error {
 		return err
 	}
 	for _, c := range first {
-		if err := l.row(c); err != nil {
+		if err := l.connection(c); err != nil {
 			return err
 		}
 	}
@@ -93,8 +95,11 @@ func (l *list) heading() error {
 	return l.put(string(l.buf) + l.rule("├┼┤"))
 }
 
-// row writes one connection.
-func (l *list) row(c *analyze.Connection) error { return l.cells(l.layout.row(c, l.print.opt.Zone)) }
+// connection writes one.
+func (l *list) connection(c *analyze.Connection) error {
+	l.row.set(l.layout, c, l.print.opt.Zone)
+	return l.cells(l.row.cells)
+}
 
 func (l *list) cells(cells []cell) error {
 	if l.print.format == Markdown {
@@ -171,25 +176,26 @@ func (l *list) appendRow(b []byte, cells []cell) []byte {
 
 // appendLines appends the lines of a cell in column i.
 func (l *list) appendLines(lines []drawnLine, i int, c cell) []drawnLine {
-	add := func(text string, width int, st style) {
-		lines = append(lines, drawnLine{line{text: strings.ReplaceAll(text, noBreak, " "), style: st}, width})
-	}
 	for _, one := range c {
-		s := l.print.opt.glyphs(one.text)
-		if n := textWidth(s); n <= l.widths[i] || len(c) == 1 && l.grid.columns[i].min == 0 {
-			add(s, n, one.style)
+		if n := len(one.text); n <= l.widths[i] && n <= maxShown && terminal.IsPlain(one.text) { // as nearly all are
+			lines = append(lines, drawnLine{one, n})
 			continue
 		}
-		for _, text := range wrapText(s, l.widths[i], one.hang) {
-			add(text, textWidth(text), one.style)
+		parts := []string{l.print.opt.glyphs(one.text)}
+		if len(c) > 1 || l.grid.columns[i].min > 0 {
+			parts = wrapText(parts[0], l.widths[i], one.hang)
+		}
+		for _, part := range parts {
+			lines = append(lines, drawnLine{line{text: strings.ReplaceAll(part, noBreak, " "), style: one.style}, textWidth(part)})
 		}
 	}
 	return lines
 }
 
 func appendSpaces(b []byte, n int) []byte {
-	for range n {
-		b = append(b, ' ')
+	const spaces = "                                                                "
+	for ; n > len(spaces); n -= len(spaces) {
+		b = append(b, spaces...)
 	}
-	return b
+	return append(b, spaces[:n]...)
 }

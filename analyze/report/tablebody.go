@@ -21,7 +21,7 @@ func (t *tableBody) connection(c *analyze.Connection) error {
 	t.summary.add(c)
 	switch {
 	case t.list != nil:
-		return t.list.row(c)
+		return t.list.connection(c)
 	case t.opt.Summary:
 		return nil
 	}
