@@ -23,13 +23,10 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	out := bufio.NewWriterSize(to, 256<<10)
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html, f.again), pick: &f.pick, order: f.sort, identify: f.ids}
-	opt.Transient = func() bool {
-		none := show.keepsNone()
-		if none {
-			collectEarly()
-		}
-		return none
+	if show.inPassing() {
+		collectEarly()
 	}
+	opt.Transient = show.keepsNone
 	opt.Stalled = func() {
 		if show.flush(); show.err != nil {
 			cancel()
@@ -93,10 +90,11 @@ type shower struct {
 	err      error
 }
 
+// inPassing reports whether connections go to the report as they come, and nowhere else.
+func (s *shower) inPassing() bool { return s.order == "" && s.page.stream == nil }
+
 // keepsNone reports whether each connection is done with as soon as it was shown.
-func (s *shower) keepsNone() bool {
-	return s.order == "" && s.page.stream == nil && s.stream.KeepsNone()
-}
+func (s *shower) keepsNone() bool { return s.inPassing() && s.stream.KeepsNone() }
 
 func (s *shower) connection(c *analyze.Connection) {
 	if s.err != nil {

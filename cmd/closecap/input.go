@@ -36,7 +36,9 @@ func (f *input) flags(cmd *cobra.Command) {
 	fl.StringVar(&f.filesFrom, "files-from", "", "read also the files that this file names, one a line (or each ended by NUL); - is standard input")
 	fl.StringArrayVar(&f.points, "point", nil, "what was captured at one of several points: NAME=FILE, or NAME=PATTERN")
 	f.readFlags(cmd)
-	completeFlag(cmd, "sample", samples())
+	_ = cmd.RegisterFlagCompletionFunc("sample", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return samples(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 // readFlags are those that any number of captures can be read with.
@@ -48,7 +50,7 @@ func (f *input) readFlags(cmd *cobra.Command) {
 	fl.IntVar(&f.maxConnections, "max-connections", 0, "open connections to follow at a time (default: what fits into the memory, half a million short ones in 1G)")
 }
 
-// samples are the recordings that the program carries, as completions.
+// samples are the recordings that the program carries, as completions. All scripts are parsed for them.
 func samples() []cobra.Completion {
 	titles := map[string]string{}
 	for _, s := range script.Builtin() {
