@@ -74,8 +74,9 @@ func (f *file) open(size int) error {
 // input is what the file is read from.
 func (f *file) input() (io.Reader, error) {
 	r := f.reader
-	if _, stalls := f.stdin.(*os.File); stalls && r.done != nil {
-		return newInterruptible(io.NopCloser(f.stdin), r.done, r.hasStalled), nil
+	if in, stalls := f.stdin.(*os.File); stalls && r.done != nil {
+		widen(in)
+		return newInterruptible(io.NopCloser(in), r.done, r.hasStalled), nil
 	}
 	if f.stdin != nil {
 		return f.stdin, nil

@@ -103,6 +103,7 @@ func (l *late) Read(b []byte) (n int, err error) {
 		if l.file, err = os.Open(l.path); err != nil {
 			return 0, cause(err)
 		}
+		widen(l.file)
 	}
 	return l.file.Read(b)
 }

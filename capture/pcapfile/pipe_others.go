@@ -1,0 +1,7 @@
+//go:build !linux
+
+package pcapfile
+
+import "os"
+
+func widen(*os.File) {}
