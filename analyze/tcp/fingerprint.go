@@ -54,7 +54,7 @@ func (d *Direction) fingerprint(s *event.Segment) {
 	if d.TTL != 0 && d.TTL != s.TTL {
 		d.ttlVaries = true
 	}
-	if d.Sent && s.IPID != d.ipid && s.IPID-d.ipid < 256 {
+	if d.countsOn(s) {
 		d.ipidMoves = min(d.ipidMoves+1, enoughMoves)
 	}
 	if s.Window == 0 || d.window == 0 {
@@ -67,6 +67,11 @@ func (d *Direction) fingerprint(s *event.Segment) {
 			d.hasTS, d.tsVal = true, s.Options.TSVal
 		}
 	}
+}
+
+// countsOn reports whether the IP ID of s lies a little behind that of what d sent before.
+func (d *Direction) countsOn(s *event.Segment) bool {
+	return d.Sent && s.IPID != d.ipid && s.IPID-d.ipid < 256
 }
 
 // isStale reports whether d's peer drops s as old: it has said that it took a later timestamp, which d had
@@ -100,11 +105,14 @@ func (fl *Flow) copied(d *Direction, first uint64, s *event.Segment, w *sighting
 	d.copyAt, d.copyTTL = w.at, s.TTL
 }
 
-// breaks compares an RST with what d sent before. Missing timestamps, a zero IP ID and a
-// zero window prove nothing: Linux itself resets so when nobody owns the segment.
-func (d *Direction) breaks(s *event.Segment, copyHops uint8) pathBreak {
+// breaks compares an RST with what its sender e sent before. Missing timestamps, a zero IP ID and a
+// zero window prove nothing: Linux itself resets so when nobody owns the segment. Nor does a TTL where those of
+// the peer vary, since packets may be captured before and behind a router, or where the IP ID is its sender's next.
+func (fl *Flow) breaks(e End, s *event.Segment) pathBreak {
 	var b pathBreak
-	if ttl := d.ttlAt(at(s)); ttl != 0 && s.TTL != 0 && !d.ttlVaries && ttl != s.TTL && (copyHops == 0 || max(ttl, s.TTL)-min(ttl, s.TTL) != copyHops) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if ttl := d.ttlAt(at(s)); ttl != 0 && s.TTL != 0 && !d.ttlVaries && !p.ttlVaries && ttl != s.TTL && !d.countsOn(s) &&
+		(fl.copyHops == 0 || max(ttl, s.TTL)-min(ttl, s.TTL) != fl.copyHops) {
 		// A kernel without the socket answers with its default TTL, whatever the socket's was.
 		here, there := distance(s.TTL), distance(ttl)
 		if here < there {

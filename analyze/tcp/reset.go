@@ -173,7 +173,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
-		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: d.breaks(s, fl.copyHops), UsualTTL: d.ttlAt(at(s)), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
+		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: fl.breaks(e, s), UsualTTL: d.ttlAt(at(s)), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
 		State: d.State,
 	}
 	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing

@@ -65,7 +65,7 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 // neither came first: another capture point has them the other way round.
 func (fl *Flow) crossesReset(e End, s *event.Segment) bool {
 	rst, d := &fl.Reset, &fl.Dir[e]
-	return rst.Class == LiveReset && !rst.Other && !d.otherReset(s) && !rst.Breaks.Foreign() && !d.breaks(s, fl.copyHops).Foreign() &&
+	return rst.Class == LiveReset && !rst.Other && !d.otherReset(s) && !rst.Breaks.Foreign() && !fl.breaks(e, s).Foreign() &&
 		!fl.sameHost && fl.Crossed(rst.Time, s.Time)
 }
 

@@ -147,6 +147,9 @@ func supports(whole, part *analyze.Connection, k claim) bool {
 	if (k.what == "reset by" || k.what == "closer" && k.conf == analyze.Inferred) && bothReset(whole, part) {
 		return true
 	}
+	if k.what == "reset cause" && bothReset(whole, part) && part.Reset.By != whole.Reset.By {
+		return true // why the one end sent its RST is no matter of the other's
+	}
 	if part.Ending == analyze.WasRefused && whole.Retransmits.Client > 0 && (k.what == "ending" || k.what == "reset cause") {
 		return true // it was refused until then; the client tried again
 	}
