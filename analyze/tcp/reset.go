@@ -169,7 +169,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	facts := Reset{
 		Frame: s.Frame, Time: s.Time, Seq: r.Seq, Window: s.Window, By: e, Class: class,
-		Refused:     p.State == event.SynSent && !d.SynSent && (class == synReset || s.Window == 0),
+		Refused:     p.State == event.SynSent && !d.SynSent && r.Ack <= p.Nxt && (class == synReset || s.Window == 0),
 		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
 		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
 		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
