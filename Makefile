@@ -102,10 +102,10 @@ man:
 schema:
 	$(GO) test -buildvcs=false -pgo=off ./doc -run TestSchema -update
 
-# EACH is how many connections of each kind are generated.
+# EACH is how many connections of each kind are generated, SEED another number to lose others of the packets.
 .PHONY: thin
 thin:
-	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth|TestPoints|TestSplit' -args -every -each $(or $(EACH),1)
+	$(GO) test -buildvcs=false -pgo=off ./analyze/thin -count 1 -timeout 30m -v -run 'TestThin|TestTruth|TestPoints|TestSplit' -args -every -each $(or $(EACH),1) -seed $(or $(SEED),0)
 
 # EACH is how many connections each scenario has, ONLY picks scenarios by a part of their name.
 .PHONY: points
