@@ -78,6 +78,7 @@ type Direction struct {
 	FinLost      bool // the FIN came again: its first transmission proves nothing
 	FinSeen      bool
 	PastFin      bool        // data behind the FIN were sent or acknowledged: nobody took that FIN
+	FinTwice     bool        // another FIN came behind the one that was acknowledged: whether its sender knew of that is not known
 	before       [2]sighting // those before the newest
 	burst        *burst      // those before that; nil until a segment was captured twice
 }

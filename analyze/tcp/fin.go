@@ -61,6 +61,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
+	d.AcksFin = d.AcksFin || d.mayAckFin(s)
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
 		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
@@ -85,6 +86,12 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.replay(e)
 	}
 	fl.presumeFin(e, s)
+}
+
+// mayAckFin reports whether d, whose FIN is s, may acknowledge FINs as stacks do whose IP IDs do not count. Its SYN,
+// which was not captured, would tell.
+func (d *Direction) mayAckFin(s *event.Segment) bool {
+	return !d.SynSent && s.Has&event.HasIPID != 0 && d.ipidMoves < enoughMoves && s.TTL <= initialTTL
 }
 
 // answeredFin takes e's FIN, which its peer's acknowledged though it was captured before, for the earlier one.
@@ -141,9 +148,17 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Listed) {
 }
 
 // goesOnBehindFin follows data of e at or behind its FIN. A stack sends none, so where nobody has
-// acknowledged that FIN and the data stands in its place, e did not end its stream by it.
+// acknowledged that FIN and the data stands in its place, e did not end its stream by it. A FIN alone
+// behind one that was acknowledged ends nothing more: some proxies send two.
 func (fl *Flow) goesOnBehindFin(e End, at int64, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if r.Length == 0 && d.FinAckFrame != 0 {
+		d.FinTwice = true
+		if i := fl.newest(e); i >= 0 {
+			fl.Changes[i].Seen = false
+		}
+		return
+	}
 	if d.FinAckFrame != 0 || p.gotFin == proved || at != d.FinEnd-1 || fl.Reset.Frame != 0 {
 		d.PastFin = true
 		return

@@ -223,6 +223,7 @@ func (fl *Flow) acknowledge(e End, s *event.Segment, r *Listed) {
 	if d.FinEnd != 0 && r.Kind == KindAck && r.Seq == d.FinEnd && r.Ack == d.lastAck && p.LastTime < d.LastTime {
 		p.DrewUnseen = s.Frame
 	}
+	p.PastFin = p.PastFin || p.FinEnd != 0 && r.Ack > max(p.FinEnd, p.Nxt)
 	fl.ackMoves(e, s, r)
 }
 

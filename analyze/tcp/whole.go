@@ -19,5 +19,5 @@ func (fl *Flow) IsWhole() bool {
 
 // isWhole reports whether all that d's sequence numbers tell of was captured.
 func (d *Direction) isWhole() bool {
-	return d.Holes == 0 && max(d.Una, d.Reach) <= d.Nxt && !d.PastFin && !d.AtFin.Late
+	return d.Holes == 0 && max(d.Una, d.Reach) <= d.Nxt && !d.PastFin && !d.FinTwice && !d.AtFin.Late
 }

@@ -73,6 +73,14 @@ var closerDoubts = []rule{
 		return fl.Reset.Frame != 0 && fl.Reset.By == e && fl.Reset.DrawnUnseen != 0 && fl.Dir[e.Other()].FinEnd == 0
 	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
+		rst := &fl.Reset
+		return rst.By == e && rst.Trigger != 0 && rst.Trigger < fl.Dir[e].FinFrame && fl.Dir[e].FinAckFrame == 0 &&
+			(fl.lacksOf(e) || fl.lacksOf(e.Other()) || fl.Midstream)
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d was on its way when frame %d was sent, and not all was captured: a FIN of the %s behind it may be missing too",
+			fl.Reset.Trigger, fl.Dir[e].FinFrame, e.Other().Side())
+	}},
+	{func(fl judged, e tcp.End) bool {
 		d, rst := &fl.Dir[e], &fl.Reset
 		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e && rst.Class == tcp.LiveReset ||
 			!fl.answerIsLate(e) && !fl.lacksOf(e.Other()))
@@ -114,8 +122,8 @@ var aborterDoubts = []rule{
 				e.Other().Side(), fl.Reset.Frame)
 		}},
 	{judged.unheard, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("the %s had sent again what frame %d does not acknowledge: what was lost may hold a FIN of the %s",
-			e.Side(), fl.Reset.Trigger, e.Other().Side())
+		return fmt.Sprintf("what the %s had sent was not acknowledged for long before frame %d: what was lost may hold a FIN of the %s",
+			e.Side(), fl.Reset.Frame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) },
 		func(fl judged, e tcp.End) string { return fl.mayLackFin(e.Other()) }},
@@ -176,8 +184,10 @@ var resetDoubts = []rule{
 		return fmt.Sprintf("frame %d lies beyond what was captured of the %s: it may have ended before", fl.Reset.Frame, e.Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
-		return fl.Dir[e].FinEnd != 0 && !fl.alive(e.Other()) && fl.Dir[e.Other()].FinEnd == 0
+		return fl.Dir[e].FinEnd != 0 && !fl.alive(e.Other())
 	}, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinEnd != 0 && ackedUnseen(fl, e) },
+		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Dir[e].FinFrame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.sentMore(e.Other())
 	}, func(fl judged, e tcp.End) string {
@@ -215,7 +225,7 @@ func neverAlive(fl judged, e tcp.End) bool {
 func ackedUnseen(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
 	to := max(at.Acked, at.PeerReach)
-	return to > at.PeerNxt && !(p.FinEnd > to && p.Holes == 0)
+	return to > at.PeerNxt && !(p.FinEnd > to && (p.Holes == 0 || p.FinEnd-1 > to))
 }
 
 // ackedByFin: nothing acknowledged e's FIN before the peer's own, though the peer's stack acknowledges a FIN

@@ -34,13 +34,7 @@ func (fl judged) endedByReset(v *verdict) {
 	case fl.goesOn():
 		v.closer, v.confidence = analyze.NoSide, analyze.Inferred
 	case why != "":
-		v.withhold()
-		if fl.HasCloser { // who closed first is another question than whether the RST was in time
-			v.closer = fl.Closer.Side()
-			if fl.Simultaneous {
-				v.closer = analyze.Both
-			}
-		}
+		fl.withholdEnding(v)
 		v.sent(rst.Frame, "RST", rst.By.Side())
 		v.because("%s", why)
 		return
@@ -82,6 +76,18 @@ func (fl judged) endedByReset(v *verdict) {
 	}
 }
 
+// withholdEnding says that the ending is not known. Who closed first is another question.
+func (fl judged) withholdEnding(v *verdict) {
+	v.withhold()
+	switch {
+	case !fl.HasCloser:
+	case fl.Simultaneous:
+		v.closer = analyze.Both
+	default:
+		v.closer = fl.Closer.Side()
+	}
+}
+
 // crossedByReset reports whether the RST was sent before its sender can have had the FIN that was captured
 // first: that FIN, too, was on its way, and another capture point has the RST first.
 func (fl judged) crossedByReset() bool {
@@ -92,7 +98,7 @@ func (fl judged) crossedByReset() bool {
 // captured before it.
 func (fl judged) resetBeforeFin() bool {
 	rst := &fl.Reset
-	return fl.HasCloser && !fl.Simultaneous && !fl.OnSenderHost() && rst.Class == tcp.LiveReset && rst.By != fl.Closer &&
+	return rst.Frame != 0 && fl.HasCloser && !fl.Simultaneous && !fl.OnSenderHost() && rst.Class == tcp.LiveReset && rst.By != fl.Closer &&
 		rst.Ack < fl.Dir[fl.Closer].FinEnd
 }
 
@@ -119,7 +125,7 @@ func (fl judged) endedByFins(v *verdict) {
 			v.confidence = analyze.Inferred
 			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
 		case fl.filtered() && d.Una < d.FinEnd-1:
-			v.withhold()
+			fl.withholdEnding(v)
 			v.because("the capture holds no pure ACK, and nothing else acknowledges what came before frame %d", d.FinFrame)
 			return
 		case d.FinLost:
@@ -136,7 +142,7 @@ func (fl judged) endedByFins(v *verdict) {
 			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
 			return
 		case waited >= tcp.Resend && d.Tries == 0 && first.Holes+second.Holes > 0:
-			v.withhold()
+			fl.withholdEnding(v)
 			v.because("no ACK of frame %d was captured, nor were %s before it", d.FinFrame, analyze.Count(uint64(first.Holes+second.Holes), "byte"))
 			return
 		case waited >= tcp.Resend && d.Tries == 0:

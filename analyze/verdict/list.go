@@ -16,7 +16,7 @@ func (fl judged) ledger(sc *scratch) {
 		w := &fl.Waits[e]
 		// Its holder has acknowledged the peer's FIN, in a segment that was captured or, on one
 		// host, that is to come, or that must have arrived as nothing was sent again.
-		if w.Since == 0 || fl.Dir[e].PastFin || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
+		if w.Since == 0 || fl.Dir[e].PastFin || fl.Dir[e].FinTwice || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
 			continue
 		}
 		t := analyze.TimeWait{

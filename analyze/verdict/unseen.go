@@ -49,23 +49,16 @@ func (fl judged) missesReset(e tcp.End, frame uint64) string {
 		fl.Dir[e].FinFrame, frame, e.Side())
 }
 
-// unheard reports whether e reset the connection as a kernel without a socket, and what it had sent again and
-// again was not acknowledged until then: so long, that its peer may have given up as well.
+// unheard reports whether e reset the connection as a kernel without a socket, and what it had sent was not
+// acknowledged until then: so long, that it was sent again and again, and its peer may have given up as well.
 func (fl judged) unheard(e tcp.End) bool {
 	d := &fl.Dir[e]
-	if fl.Reset.Class != tcp.NobodyReset || d.Retransmits == 0 || d.Una >= d.Nxt {
+	if fl.Reset.Class != tcp.NobodyReset || d.Una >= d.Nxt {
 		return false
 	}
-	var since event.Time
 	for i := range fl.Listed {
-		r := &fl.Listed[i]
-		if r.From != e || r.Frame >= fl.Reset.Frame || r.End() <= d.Una {
-			continue
-		}
-		if since == 0 {
-			since = r.Time
-		} else if r.Repeats != 0 || r.Again {
-			return fl.Reset.Time.Sub(since) >= tcp.Resend
+		if r := &fl.Listed[i]; r.From == e && r.Frame < fl.Reset.Frame && r.End() > d.Una && r.Flags&event.RST == 0 {
+			return fl.Reset.Time.Sub(r.Time) >= tcp.Resend
 		}
 	}
 	return false
