@@ -21,7 +21,7 @@ const (
 	placeBytes = 64 + 8 + 8 + 8 + 16
 	entryBytes = 64
 	chunkBytes = chunkSize*entryBytes + 4
-	flowBytes  = 2600
+	flowBytes  = 2608
 )
 
 // bounds sets how many connections are kept and how much memory they may take, where opt does not say.

@@ -59,7 +59,9 @@ func (fl *Flow) Clear() {
 }
 
 // Release lets go of the lists that had outgrown their rooms.
-func (fl *Flow) Release() { fl.Listed, fl.Changes, fl.held, fl.Remapped = nil, nil, nil, nil }
+func (fl *Flow) Release() {
+	fl.Listed, fl.Changes, fl.held, fl.Remapped, fl.Twice = nil, nil, nil, nil, nil
+}
 
 // Span returns two numbers of fl between which nearly all of its memory lies.
 func (fl *Flow) Span() (first, last *uint64) {
@@ -115,6 +117,7 @@ type Facts struct {
 	Omitted    uint64 // segments that Listed leaves out
 	Changes    []Change
 	Rearms     []Rearm
+	Twice      *Twice         // the newest; nil for none, or where Listed leaves segments out
 	Duplicates uint32         // packets that were captured once more
 	held       *event.Segment // a SYN that its receiver may refuse to take for a new connection
 	doubt      *event.Segment // a FIN that acknowledges more than was seen of its receiver

@@ -175,6 +175,9 @@ func (fl *Flow) ordinary(e End, s *event.Segment, r *Listed) {
 	if s.Flags&event.ACK != 0 {
 		fl.acknowledge(e, s, r)
 	}
+	if s.Has&event.HasSACK != 0 {
+		fl.receivedTwice(e, s, r)
+	}
 	fl.sequence(e, s, r)
 	if s.Flags&event.FIN != 0 {
 		fl.fin(e, s, r)

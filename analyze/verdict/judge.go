@@ -143,7 +143,7 @@ func (j *Judge) Connection(fl *tcp.Flow, now event.Time) *analyze.Connection {
 	jd.ledger(sc)
 	jd.listStates(sc)
 	jd.listSegments(sc)
-	noteLosses(c, now)
+	jd.noteLosses(c)
 	jd.likelyCalls(sc)
 	jd.warnings(c)
 	c.Explains = analyze.Topic(c)

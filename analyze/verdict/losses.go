@@ -7,6 +7,7 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/tcp"
 )
 
 // fewRoundTrips is how many round trips an acknowledgment may be under way when the sender
@@ -20,7 +21,7 @@ const farApart = 4096
 // noteLosses marks the segments that seem not to have arrived: the sender sent them again and
 // nothing had acknowledged them, or it sent again what they had acknowledged. Where segments
 // are missing from the list, or an end from the capture, nothing is claimed.
-func noteLosses(c *analyze.Connection, now event.Time) {
+func (fl judged) noteLosses(c *analyze.Connection) {
 	oneSided := c.Packets.Client == 0 || c.Packets.Server == 0
 	if c.Omitted > 0 || oneSided && c.Ending != analyze.Unanswered {
 		return
@@ -35,14 +36,17 @@ func noteLosses(c *analyze.Connection, now event.Time) {
 		if !again {
 			of.first = i
 		} else if i-of.first <= farApart {
-			noteLoss(c, of, i)
+			fl.noteLoss(c, of, i)
 		}
 		of.newest = i
 		copies[first] = of
 	}
+	if fl.Twice != nil {
+		fl.takeBackLosses(c)
+	}
 	switch c.Ending {
 	case analyze.Unanswered, analyze.Silent, analyze.FinUnacked:
-		noteUnanswered(c, copies, now)
+		noteUnanswered(c, copies, fl.now)
 	}
 }
 
@@ -50,16 +54,16 @@ func noteLosses(c *analyze.Connection, now event.Time) {
 type copied struct{ first, newest int }
 
 // noteLoss decides what was lost when a segment is sent again: its newest copy, or what acknowledged it.
-func noteLoss(c *analyze.Connection, of copied, again int) {
+func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	s, repeat := c.Segments[of.newest], c.Segments[again]
 	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) {
 		return
 	}
 	noteLostAcks(c, of, again)
 	for _, at := range [...]int{of.first, of.newest} {
-		if answered, missed := answersBetween(c, at, again); missed {
+		if answered, missed := answersBetween(c, at, again); missed && !fl.cameLate(c, c.Segments[at], again) {
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
-		} else if !answered && at == of.newest {
+		} else if !missed && !answered && at == of.newest {
 			s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
 		}
 	}
@@ -89,6 +93,58 @@ func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool
 		}
 	}
 	return answered, missed
+}
+
+// cameLate reports whether a segment, which had been missed, may have arrived all the same, before what repeats it:
+// it was acknowledged sooner than the repetition can have been, or the answer to that was not captured.
+func (fl judged) cameLate(c *analyze.Connection, s *analyze.Segment, again int) bool {
+	repeat, to := c.Segments[again], tcp.Client
+	if s.From == analyze.Client {
+		to = tcp.Server
+	}
+	trip := fl.TripTo(to)
+	for _, a := range c.Segments[again+1:] {
+		if answersTo(a, s) {
+			return a.Time.Sub(repeat.Time) < trip*7/8
+		}
+	}
+	return true
+}
+
+// takeBackLosses says nothing of loss where as much came twice as was sent again.
+func (fl judged) takeBackLosses(c *analyze.Connection) {
+	type repeated struct {
+		span  tcp.Span
+		bytes int64
+	}
+	again := map[uint64]repeated{} // by the original's frame
+	for _, s := range c.Segments {
+		if s.Retransmits == 0 || s.Ignored != "" {
+			continue
+		}
+		r, known := again[s.Retransmits]
+		if !known {
+			r.span.From = s.Seq
+		}
+		r.span = tcp.Span{From: min(r.span.From, s.Seq), To: max(r.span.To, endOfSegment(s))}
+		r.bytes += endOfSegment(s) - s.Seq
+		again[s.Retransmits] = r
+	}
+	for _, s := range c.Segments {
+		first := s.Frame
+		if s.Retransmits != 0 {
+			first = s.Retransmits
+		}
+		r, known := again[first]
+		for t := fl.Twice; t != nil; t = t.Older {
+			if t.Of.Side() == s.From && t.Frame > first {
+				r.bytes -= max(0, min(t.To, r.span.To)-max(t.From, r.span.From))
+			}
+		}
+		if known && r.bytes <= 0 {
+			s.Lost = ""
+		}
+	}
 }
 
 // noteLostAcks marks what acknowledged a segment, long before it was sent again all the same.
@@ -133,6 +189,11 @@ func answersTo(a, s *analyze.Segment) bool {
 	if a.From == s.From || a.Ignored != "" {
 		return false
 	}
+	return a.Flags.Has(event.RST) || a.Flags.Has(event.ACK) && a.Ack >= endOfSegment(s)
+}
+
+// endOfSegment returns the position behind s.
+func endOfSegment(s *analyze.Segment) int64 {
 	end := s.Seq + int64(s.Len)
 	if s.Flags.Has(event.SYN) {
 		end++
@@ -140,7 +201,7 @@ func answersTo(a, s *analyze.Segment) bool {
 	if s.Flags.Has(event.FIN) {
 		end++
 	}
-	return a.Flags.Has(event.RST) || a.Flags.Has(event.ACK) && a.Ack >= end
+	return end
 }
 
 // roundTrip is how long the handshake took from the newest SYN to the ACK of its answer, 0 when it is
