@@ -37,7 +37,7 @@ func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass,
 // one, or, where this one comes to it, is told of the reset for the first time. It reports whether it ended any.
 func (fl *Flow) closeBehind(e End, s *event.Segment) bool {
 	before := len(fl.Changes)
-	if d := &fl.Dir[e]; d.State != event.StateUnknown && d.breaks(s, fl.copyHops) == 0 {
+	if d := &fl.Dir[e]; d.State != event.StateUnknown && fl.breaks(e, s) == 0 {
 		fl.enter(e, event.Closed, s, true)
 	}
 	fl.closeReceiver(e.Other(), s)
