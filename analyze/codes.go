@@ -54,7 +54,7 @@ var causeCodes = []Code[ResetCause]{
 		Words: "no socket there owned the segment", Sent: byAnswering},
 	{Code: AcceptQueueFull, Means: "the listener's accept queue was full", Topic: "accept-queue",
 		Words: "the listener's accept queue was full, so its kernel did not open the connection", Sent: byAnswering, Counter: "ListenOverflows"},
-	{Code: ConnRefused, Means: "nobody listened", Topic: "reset",
+	{Code: ConnRefused, Means: "nobody listened, or a firewall rejected the SYN", Topic: "reset",
 		Words: "nothing listens on that port", Sent: byAnswering},
 	{Code: ListenerClosed, Means: "the listener closed before the connection was accepted", Topic: "reset",
 		Words: "the listener closed before it had accepted the connection", Sent: byAborting, Less: Aborted},

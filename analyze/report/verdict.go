@@ -171,10 +171,16 @@ func refusedSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	}
 	if c.Reset.Cause == analyze.ConnRefused {
 		why = "nothing listens on " + c.Server.String()
+		if c.Reset.Confidence != analyze.InKernel {
+			why += ", or a firewall rejects it"
+		}
 	}
 	tried := triedWords(c.Retransmits.Client, timeOf(c, c.Reset.Frame).Sub(c.Start))
 	if tried != "" {
 		tried += ","
+	}
+	if c.CloserSure == analyze.Inferred && c.Reset.Confidence != analyze.InKernel {
+		return fmt.Sprintf("refused: the SYN was answered%s with RST in the name of the server (frame %d): %s.", tried, c.Reset.Frame, why)
 	}
 	return fmt.Sprintf("refused: the server answered the SYN%s with RST (frame %d): %s.", tried, c.Reset.Frame, why)
 }

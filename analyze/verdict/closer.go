@@ -324,6 +324,9 @@ func (fl judged) settleCloser(v *verdict) {
 		v.closerSure = analyze.Observed
 	}
 	if v.ending == analyze.WasRefused {
+		if !fl.OnSenderHost() {
+			v.closerSure = analyze.Inferred // in whose name the RST came is seen, not who made it
+		}
 		return
 	}
 	if v.closer == analyze.Both && !fl.HasCloser {

@@ -20,9 +20,9 @@ type causeRule struct {
 }
 
 var causeRules = [...]causeRule{
-	{analyze.ConnRefused, analyze.Observed, func(_ judged, rst *tcp.Reset) bool { return rst.Refused },
+	{analyze.ConnRefused, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Refused },
 		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
-			because("frame %d acknowledges the SYN: nobody listens on that port, or it was rejected", rst.Frame)
+			because("frame %d acknowledges the SYN: nobody listens on that port, or a firewall rejects it", rst.Frame)
 			if rst.Refusals > 0 {
 				because("the SYN was tried %s in %v, and refused each time", times(uint32(rst.Refusals)+1), rst.Time.Sub(fl.SynAt))
 			}
@@ -73,6 +73,10 @@ var causeRules = [...]causeRule{
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK, and nothing shows that the server had acknowledged more than the SYN: no socket owned the connection there, or it had never been opened", rst.Trigger)
 		}, []analyze.ResetCause{analyze.NoSocket, analyze.AcceptQueueFull}, "only the kernel's state of that end, or its ListenOverflows, would tell"},
+	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.lived(rst.By) },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d was answered without options, window or ACK: no socket owns the connection there, and how it ended was not captured", rst.Trigger)
+		}, []analyze.ResetCause{analyze.Middlebox}, "a firewall that rejects a segment answers so for a connection that lives"},
 	{analyze.NoSocket, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
@@ -142,6 +146,9 @@ func (fl judged) neverOpened(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	return e == tcp.Server && (d.SynFrame != 0 || p.SynFrame != 0) && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
 }
+
+// lived reports whether e, on another host, had been seen to send, and no end of its.
+func (fl judged) lived(e tcp.End) bool { return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost() }
 
 // goesOn reports whether the connection goes on with the numbers of one before it, as another address or port.
 func (fl judged) goesOn() bool { return fl.Remapped != nil && fl.Remapped.Earlier }
