@@ -53,10 +53,10 @@ type Call struct {
 
 // Look is what a socket was at one moment.
 type Look struct {
-	Socket        uint64 // SO_COOKIE; 0 where nobody has asked for it yet
+	Socket        uint64 // SO_COOKIE, as trace has it of MPTCP; 0 where nobody has asked for it yet
 	Local, Remote netip.AddrPort
 	State         event.TCPState
-	RecvQ, SendQ  int    // payload not read, not acknowledged
+	RecvQ, SendQ  int    // payload not read, not acknowledged; -1: not known
 	Wrote, Read   uint32 // sequence numbers: behind what was written, behind what was read
 }
 
@@ -216,9 +216,16 @@ func look(r *rawLook) Look {
 	if l.Remote.Port() == 0 {
 		l.Remote = netip.AddrPort{}
 	}
+	if r.FinIn == unreadUnknown {
+		l.RecvQ, l.SendQ = -1, -1
+		return l
+	}
 	l.RecvQ, l.SendQ = queued(r.RcvNxt-r.CopiedSeq, r.FinIn != 0), queued(r.WriteSeq-r.SndUna, sentFin(l.State))
 	return l
 }
+
+// unreadUnknown says in rawLook.FinIn that the queues are not known.
+const unreadUnknown = 2
 
 // queued leaves out what is no payload: a FIN takes a number, as the last.
 func queued(n uint32, fin bool) int {

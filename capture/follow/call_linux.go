@@ -61,6 +61,9 @@ func (f *Follower) call(c *bpf.Call) {
 	e.Sent = f.left[c.TID]
 	delete(f.left, c.TID)
 	e.Socket, e.Local, e.Remote = s.cookie, s.local, s.remote
+	if trace.IsMultipath(s.cookie) && c.Kind != bpf.CloseCall {
+		f.announce(s) // one that is older than what follows it is in no list of TCP's sockets
+	}
 	f.sample(s, c, look, &e)
 	f.forgetBefore(s, c)
 	f.deliver(s, e)
@@ -113,6 +116,9 @@ func (f *Follower) describe(s *socket, c *bpf.Call, e *event.Call) {
 		e.FD, e.Args = int(c.Ret), "AF_INET"
 		if c.Args[0] == unix.AF_INET6 {
 			e.Args = "AF_INET6"
+		}
+		if int(c.Args[2]) == unix.IPPROTO_MPTCP {
+			e.Args += ", IPPROTO_MPTCP"
 		}
 	case bpf.ConnectCall:
 		peer := trace.ParseSockaddr(c.Given[:min(c.Args[2], uint64(len(c.Given)))])
@@ -207,7 +213,7 @@ func data(c *bpf.Call, e *event.Call) {
 
 // sample says what state the call left its socket in, of calls that may change it.
 func (f *Follower) sample(s *socket, c *bpf.Call, look bpf.Look, e *event.Call) {
-	if c.End == 0 {
+	if c.End == 0 || trace.IsMultipath(s.cookie) {
 		return
 	}
 	if c.Kind != bpf.CloseCall && look.State != event.StateUnknown && !s.gone() {

@@ -1,7 +1,7 @@
 // Package follow records the socket calls of running programs, and of their children, by the kernel's
 // own word (package bpf): nothing is stopped, and a call costs a microsecond instead of two switches of
 // process. It delivers what package trace does, of calls and of sockets, but for what only a stopped
-// program shows: the text that a call carried, what poll found, the sockets of MPTCP.
+// program shows: the text that a call carried, what poll found.
 package follow
 
 import (

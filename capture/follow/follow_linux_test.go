@@ -23,7 +23,8 @@ import (
 // programEnv names the program that this test binary becomes.
 const programEnv = "CLOSECAP_TEST_PROGRAM"
 
-var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "namespace": namespace, "sends": sends}
+var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "namespace": namespace, "sends": sends,
+	"multipath": multipath, "older multipath": olderMultipath}
 
 func TestMain(m *testing.M) {
 	trace.LauncherMain()

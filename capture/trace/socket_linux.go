@@ -147,6 +147,10 @@ func (t *tracer) identify(th *thread, fd int, inode uint64) *socket {
 // fit into a number of JSON, and no cookie gets as far.
 const multipathID = 1 << 52
 
+// IsMultipath reports whether a socket's identity is that of one of MPTCP. Its state is not that of the sockets
+// below it, whose packets are seen.
+func IsMultipath(socket uint64) bool { return socket&multipathID != 0 }
+
 // duplicate takes fd from th's process. The caller closes it at once.
 func duplicate(th *thread, fd int) (int, error) {
 	n, err := take(th.proc.pidfd, fd)

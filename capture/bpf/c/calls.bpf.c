@@ -18,6 +18,8 @@ const volatile __u8 kinds[CALLS] = {};
 
 enum call_kind { NO_CALL, SOCKET_CALL, CONNECT, ACCEPT, CLOSE, OPTION, SENDS, RECEIVES, SPLICE };
 
+enum { UNREAD_UNKNOWN = 2 };
+
 enum kind { CALL = 1, STEP, EXIT, DEPARTURE };
 
 /* What a socket was at one moment. */
@@ -27,7 +29,7 @@ struct look {
 	__u16 lport, rport; /* host order */
 	__u16 family;
 	__u8 state;
-	__u8 fin_in; /* the peer's FIN came */
+	__u8 fin_in; /* the peer's FIN came; UNREAD_UNKNOWN: the queues are not known */
 	__u32 rcv_nxt, copied_seq;
 	__u32 write_seq, snd_una;
 };
@@ -149,7 +151,7 @@ INLINE struct file *file_at(struct task_struct *task, __u32 fd)
 	return file;
 }
 
-/* Returns the TCP socket of an open file, null when it is none. */
+/* Returns the socket of TCP or MPTCP of an open file, null when it is none. */
 INLINE struct sock *socket_of(struct file *file)
 {
 	struct inode *inode = 0;
@@ -171,7 +173,7 @@ INLINE struct sock *socket_of(struct file *file)
 		return 0;
 	READ(protocol, sk->sk_protocol);
 	READ(type, sk->sk_type);
-	return protocol == 6 && type == 1 ? sk : 0; /* IPPROTO_TCP, SOCK_STREAM */
+	return (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) && type == 1 ? sk : 0; /* SOCK_STREAM */
 }
 
 INLINE __u32 references(struct file *file)
@@ -186,15 +188,34 @@ INLINE __u32 references(struct file *file)
 	return n;
 }
 
+/* Its sequence numbers are MPTCP's own, of 64 bits. */
+INLINE int look_at_multipath(struct look *l, struct mptcp_sock *msk)
+{
+	__u64 n = 0;
+
+	l->fin_in = UNREAD_UNKNOWN;
+	if (!field_exists(((struct mptcp_sock *)0)->bytes_consumed))
+		return 0;
+	l->fin_in = 0;
+	READ(n, msk->bytes_received);
+	l->rcv_nxt = n;
+	READ(n, msk->bytes_consumed);
+	l->copied_seq = n;
+	READ(n, msk->write_seq);
+	l->write_seq = n;
+	READ(n, msk->snd_una);
+	l->snd_una = n;
+	return 0;
+}
+
 static __attribute__((noinline)) int look_at(struct look *l, struct sock *sk)
 {
 	struct tcp_sock *tp = (void *)sk;
 	unsigned long flags = 0;
-	__u16 port = 0;
+	__u16 port = 0, protocol = 0;
 
 	if (!l)
 		return 0;
-	READ(l->cookie, sk->__sk_common.skc_cookie.counter);
 	READ(l->family, sk->__sk_common.skc_family);
 	READ(l->state, sk->__sk_common.skc_state);
 	READ(port, tp->inet_conn.icsk_inet.inet_sport);
@@ -208,6 +229,9 @@ static __attribute__((noinline)) int look_at(struct look *l, struct sock *sk)
 		READ(l->laddr, sk->__sk_common.skc_v6_rcv_saddr);
 		READ(l->raddr, sk->__sk_common.skc_v6_daddr);
 	}
+	READ(protocol, sk->sk_protocol);
+	if (protocol == IPPROTO_MPTCP)
+		return look_at_multipath(l, (void *)sk);
 	READ(flags, sk->__sk_common.skc_flags);
 	l->fin_in = flags >> SOCK_DONE & 1;
 	READ(l->rcv_nxt, tp->rcv_nxt);
@@ -264,6 +288,7 @@ int sys_enter(__u64 *ctx)
 		if (!sk)
 			return 0;
 		look_at(&c.before, sk);
+		c.before.cookie = identity(file, sk);
 		c.refs = references(file);
 	}
 	if (c.how == CONNECT)
@@ -299,12 +324,17 @@ int sys_exit(__u64 *ctx)
 		fd = c->ret;
 		c->opened = 1;
 	}
+	struct file *file = 0;
 	struct sock *sk = 0;
 	/* What close has closed may be another socket already. */
-	if (c->how != CLOSE && (c->opened || c->how != SOCKET_CALL))
-		sk = socket_of(file_at(task, fd));
-	if (sk)
+	if (c->how != CLOSE && (c->opened || c->how != SOCKET_CALL)) {
+		file = file_at(task, fd);
+		sk = socket_of(file);
+	}
+	if (sk) {
 		look_at(&c->after, sk);
+		c->after.cookie = identity(file, sk);
+	}
 	__u64 cookie = c->after.cookie;
 	__u8 one = 1;
 	if (cookie)
@@ -315,19 +345,36 @@ int sys_exit(__u64 *ctx)
 	return 0;
 }
 
+/* Reports whether MPTCP owns a socket of TCP: no process has it. */
+INLINE int is_subflow(struct sock *sk)
+{
+	_Bool is = 0;
+
+	if (field_exists(((struct tcp_sock *)0)->is_mptcp))
+		READ(is, ((struct tcp_sock *)sk)->is_mptcp);
+	return is;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(__u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
+	struct socket *socket = sk->sk_socket;
+	struct file *file = 0;
+	__u8 one = 1;
+	__u64 cookie;
 
-	if (!bpf_skc_to_tcp_sock(sk))
+	if (socket)
+		READ(file, socket->file);
+	if (bpf_skc_to_tcp_sock(sk) && !is_subflow(sk))
+		cookie = bpf_get_socket_cookie(sk); /* it is 0 until somebody asks */
+	else if (file && sk->sk_protocol == IPPROTO_MPTCP)
+		cookie = identity(file, sk);
+	else
 		return 0;
 	struct task_struct *task = bpf_get_current_task_btf();
 	int owned = sk->sk_lock.owned != 0;
 	int own = owned && is_followed(task->tgid);
-	/* It is 0 until somebody asks. */
-	__u64 cookie = bpf_get_socket_cookie(sk);
-	__u8 one = 1;
 
 	if (own && ctx[2] == TCP_SYN_SENT)
 		bpf_map_update_elem(&used, &cookie, &one, 0);
@@ -335,6 +382,7 @@ int set_state(__u64 *ctx)
 		return 0;
 	struct step s = { .kind = STEP, .old = ctx[1], .new = ctx[2], .owned = owned, .own = own };
 	look_at(&s.look, sk);
+	s.look.cookie = cookie;
 	current_task(&s.task, owned);
 	s.at = bpf_ktime_get_ns();
 	send(&s, sizeof(s));

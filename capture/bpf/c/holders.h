@@ -16,6 +16,28 @@ struct holder {
 /* The compiler describes in the object only what a variable has. */
 const struct holder *describe_holder __attribute__((unused));
 
+/*
+ * Returns by which number a socket is known: its cookie, 0 until somebody asks for it. Those that an MPTCP
+ * listener accepts have its cookie (mptcp_sk_clone_init does not clear it), so they are known by their
+ * inodes. No cookie is so large.
+ */
+INLINE __u64 identity(struct file *file, struct sock *sk)
+{
+	struct inode *inode = 0;
+	unsigned long number = 0;
+	__u64 cookie = 0;
+	__u16 protocol = 0;
+
+	READ(protocol, sk->sk_protocol);
+	if (protocol == IPPROTO_MPTCP) {
+		READ(inode, file->f_inode);
+		READ(number, inode->i_ino);
+		return 1ULL << 52 | number;
+	}
+	READ(cookie, sk->__sk_common.skc_cookie.counter);
+	return cookie;
+}
+
 SEC("iter/task_file")
 int holders(struct bpf_iter__task_file *ctx)
 {
@@ -30,7 +52,7 @@ int holders(struct bpf_iter__task_file *ctx)
 	struct sock *sk = socket->sk;
 	struct holder h = {};
 
-	READ(h.cookie, sk->__sk_common.skc_cookie.counter);
+	h.cookie = identity(file, sk);
 	if (!h.cookie)
 		return 0;
 	h.pid = task->tgid;

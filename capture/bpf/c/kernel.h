@@ -77,6 +77,7 @@ struct sock_cgroup_data {
 } CO_RE;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 } CO_RE;
 
@@ -122,6 +123,15 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 	__u64 bytes_received;
 	int linger2;
+	_Bool is_mptcp; /* a socket below one of MPTCP */
+} CO_RE;
+
+/* bytes_consumed: not in older kernels. */
+struct mptcp_sock {
+	__u64 write_seq;
+	__u64 snd_una;
+	__u64 bytes_received;
+	__u64 bytes_consumed;
 } CO_RE;
 
 struct inet_timewait_sock {
@@ -164,6 +174,7 @@ struct signal_struct {
 
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
 } CO_RE;
 
 struct file {
@@ -238,6 +249,10 @@ struct bpf_iter__task_file {
 /* include/linux/socket.h */
 #define AF_INET 2
 #define AF_INET6 10
+
+/* include/uapi/linux/in.h */
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 
 /* include/net/tcp_states.h */
 enum {
