@@ -151,7 +151,7 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 		return err
 	}
 	check := expect.NewCheck(rules)
-	e := evidence{input: &f.input, segments: check.Segments()}
+	e := evidence{input: &f.input, segments: check.Segments(), none: f.allowNone}
 	readErr := e.read(ctx, "check", args, std, check.Connection)
 	if usage := (usageError{}); errors.As(readErr, &usage) {
 		return readErr

@@ -86,6 +86,16 @@ func TestCheckDropped(t *testing.T) {
 	}
 }
 
+// TestCheckNothing reads what watch writes as NDJSON where no connection ended: nothing.
+func TestCheckNothing(t *testing.T) {
+	for args, want := range map[string]int{"--none|lost bytes|--allow-none": exitDone, "--none|lost bytes": exitUndecided} {
+		var out, msg bytes.Buffer
+		if code := run(t.Context(), append([]string{"check", "-"}, strings.Split(args, "|")...), streams{in: strings.NewReader(""), out: &out, err: &msg}); code != want {
+			t.Errorf("check %s = %d, want %d:\n%s%s", args, code, want, out.String(), msg.String())
+		}
+	}
+}
+
 // FuzzCheckJSON reads what others may write as closecap's JSON: it is judged or refused, and never ends the program.
 func FuzzCheckJSON(f *testing.F) {
 	f.Add(`{"connections":[{"ending":"reset","segments":[null]}]}`)

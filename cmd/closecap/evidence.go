@@ -24,6 +24,7 @@ import (
 type evidence struct {
 	input    *input
 	segments bool // list every segment
+	none     bool // an empty standard input is NDJSON of no connection, and no damaged capture
 	source   string
 	warnings []string
 	gap      string // what it lacks as a whole, "" for nothing that is known
@@ -39,7 +40,7 @@ func (e *evidence) read(ctx context.Context, command string, args []string, std 
 			return err
 		}
 		defer closer()
-		if isJSON {
+		if isJSON || e.none && args[0] == "-" && isEmpty(text) {
 			return e.readJSON(text, args[0], each)
 		}
 		if text != nil {
@@ -135,6 +136,11 @@ func peek(path string, stdin io.Reader) (text *bufio.Reader, closer func() error
 		return nil, func() error { return nil }, false, err
 	}
 	return text, closer, false, nil
+}
+
+func isEmpty(text *bufio.Reader) bool {
+	_, err := text.Peek(1)
+	return err == io.EOF
 }
 
 // readJSON reads what analyze, run, trace or watch wrote as JSON or NDJSON.
