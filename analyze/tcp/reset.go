@@ -123,7 +123,7 @@ func (fl *Flow) killedByReset(e End, s *event.Segment) {
 	fl.killed(e.Other(), s)
 	fl.enter(e.Other(), event.Closed, s, false)
 	if d := &fl.Dir[e]; d.State != event.TimeWait && d.State != event.Closed {
-		fl.enter(e, event.Closed, s, true)
+		fl.enter(e, event.Closed, s, fl.sameHost)
 	}
 }
 
@@ -138,7 +138,7 @@ func (fl *Flow) closeSender(e End, s *event.Segment) {
 	d := &fl.Dir[e]
 	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
 	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.Seq <= d.Nxt) && fl.Reset.Breaks == 0 {
-		fl.enter(e, event.Closed, s, true)
+		fl.enter(e, event.Closed, s, fl.sameHost) // who made it is seen on its host alone
 	}
 }
 

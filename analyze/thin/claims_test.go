@@ -60,6 +60,12 @@ func claimsOf(c *analyze.Connection) []claim {
 			add("time-wait of "+who(c, t.Holder)+" ended by", t.EndedBy, t.Confidence)
 		}
 	}
+	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+		changes := *c.States.Of(side)
+		if n := len(changes); n > 0 && changes[n-1].State == event.Closed && changes[n-1].Frame != 0 { // not when another took its place
+			add("state of "+who(c, side), "CLOSED", changes[n-1].Confidence)
+		}
+	}
 	for _, s := range c.Segments {
 		if s.Lost != "" && !strings.HasPrefix(s.Lost, "it, or ") {
 			add(fmt.Sprintf("lost frame %d", s.Frame), "lost", analyze.Inferred)

@@ -49,6 +49,9 @@ func (fl judged) listStates(sc *scratch) {
 			if ch.Of != e {
 				continue
 			}
+			if n := len(slab); ch.State == event.Closed && n > from && slab[n-1].State == event.LastAck && sc.connection.Closer == analyze.NoSide && !fl.Multipath {
+				continue // where the FINs may have crossed, it may be in TIME_WAIT
+			}
 			slab = slab[:len(slab)+1]
 			st := &slab[len(slab)-1]
 			st.State, st.Frame, st.Time, st.Confidence = ch.State, ch.Frame, ch.Time, analyze.Inferred
