@@ -57,8 +57,12 @@ func (f *Follower) makeRoom() {
 	}
 }
 
+// makePlaces forgets a lot. How many of it come from which queue is likely what it was with the lot before.
 func (f *Follower) makePlaces() {
-	f.fetchFirst(f.roster.heads[f.roster.oldest(ending, closing)].queue)
+	for _, q := range [...]queue{ending, closing} {
+		f.fetchFirst(q, f.forgotten[q])
+		f.forgotten[q] = 0
+	}
 	for range roomLot {
 		f.makePlace()
 	}
@@ -66,11 +70,11 @@ func (f *Follower) makePlaces() {
 
 // fetchFirst asks for what the next lots of q that are forgotten will need: for the heads of one,
 // and a lot later for what those tell.
-func (f *Follower) fetchFirst(q queue) {
+func (f *Follower) fetchFirst(q queue, lot int) {
 	r, l := &f.roster, &f.ahead.lines
 	p := r.first(q)
-	for i := 0; i < 3*roomLot && p != 0; i++ {
-		switch i / roomLot {
+	for i := 0; i < 3*lot && p != 0; i++ {
+		switch i / lot {
 		case 1:
 			f.fetch(&r.heads[p])
 		case 2:
@@ -100,6 +104,7 @@ func (f *Follower) makePlace() {
 	if p == 0 {
 		return
 	}
+	f.forgotten[r.heads[p].queue]++
 	f.catchUp(p)
 	switch {
 	case !r.heads[p].queue.finished():

@@ -73,8 +73,9 @@ type Follower struct {
 	nextExpiry event.Time
 	nextID     int
 	stats      Stats
-	looked     uint64 // see stray
-	alone      bool   // see Alone
+	looked     uint64      // see stray
+	alone      bool        // see Alone
+	forgotten  [queues]int // of the lot that makes room: see makePlaces
 	ahead      lookAhead
 }
 

@@ -85,7 +85,7 @@ func (f *Follower) expire() {
 		n := 0
 		for p := r.first(w.on); p != 0 && r.heads[p].queued.Add(w.wait) < now; p = r.first(w.on) {
 			if n++; n%roomLot == 1 {
-				f.fetchFirst(w.on)
+				f.fetchFirst(w.on, roomLot)
 			}
 			f.catchUp(p)
 			switch due := f.due(p); {
