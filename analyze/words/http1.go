@@ -362,7 +362,7 @@ func (r *http1) last(e End, how fate) said {
 	w.counts = r.ends[Server].part != unreadable && r.ends[Client].part != unreadable
 	switch {
 	case m.close && m.status < 400:
-		w.goodbye = goodbye{words: "Connection: close", name: "Connection: close", at: m.at}
+		w.goodbye = goodbye{words: "Connection: close", name: "Connection: close", at: m.at, usual: true}
 		w.meaning += " (Connection: close)"
 	case m.close:
 		w.meaning += " (Connection: close)"

@@ -67,7 +67,7 @@ func (x *ended) goodbye() string {
 	first, found := Client, false
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
-		if g.words == "" || g.error && !(x.closed && x.closer == e) {
+		if g.words == "" || g.error && !(x.closed && x.closer == e) || g.usual && x.broken() {
 			continue
 		}
 		if !found || g.at.frame < x.said[first].goodbye.at.frame {
@@ -101,6 +101,11 @@ func (x *ended) goodbye() string {
 		return why + ", then the client closed, where RFC 6455 7.1.1 has the server close TCP first"
 	}
 	return fmt.Sprintf("%s, then the %s closed", why, x.side[x.closer])
+}
+
+// broken reports whether a message was cut, or a request not answered.
+func (x *ended) broken() bool {
+	return x.over && x.closed && (x.said[Client].open > 0 || x.said[Client].cut || x.said[Server].cut)
 }
 
 // quotes notes that the reason holds what an end said.

@@ -65,6 +65,7 @@ type goodbye struct {
 	at    spot   // the first time
 	error bool   // it is the reason only where its sender ended the connection
 	more  bool   // an answer came after it
+	usual bool   // it says only when the connection is to end: a message that is cut, or without an answer, says more
 }
 
 // A reader follows one protocol. It is given the bytes of both ends, each in order.
