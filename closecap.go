@@ -42,6 +42,9 @@ type Options struct {
 	// in clear. RawWords adds those in no known protocol, too, as text. Of points and of a live source there
 	// are none.
 	Words, RawWords bool
+	// Relays ties the two connections of a relay, as far as Words tell: the connections of a capture without calls are
+	// held until its end.
+	Relays bool
 
 	// Tool and Source are what the Result names: the program, and where the packets are from. Title is Source in
 	// few words, for pages.
@@ -74,6 +77,7 @@ type Analysis struct {
 	counts intake.Counts
 	clock  clock
 	words  *words.Keeper // nil without Words
+	legs   *words.Legs   // nil where nobody ties relays
 	errs   []error
 	res    *analyze.Result
 }
@@ -123,11 +127,17 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 	}
 	first := a.batch()
 	work := a.follow
+	if a.opt.Relays && a.opt.Words {
+		work = a.followRelays
+	}
 	if a.opt.Now != nil {
 		work = a.followLive
 	}
 	if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
 		work = a.join
+		if a.words != nil {
+			a.legs = a.words.Ties()
+		}
 	}
 	work(first, show)
 }
@@ -203,7 +213,7 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	a.unread(res, uint64(len(res.Connections)))
 	a.res = res
 	if a.words != nil {
-		tell(a.words, res, a.opt.RawWords)
+		tell(a.words, a.legs, res, a.opt.RawWords)
 	}
 	for _, c := range res.Connections {
 		if !show(c) {

@@ -70,6 +70,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 			}
 			if len(lot.heard) > 0 {
 				lot.heard[judged].Tell(c, a.opt.RawWords)
+				a.legs.Add(lot.heard[judged], c)
 			}
 			judged++
 			more = more && show(c)
@@ -87,6 +88,22 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		return
 	}
 	a.followed(f.follower.Stats(), lacking, all)
+}
+
+// followRelays holds the connections until all have come, and ties those of relays.
+func (a *Analysis) followRelays(first *intake.Batch, show func(*analyze.Connection) bool) {
+	a.legs, a.opt.Transient = a.words.Ties(), nil
+	var all []*analyze.Connection
+	a.follow(first, func(c *analyze.Connection) bool {
+		all = append(all, c)
+		return true
+	})
+	a.legs.Tie(all)
+	for _, c := range all {
+		if !show(c) {
+			return
+		}
+	}
 }
 
 // overwhelmed says why the reading was ended: what would be said of one connection after the other is

@@ -11,20 +11,23 @@ import (
 // has its packets.
 func TellWords(rec *event.Recording, res *analyze.Result) {
 	k, d := words.NewKeeper(), decode.New()
+	legs := k.Ties()
 	var s event.Segment
 	for i := range rec.Packets {
 		if d.Segment(&rec.Packets[i], &s) == decode.TCP {
 			k.Segment(&s, d.Payload())
 		}
 	}
-	tell(k, res, false)
+	tell(k, legs, res, false)
 }
 
-// tell takes from k what was said on the connections of res.
-func tell(k *words.Keeper, res *analyze.Result, raw bool) {
+// tell takes from k what was said on the connections of res, and ties those of relays.
+func tell(k *words.Keeper, legs *words.Legs, res *analyze.Result, raw bool) {
 	for _, c := range res.Connections {
 		h := k.Take(c.Client, c.Server, c.LastFrame)
 		h.Tell(c, raw)
+		legs.Add(h, c)
 		k.GiveBack(h)
 	}
+	legs.Tie(res.Connections)
 }

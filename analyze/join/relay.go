@@ -40,8 +40,8 @@ func (l *linker) relays() {
 	}
 	for x, r := range relays {
 		if partners[x.front] == 1 && partners[x.back] == 1 && l.passedOn(x, r) {
-			l.tie(x.front, x.back, r.Relay)
-			l.tie(x.back, x.front, r.Relay)
+			l.tie(x.front, x.back, r.Relay, analyze.Server)
+			l.tie(x.back, x.front, r.Relay, analyze.Client)
 		}
 	}
 }
@@ -196,10 +196,11 @@ func noteMessage(relays map[legs]*relayed, recv, send *analyze.Call, body int64)
 	}
 }
 
-// tie notes on a connection that r relays between it and another, and what of the other made r end it.
-func (l *linker) tie(id, other int, r analyze.Relay) {
+// tie notes on a connection that r, which is an end of it, relays between it and another, and what of the other made r
+// end it.
+func (l *linker) tie(id, other int, r analyze.Relay, end analyze.Side) {
 	lc := l.byID[id]
-	r.Leg = other
+	r.Leg, r.Side = other, end
 	for _, c := range lc.calls {
 		if c.PID == r.PID && endsWriting(c) && len(c.Caused) > 0 {
 			r.Call, r.After = c.ID, lastEnd(l.byID[other].calls, c)

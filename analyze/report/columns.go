@@ -152,6 +152,8 @@ var listColumns = []listColumn{
 	{csv: "server_words", value: ofWords(func(l *analyze.LastWords) string { return wordsOf(l.Server) })},
 	{csv: "idle_ns", value: ofWords(func(l *analyze.LastWords) string { return strconv.FormatInt(l.IdleNS, 10) })},
 	{csv: "outstanding", value: ofWords(func(l *analyze.LastWords) string { return decimal(l.Outstanding) })},
+	{csv: "other_leg", value: ofRelay(func(r *analyze.Relay) string { return strconv.Itoa(r.Leg) })},
+	{csv: "other_leg_reason", value: ofRelay(otherLegReason)},
 	{table: tableColumn{at: 20, from: joinEnds, to: bare, title: "client → server", min: 20, line: endsLine}},
 	{table: tableColumn{at: 50, to: bare, title: "lasted", right: true, line: func(c *analyze.Connection) line { return line{text: lastedWords(c)} }},
 		page: pagePlace{at: 90, key: "ns", class: "wide number", words: lastedWords,
@@ -204,6 +206,22 @@ func ofWords(f func(*analyze.LastWords) string) func(*analyze.Connection) string
 		}
 		return f(c.LastWords)
 	}
+}
+
+func ofRelay(f func(*analyze.Relay) string) func(*analyze.Connection) string {
+	return func(c *analyze.Connection) string {
+		if c.Relay == nil {
+			return ""
+		}
+		return f(c.Relay)
+	}
+}
+
+func otherLegReason(r *analyze.Relay) string {
+	if r.Ended == nil {
+		return ""
+	}
+	return r.Ended.Reason
 }
 
 func ofLost(f func(analyze.Lost) uint64) func(*analyze.Connection) string {

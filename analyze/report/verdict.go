@@ -18,6 +18,9 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 	calls := callsOf(r, c)
 	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
 	lines = append(lines, lastWordsSentences(c)...)
+	if s := otherLegSentence(c); s != "" {
+		lines = append(lines, s)
+	}
 	if c.Reset != nil {
 		lines = append(lines, resetSentences(c, calls)...)
 	} else {
@@ -199,23 +202,6 @@ func stallSentence(c *analyze.Connection) string {
 		until = ", until the end of what was seen"
 	}
 	return fmt.Sprintf("Window 0 for %s%s: the %s's application did not read.", span(time.Duration(s.NS)), until, s.By)
-}
-
-// relaySentence ties the connection to the other leg of what a process relayed.
-func relaySentence(c *analyze.Connection) string {
-	r := c.Relay
-	if r == nil {
-		return ""
-	}
-	s := fmt.Sprintf("Relayed by %s: connection %d is the other leg (#%d sent on what #%d had received, %s in all).",
-		Safe(r.Actor), r.Leg, r.Sent, r.Received, count(r.Bytes, "byte"))
-	if r.After != 0 {
-		s += fmt.Sprintf(" It ended this leg (#%d) after #%d had told it of the other leg's end.", r.Call, r.After)
-	}
-	if r.Confidence != analyze.Observed {
-		s += " That it relays is inferred from the number of bytes."
-	}
-	return s
 }
 
 func timeWaitSentence(c *analyze.Connection, zone *time.Location) string {

@@ -79,8 +79,9 @@ type message struct {
 // http1 follows requests and answers of HTTP/1 (RFC 9112).
 type http1 struct {
 	ends    [2]message
-	methods []byte // first letters of the requests without a final answer
-	to      reader // after an upgrade
+	methods []byte  // first letters of the requests without a final answer
+	to      reader  // after an upgrade
+	answers *stream // nil where nobody asks for relays
 }
 
 func newHTTP1() reader { return &http1{} }
@@ -96,18 +97,30 @@ func (r *http1) said(e End, b []byte, at spot) {
 			b = r.header(e, b, at)
 		case inBody, inChunk:
 			n := min(m.left, int64(len(b)))
+			r.carries(e, b[:n], at)
 			b = b[n:]
 			r.body(m, n)
 		case inChunkSize, inTrailer:
 			b = m.line(b)
 		case untilFIN:
+			r.carries(e, b, at)
 			return
 		}
 	}
 }
 
+// carries keeps what tells whether the body of an answer is the same elsewhere.
+func (r *http1) carries(e End, body []byte, at spot) {
+	if e == Server && r.answers != nil {
+		r.answers.add(body, at.time)
+	}
+}
+
 func (r *http1) skip(e End, n int64) {
 	m := &r.ends[e]
+	if e == Server && r.answers != nil {
+		r.answers.torn = true
+	}
 	switch {
 	case r.to != nil:
 		r.to.skip(e, n)
@@ -308,6 +321,9 @@ func (r *http1) answer(m *message, h fields) {
 		r.methods = r.methods[1:]
 	}
 	m.length, m.none = 0, method == 0
+	if r.answers != nil {
+		r.answers.reset()
+	}
 	switch {
 	case method == 'c' && status < 300:
 		r.to = deaf{}

@@ -2,6 +2,7 @@ package words
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
 	"net/netip"
@@ -18,6 +19,13 @@ type Keeper struct {
 	seed  uint64
 	slabs []*[slabSize]Heard
 	free  []*Heard
+	legs  *Legs // nil where nobody asks for relays
+}
+
+// Ties has k keep what ties the two connections of a relay, and returns with what. It is for before the first segment.
+func (k *Keeper) Ties() *Legs {
+	k.legs = &Legs{seed: maphash.MakeSeed()}
+	return k.legs
 }
 
 // place is a Heard's in the slabs; 0 is that of none.
@@ -122,6 +130,9 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 		older := h
 		h = k.take()
 		h.pair = ends
+		if k.legs != nil {
+			k.legs.carries(h)
+		}
 		if h.opener = src; syn && s.Flags.Has(event.ACK) {
 			h.opener = dst
 		}

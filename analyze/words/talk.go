@@ -30,6 +30,7 @@ type Talk struct {
 	last   uint64 // frames
 	turn   turn
 	opened event.Time // its first segment
+	leg    *leg       // nil where nobody asks for relays
 }
 
 // end is what one end has said.
@@ -177,6 +178,9 @@ func (t *Talk) pass(e End, n int64) {
 	d := &t.ends[e]
 	d.next = d.next.Add(uint32(n))
 	d.tail.n = 0
+	if t.leg != nil {
+		t.leg.carried[e].torn = true
+	}
 	switch {
 	case t.reader != nil:
 		t.reader.skip(e, n)
@@ -196,6 +200,9 @@ func (t *Talk) feed(e End, p *piece) {
 	if n := len(p.payload); n > 0 {
 		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+int64(n), p.at
 		d.tail.keep(p.payload)
+		if t.leg != nil {
+			t.leg.carried[e].add(p.payload, p.at.time)
+		}
 		switch {
 		case t.reader != nil:
 			t.reader.said(e, p.payload, p.at)
@@ -237,6 +244,9 @@ func (t *Talk) tell(e End, b []byte) {
 			undecided = true
 		case yes:
 			t.name, t.reader = p.name, p.read()
+			if r, ok := t.reader.(*http1); ok && t.leg != nil {
+				r.answers = &t.leg.body
+			}
 			if h := heads[e.Other()]; len(h) > 0 {
 				t.reader.said(e.Other(), h, t.ends[e.Other()].at)
 			}

@@ -10,19 +10,38 @@ import (
 
 func appendRelay(b []byte, r *analyze.Relay) []byte {
 	b = appendInt(append(b, `{"leg":`...), int64(r.Leg))
-	b = appendInt(append(b, `,"pid":`...), int64(r.PID))
-	b = appendString(append(b, `,"actor":`...), r.Actor)
+	b = appendWord(append(b, `,"side":`...), string(r.Side))
+	b = appendIntIf(b, `,"pid":`, r.PID)
+	if r.Actor != "" {
+		b = appendString(append(b, `,"actor":`...), r.Actor)
+	}
 	b = appendUint(append(b, `,"bytes":`...), r.Bytes)
-	b = appendInt(append(b, `,"received":`...), int64(r.Received))
-	b = appendInt(append(b, `,"sent":`...), int64(r.Sent))
-	if r.Call != 0 {
-		b = appendInt(append(b, `,"call":`...), int64(r.Call))
+	if r.Same != "" {
+		b = appendWord(append(b, `,"same":`...), string(r.Same))
 	}
-	if r.After != 0 {
-		b = appendInt(append(b, `,"after":`...), int64(r.After))
-	}
+	b = appendIntIf(b, `,"received":`, r.Received)
+	b = appendIntIf(b, `,"sent":`, r.Sent)
+	b = appendIntIf(b, `,"call":`, r.Call)
+	b = appendIntIf(b, `,"after":`, r.After)
 	b = appendWord(append(b, `,"confidence":`...), string(r.Confidence))
+	if e := r.Ended; e != nil {
+		b = appendAddress(append(b, `,"ended":{"peer":`...), e.Peer)
+		b = appendInt(append(b, `,"ns":`...), e.NS)
+		b = appendString(append(b, `,"reason":`...), e.Reason)
+		b = appendWord(append(b, `,"confidence":`...), string(e.Confidence))
+		if e.ByRelay {
+			b = append(b, `,"by_relay":true`...)
+		}
+		b = append(b, '}')
+	}
 	return append(b, '}')
+}
+
+func appendIntIf(b []byte, name string, n int) []byte {
+	if n == 0 {
+		return b
+	}
+	return appendInt(append(b, name...), int64(n))
 }
 
 func appendRemapped(b []byte, r *analyze.Remapped) []byte {

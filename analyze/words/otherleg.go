@@ -1,0 +1,86 @@
+package words
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// nameEnds says of each connection that a relay ended how its other leg had ended before that.
+func nameEnds(all []*analyze.Connection) {
+	legs := map[int]*analyze.Connection{}
+	for _, c := range all {
+		if c.Relay != nil {
+			legs[c.ID] = c
+		}
+	}
+	for _, c := range legs {
+		if other := legs[c.Relay.Leg]; other != nil && c.Closer == c.Relay.Side {
+			c.Relay.Ended = endBefore(other, firstEnd(c))
+			if e := c.Relay.Ended; e != nil && c.Relay.Confidence == analyze.Inferred {
+				e.Confidence = analyze.Inferred
+			}
+		}
+	}
+}
+
+// endBefore tells how a leg had ended before then, nil where it had not or that is not known.
+func endBefore(c *analyze.Connection, then event.Time) *analyze.LegEnd {
+	over := firstEnd(c)
+	if over == 0 || over > then {
+		return nil
+	}
+	why, sure := endOf(c)
+	if why == "" {
+		if why, sure = closedBy(c), c.CloserSure; why == "" || then.Sub(over) > moment {
+			return nil
+		}
+	}
+	peer, byRelay := c.Client, c.Closer == c.Relay.Side
+	if c.Relay.Side == analyze.Client {
+		peer = c.Server
+	}
+	return &analyze.LegEnd{Peer: peer, NS: int64(then.Sub(over)), Reason: why, Confidence: sure, ByRelay: byRelay}
+}
+
+// firstEnd returns when the first FIN or RST of a connection came that its receiver took, 0 where none did.
+func firstEnd(c *analyze.Connection) event.Time {
+	for _, s := range c.Segments {
+		if s.Flags&(event.FIN|event.RST) != 0 && s.Ignored == "" {
+			return s.Time
+		}
+	}
+	return 0
+}
+
+// endOf says why a connection ended: its reason, else who reset it; "" where it was only closed.
+func endOf(c *analyze.Connection) (string, analyze.Confidence) {
+	if w := c.LastWords; w != nil && w.Reason != "" {
+		return w.Reason, w.Confidence
+	}
+	r := c.Reset
+	if r == nil || c.Closer != r.By && c.Ending != analyze.WasRefused {
+		return "", analyze.Unknown
+	}
+	why := fmt.Sprintf("the %s reset it (frame %d)", r.By, r.Frame)
+	if r.Confidence != analyze.Unknown {
+		why += ", " + string(r.Cause)
+	}
+	return why, cmp.Or(r.Confidence, c.CloserSure)
+}
+
+// closedBy says who closed first, and what that end said last.
+func closedBy(c *analyze.Connection) string {
+	if c.Closer != analyze.Client && c.Closer != analyze.Server {
+		return ""
+	}
+	why := fmt.Sprintf("the %s closed", c.Closer)
+	if w := c.LastWords; w != nil {
+		if said := *w.Of(c.Closer); said != nil && said.Tells && said.Frame != 0 {
+			why += "; its last words: " + said.Meaning
+		}
+	}
+	return why
+}

@@ -1,0 +1,68 @@
+package closecap
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// TestRelays holds what ties the two connections of haproxy (7601, 7603, 7604), nginx (7605) and socat (7606) to what
+// they were set up to do, and that each says how the other leg had ended before. Of two that socat relayed at once,
+// which are alike, none is tied.
+func TestRelays(t *testing.T) {
+	all, _ := analyzed(t, "analyze/words/testdata/relays.pcap", Options{Words: true, Relays: true})
+	var got []string
+	for _, c := range all {
+		line := fmt.Sprintf("%d %d", c.ID, c.Server.Port())
+		if r := c.Relay; r != nil {
+			line += fmt.Sprintf(" %s leg %d %s", r.Side, r.Leg, r.Same)
+			if r.Confidence != analyze.Inferred || c.Server.Port() < 7700 != (r.Side == analyze.Server) {
+				t.Errorf("connection %d: %+v", c.ID, r)
+			}
+			if e := r.Ended; e != nil {
+				line += fmt.Sprintf(": %v %s", e.Peer.Addr(), e.Reason)
+			}
+		}
+		got = append(got, line)
+	}
+	want := strings.Split(strings.TrimSpace(`
+1 7603 server leg 2 request: 10.9.0.3 the server closed 100.3 ms after the last request, with no answer to GET /none HTTP/1.1 (frame 8)
+2 7703 client leg 1 request
+3 7603 server leg 4 request: 10.9.0.3 the server closed 100.6 ms after the last request, with no answer to GET /nonerst HTTP/1.1 (frame 26)
+4 7703 client leg 3 request
+5 7603 server leg 6 request: 10.9.0.3 the server ended it: HTTP/1.1 503 Service Unavailable (Connection: close) (frame 44), then closed
+6 7703 client leg 5 request
+7 7605 server leg 8 request: 10.9.0.3 the server ended it: Close 1001 (going away) "restarts" (frame 72), then closed
+8 7703 client leg 7 request
+9 7601 server leg 10 bytes: 10.9.0.3 the server closed
+10 7701 client leg 9 bytes
+11 7604 server leg 12 bytes: 10.9.0.3 the client closed after 1.5 s of idling, no request was outstanding
+12 7701 client leg 11 bytes
+13 7606
+14 7701
+15 7606
+16 7701
+17 7606 server leg 18 bytes
+18 7701 client leg 17 bytes: 10.9.0.1 the client reset it (frame 186), aborted
+19 7606 server leg 20 bytes: 10.9.0.3 the server ended it: -ERR max number of clients reached (frame 149), then closed
+20 7701 client leg 19 bytes
+`), "\n")
+	if diff := cmp.Diff(want, inOrder(got)); diff != "" {
+		t.Errorf("relays (-want +got):\n%s", diff)
+	}
+}
+
+// inOrder sorts lines by the number that they begin with.
+func inOrder(lines []string) []string {
+	sorted := make([]string, len(lines))
+	for _, l := range lines {
+		n := 0
+		fmt.Sscan(l, &n)
+		sorted[n-1] = l
+	}
+	return sorted
+}
