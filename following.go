@@ -59,9 +59,11 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 	judge, transient := new(flows.Judge), false
 	more := true
 	var all, lacking uint64
+	telling := words.Telling{Raw: a.opt.RawWords}
 	for lot := range f.finished {
 		if !transient && a.opt.Transient != nil && a.opt.Transient() {
 			judge, transient = flows.NewJudge(), true
+			telling.Into = new(analyze.LastWords)
 		}
 		judged := 0
 		judge.Connections(lot.finished, func(c *analyze.Connection) {
@@ -69,7 +71,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 				lacking++
 			}
 			if len(lot.heard) > 0 {
-				lot.heard[judged].Tell(c, a.opt.RawWords)
+				lot.heard[judged].Tell(c, telling)
 				a.legs.Add(lot.heard[judged], c)
 			}
 			judged++

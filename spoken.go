@@ -25,7 +25,7 @@ func TellWords(rec *event.Recording, res *analyze.Result) {
 func tell(k *words.Keeper, legs *words.Legs, res *analyze.Result, raw bool) {
 	for _, c := range res.Connections {
 		h := k.Take(c.Client, c.Server, c.LastFrame)
-		h.Tell(c, raw)
+		h.Tell(c, words.Telling{Raw: raw})
 		legs.Add(h, c)
 		k.GiveBack(h)
 	}

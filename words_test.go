@@ -159,7 +159,7 @@ func spokenStory(t *testing.T, file string) (all []*analyze.Connection) {
 	}
 	k := words.NewKeeper()
 	f := flows.NewFollower(analyze.Options{AllSegments: true}, func(c *analyze.Connection) {
-		k.Take(c.Client, c.Server, c.LastFrame).Tell(c, true)
+		k.Take(c.Client, c.Server, c.LastFrame).Tell(c, words.Telling{Raw: true})
 		all = append(all, c)
 	})
 	for _, s := range story.Parse(t, strings.Join(lines, "")) {

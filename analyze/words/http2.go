@@ -50,6 +50,9 @@ func h2Size(h []byte) (want int, total int64) {
 	return 0, h2Header + n
 }
 
+// goawayName is the name of a goodbye of HTTP/2.
+const goawayName = "GOAWAY"
+
 // maxStreams bounds how many open streams are told apart.
 const maxStreams = 256
 
@@ -161,16 +164,13 @@ func (r *http2Reader) last(e End, how fate) said {
 	switch g := &d.goaway; {
 	case g.sent:
 		w.at = g.at
-		w.goodbye = goodbye{words: "GOAWAY " + h2Code(g.code), name: "GOAWAY", at: g.first, more: g.more}
+		w.goodbye = goodbye{words: "GOAWAY " + h2Code(g.code), name: goawayName, at: g.first, more: g.more}
 		if g.debug != "" {
 			w.goodbye.words += " " + quoted(g.debug)
 		}
 		w.meaning = "HTTP/2 " + w.goodbye.words
 		if g.last != 1<<31-1 {
 			w.meaning += fmt.Sprintf(", last stream %d", g.last)
-		}
-		if g.first.frame != g.at.frame {
-			w.meaning += fmt.Sprintf(", the first in frame %d", g.first.frame)
 		}
 	case d.rstAt.frame != 0:
 		w.at, w.tells = d.rstAt, d.isRst

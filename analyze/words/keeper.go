@@ -15,7 +15,7 @@ import (
 // it: what it holds is bounded by how many are not. The garbage collector finds next to no pointers in it: with
 // 20,000 open connections that is 17 % of all instructions.
 type Keeper struct {
-	talks map[uint64]place // by the hash of their ends, the oldest
+	talks places // by the hash of their ends, the oldest
 	seed  uint64
 	slabs []*[slabSize]Heard
 	free  []*Heard
@@ -33,54 +33,41 @@ type place int32
 
 const slabSize = 64
 
-// endpoint is an address and a port, and pair two of them, the lower first.
-type (
-	endpoint struct{ hi, lo, port uint64 }
-	pair     [2]endpoint
-)
+// endpoint is an address and a port.
+type endpoint struct{ hi, lo, port uint64 }
 
 func endpointOf(a netip.AddrPort) endpoint {
 	ip := a.Addr().As16()
 	return endpoint{binary.BigEndian.Uint64(ip[:8]), binary.BigEndian.Uint64(ip[8:]), uint64(a.Port())}
 }
 
-func pairOf(a, b endpoint) pair {
-	if a.hi > b.hi || a.hi == b.hi && (a.lo > b.lo || a.lo == b.lo && a.port > b.port) {
-		a, b = b, a
-	}
-	return pair{a, b}
-}
-
 // equal compares number by number: the compiler's == of so many is a call.
 func (e *endpoint) equal(o *endpoint) bool { return e.lo == o.lo && e.port == o.port && e.hi == o.hi }
 
-func (p *pair) equal(o *pair) bool { return p[0].equal(&o[0]) && p[1].equal(&o[1]) }
-
-// hash mixes a pair with a seed, which nobody can know (the multiply-and-fold of wyhash).
-func (p *pair) hash(seed uint64) uint64 {
-	fold := func(a, b uint64) uint64 {
-		hi, lo := bits.Mul64(a, b)
-		return hi ^ lo
-	}
+// hash mixes two ends, whichever comes first, with a seed, which nobody can know (the multiply-and-fold of wyhash).
+func hash(a, b *endpoint, seed uint64) uint64 {
 	const odd = 0xA0761D6478BD642F
-	h := fold(p[0].lo^seed, p[1].lo^odd^bits.RotateLeft64(seed, 32))
-	h = fold(h^p[0].hi^seed, p[1].hi^odd)
-	return fold(h^p[0].port<<16^p[1].port, seed^odd)
+	other := bits.RotateLeft64(seed, 32) ^ odd
+	return fold(fold(a.lo^seed, a.hi^a.port<<16^other)+fold(b.lo^seed, b.hi^b.port<<16^other), seed^odd)
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }
 
 // Heard is what was said on one connection.
 type Heard struct {
 	Talk
-	pair   pair
-	opener endpoint // Client
-	mixed  bool     // with what was said on another one
-	place  place
-	newer  place // of another connection on the same addresses, while this one is yet to be taken
+	client, server endpoint
+	mixed          bool // with what was said on another one
+	place          place
+	newer          place // of another connection on the same addresses, while this one is yet to be taken
 }
 
 // NewKeeper returns an empty Keeper.
 func NewKeeper() *Keeper {
-	k := &Keeper{talks: map[uint64]place{}, seed: rand.Uint64()}
+	k := &Keeper{talks: newPlaces(), seed: rand.Uint64()}
 	k.grow()
 	k.free = k.free[:slabSize-1] // but none at 0
 	return k
@@ -112,10 +99,9 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 		return
 	}
 	src, dst := endpointOf(s.Src), endpointOf(s.Dst)
-	ends := pairOf(src, dst)
-	hash := ends.hash(k.seed)
-	h := k.at(k.talks[hash])
-	if h != nil && !h.pair.equal(&ends) {
+	hash := hash(&src, &dst, k.seed)
+	h := k.at(k.talks.of(hash))
+	if h != nil && !h.between(&src, &dst) {
 		return // one in 2^64: nothing is said of the second
 	}
 	for h != nil && h.newer != 0 {
@@ -123,38 +109,42 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 	}
 	syn := s.Flags.Has(event.SYN)
 	switch {
-	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(src, s.Seq)):
+	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&src, s.Seq)):
 	case !syn && s.Len <= 1: // what comes late of a connection that is over: a FIN, an RST, a keep-alive
 		return
 	default:
 		older := h
 		h = k.take()
-		h.pair = ends
 		if k.legs != nil {
 			k.legs.carries(h)
 		}
-		if h.opener = src; syn && s.Flags.Has(event.ACK) {
-			h.opener = dst
+		if h.client, h.server = src, dst; syn && s.Flags.Has(event.ACK) {
+			h.client, h.server = dst, src
 		}
 		if older != nil {
 			older.newer = h.place
 		} else {
-			k.talks[hash] = h.place
+			k.talks.set(hash, h.place)
 		}
 	}
-	h.Segment(h.end(src), s, payload)
+	h.Segment(h.end(&src), s, payload)
+}
+
+// between reports whether h is of a connection between two ends.
+func (h *Heard) between(a, b *endpoint) bool {
+	return h.client.equal(a) && h.server.equal(b) || h.client.equal(b) && h.server.equal(a)
 }
 
 // end returns which end of h an endpoint is.
-func (h *Heard) end(of endpoint) End {
-	if of.equal(&h.opener) {
+func (h *Heard) end(of *endpoint) End {
+	if of.equal(&h.client) {
 		return Client
 	}
 	return Server
 }
 
 // isOther reports whether a SYN begins another connection than h.
-func (h *Heard) isOther(src endpoint, isn seqnum.Value) bool {
+func (h *Heard) isOther(src *endpoint, isn seqnum.Value) bool {
 	d := &h.ends[h.end(src)]
 	return d.based && !(d.begun && d.isn == isn)
 }
@@ -162,11 +152,11 @@ func (h *Heard) isOther(src endpoint, isn seqnum.Value) bool {
 // Take returns what was said on a connection and forgets it: the one between two ends that is the oldest,
 // if it began by the frame last, and nil otherwise.
 func (k *Keeper) Take(a, b netip.AddrPort, last uint64) *Heard {
-	ends := pairOf(endpointOf(a), endpointOf(b))
-	hash := ends.hash(k.seed)
+	one, two := endpointOf(a), endpointOf(b)
+	hash := hash(&one, &two, k.seed)
 	var h *Heard
-	n, next := 0, k.at(k.talks[hash])
-	for ; next != nil && next.pair.equal(&ends) && next.first <= last; n++ {
+	n, next := 0, k.at(k.talks.of(hash))
+	for ; next != nil && next.between(&one, &two) && next.first <= last; n++ {
 		k.GiveBack(h)
 		h, next = next, k.at(next.newer)
 	}
@@ -174,9 +164,9 @@ func (k *Keeper) Take(a, b netip.AddrPort, last uint64) *Heard {
 	case h == nil:
 		return nil
 	case next == nil:
-		delete(k.talks, hash)
+		k.talks.set(hash, 0)
 	default:
-		k.talks[hash] = next.place
+		k.talks.set(hash, next.place)
 	}
 	h.mixed = n > 1 || h.last > last
 	return h
@@ -197,9 +187,20 @@ func (k *Keeper) GiveBack(h *Heard) {
 	if h == nil {
 		return
 	}
-	*h = Heard{place: h.place}
+	h.clear()
 	k.free = append(k.free, h)
 }
 
+// clear empties h, but for what is set anew for each connection: most of it, and the rest is no pointer.
+func (h *Heard) clear() {
+	if h.rest != nil {
+		h.rest = nil
+	}
+	for i := range h.ends {
+		h.ends[i] = end{}
+	}
+	h.heardOf, h.newer, h.mixed = heardOf{}, 0, false
+}
+
 // Open returns how many connections are kept.
-func (k *Keeper) Open() int { return len(k.talks) }
+func (k *Keeper) Open() int { return k.talks.n }

@@ -44,16 +44,19 @@ type leg struct {
 
 // carries has h keep what tells the other leg. It is for the first segment.
 func (l *Legs) carries(h *Heard) {
-	h.leg = &leg{}
-	for i := range h.leg.carried {
-		h.leg.carried[i].hash.SetSeed(l.seed)
+	x := &leg{}
+	for _, s := range [...]*stream{&x.carried[Client], &x.carried[Server], &x.body} {
+		s.hash.SetSeed(l.seed)
 	}
-	h.leg.body.hash.SetSeed(l.seed)
+	h.rests().leg = x
 }
 
 // Add adds the connection c, on which h was said; one that began before the capture tells nothing.
 func (l *Legs) Add(h *Heard, c *analyze.Connection) {
-	if l == nil || h == nil || h.leg == nil || h.mixed || !h.ends[Client].begun || !h.ends[Server].begun || h.end(endpointOf(c.Client)) != Client {
+	if l == nil || h == nil || h.rest == nil || h.leg == nil || h.mixed || !h.ends[Client].begun || !h.ends[Server].begun {
+		return
+	}
+	if client := endpointOf(c.Client); h.end(&client) != Client {
 		return
 	}
 	x := h.leg

@@ -70,7 +70,7 @@ func tie(conns []wired) string {
 	}
 	for _, c := range all {
 		h := k.Take(c.Client, c.Server, 1<<62)
-		h.Tell(c, false)
+		h.Tell(c, words.Telling{})
 		legs.Add(h, c)
 		k.GiveBack(h)
 	}

@@ -35,7 +35,7 @@ const raceTopic = "keepalive-race"
 // topicOf names the topic of `closecap explain` that tells more of a kind of goodbye, or of the end of a protocol.
 func topicOf(name string) string {
 	switch name {
-	case "GOAWAY":
+	case goawayName:
 		return "goaway"
 	case wsGoodbye, "websocket":
 		return "websocket-close"
@@ -222,7 +222,7 @@ func (x *ended) idle() string {
 	if idle == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("the %s closed after %s of idling", x.side[x.closer], analyze.Span(idle))
+	why := "the " + string(x.side[x.closer]) + " closed after " + analyze.Span(idle) + " of idling"
 	if x.said[Client].counts {
 		why += ", no request was outstanding"
 	}

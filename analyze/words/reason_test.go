@@ -73,7 +73,7 @@ func reasonOf(list []sent, reset *analyze.Reset, stall *analyze.Stall) (string, 
 		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
 	}
 	c.Stall = stall
-	k.Take(here, there, frame).Tell(c, false)
+	k.Take(here, there, frame).Tell(c, words.Telling{})
 	if c.LastWords == nil {
 		return "", "", nil
 	}
@@ -158,7 +158,7 @@ func TestThinnerReason(t *testing.T) {
 	k := words.NewKeeper()
 	frame := converse(k, 1, 1000, get, "")
 	c := &analyze.Connection{Client: here, Server: there, Ending: analyze.Graceful, Closer: analyze.Server, LastFrame: frame}
-	if k.Take(here, there, frame).Tell(c, false); c.LastWords != nil && c.LastWords.Reason != "" {
+	if k.Take(here, there, frame).Tell(c, words.Telling{}); c.LastWords != nil && c.LastWords.Reason != "" {
 		t.Errorf("of a connection that lacks segments: %q", c.LastWords.Reason)
 	}
 }

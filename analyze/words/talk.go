@@ -3,6 +3,7 @@ package words
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -13,27 +14,39 @@ import (
 // something missing.
 const (
 	maxHead  = 4 << 10
-	maxTail  = 256
 	maxAhead = 64 << 10
 	// farAhead is more than any window: a segment so far off belongs to another connection.
 	farAhead = 1 << 30
 )
 
 // Talk is what both ends of one connection have said so far. Its zero value is one of which nothing has
-// been seen.
+// been seen. Of what is no known protocol it holds no pointer, for the garbage collector to follow.
 type Talk struct {
-	ends   [2]end
+	*rest // nil where there is nothing of it
+	ends  [2]end
+	heardOf
+}
+
+// rest is what is not kept of each connection.
+type rest struct {
 	reader reader
 	name   string
+	heads  [2][]byte
+	ahead  [2][]piece
+	tails  [2]tail
+	leg    *leg // nil where nobody asks for relays
+}
+
+// heardOf is what was heard of both ends.
+type heardOf struct {
 	told   bool // which protocol it is, or that it is none
 	first  uint64
 	last   uint64 // frames
 	turn   turn
 	opened event.Time // its first segment
-	leg    *leg       // nil where nobody asks for relays
 }
 
-// end is what one end has said.
+// end is how far an end has come.
 type end struct {
 	next  seqnum.Value
 	based bool // next is known
@@ -45,16 +58,9 @@ type end struct {
 	over  spot         // its first FIN, or an RST of its own accord
 	bytes int64
 	at    spot // of the last byte
-	head  []byte
-	tail  tail
-	ahead []piece
-	held  int // bytes of ahead
-}
-
-// tail is the end of what an end said.
-type tail struct {
-	n    int
-	text [maxTail]byte
+	held  int  // bytes that came ahead of others, each piece with 64 more
+	text  bool // what it said last may be text: its tail is kept
+	other bool // before that it said something else
 }
 
 // piece is a segment that came before those it follows.
@@ -92,7 +98,7 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 		}
 		payload = payload[:min(int64(len(payload)), n)]
 		p := piece{seq, payload, n - int64(len(payload)), spot{s.Frame, s.Time}}
-		if seq == d.next && len(d.ahead) == 0 {
+		if seq == d.next && d.held == 0 {
 			if t.turn.of != e || t.turn.frame == 0 || t.ends[e.Other()].fin {
 				t.speaks(e, s)
 			}
@@ -129,11 +135,19 @@ func (t *Talk) take(e End, p piece) {
 	}
 }
 
+// rests returns what is not kept of each connection.
+func (t *Talk) rests() *rest {
+	if t.rest == nil {
+		t.rest = &rest{}
+	}
+	return t.rest
+}
+
 // wait keeps a piece until what is before it comes, or is given up when too much waits.
 func (t *Talk) wait(e End, p piece) {
-	d := &t.ends[e]
+	d, r := &t.ends[e], t.rests()
 	p.payload = bytes.Clone(p.payload)
-	d.ahead = append(d.ahead, p)
+	r.ahead[e] = append(r.ahead[e], p)
 	for d.held += len(p.payload) + 64; d.held > maxAhead; {
 		t.giveUp(e)
 	}
@@ -142,9 +156,12 @@ func (t *Talk) wait(e End, p piece) {
 // resume takes the next piece that waits, where its turn has come.
 func (t *Talk) resume(e End) bool {
 	d := &t.ends[e]
-	for i, p := range d.ahead {
+	if d.held == 0 {
+		return false
+	}
+	for i, p := range t.ahead[e] {
 		if p.seq.Diff(d.next) <= 0 {
-			d.drop(i)
+			t.drop(e, i)
 			t.take(e, p)
 			return true
 		}
@@ -152,24 +169,25 @@ func (t *Talk) resume(e End) bool {
 	return false
 }
 
-func (d *end) drop(i int) {
-	d.held -= len(d.ahead[i].payload) + 64
-	d.ahead = append(d.ahead[:i], d.ahead[i+1:]...)
+func (t *Talk) drop(e End, i int) {
+	ahead := t.ahead[e]
+	t.ends[e].held -= len(ahead[i].payload) + 64
+	t.ahead[e] = append(ahead[:i], ahead[i+1:]...)
 }
 
 // giveUp passes over what is missing before the first piece that waits.
 func (t *Talk) giveUp(e End) {
-	d := &t.ends[e]
+	d, ahead := &t.ends[e], t.ahead[e]
 	first := 0
-	for i, p := range d.ahead {
-		if p.seq.Less(d.ahead[first].seq) {
+	for i, p := range ahead {
+		if p.seq.Less(ahead[first].seq) {
 			first = i
 		}
 	}
-	p := d.ahead[first]
+	p := ahead[first]
 	t.pass(e, int64(p.seq.Diff(d.next)))
 	d.holes = true
-	d.drop(first)
+	t.drop(e, first)
 	t.take(e, p)
 }
 
@@ -177,12 +195,13 @@ func (t *Talk) giveUp(e End) {
 func (t *Talk) pass(e End, n int64) {
 	d := &t.ends[e]
 	d.next = d.next.Add(uint32(n))
-	d.tail.n = 0
-	if t.leg != nil {
+	t.noText(e)
+	d.other = false
+	if t.rest != nil && t.leg != nil {
 		t.leg.carried[e].torn = true
 	}
 	switch {
-	case t.reader != nil:
+	case t.reads():
 		t.reader.skip(e, n)
 	case !t.told:
 		t.giveUpTelling()
@@ -191,20 +210,29 @@ func (t *Talk) pass(e End, n int64) {
 
 func (t *Talk) giveUpTelling() {
 	t.told = true
-	t.ends[Client].head, t.ends[Server].head = nil, nil
+	if t.rest != nil {
+		t.heads = [2][]byte{}
+	}
 }
+
+// reads reports whether the protocol is known.
+func (t *Talk) reads() bool { return t.rest != nil && t.reader != nil }
 
 // feed takes a piece whose turn it is.
 func (t *Talk) feed(e End, p *piece) {
 	d := &t.ends[e]
 	if n := len(p.payload); n > 0 {
 		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+int64(n), p.at
-		d.tail.keep(p.payload)
-		if t.leg != nil {
+		if d.text || mayBeText(p.payload) {
+			t.keepText(e, p.payload)
+		} else {
+			d.other = true
+		}
+		if t.rest != nil && t.leg != nil {
 			t.leg.carried[e].add(p.payload, p.at.time)
 		}
 		switch {
-		case t.reader != nil:
+		case t.reads():
 			t.reader.said(e, p.payload, p.at)
 		case !t.told:
 			t.tell(e, p.payload)
@@ -215,15 +243,6 @@ func (t *Talk) feed(e End, p *piece) {
 	}
 }
 
-// keep keeps the end of b.
-func (t *tail) keep(b []byte) {
-	b = b[max(0, len(b)-maxTail):]
-	if more := t.n + len(b) - maxTail; more > 0 {
-		t.n = copy(t.text[:], t.text[more:t.n])
-	}
-	t.n += copy(t.text[t.n:], b)
-}
-
 // tell asks which protocol the first bytes are of.
 func (t *Talk) tell(e End, b []byte) {
 	d := &t.ends[e]
@@ -231,56 +250,70 @@ func (t *Talk) tell(e End, b []byte) {
 		t.giveUpTelling()
 		return
 	}
-	n := min(len(b), maxHead-len(d.head))
-	heads := [2][]byte{t.ends[Client].head, t.ends[Server].head}
-	if heads[e] = b[:n]; len(d.head) > 0 {
-		d.head = append(d.head, b[:n]...)
-		heads[e] = d.head
+	heads := [2][]byte{}
+	if t.rest != nil {
+		heads = t.heads
+	}
+	n, kept := min(len(b), maxHead-len(heads[e])), len(heads[e]) > 0
+	if kept {
+		heads[e] = append(heads[e], b[:n]...)
+	} else {
+		heads[e] = b[:n]
 	}
 	undecided := false
-	for _, p := range protocols {
-		switch p.is(heads[Client], heads[Server]) {
+	for i := range protocols {
+		switch p := &protocols[i]; p.is(heads[Client], heads[Server]) {
 		case more:
 			undecided = true
 		case yes:
-			t.name, t.reader = p.name, p.read()
-			if r, ok := t.reader.(*http1); ok && t.leg != nil {
-				r.answers = &t.leg.body
-			}
-			if h := heads[e.Other()]; len(h) > 0 {
-				t.reader.said(e.Other(), h, t.ends[e.Other()].at)
-			}
-			t.reader.said(e, heads[e], d.at)
-			if n < len(b) {
-				t.reader.said(e, b[n:], d.at)
-			}
-			t.giveUpTelling()
+			t.read(p, e, heads, b[n:])
 			return
 		}
 	}
-	switch {
-	case !undecided || len(heads[e]) == maxHead:
+	if !undecided || len(heads[e]) == maxHead {
 		t.giveUpTelling()
-	case len(d.head) == 0:
-		d.head = bytes.Clone(b[:n])
+		return
 	}
+	if !kept {
+		heads[e] = bytes.Clone(heads[e])
+	}
+	t.rests().heads = heads
+}
+
+// read has the reader of a protocol read on, from the first bytes of both ends; e said the last of them, and more
+// after them.
+func (t *Talk) read(p *protocol, e End, heads [2][]byte, more []byte) {
+	r := t.rests()
+	r.name, r.reader = p.name, p.read()
+	if h, ok := r.reader.(*http1); ok && r.leg != nil {
+		h.answers = &r.leg.body
+	}
+	if h := heads[e.Other()]; len(h) > 0 {
+		r.reader.said(e.Other(), h, t.ends[e.Other()].at)
+	}
+	r.reader.said(e, heads[e], t.ends[e].at)
+	if len(more) > 0 {
+		r.reader.said(e, more, t.ends[e].at)
+	}
+	t.giveUpTelling()
 }
 
 // Words returns the last words of e, nil where nothing was heard of it or nothing is known of them. With raw
 // it returns text in no known protocol, too. over says that the connection has ended, and that the capture
 // lacks nothing of it.
 func (t *Talk) Words(e End, over, raw bool) *analyze.Words {
-	return t.words(e, t.lastOf(e, over), raw)
+	m := t.lastOf(e, over)
+	return t.words(e, &m, raw)
 }
 
 // lastOf returns what e said last, all of it empty in no known protocol.
 func (t *Talk) lastOf(e End, over bool) said {
 	for _, e := range [...]End{Client, Server} {
-		for len(t.ends[e].ahead) > 0 {
+		for t.ends[e].held > 0 {
 			t.giveUp(e)
 		}
 	}
-	if t.reader == nil {
+	if !t.reads() {
 		return said{}
 	}
 	m := t.reader.last(e, t.fate(e, over))
@@ -288,16 +321,22 @@ func (t *Talk) lastOf(e End, over bool) said {
 	return m
 }
 
-func (t *Talk) words(e End, m said, raw bool) *analyze.Words {
+func (t *Talk) words(e End, m *said, raw bool) *analyze.Words {
 	d := &t.ends[e]
+	if m.meaning == "" && !raw {
+		return nil
+	}
 	w := analyze.Words{Frame: d.at.frame, Time: d.at.time}
 	if m.meaning != "" {
 		w.Protocol, w.Meaning, w.Confidence, w.Tells = m.protocol, m.meaning, m.sure, m.tells
 		w.Frame, w.Time = m.at.frame, m.at.time
+		if first := m.goodbye.at.frame; m.goodbye.name == goawayName && first != m.at.frame {
+			w.Meaning += fmt.Sprintf(", the first in frame %d", first)
+		}
 	}
 	w.Closing = uint64(max(0, m.closing))
 	if raw && d.bytes > 0 {
-		w.Text = lastText(d.tail.text[:d.tail.n])
+		w.Text = t.lastText(e)
 	}
 	if w.Meaning == "" && w.Text == "" {
 		return nil
@@ -306,30 +345,17 @@ func (t *Talk) words(e End, m said, raw bool) *analyze.Words {
 	return &kept
 }
 
-// lastText returns the last line of text, "" where it is not for reading.
-func lastText(b []byte) string {
-	end := len(b)
-	for end > 0 && (b[end-1] == '\r' || b[end-1] == '\n' || b[end-1] == ' ' || b[end-1] == 0) {
-		end--
-	}
-	from := end
-	for from > 0 && b[from-1] != '\n' {
-		if from--; !plainText(b[from : from+1]) {
-			return ""
-		}
-	}
-	b = b[from:end]
-	return clip(b)
-}
-
 // Held returns how many bytes of what was said are kept.
 func (t *Talk) Held() (n int) {
 	for i := range t.ends {
 		d := &t.ends[i]
-		n += cap(d.head) + d.tail.n + d.held
+		n += d.held
+	}
+	if t.rest != nil {
+		n += cap(t.heads[Client]) + cap(t.heads[Server]) + t.tails[Client].n + t.tails[Server].n
 	}
 	return n
 }
 
 // said reports whether the end of what d says was captured.
-func (d *end) said() bool { return d.fin && d.finAt == d.next && len(d.ahead) == 0 }
+func (d *end) said() bool { return d.fin && d.finAt == d.next && d.held == 0 }

@@ -4,23 +4,37 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// Tell adds to c what was said on it last and what that says of its ending, with raw also text in no known
-// protocol, and tells messages that only close from data that was lost. A nil Heard has nothing to tell.
-func (h *Heard) Tell(c *analyze.Connection, raw bool) {
+// Telling says how a Heard tells. The zero value works.
+type Telling struct {
+	Raw    bool                // also text in no known protocol
+	Number func(uint64) uint64 // of a frame, what its number is by now; nil where that is the one with which it was heard
+	// Into, when set, is where a connection's LastWords are put: they are good until the next is told.
+	Into *analyze.LastWords
+}
+
+// Tell adds to c what was said on it last and what that says of its ending, and tells messages that only close from
+// data that was lost. A nil Heard has nothing to tell.
+func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	if h == nil || h.mixed {
 		return
 	}
+	h.renumber(how.Number)
 	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
-	client := h.end(endpointOf(c.Client))
+	address := endpointOf(c.Client)
+	client := h.end(&address)
 	x := ended{Heard: h, c: c, over: over}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
 	var all analyze.LastWords
+	reads := h.reads() || h.ends[Client].held+h.ends[Server].held > 0
 	for e, side := range x.side {
-		x.said[e] = h.lastOf(End(e), over)
+		if reads {
+			x.said[e] = h.lastOf(End(e), over)
+			x.said[e].renumber(how.Number)
+		}
 		if x.closed = x.closed || c.Closer == side; c.Closer == side {
 			x.closer = End(e)
 		}
-		w := h.words(End(e), x.said[e], raw)
+		w := h.words(End(e), &x.said[e], how.Raw)
 		if w == nil {
 			continue
 		}
@@ -39,8 +53,10 @@ func (h *Heard) Tell(c *analyze.Connection, raw bool) {
 	x.explain(&all)
 	all.Topic = x.topicOf(&all)
 	if all != (analyze.LastWords{}) {
-		kept := all // most have none: only what is kept is to be allocated
-		c.LastWords = &kept
+		if c.LastWords = how.Into; c.LastWords == nil {
+			c.LastWords = new(analyze.LastWords)
+		}
+		*c.LastWords = all
 		c.Explains = analyze.Topic(c)
 	}
 }

@@ -44,12 +44,14 @@ type Batch struct {
 	Stalled      bool   // the source had nothing more for now, or asks not to wait for it
 }
 
-// Payloads returns the segments with the payload of each, as far as it was captured; none where nobody asked.
+// Payloads returns the segments with the payload of each, as far as it was captured, but for plain acknowledgments; none
+// where nobody asked.
 func (b *Batch) Payloads() iter.Seq2[*event.Segment, []byte] {
 	return func(yield func(*event.Segment, []byte) bool) {
 		from := 0
 		for i, to := range b.ends {
-			if !yield(&b.Segments[i], b.Payload[from:to]) {
+			s := &b.Segments[i]
+			if (s.Len > 0 || s.Flags&(event.SYN|event.FIN|event.RST) != 0) && !yield(s, b.Payload[from:to]) {
 				return
 			}
 			from = to
@@ -258,7 +260,12 @@ func (b *batcher) packet(p *event.Packet) {
 
 // keep keeps the payload of the last segment.
 func (b *Batch) keep(payload []byte) {
-	b.Payload = append(b.Payload, payload...)
+	if from, to := len(b.Payload), len(b.Payload)+len(payload); to <= cap(b.Payload) {
+		b.Payload = b.Payload[:to]
+		copy(b.Payload[from:], payload)
+	} else {
+		b.Payload = append(b.Payload, payload...)
+	}
 	b.ends = append(b.ends, len(b.Payload))
 }
 

@@ -1,0 +1,24 @@
+package words
+
+// renumber gives the places that the connection's end is told by the numbers that their frames have by now.
+func (t *Talk) renumber(number func(uint64) uint64) {
+	if number == nil {
+		return
+	}
+	for i := range t.ends {
+		d := &t.ends[i]
+		d.at.frame, d.over.frame = number(d.at.frame), number(d.over.frame)
+	}
+	for _, s := range [...]*spot{&t.turn.spot, &t.turn.crossed, &t.turn.late} {
+		s.frame = number(s.frame)
+	}
+}
+
+func (m *said) renumber(number func(uint64) uint64) {
+	if number == nil {
+		return
+	}
+	for _, s := range [...]*spot{&m.at, &m.asked, &m.goodbye.at} {
+		s.frame = number(s.frame)
+	}
+}
