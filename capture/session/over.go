@@ -24,19 +24,28 @@ func (s *Session) Connections() int {
 	return len(s.ends)
 }
 
+// Part is a recording of some of the connections.
+type Part struct {
+	*event.Recording
+	Captured []uint64 // of each of its segments, the number that Options.Heard was told
+}
+
 // Over takes the connections of which nothing more can come out of the session: one recording for
 // those that share sockets, with the calls on all listening sockets. Rows are numbered on from one
 // recording to the next.
-func (s *Session) Over(now event.Time) []*event.Recording { return s.finished(now, false) }
+func (s *Session) Over(now event.Time) []Part { return s.finished(now, false) }
 
 // Rest takes all that is left, as Over does. It is for after End.
-func (s *Session) Rest(now event.Time) []*event.Recording { return s.finished(now, true) }
+func (s *Session) Rest(now event.Time) []Part { return s.finished(now, true) }
 
 // finished takes what is over out of the session; with end, everything is.
-func (s *Session) finished(now event.Time, end bool) []*event.Recording {
+func (s *Session) finished(now event.Time, end bool) []Part {
 	s.mu.Lock()
 	s.sort(now)
-	var recs []*event.Recording
+	if s.wholeTo > 0 {
+		s.dropPackets()
+	}
+	var recs []Part
 	var forgotten []*conn
 	listeners := s.listeners(now)
 	for _, c := range s.ends {
@@ -61,8 +70,7 @@ func (s *Session) finished(now event.Time, end bool) []*event.Recording {
 			s.letGo(k)
 		}
 		sortTold(rec.Kernel)
-		s.numberOn(rec)
-		recs, forgotten = append(recs, rec), append(forgotten, conns...)
+		recs, forgotten = append(recs, s.numberOn(rec)), append(forgotten, conns...)
 	}
 	s.mu.Unlock()
 	for _, c := range forgotten {
@@ -144,7 +152,12 @@ func (c *conn) quiet(now event.Time) bool {
 }
 
 // numberOn numbers the rows of rec after those that were handed out before.
-func (s *Session) numberOn(rec *event.Recording) {
+func (s *Session) numberOn(rec *event.Recording) Part {
+	part := Part{rec, make([]uint64, len(rec.Segments))}
+	sortRows(rec)
+	for i := range rec.Segments {
+		part.Captured[i] = rec.Segments[i].Frame
+	}
 	numberRows(rec)
 	for i := range rec.Segments {
 		rec.Segments[i].Frame += s.numbered
@@ -153,10 +166,11 @@ func (s *Session) numberOn(rec *event.Recording) {
 		c.ID += int(s.numbered)
 	}
 	s.numbered += uint64(len(rec.Segments) + len(rec.Calls))
+	return part
 }
 
-// numberRows gives packets and calls, which came in any order, one numbering in time order.
-func numberRows(rec *event.Recording) {
+// sortRows puts packets and calls, which came in any order, in time order.
+func sortRows(rec *event.Recording) {
 	slices.SortFunc(rec.Calls, func(a, b *event.Call) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(rec.Segments, func(a, b event.Segment) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Frame, b.Frame))
@@ -164,6 +178,10 @@ func numberRows(rec *event.Recording) {
 	slices.SortFunc(rec.Packets, func(a, b event.Packet) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Frame, b.Frame))
 	})
+}
+
+// numberRows gives packets and calls, which are in time order, one numbering.
+func numberRows(rec *event.Recording) {
 	if rec.Packets != nil {
 		rec.Number()
 		return

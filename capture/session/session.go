@@ -29,8 +29,11 @@ const maxKept = 1 << 30
 type Options struct {
 	Run   event.Run // what is known before: tool, source, kernel, network namespace
 	Whole bool      // keep packets as they were captured, for Recording; Over is then not to be called
-	// WholeTo keeps them, too, as long as there are no more connections than so many.
+	// WholeTo keeps them, too, as long as there are no more connections than so many, and until Over is called.
 	WholeTo int
+
+	// Heard, when set, is told of each packet of the program's as it comes, numbered as it came. It keeps nothing of it.
+	Heard func(*event.Packet, *event.Segment)
 
 	// Narrow is asked to let no other packets come than those from and to some endpoints.
 	Narrow func([]netip.AddrPort) error
@@ -42,6 +45,7 @@ type Session struct {
 	scope   *scope.Scope
 	whole   bool
 	wholeTo int // with whole; 0 is for ever
+	heardBy func(*event.Packet, *event.Segment)
 
 	mu       sync.Mutex
 	run      event.Run
@@ -102,7 +106,8 @@ type socket struct {
 func New(opt Options) *Session {
 	s := &Session{
 		run: opt.Run, whole: opt.Whole || opt.WholeTo > 0,
-		ends: map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{},
+		heardBy: opt.Heard,
+		ends:    map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{},
 	}
 	if !opt.Whole {
 		s.wholeTo = opt.WholeTo
@@ -132,6 +137,9 @@ func (s *Session) keep(p *event.Packet, seg *event.Segment) {
 	t.Last = max(t.Last, p.Time)
 	t.Packets++
 	p.Frame, seg.Frame = t.Packets, t.Packets
+	if s.heardBy != nil {
+		s.heardBy(p, seg)
+	}
 	s.conn(event.PairOf(seg.Src, seg.Dst)).take(seg)
 	s.kept += segmentSize
 	if s.whole {
@@ -139,11 +147,16 @@ func (s *Session) keep(p *event.Packet, seg *event.Segment) {
 		s.kept += packetSize(p)
 	}
 	if s.wholeTo > 0 && (len(s.ends) > s.wholeTo || s.kept > maxKept/2) {
-		for i := range s.packets {
-			s.kept -= packetSize(&s.packets[i])
-		}
-		s.packets, s.whole, s.wholeTo = nil, false, 0
+		s.dropPackets()
 	}
+}
+
+// dropPackets keeps packets no longer as they were captured.
+func (s *Session) dropPackets() {
+	for i := range s.packets {
+		s.kept -= packetSize(&s.packets[i])
+	}
+	s.packets, s.whole, s.wholeTo = nil, false, 0
 }
 
 func packetSize(p *event.Packet) int { return int(unsafe.Sizeof(*p)) + cap(p.Data) }
@@ -248,6 +261,7 @@ func (s *Session) Recording() *event.Recording {
 	for _, k := range s.sockets {
 		rec.AddCalls(k.calls...)
 	}
+	sortRows(rec)
 	numberRows(rec)
 	return rec
 }

@@ -120,9 +120,11 @@ func (w *following) announce(to io.Writer) {
 // open attaches everything that needs rights, and finds out what the processes have open. The capture comes
 // last: of a connection whose beginning is captured, every call must be known.
 func (w *following) open(std streams) error {
-	w.session = &traced{Session: session.New(session.Options{
-		Run: runOn(nil), Whole: w.flags.save != "", WholeTo: w.flags.wholeTo(), Narrow: func([]netip.AddrPort) error { return nil },
-	})}
+	w.session = &traced{words: w.flags.overhears()}
+	w.session.Session = session.New(session.Options{
+		Run: runOn(nil), Whole: w.flags.save != "", WholeTo: w.flags.wholeTo(), Heard: w.session.words.heard(),
+		Narrow: func([]netip.AddrPort) error { return nil },
+	})
 	var err error
 	err = kernel.WithBPF(func() error {
 		w.kernel, err = follow.Open(follow.Options{

@@ -20,6 +20,7 @@ type rows struct {
 	stream *report.Stream
 	spool  *os.File // where the rows wait until the program has ended; nil when they don't
 	shown  int      // connections
+	words  *overheard
 	err    error
 }
 
@@ -41,8 +42,10 @@ func newRows(w io.Writer, format report.Format, opt report.Options) (*rows, erro
 }
 
 // show adds what a recording of whole connections tells.
-func (r *rows) show(rec *event.Recording) {
-	for _, c := range join.Join(rec, analyze.Options{}).Connections {
+func (r *rows) show(part *session.Part) {
+	all := join.Join(part.Recording, analyze.Options{}).Connections
+	r.words.tell(part, all)
+	for _, c := range all {
 		r.shown++
 		c.ID = r.shown
 		if r.err == nil {
@@ -53,9 +56,9 @@ func (r *rows) show(rec *event.Recording) {
 
 // sweep shows what is over in s. dropped is how many packets the capture has lost so far.
 func (r *rows) sweep(s *session.Session, now event.Time, dropped uint64) {
-	for _, rec := range s.Over(now) {
-		rec.Run.Dropped = dropped
-		r.show(rec)
+	for _, part := range s.Over(now) {
+		part.Run.Dropped = dropped
+		r.show(&part)
 	}
 	if r.err == nil {
 		r.err = r.stream.Flush()
@@ -65,9 +68,9 @@ func (r *rows) sweep(s *session.Session, now event.Time, dropped uint64) {
 // rest shows what is left in s, and returns what the report says of all.
 func (r *rows) rest(s *session.Session) *analyze.Result {
 	run := s.Run()
-	for _, rec := range s.Rest(present()) {
-		rec.Run.Dropped = run.Dropped
-		r.show(rec)
+	for _, part := range s.Rest(present()) {
+		part.Run.Dropped = run.Dropped
+		r.show(&part)
 	}
 	all := s.Totals()
 	r.stream.HideCalls(all.Calls)

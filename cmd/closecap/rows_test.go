@@ -3,24 +3,26 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/session"
 	"github.com/closecap/closecap/capture/trace"
 )
 
-// segment is an Ethernet frame with a segment of no data.
-func segment(at event.Time, src, dst netip.AddrPort, flags event.Flags, seq, ack uint32) *event.Packet {
+// segment is an Ethernet frame with a segment.
+func segment(at event.Time, src, dst netip.AddrPort, flags event.Flags, seq, ack uint32, data string) *event.Packet {
 	be := binary.BigEndian
-	p := make([]byte, 14+20+20)
+	p := append(make([]byte, 14+20+20), data...)
 	p[12], p[14], p[22], p[23] = 0x08, 0x45, 64, 6
-	be.PutUint16(p[16:], 40)
+	be.PutUint16(p[16:], uint16(len(p)-14))
 	copy(p[26:], src.Addr().AsSlice())
 	copy(p[30:], dst.Addr().AsSlice())
 	be.PutUint16(p[34:], src.Port())
@@ -42,7 +44,9 @@ func story(s *session.Session, port uint16, begin event.Time) {
 	for i, step := range []struct {
 		from  int
 		flags event.Flags
-	}{{0, event.SYN}, {1, event.SYN | event.ACK}, {0, event.ACK}, {0, event.FIN | event.ACK}, {1, event.FIN | event.ACK}, {0, event.ACK}} {
+		data  string
+	}{{0, event.SYN, ""}, {1, event.SYN | event.ACK, ""}, {0, event.ACK, ""}, {1, event.ACK, "-ERR max number of clients reached\r\n"},
+		{0, event.FIN | event.ACK, ""}, {1, event.FIN | event.ACK, ""}, {0, event.ACK, ""}} {
 		src, dst := client, server
 		if step.from == 1 {
 			src, dst = server, client
@@ -51,7 +55,8 @@ func story(s *session.Session, port uint16, begin event.Time) {
 		if step.flags == event.SYN {
 			ack = 0
 		}
-		s.Packet(segment(begin.Add(time.Duration(i)), src, dst, step.flags, seq[step.from], ack))
+		s.Packet(segment(begin.Add(time.Duration(i)), src, dst, step.flags, seq[step.from], ack, step.data))
+		seq[step.from] += uint32(len(step.data))
 		if step.flags&(event.SYN|event.FIN) != 0 {
 			seq[step.from]++
 		}
@@ -124,5 +129,46 @@ func TestRowsMany(t *testing.T) {
 		if end := fmt.Sprintf("127.0.0.1:%d", 40000+i); strings.Count(early, end) != 1 || strings.Count(late, end) != 1 {
 			t.Errorf("%s has %d and %d rows, want one each", end, strings.Count(early, end), strings.Count(late, end))
 		}
+	}
+}
+
+// TestRowsTellWords holds that what was said on a connection stands in its row, by the numbers that its frames have
+// there, whether it is shown before the end or in the end, and that nothing of it is kept then.
+func TestRowsTellWords(t *testing.T) {
+	for name, after := range map[string]time.Duration{"before the end": later, "in the end": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			words, now := newOverheard(), present()
+			s := session.New(session.Options{Heard: words.heard(), Narrow: func([]netip.AddrPort) error { return nil }})
+			story(s, 40000, now.Add(-time.Hour))
+			story(s, 40001, now)
+			var out bytes.Buffer
+			r, err := newRows(&out, report.NDJSON, report.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.words = words
+			r.sweep(s, now.Add(after), 0)
+			if err := r.finish(nil, r.rest(s)); err != nil {
+				t.Fatal(err)
+			}
+			var frames []string
+			for _, row := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+				var c analyze.Connection
+				if err := json.Unmarshal([]byte(row), &c); err != nil {
+					t.Fatal(err)
+				}
+				if c.LastWords == nil || c.LastWords.Server == nil {
+					t.Fatalf("no last words: %s", row)
+				}
+				frames = append(frames, fmt.Sprint(c.LastWords.Server.Frame-c.FirstFrame, c.LastWords.Reason))
+			}
+			want := "3the server ended it: -ERR max number of clients reached (frame %d), then the client closed"
+			if len(frames) != 2 || frames[0] != fmt.Sprintf(want, 5) || frames[1] != fmt.Sprintf(want, 13) {
+				t.Errorf("last words: %q", frames)
+			}
+			if n := words.keeper.Open(); n != 0 {
+				t.Errorf("%d connections are kept after the end", n)
+			}
+		})
 	}
 }

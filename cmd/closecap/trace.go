@@ -139,6 +139,7 @@ type traced struct {
 	*session.Session
 	program trace.Result
 	rows    *rows // nil until something is shown before the end
+	words   *overheard
 }
 
 // record captures while the program runs.
@@ -152,9 +153,10 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 	if err != nil {
 		return nil, err
 	}
-	s := &traced{Session: session.New(session.Options{
-		Run: runOn(capture.Interfaces()), Whole: f.save != "", WholeTo: f.wholeTo(), Narrow: capture.Narrow,
-	})}
+	s := &traced{words: f.overhears()}
+	s.Session = session.New(session.Options{
+		Run: runOn(capture.Interfaces()), Whole: f.save != "", WholeTo: f.wholeTo(), Heard: s.words.heard(), Narrow: capture.Narrow,
+	})
 	source, err := openEndings(f.evidence, std.err)
 	hearing := hear(source, s.Session)
 	err = errors.Join(err, capture.Narrow(nil)) // until the program has a socket
@@ -198,6 +200,14 @@ func (f *traceFlags) wholeTo() int {
 	return report.CallsShown
 }
 
+// overhears returns what keeps the last words of connections that are shown as they end.
+func (f *traceFlags) overhears() *overheard {
+	if f.noPayload || f.save != "" || f.html != "" {
+		return nil
+	}
+	return newOverheard()
+}
+
 // onCall returns what takes each call, and with --live shows it.
 func (f *traceFlags) onCall(s *session.Session, std streams) func(event.Call) {
 	if !f.live && !f.noPayload {
@@ -234,7 +244,9 @@ func (f *traceFlags) sweepWhile(s *traced, capture *live.Group, format report.Fo
 			case <-tick.C:
 			}
 			if s.rows == nil && err == nil && (lines || s.Connections() > report.CallsShown) {
-				s.rows, err = f.newRows(format, lines && f.outFile == "", std)
+				if s.rows, err = f.newRows(format, lines && f.outFile == "", std); s.rows != nil {
+					s.rows.words = s.words
+				}
 			}
 			if s.rows != nil {
 				stats, _ := capture.Stats() // Stop says what is wrong with it
