@@ -187,9 +187,7 @@ func (f *following) segments(b *intake.Batch) {
 
 // hear keeps what is said in a batch.
 func hear(k *words.Keeper, b *intake.Batch) {
-	for s, payload := range b.Payloads() {
-		k.Segment(s, payload)
-	}
+	k.Segments(b.Segments, b.Payload, b.Ends)
 }
 
 // add takes the next connection from the follower.

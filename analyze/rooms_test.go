@@ -16,7 +16,7 @@ const root = "github.com/closecap/closecap/analyze"
 
 // rooms are the packages here in order: each imports only those before it.
 var rooms = []string{
-	"seqnum", "event", ".", "suggest", "terminal", "expect", "tcp", "words", "verdict", "compat", "flows/prefetch", "flows", "partial", "points", "endings", "sockets",
+	"seqnum", "event", ".", "suggest", "terminal", "expect", "tcp", "flows/prefetch", "words", "verdict", "compat", "flows", "partial", "points", "endings", "sockets",
 	"join", "compare", "diff", "explain", "report/encode", "report",
 }
 
@@ -24,7 +24,7 @@ var rooms = []string{
 // network or the environment. report has libraries besides.
 func TestRooms(t *testing.T) {
 	allowed := []string{
-		"bytes", "cmp", "crypto/sha1", "embed", "encoding/base64", "encoding/binary", "encoding/json", "errors", "fmt", "hash/crc32", "iter", "maps", "math",
+		"bytes", "cmp", "crypto/sha1", "embed", "encoding/base64", "encoding/binary", "encoding/json", "errors", "fmt", "hash/crc32", "hash/maphash", "iter", "maps", "math",
 		"math/bits", "math/rand/v2", "net/netip", "path", "slices", "sort", "strconv", "strings", "sync", "time",
 		"unicode", "unicode/utf16", "unicode/utf8", "github.com/agnivade/levenshtein",
 	}

@@ -58,11 +58,11 @@ func fold(a, b uint64) uint64 {
 
 // Heard is what was said on one connection.
 type Heard struct {
-	Talk
 	client, server endpoint
-	mixed          bool // with what was said on another one
-	place          place
-	newer          place // of another connection on the same addresses, while this one is yet to be taken
+	Talk
+	mixed bool // with what was said on another one
+	place place
+	newer place // of another connection on the same addresses, while this one is yet to be taken
 }
 
 // NewKeeper returns an empty Keeper.
@@ -95,13 +95,21 @@ func (k *Keeper) grow() {
 // Segment takes the next segment in the order of capture, with its payload as far as it was captured. It keeps
 // nothing of either. Plain acknowledgments say nothing.
 func (k *Keeper) Segment(s *event.Segment, payload []byte) {
-	if s.Len == 0 && s.Flags&(event.SYN|event.FIN|event.RST) == 0 {
+	if !says(s) {
 		return
 	}
-	src, dst := endpointOf(s.Src), endpointOf(s.Dst)
-	hash := hash(&src, &dst, k.seed)
-	h := k.at(k.talks.of(hash))
-	if h != nil && !h.between(&src, &dst) {
+	var a aim
+	a.set(s, k.seed)
+	k.hear(&a, s, payload)
+}
+
+// hear takes a segment that says something.
+func (k *Keeper) hear(a *aim, s *event.Segment, payload []byte) {
+	if a.likely == 0 {
+		a.likely = k.talks.of(a.hash)
+	}
+	h := k.at(a.likely)
+	if h != nil && !h.between(&a.src, &a.dst) {
 		return // one in 2^64: nothing is said of the second
 	}
 	for h != nil && h.newer != 0 {
@@ -109,7 +117,7 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 	}
 	syn := s.Flags.Has(event.SYN)
 	switch {
-	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&src, s.Seq)):
+	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&a.src, s.Seq)):
 	case !syn && s.Len <= 1: // what comes late of a connection that is over: a FIN, an RST, a keep-alive
 		return
 	default:
@@ -118,16 +126,16 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 		if k.legs != nil {
 			k.legs.carries(h)
 		}
-		if h.client, h.server = src, dst; syn && s.Flags.Has(event.ACK) {
-			h.client, h.server = dst, src
+		if h.client, h.server = a.src, a.dst; syn && s.Flags.Has(event.ACK) {
+			h.client, h.server = a.dst, a.src
 		}
 		if older != nil {
 			older.newer = h.place
 		} else {
-			k.talks.set(hash, h.place)
+			k.talks.set(a.hash, h.place)
 		}
 	}
-	h.Segment(h.end(&src), s, payload)
+	h.Segment(h.end(&a.src), s, payload)
 }
 
 // between reports whether h is of a connection between two ends.

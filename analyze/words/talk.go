@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math/bits"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -260,8 +261,16 @@ func (t *Talk) tell(e End, b []byte) {
 	} else {
 		heads[e] = b[:n]
 	}
+	may := ^uint32(0)
+	if len(heads[e.Other()]) == 0 && len(b) > 0 {
+		may = byFirst[e][heads[e][0]]
+	}
 	undecided := false
-	for i := range protocols {
+	for ; may != 0; may &= may - 1 {
+		i := bits.TrailingZeros32(may)
+		if i >= len(protocols) {
+			break
+		}
 		switch p := &protocols[i]; p.is(heads[Client], heads[Server]) {
 		case more:
 			undecided = true

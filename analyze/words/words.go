@@ -105,6 +105,23 @@ var protocols = []protocol{
 	{"ftp", isFTP, newFTP},
 }
 
+// byFirst has a bit for each of the protocols in which an end may begin with a byte while the other is silent: most of
+// what is none is told by it.
+var byFirst = func() (table [2][256]uint32) {
+	for e := range table {
+		for c := range table[e] {
+			var heads [2][]byte
+			heads[e] = []byte{byte(c)}
+			for i := range protocols {
+				if protocols[i].is(heads[Client], heads[Server]) != no {
+					table[e][c] |= 1 << i
+				}
+			}
+		}
+	}
+	return table
+}()
+
 // begins says whether b begins with want, as far as b goes.
 func begins(b []byte, want string) answer {
 	n := min(len(b), len(want))

@@ -39,24 +39,9 @@ type Batch struct {
 	Expectations []event.Expectation
 	Runs         int    // how many runs' entries it holds: Run is the last of them
 	Counts       Counts // from the timeline's begin to this batch's end
-	Payload      []byte // of the segments, one after the other; only where Options ask for it
-	ends         []int  // where each one's ends
+	Payload      []byte // of the segments, one after the other, as far as it was captured; only where Options ask for it
+	Ends         []int  // where in it each segment's ends
 	Stalled      bool   // the source had nothing more for now, or asks not to wait for it
-}
-
-// Payloads returns the segments with the payload of each, as far as it was captured, but for plain acknowledgments; none
-// where nobody asked.
-func (b *Batch) Payloads() iter.Seq2[*event.Segment, []byte] {
-	return func(yield func(*event.Segment, []byte) bool) {
-		from := 0
-		for i, to := range b.ends {
-			s := &b.Segments[i]
-			if (s.Len > 0 || s.Flags&(event.SYN|event.FIN|event.RST) != 0) && !yield(s, b.Payload[from:to]) {
-				return
-			}
-			from = to
-		}
-	}
 }
 
 // Counts is what was read of a timeline.
@@ -119,7 +104,7 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 		for range inFlight {
 			empty := &Batch{Segments: make([]event.Segment, 0, batchSize)}
 			if opt.Payload {
-				empty.Payload, empty.ends = make([]byte, 0, maxPayload+64<<10), make([]int, 0, batchSize)
+				empty.Payload, empty.Ends = make([]byte, 0, maxPayload+64<<10), make([]int, 0, batchSize)
 			}
 			b.free <- empty
 		}
@@ -260,13 +245,10 @@ func (b *batcher) packet(p *event.Packet) {
 
 // keep keeps the payload of the last segment.
 func (b *Batch) keep(payload []byte) {
-	if from, to := len(b.Payload), len(b.Payload)+len(payload); to <= cap(b.Payload) {
-		b.Payload = b.Payload[:to]
-		copy(b.Payload[from:], payload)
-	} else {
+	if len(payload) > 0 {
 		b.Payload = append(b.Payload, payload...)
 	}
-	b.ends = append(b.ends, len(b.Payload))
+	b.Ends = append(b.Ends, len(b.Payload))
 }
 
 // abandoned adds the fragments whose datagram will not come.
@@ -305,7 +287,7 @@ func (b *batcher) take() bool {
 		// whole; segment by segment, each write would wait for its own: 3 to 7 % of the CPU time.
 		clear(b.batch.Segments[:cap(b.batch.Segments)])
 		*b.batch = Batch{Segments: b.batch.Segments[:0], Calls: b.batch.Calls[:0], Kernel: b.batch.Kernel[:0],
-			Payload: b.batch.Payload[:0], ends: b.batch.ends[:0]}
+			Payload: b.batch.Payload[:0], Ends: b.batch.Ends[:0]}
 		return true
 	case <-b.done:
 		return false
