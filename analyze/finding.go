@@ -16,20 +16,30 @@ const (
 	FoundAcceptQueue   FindingKind = "accept-queue"
 	FoundPorts         FindingKind = "ports"
 	FoundKeepaliveRace FindingKind = "keepalive-race"
+	FoundAtOnce        FindingKind = "closed-at-once"
+	FoundSaid          FindingKind = "last-words"
+	FoundCut           FindingKind = "cut"
+	FoundUnanswered    FindingKind = "unanswered"
 	FoundResets        FindingKind = "resets"
 	FoundCloseWait     FindingKind = "close-wait"
 	FoundStalled       FindingKind = "stalled-reader"
 	FoundFinWait2      FindingKind = "fin-wait2"
+	FoundIdle          FindingKind = "idle-close"
 )
 
 var findingCodes = []Code[FindingKind]{
 	{Code: FoundAcceptQueue, Means: "the server's kernel answered, and took neither the handshake's end nor the data", Topic: "accept-queue"},
 	{Code: FoundPorts, Means: "the client was left in TIME_WAIT, which keeps its port", Topic: "time-wait"},
 	{Code: FoundKeepaliveRace, Means: "a request met the close of an idle connection", Topic: "keepalive-race"},
+	{Code: FoundAtOnce, Means: "the server closed it, as others in the same moment", Topic: "closing-politely"},
+	{Code: FoundSaid, Means: "an end said why it was to end", Topic: "last-words"},
+	{Code: FoundCut, Means: "it was closed in the middle of a message", Topic: "end-of-file-by-fin"},
+	{Code: FoundUnanswered, Means: "the server closed it with a request unanswered", Topic: "last-words"},
 	{Code: FoundResets, Means: "it was reset or refused", Topic: "reset"},
 	{Code: FoundCloseWait, Means: "the client has closed, the server's application has not", Topic: "close-wait"},
 	{Code: FoundStalled, Means: "an application did not read for a second or more", Topic: "window-zero"},
 	{Code: FoundFinWait2, Means: "the server has closed, the client's application has not", Topic: "fin-wait2"},
+	{Code: FoundIdle, Means: "the server closed it after a time in which nobody said anything", Topic: "keepalive-race"},
 }
 
 // FindingCodes lists the kinds of findings, the worst first.
@@ -51,6 +61,9 @@ type Finding struct {
 	Bytes       uint64         `json:"bytes,omitempty"`  // lost
 	Share       float64        `json:"share,omitempty"`  // of the ephemeral ports, if it goes on at this rate
 	Crossed     uint64         `json:"crossed,omitempty"`
+	Said        string         `json:"said,omitempty"`      // of last words
+	From        event.Time     `json:"from,omitzero"`       // of what was closed at once: when the first was,
+	To          event.Time     `json:"to,omitzero"`         // and the last
 	Margin      *Range         `json:"margin_ns,omitempty"` // of keep-alive races: see IdleClose
 	Idle        *IdleRange     `json:"idle_ns,omitempty"`
 	Pick        []string       `json:"pick"`              // flags of closecap analyze that show these connections
@@ -85,6 +98,16 @@ func (k FindingKind) Found(c *Connection) bool {
 		}
 	case FoundKeepaliveRace:
 		return c.IdleClose != nil
+	case FoundAtOnce:
+		return c.Closer == Server
+	case FoundSaid:
+		return c.LastWords != nil && c.LastWords.Said != ""
+	case FoundCut:
+		return c.endedFor(ReasonCut)
+	case FoundUnanswered:
+		return c.endedFor(ReasonUnanswered) && c.Closer == Server
+	case FoundIdle:
+		return c.endedFor(ReasonIdle) && c.Closer == Server
 	case FoundResets:
 		return c.Reset != nil
 	case FoundCloseWait:
@@ -95,6 +118,20 @@ func (k FindingKind) Found(c *Connection) bool {
 		return c.Waits(Server, event.FinWait2) != nil
 	}
 	return false
+}
+
+func (c *Connection) endedFor(kind ReasonKind) bool {
+	return c.LastWords != nil && c.LastWords.Kind == kind
+}
+
+// FirstEnd returns when the first FIN or RST came that its receiver took, 0 where none did.
+func (c *Connection) FirstEnd() event.Time {
+	for _, s := range c.Segments {
+		if s.Flags&(event.FIN|event.RST) != 0 && s.Ignored == "" {
+			return s.Time
+		}
+	}
+	return 0
 }
 
 // Waits returns since when an end has been in a state that only an application's close() ends, nil where it is

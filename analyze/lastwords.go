@@ -11,6 +11,9 @@ type LastWords struct {
 	// Reason says in the protocol's words why the connection ended, with what Confidence.
 	Reason     string     `json:"reason,omitempty"`
 	Confidence Confidence `json:"reason_confidence,omitempty"`
+	Kind       ReasonKind `json:"reason_kind,omitempty"`
+	// Said is the message that is the reason, where it says more than that the connection is to end.
+	Said string `json:"said,omitempty"`
 	// IdleNS is how long nobody had said anything when the first end closed, and Outstanding how many requests of
 	// the client no answer had begun of by then.
 	IdleNS      int64  `json:"idle_ns,omitempty"`
@@ -18,6 +21,19 @@ type LastWords struct {
 
 	Topic string `json:"-"` // of `closecap explain` that tells more of the Reason, "" where none does
 }
+
+// ReasonKind is what kind of reason a connection ended for, a stable code.
+type ReasonKind string
+
+// The kinds, in the order in which they are looked for: the first is the reason.
+const (
+	ReasonGoodbye    ReasonKind = "goodbye"
+	ReasonRace       ReasonKind = "keepalive-race"
+	ReasonUnanswered ReasonKind = "unanswered"
+	ReasonCut        ReasonKind = "cut"
+	ReasonIdle       ReasonKind = "idle"
+	ReasonHarmless   ReasonKind = "harmless-reset"
+)
 
 // Of returns a pointer to the words of side s.
 func (l *LastWords) Of(s Side) **Words {

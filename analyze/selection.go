@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // Selection picks connections. Its zero value picks all; every field that is set must hold.
@@ -20,6 +22,8 @@ type Selection struct {
 	Peer         netip.Prefix // the other end than Host
 	Port         uint16       // either end
 	MinHalfClose time.Duration
+	Said         string        // a part of the message that is the reason
+	Closed       [2]event.Time // between which the first end closed; both 0 for whenever
 }
 
 // Match reports whether c is picked.
@@ -31,7 +35,13 @@ func (s *Selection) Match(c *Connection) bool {
 		(s.Finding == "" || s.Finding.Found(c)) &&
 		s.between(c.Client.Addr(), c.Server.Addr()) &&
 		(s.Port == 0 || s.Port == c.Client.Port() || s.Port == c.Server.Port()) &&
+		(s.Said == "" || c.LastWords != nil && strings.Contains(c.LastWords.Said, s.Said)) &&
+		(s.Closed == [2]event.Time{} || s.closed(c.FirstEnd())) &&
 		(s.MinHalfClose == 0 || c.HalfClose != nil && time.Duration(c.HalfClose.NS) >= s.MinHalfClose)
+}
+
+func (s *Selection) closed(at event.Time) bool {
+	return at != 0 && at >= s.Closed[0] && at <= s.Closed[1]
 }
 
 // between reports whether the addresses of both ends are picked.

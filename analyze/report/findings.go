@@ -32,6 +32,7 @@ var confidences = analyze.Names(analyze.ConfidenceCodes()) // the strongest firs
 type findingKey struct {
 	server netip.AddrPort
 	cause  analyze.ResetCause // of resets
+	said   string             // of last words
 }
 
 type findingGroup struct {
@@ -45,12 +46,15 @@ type findingGroup struct {
 
 // add takes in a connection; nothing of it is kept.
 func (f *findings) add(c *analyze.Connection) {
+	if c.LastWords != nil && c.LastWords.Kind != "" {
+		f.said(c)
+	}
 	if c.Reset == nil && c.Stall == nil && (c.Ending == analyze.Graceful || c.Ending == analyze.UnknownEnding) {
 		return
 	}
 	at := findingKey{server: c.Server}
 	if r := c.Reset; r != nil {
-		g := f.group(analyze.FoundResets, findingKey{c.Server, r.Cause}, c.ID, r.By, r.Confidence)
+		g := f.group(analyze.FoundResets, findingKey{server: c.Server, cause: r.Cause}, c.ID, r.By, r.Confidence)
 		g.Bytes += c.LostBytes().Sum()
 		g.from(c.Client.Addr())
 	}
@@ -94,7 +98,7 @@ func (f *findings) group(kind analyze.FindingKind, key findingKey, id int, by an
 			all = map[findingKey]*findingGroup{}
 			f.groups[kind] = all
 		}
-		g = &findingGroup{Finding: analyze.Finding{Kind: kind, Server: key.server, Cause: key.cause, By: by, Example: id}}
+		g = &findingGroup{Finding: analyze.Finding{Kind: kind, Server: key.server, Cause: key.cause, Said: key.said, By: by, Example: id}}
 		all[key] = g
 	}
 	g.Connections++
@@ -159,7 +163,7 @@ func widen(r *analyze.Range, n int64) { r.Least, r.Most = min(r.Least, n), max(r
 // findings lists what is worth a look when the capture ended at last, the worst first, with what shows it: again is the
 // command to which the flags are added, "" for none.
 func (s *summary) findings(last event.Time, again string) []analyze.Finding {
-	list := s.nearExhaustion()
+	list := append(s.nearExhaustion(), s.atOnce()...)
 	for kind, groups := range s.found.groups {
 		for _, g := range groups {
 			if g.since != 0 {
@@ -169,6 +173,9 @@ func (s *summary) findings(last event.Time, again string) []analyze.Finding {
 				}
 			}
 			f := g.Finding
+			if f.Kind == analyze.FoundIdle && !isRule(&f) {
+				continue
+			}
 			if g.byMost*2 > g.Connections {
 				f.Client, f.FromClient = g.most, g.byMost
 			}
@@ -180,7 +187,7 @@ func (s *summary) findings(last event.Time, again string) []analyze.Finding {
 	rank := func(f *analyze.Finding) int { return slices.Index(kinds, string(f.Kind)) }
 	slices.SortFunc(list, func(a, b analyze.Finding) int {
 		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(b.Share, a.Share), cmp.Compare(min(b.Bytes, 1), min(a.Bytes, 1)),
-			cmp.Compare(b.Connections, a.Connections), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.NS, a.NS), a.Server.Compare(b.Server), a.Client.Compare(b.Client), cmp.Compare(a.Cause, b.Cause))
+			cmp.Compare(b.Connections, a.Connections), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.NS, a.NS), a.Server.Compare(b.Server), a.Client.Compare(b.Client), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Said, b.Said))
 	})
 	for i := range list {
 		list[i].Pick = picks(&list[i])
@@ -194,8 +201,15 @@ func (s *summary) findings(last event.Time, again string) []analyze.Finding {
 // picks are the flags that show the connections of a finding.
 func picks(f *analyze.Finding) []string {
 	pick := []string{"--finding", string(f.Kind)}
-	if f.Cause != "" {
+	switch {
+	case f.Cause != "":
 		pick = []string{"--cause", string(f.Cause)}
+	case f.Kind == analyze.FoundAtOnce:
+		pick = []string{"--closer", "server", "--closed", clockUTC(f.From) + "," + clockUTC(f.To)}
+	case f.Kind == analyze.FoundSaid:
+		pick = []string{"--words", "--said", shellWord(f.Said)}
+	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundUnanswered, f.Kind == analyze.FoundIdle:
+		pick = append([]string{"--words"}, pick...)
 	}
 	hosts := f.Server.Addr().String()
 	if onlyFrom(f) && f.Client != f.Server.Addr() {

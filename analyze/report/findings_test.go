@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -45,6 +46,28 @@ func worthALook() *analyze.Result {
 			s.FlagText = s.Flags.String()
 		}
 	})
+	spoke := func(kind analyze.ReasonKind, said string, change func(c *analyze.Connection)) {
+		add(func(c *analyze.Connection) {
+			c.Closer = analyze.Server
+			c.LastWords = &analyze.LastWords{Reason: "a reason", Confidence: analyze.Observed, Kind: kind, Said: said}
+			change(c)
+		})
+	}
+	nothing := func(*analyze.Connection) {}
+	for i := range 4 {
+		spoke(analyze.ReasonGoodbye, "FATAL 53300: it's \x1b[31mtoo much", nothing)
+		spoke(analyze.ReasonIdle, "", func(c *analyze.Connection) { c.LastWords.IdleNS = 2e9 + int64(i)*1e6 })
+	}
+	spoke(analyze.ReasonGoodbye, "GOAWAY NO_ERROR", nothing)
+	spoke(analyze.ReasonCut, "", func(c *analyze.Connection) { c.Closer = analyze.Client })
+	spoke(analyze.ReasonUnanswered, "", nothing)
+	for i := range 2 * burstLeast {
+		add(func(c *analyze.Connection) {
+			c.Server, c.Closer = netip.MustParseAddrPort("10.9.9.9:9"), analyze.Server
+			c.Start = start.Add(time.Duration(i) * time.Second)
+			c.Segments = []*analyze.Segment{{From: analyze.Server, Flags: event.FIN | event.ACK, FlagText: "F.", Kind: analyze.KindFin, Time: start.Add(20e9 + time.Duration(i)*40e3)}}
+		})
+	}
 	for i := range ephemeralPorts {
 		add(func(c *analyze.Connection) {
 			c.Client = netip.AddrPortFrom(netip.MustParseAddr("192.168.1.66"), uint16(32768+i))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // pageFinding is a finding on the page: opening it shows its connections alone.
@@ -67,7 +68,7 @@ func commandWords(command string) []string {
 
 // isOf reports whether c is one of the connections that the flags of f pick.
 func isOf(f *analyze.Finding, c *analyze.Connection) bool {
-	pick := analyze.Selection{Cause: f.Cause, Finding: f.Kind, Port: f.Server.Port(), Host: alone(f.Server.Addr())}
+	pick := analyze.Selection{Cause: f.Cause, Finding: f.Kind, Said: f.Said, Closed: [2]event.Time{f.From, f.To}, Port: f.Server.Port(), Host: alone(f.Server.Addr())}
 	if onlyFrom(f) {
 		pick.Peer = alone(f.Client)
 	}

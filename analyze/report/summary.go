@@ -51,6 +51,8 @@ type endpoint struct {
 	// Gries, 1982: what is frequent is certainly in it).
 	clients map[netip.Addr]uint64
 	folded  uint64
+
+	bursts bursts
 }
 
 // newSummary returns a summary of no connections.
@@ -112,6 +114,7 @@ func (s *summary) endpoint(a netip.AddrPort) *endpoint {
 
 func (e *endpoint) add(c *analyze.Connection) {
 	e.connections++
+	e.bursts.add(c)
 	for _, t := range c.TimeWait {
 		if t.Holder == analyze.Server {
 			e.serverHeld++

@@ -18,7 +18,7 @@ func nameEnds(all []*analyze.Connection) {
 	}
 	for _, c := range legs {
 		if other := legs[c.Relay.Leg]; other != nil && c.Closer == c.Relay.Side {
-			c.Relay.Ended = endBefore(other, firstEnd(c))
+			c.Relay.Ended = endBefore(other, c.FirstEnd())
 			if e := c.Relay.Ended; e != nil && c.Relay.Confidence == analyze.Inferred {
 				e.Confidence = analyze.Inferred
 			}
@@ -28,7 +28,7 @@ func nameEnds(all []*analyze.Connection) {
 
 // endBefore tells how a leg had ended before then, nil where it had not or that is not known.
 func endBefore(c *analyze.Connection, then event.Time) *analyze.LegEnd {
-	over := firstEnd(c)
+	over := c.FirstEnd()
 	if over == 0 || over > then {
 		return nil
 	}
@@ -43,16 +43,6 @@ func endBefore(c *analyze.Connection, then event.Time) *analyze.LegEnd {
 		peer = c.Server
 	}
 	return &analyze.LegEnd{Peer: peer, NS: int64(then.Sub(over)), Reason: why, Confidence: sure, ByRelay: byRelay}
-}
-
-// firstEnd returns when the first FIN or RST of a connection came that its receiver took, 0 where none did.
-func firstEnd(c *analyze.Connection) event.Time {
-	for _, s := range c.Segments {
-		if s.Flags&(event.FIN|event.RST) != 0 && s.Ignored == "" {
-			return s.Time
-		}
-	}
-	return 0
 }
 
 // endOf says why a connection ended: its reason, else who reset it; "" where it was only closed.

@@ -3,6 +3,7 @@ package words
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -18,15 +19,16 @@ const (
 // ended is a connection with what was said on it last.
 type ended struct {
 	*Heard
-	c      *analyze.Connection
-	side   [2]analyze.Side // of each End
-	said   [2]said
-	over   bool // the connection is, and the capture lacks nothing of it
-	closer End  // who ended it first,
-	closed bool // where that is known
-	quoted [2]bool
-	unsure bool
-	topic  string // of `closecap explain`
+	c       *analyze.Connection
+	side    [2]analyze.Side // of each End
+	said    [2]said
+	over    bool // the connection is, and the capture lacks nothing of it
+	closer  End  // who ended it first,
+	closed  bool // where that is known
+	quoted  [2]bool
+	unsure  bool
+	message string // that is the reason and says more than its kind
+	topic   string // of `closecap explain`
 }
 
 // raceTopic is the topic of requests that meet a close.
@@ -45,21 +47,42 @@ func topicOf(name string) string {
 	return ""
 }
 
-// reason says in a sentence why the connection ended, as far as what was said last, or when, tells it; "" where it
-// does not.
-func (x *ended) reason() string {
-	for i, rule := range [...]func() string{x.goodbye, x.race, x.unanswered, x.cut, x.idle} {
+// reasons are the kinds in the order in which they are looked for.
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonRace, analyze.ReasonUnanswered, analyze.ReasonCut, analyze.ReasonIdle}
+
+// reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
+// that is; "" where it does not.
+func (x *ended) reason() (string, analyze.ReasonKind) {
+	for i, kind := range reasons {
 		if i > 0 && !x.over {
 			break
 		}
-		if why := rule(); why != "" {
+		if why := x.why(kind); why != "" {
 			if more := x.harmless(); more != "" {
-				return why + "; " + more
+				why += "; " + more
 			}
-			return why
+			return why, kind
 		}
 	}
-	return x.harmless()
+	if why := x.harmless(); why != "" {
+		return why, analyze.ReasonHarmless
+	}
+	return "", ""
+}
+
+// why says the reason if it is of a kind.
+func (x *ended) why(kind analyze.ReasonKind) string {
+	switch kind {
+	case analyze.ReasonGoodbye:
+		return x.goodbye()
+	case analyze.ReasonRace:
+		return x.race()
+	case analyze.ReasonUnanswered:
+		return x.unanswered()
+	case analyze.ReasonCut:
+		return x.cut()
+	}
+	return x.idle()
 }
 
 // goodbye is who announced the end first, and what the other did then.
@@ -80,6 +103,9 @@ func (x *ended) goodbye() string {
 	x.quotes(first)
 	x.topic = topicOf(x.said[first].goodbye.name)
 	g, other := &x.said[first].goodbye, &x.said[first.Other()].goodbye
+	if g.words != g.name && !strings.HasPrefix(g.words, wsNormal) {
+		x.message = g.words
+	}
 	x.quoted[first.Other()] = other.name == g.name // it answers
 	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && x.ends[first.Other()].bytes > 0 {
 		x.unsure = true // what can't be read may have been a goodbye before that
@@ -222,11 +248,13 @@ func (x *ended) idle() string {
 	if idle == 0 {
 		return ""
 	}
-	why := "the " + string(x.side[x.closer]) + " closed after " + analyze.Span(idle) + " of idling"
+	var b [96]byte
+	why := append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed after "...)
+	why = append(analyze.AppendSpan(why, idle), " of idling"...)
 	if x.said[Client].counts {
-		why += ", no request was outstanding"
+		why = append(why, ", no request was outstanding"...)
 	}
-	return why
+	return string(why)
 }
 
 // idled is how long both ends had had nothing to say when the first closed, 0 for no time to speak of. An end that

@@ -52,13 +52,18 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	}
 	x.explain(&all)
 	all.Topic = x.topicOf(&all)
-	if all != (analyze.LastWords{}) {
+	if tells(&all) {
 		if c.LastWords = how.Into; c.LastWords == nil {
 			c.LastWords = new(analyze.LastWords)
 		}
 		*c.LastWords = all
 		c.Explains = analyze.Topic(c)
 	}
+}
+
+// tells reports whether anything is told.
+func tells(l *analyze.LastWords) bool {
+	return l.Client != nil || l.Server != nil || l.Reason != "" || l.IdleNS != 0 || l.Outstanding != 0
 }
 
 // metByGoodbye reports whether nothing met the closed socket but messages that close: no request.
@@ -86,7 +91,8 @@ func (x *ended) explain(all *analyze.LastWords) {
 	if r := x.c.Reset; r != nil && x.closed && r.By == x.side[x.closer] && x.ends[x.closer].said() {
 		x.over = true // what came after its FIN drew an RST: it had said all
 	}
-	all.Reason = x.reason()
+	all.Reason, all.Kind = x.reason()
+	all.Said = x.message
 	if all.Reason != "" {
 		if all.Confidence = x.c.CloserSure; !x.closed || x.unsure {
 			all.Confidence = analyze.Inferred
@@ -100,7 +106,7 @@ func (x *ended) explain(all *analyze.LastWords) {
 	if !x.over || !x.closed || x.ends[x.closer].over.frame == 0 {
 		return
 	}
-	if idle := x.silence(); *all != (analyze.LastWords{}) || idle >= longIdle {
+	if idle := x.silence(); tells(all) || idle >= longIdle {
 		all.IdleNS, all.Outstanding = max(0, int64(idle)), uint64(x.said[Client].open)
 	}
 }

@@ -13,6 +13,9 @@ const wsClose = 8
 // wsGoodbye is the name of such a frame.
 const wsGoodbye = "Close frame"
 
+// wsNormal begins the words of one that is how WebSocket ends.
+const wsNormal = "Close 1000 "
+
 // wsSize reads a frame's header (RFC 6455 5.2). Control frames have at most 125 bytes and are in one piece.
 func wsSize(h []byte) (want int, total int64) {
 	header, n := 2, int64(0)

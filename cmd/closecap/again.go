@@ -10,7 +10,7 @@ import (
 
 // picking are the flags that findings give themselves, and shown those that say how the report looks.
 var (
-	picking = []string{"finding", "cause", "host", "port"}
+	picking = []string{"finding", "cause", "closer", "closed", "said", "host", "port"}
 	shown   = []string{"format", "json", "output", "html", "summary", "brief", "ids", "sort", "width", "color", "ascii", "ladder", "no-pager", "words", "no-payload"}
 )
 

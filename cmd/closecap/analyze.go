@@ -22,6 +22,7 @@ type analyzeFlags struct {
 	input
 	hosts         []string
 	finding       string
+	closed        []string
 	again         string // the command that reads the same
 	ending        string
 	cause         string
@@ -66,6 +67,8 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	fl.StringVar(&f.closer, "closer", "", "only connections closed first by client, server or both")
 	fl.StringSliceVar(&f.hosts, "host", nil, "only connections of this address or network; of two, those between them")
 	fl.StringVar(&f.finding, "finding", "", "only connections that a finding of the summary is made of: keepalive-race, close-wait...")
+	fl.StringVar(&f.pick.Said, "said", "", "only connections that ended with a message that has this in it")
+	fl.StringSliceVar(&f.closed, "closed", nil, "only connections whose first end closed between two times, as 2026-03-01T02:00:03.5Z,2026-03-01T02:00:04Z")
 	fl.Uint16Var(&f.pick.Port, "port", 0, "only connections of this port")
 	fl.DurationVar(&f.pick.MinHalfClose, "min-half-close", 0, "only connections half-closed for at least this long")
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")

@@ -3,10 +3,12 @@ package main
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/suggest"
 )
 
@@ -67,6 +69,9 @@ func (f *analyzeFlags) selection() error {
 	f.pick.Cause = analyze.ResetCause(f.cause)
 	f.pick.Closer = analyze.Side(f.closer)
 	f.pick.Finding = analyze.FindingKind(f.finding)
+	if err := f.closedBetween(); err != nil {
+		return err
+	}
 	if len(f.hosts) > 2 {
 		return misused("--host %s: a connection has two ends", strings.Join(f.hosts, ","))
 	}
@@ -105,4 +110,23 @@ func parseHost(s string) (netip.Prefix, error) {
 		return p, misused("--host %w", err)
 	}
 	return p, nil
+}
+
+// closedBetween reads --closed.
+func (f *analyzeFlags) closedBetween() error {
+	if len(f.closed) == 0 {
+		return nil
+	}
+	bad := misused("--closed %s: want two times, as 2026-03-01T02:00:03.5Z,2026-03-01T02:00:04Z", strings.Join(f.closed, ","))
+	if len(f.closed) != 2 {
+		return bad
+	}
+	for i, s := range f.closed {
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			return bad
+		}
+		f.pick.Closed[i] = event.Time(t.UnixNano())
+	}
+	return nil
 }

@@ -20,6 +20,12 @@ func (e *Encoder) lastWords(b []byte, l *analyze.LastWords) []byte {
 	if l.Confidence != "" {
 		b = appendWord(append(b, `,"reason_confidence":`...), string(l.Confidence))
 	}
+	if l.Kind != "" {
+		b = appendWord(append(b, `,"reason_kind":`...), string(l.Kind))
+	}
+	if l.Said != "" {
+		b = appendString(append(b, `,"said":`...), l.Said)
+	}
 	if l.IdleNS != 0 {
 		b = appendInt(append(b, `,"idle_ns":`...), l.IdleNS)
 	}
