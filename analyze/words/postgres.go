@@ -47,6 +47,9 @@ type postgres struct {
 	closing [2]int64
 	asked   int // queries and Syncs whose ReadyForQuery has not come
 	ready   bool
+	rows    int  // of an answer that is not complete
+	copying bool // the client is to send data, of which that much came:
+	sent    int
 }
 
 func newPostgres() reader { return &postgres{} }
@@ -101,10 +104,23 @@ func (r *postgres) message(e End, msg []byte, total int64) {
 		r.asked++
 	case e == Client && msg[0] == 'X':
 		r.closing[e] = total
+	case e == Client && msg[0] == 'd':
+		r.sent++
+	case e == Client && (msg[0] == 'c' || msg[0] == 'f'), e == Server && msg[0] == 'G':
+		r.copying, r.sent = e == Server, 0
 	case e == Server && msg[0] == 'E':
 		r.error = pgError(msg[5:])
 		r.fatal = strings.HasPrefix(r.error, "FATAL ") || strings.HasPrefix(r.error, "PANIC ")
+	case e == Server && msg[0] == 'N': // 57P02 is only a warning, though nothing follows it
+		if text := pgError(msg[5:]); strings.HasPrefix(text, "WARNING 57P0") {
+			r.error, r.fatal = text, true
+		}
+	case e == Server && (msg[0] == 'D' || msg[0] == 'd'):
+		r.rows++
+	case e == Server && msg[0] == 'C':
+		r.rows = 0
 	case e == Server && msg[0] == 'Z':
+		r.rows = 0
 		if r.ready && r.asked > 0 {
 			r.asked--
 		}
@@ -154,16 +170,24 @@ func (r *postgres) last(e End, how fate) said {
 	}
 	w := said{sure: analyze.Observed, tells: true, closing: r.closing[e], at: r.at[e]}
 	w.counts = r.begun && !r.ends[Client].lost && !r.ends[Server].lost
-	if e == Client && r.asked > 0 && how.heard && w.counts {
-		w.open, w.waits, w.asked = r.asked, "no answer to a query", w.at
+	open := r.asked
+	if r.rows > 0 || r.copying {
+		open--
+	}
+	if e == Client && open > 0 && how.heard && w.counts {
+		w.open, w.waits, w.asked = open, "no answer to a query", w.at
 	}
 	switch _, _, cut := r.ends[e].cut(); {
 	case r.ends[e].lost:
 		return said{}
-	case cut && how.done && e == Server:
-		w.meaning, w.cut = "a PostgreSQL message that was cut", true
+	case e == Server && r.rows > 0 && r.asked > 0 && how.done && w.counts && !r.fatal:
+		w.meaning, w.cut = "the answer to a query, cut after "+analyze.Count(uint64(r.rows), "row"), true
 	case e == Server && r.error != "":
 		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: !r.fatal}
+	case cut && how.done && e == Server:
+		w.meaning, w.cut = "a PostgreSQL message that was cut", true
+	case e == Client && r.copying && how.done && w.counts:
+		w.meaning, w.cut = "a COPY, cut after "+analyze.Count(uint64(r.sent), "message")+" of its data", true
 	case e == Client && r.kind[e] == 'X':
 		w.meaning, w.goodbye = "PostgreSQL Terminate", goodbye{words: "Terminate", name: "Terminate", at: w.at}
 	case w.open > 0:

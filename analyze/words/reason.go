@@ -114,7 +114,12 @@ func (x *ended) goodbye() string {
 	if g.more {
 		why += ", the last answer"
 	}
-	if m := &x.said[Client]; m.open > 0 && first == Server {
+	switch m := &x.said[Client]; {
+	case m.open == 0 || first == Client:
+	case m.asked.frame > g.at.frame:
+		x.quotes(Client)
+		why += fmt.Sprintf(", before it had what was asked in frame %d", m.asked.frame)
+	default:
 		x.quotes(Client)
 		why += ", with " + m.waiting()
 	}
@@ -179,9 +184,19 @@ func (x *ended) race() string {
 // margin is how far apart a request and a close are, whichever came first.
 func margin(ns int64) string { return analyze.Span(time.Duration(max(ns, -ns))) }
 
+// asks is what the client had asked without an answer: also one that came when it had closed, and met that.
+func (x *ended) asks() *said {
+	m, r := &x.said[Client], x.c.Reset
+	late := r != nil && r.Cause == analyze.DataAfterClose && r.By == x.side[Client] && x.closed && x.closer == Client
+	if m.open == 0 && late && x.rest != nil {
+		return &x.pending
+	}
+	return m
+}
+
 // unanswered is a request that was outstanding when an end closed.
 func (x *ended) unanswered() string {
-	m := &x.said[Client]
+	m := x.asks()
 	if m.open == 0 || !x.closed || x.ends[x.closer].over.frame == 0 {
 		return ""
 	}

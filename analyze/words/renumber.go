@@ -9,6 +9,9 @@ func (t *Talk) renumber(number func(uint64) uint64) {
 		d := &t.ends[i]
 		d.at.frame, d.over.frame = number(d.at.frame), number(d.over.frame)
 	}
+	if t.rest != nil {
+		t.pending.renumber(number)
+	}
 	for _, s := range [...]*spot{&t.turn.spot, &t.turn.crossed, &t.turn.late} {
 		s.frame = number(s.frame)
 	}

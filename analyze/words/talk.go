@@ -36,6 +36,8 @@ type rest struct {
 	ahead  [2][]piece
 	tails  [2]tail
 	leg    *leg // nil where nobody asks for relays
+	// pending is what the client had asked without an answer when it closed first.
+	pending said
 }
 
 // heardOf is what was heard of both ends.

@@ -41,6 +41,9 @@ func (t *Talk) end(e End, s *event.Segment) {
 		return
 	}
 	t.ends[e].over = spot{s.Frame, s.Time}
+	if e == Client && t.reads() && t.ends[Server].over.frame == 0 {
+		t.pending = t.reader.last(Client, fate{heard: true})
+	}
 	if t.turn.frame != 0 && t.turn.of != e && t.turn.crossed.frame == 0 && s.Ack.Diff(t.turn.seq) <= 0 {
 		t.turn.crossed = t.turn.spot
 	}
