@@ -63,7 +63,8 @@ type Finding struct {
 	Crossed     uint64         `json:"crossed,omitempty"`
 	Said        string         `json:"said,omitempty"`      // of last words
 	From        event.Time     `json:"from,omitzero"`       // of what was closed at once: when the first was,
-	To          event.Time     `json:"to,omitzero"`         // and the last
+	To          event.Time     `json:"to,omitzero"`         // and the last,
+	Others      uint64         `json:"others,omitempty"`    // and how many went on
 	Margin      *Range         `json:"margin_ns,omitempty"` // of keep-alive races: see IdleClose
 	Idle        *IdleRange     `json:"idle_ns,omitempty"`
 	Pick        []string       `json:"pick"`              // flags of closecap analyze that show these connections

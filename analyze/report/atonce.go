@@ -13,7 +13,7 @@ const (
 	burstLength = 100 * time.Millisecond // of all of them, at most
 	burstLeast  = 5                      // connections
 	burstSpread = 10                     // how many times longer it took to open than to close them, at least
-	goesOn      = 10                     // one of so many may go on after it
+	goesOn      = 4                      // one of so many may go on after it
 )
 
 // burst are connections that a server closed in one moment.
@@ -91,13 +91,13 @@ func (b *bursts) keep(x *burst) {
 	}
 }
 
-// all reports whether as good as all connections were closed in that moment, whenever they were opened.
+// all reports whether all connections, or nearly, were closed in that moment, whenever they were opened.
 func (x *burst) all() bool {
 	took := x.last.Sub(x.first)
 	return x.n >= burstLeast && took <= burstLength && x.aged.Sub(x.born) >= max(burstSpread*took, burstLength) && x.others*goesOn <= x.n
 }
 
-// atOnce lists the servers that closed all their connections in one moment.
+// atOnce lists the servers that closed all their connections, or nearly, in one moment.
 func (s *summary) atOnce() (list []analyze.Finding) {
 	for _, e := range s.servers {
 		b := e.bursts
@@ -106,7 +106,7 @@ func (s *summary) atOnce() (list []analyze.Finding) {
 		}
 		if x := &b.most; x.n > 0 && x.all() {
 			list = append(list, analyze.Finding{Kind: analyze.FoundAtOnce, Server: e.address, By: analyze.Server, Confidence: analyze.Inferred,
-				Connections: x.n, Example: x.example, From: x.first, To: x.last, NS: int64(x.last.Sub(x.first))})
+				Connections: x.n, Others: x.others, Example: x.example, From: x.first, To: x.last, NS: int64(x.last.Sub(x.first))})
 		}
 	}
 	return list

@@ -53,7 +53,11 @@ func saidWords(f *analyze.Finding) string {
 	at, n := f.Server.String(), findingCount(f)
 	switch f.Kind {
 	case analyze.FoundAtOnce:
-		return fmt.Sprintf("%s closed %s within %s, as good as all that were open: so does a server that stops or is restarted", at, n, span(time.Duration(f.NS)))
+		of := "all that were open"
+		if f.Others > 0 {
+			of = fmt.Sprintf("of %s that were open", grouped(f.Connections+f.Others))
+		}
+		return fmt.Sprintf("%s closed %s within %s, %s: so does a server that stops or is restarted", at, n, span(time.Duration(f.NS)), of)
 	case analyze.FoundSaid:
 		return fmt.Sprintf("%s: %s ended with %s", at, n, Safe(f.Said))
 	case analyze.FoundCut:

@@ -75,7 +75,7 @@ type http2Reader struct {
 // goaway is the last GOAWAY of an end.
 type goaway struct {
 	sent  bool
-	first spot // of the first one
+	first spot // of the first one, or the first that tells of an error: its are code and debug
 	more  bool // an answer followed
 	at    spot
 	last  uint32 // stream
@@ -114,12 +114,10 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 	case kind == h2Goaway && len(body) >= 8:
 		d.closing += total
 		g := &d.goaway
-		if !g.sent {
-			g.first = at
+		if code := binary.BigEndian.Uint32(body[4:]); !g.sent || g.code == 0 && code != 0 {
+			g.first, g.code, g.debug = at, code, clip(body[8:])
 		}
-		g.sent, g.at = true, at
-		g.last, g.code = binary.BigEndian.Uint32(body)&^(1<<31), binary.BigEndian.Uint32(body[4:])
-		g.debug = clip(body[8:])
+		g.sent, g.at, g.last = true, at, binary.BigEndian.Uint32(body)&^(1<<31)
 	case kind == h2RstStream && len(body) >= 4:
 		d.isRst, d.rstAt = true, at
 		binary.BigEndian.PutUint32(d.rst[:], stream)

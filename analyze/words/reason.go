@@ -188,7 +188,7 @@ func margin(ns int64) string { return analyze.Span(time.Duration(max(ns, -ns))) 
 func (x *ended) asks() *said {
 	m, r := &x.said[Client], x.c.Reset
 	late := r != nil && r.Cause == analyze.DataAfterClose && r.By == x.side[Client] && x.closed && x.closer == Client
-	if m.open == 0 && late && x.rest != nil {
+	if m.open == 0 && !m.cut && late && x.rest != nil {
 		return &x.pending
 	}
 	return m

@@ -42,6 +42,7 @@ func talk(lines []line, midstream bool) *words.Talk {
 const (
 	get      = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	goaway   = "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0b"
+	hello    = "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
 	alert    = "\x15\x03\x03\x00\x02\x02\x28"
 	wsClose  = "\x88\x02\x03\xe8"
 	maxConns = "-ERR max number of clients reached\r\n"
@@ -72,6 +73,9 @@ func TestContent(t *testing.T) {
 		"only a goaway":         {lines: []line{{1, 0, goaway, 0}}, want: ""},
 		"an error of POP3":      {lines: []line{{1, 0, "-ERR locked\r\n", 0}}, want: ""},
 		"from the middle on":    {lines: []line{{0, 0, get, 0}, {1, 0, "HTTP/1.1 408 Too late\r\n\r\n", 0}}, midstream: true, want: ""},
+		"no TLS on the port":    {lines: []line{{0, 0, hello, 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: `no TLS but "HTTP/1.1 400 Bad Request"`},
+		"no TLS, in pieces":     {lines: []line{{0, 0, hello, 0}, {1, 0, "5", 0}, {1, 1, "00 what?\r\n", 0}}, want: `no TLS but "500 what?"`},
+		"no TLS and no text":    {lines: []line{{0, 0, hello, 0}, {1, 0, "J\x00\x00\x00\n8.0.1\x00", 0}}, want: ""},
 		"HTTP on TLS's port":    {lines: []line{{0, 0, get, 0}, {1, 0, alert, 0}}, want: ""},
 	} {
 		got := ""

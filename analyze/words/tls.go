@@ -60,6 +60,9 @@ func tlsSize(h []byte) (want int, total int64) {
 	return 0, header + int64(n)
 }
 
+// maxClear is how much is kept of what a server says where TLS is expected.
+const maxClear = 200
+
 // tlsReader follows the records of a TLS connection. What is in them it can't read, but for alerts before
 // the keys are agreed.
 type tlsReader struct {
@@ -73,15 +76,24 @@ type tlsReader struct {
 		closing int64
 		keyed   bool // it changed to the agreed keys
 	}
-	hello  bool // a ServerHello came
-	modern bool // and it chose TLS 1.3
-	data   bool // records of data came: the handshake is over, or sealed
+	hello  bool   // a ServerHello came
+	modern bool   // and it chose TLS 1.3
+	data   bool   // records of data came: the handshake is over, or sealed
+	clear  []byte // the server's answer to a ClientHello, where it is none of TLS
 }
 
 func newTLS() reader { return &tlsReader{} }
 
 func (r *tlsReader) said(e End, b []byte, at spot) {
-	r.ends[e].feed(b, tlsSize, func(msg []byte, total int64) { r.record(e, msg, total, at) })
+	d := &r.ends[e]
+	if e == Server && d.kind == 0 && (len(r.clear) > 0 || len(d.msg) == 0 && b[0] > ' ' && b[0] < 0x7f) {
+		if r.clear == nil {
+			d.at = at
+		}
+		r.clear = append(r.clear, b[:min(len(b), maxClear-len(r.clear))]...)
+		return
+	}
+	d.feed(b, tlsSize, func(msg []byte, total int64) { r.record(e, msg, total, at) })
 }
 
 func (r *tlsReader) skip(e End, n int64) {
@@ -146,6 +158,9 @@ func choosesTLS13(b []byte) bool {
 
 func (r *tlsReader) last(e End, how fate) said {
 	d := &r.ends[e]
+	if e == Server && len(r.clear) > 0 {
+		return r.inClear()
+	}
 	if d.lost || d.kind == 0 && d.total == 0 {
 		return said{}
 	}
@@ -184,6 +199,17 @@ func (r *tlsReader) last(e End, how fate) said {
 		return said{at: d.at}
 	}
 	return w
+}
+
+// inClear is what a server that does not speak TLS there answered to a ClientHello.
+func (r *tlsReader) inClear() said {
+	line := firstLine(string(r.clear))
+	if !plainText([]byte(line)) {
+		return said{}
+	}
+	text := "no TLS but " + quoted(clip([]byte(line)))
+	at := r.ends[Server].at
+	return said{meaning: text, protocol: "tls", sure: analyze.Observed, tells: true, at: at, goodbye: goodbye{words: text, name: "no TLS", at: at, error: true}}
 }
 
 func alertLevel(level byte) string {
