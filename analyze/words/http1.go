@@ -9,11 +9,12 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// isHTTP1 wants a request line, as far as it has come, or a status line where the server speaks first, as it
-// does to say 408.
+// isHTTP1 wants a request line, or what begins as one and a status line: a server says 408 before the line is whole,
+// and 400 where it is none. It also wants a status line where the server speaks first.
 func isHTTP1(client, server []byte) answer {
+	status := begins(server, "HTTP/1.")
 	if len(client) == 0 {
-		return begins(server, "HTTP/1.")
+		return status
 	}
 	const longest = 20
 	method, _, ok := bytes.Cut(client[:min(len(client), longest+1)], []byte(" "))
@@ -21,18 +22,13 @@ func isHTTP1(client, server []byte) answer {
 	case len(method) == 0 || len(method) > longest || !upperCase(method):
 		return no
 	case !ok:
-		return more
+		return status
 	}
 	line, _, ok := bytes.Cut(client[len(method):], []byte("\n"))
-	switch {
-	case !plainText(line):
-		return no
-	case !ok && len(client) < maxHead:
-		return more
-	case bytes.Contains(line, []byte(" HTTP/1.")):
+	if ok && plainText(line) && bytes.Contains(line, []byte(" HTTP/1.")) {
 		return yes
 	}
-	return no
+	return status
 }
 
 func upperCase(b []byte) bool {

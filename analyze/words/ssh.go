@@ -56,6 +56,8 @@ type ssh struct {
 		banner     string
 		greeting   string // the last line before a banner
 		disconnect string
+		refusal    string // a line in clear where a packet is expected, as OpenSSH's server says what is wrong with a banner
+		packets    bool
 		keys       bool // what follows is encrypted
 		at         spot
 		closing    int64
@@ -77,9 +79,17 @@ func (r *ssh) said(e End, b []byte, at spot) {
 			return false
 		})
 	}
-	if d.banner == "" || d.keys {
+	if d.banner == "" || d.keys || len(b) == 0 {
 		return
 	}
+	if e == Server && !d.packets && b[0] >= ' ' { // no packet is so long
+		if line := []byte(firstLine(string(b))); d.refusal == "" && plainText(line) {
+			d.refusal, d.at = clip(line), at
+		}
+		d.packets, d.frames.lost = true, true
+		return
+	}
+	d.packets = true
 	d.frames.feed(b, sshSize, func(msg []byte, total int64) { r.packet(e, msg, total, at) })
 }
 
@@ -129,6 +139,8 @@ func (r *ssh) last(e End, how fate) said {
 	switch {
 	case d.disconnect != "":
 		w.meaning, w.goodbye = d.disconnect, goodbye{words: d.disconnect, name: "SSH disconnect", at: w.at}
+	case d.refusal != "":
+		w.meaning, w.goodbye = d.refusal, goodbye{words: d.refusal, name: "refusal", at: w.at, error: true}
 	case d.banner == "" && d.greeting != "":
 		w.meaning, w.goodbye = d.greeting, goodbye{words: d.greeting, name: "refusal", at: w.at, error: true}
 	case how.done && e == Server && d.banner == "" && len(d.text) == 0 && !d.lines.lost:

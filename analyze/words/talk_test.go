@@ -76,6 +76,9 @@ func TestContent(t *testing.T) {
 		"no TLS on the port":    {lines: []line{{0, 0, hello, 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: `no TLS but "HTTP/1.1 400 Bad Request"`},
 		"no TLS, in pieces":     {lines: []line{{0, 0, hello, 0}, {1, 0, "5", 0}, {1, 1, "00 what?\r\n", 0}}, want: `no TLS but "500 what?"`},
 		"no TLS and no text":    {lines: []line{{0, 0, hello, 0}, {1, 0, "J\x00\x00\x00\n8.0.1\x00", 0}}, want: ""},
+		"408 to half a line":    {lines: []line{{0, 0, "GET / HT", 0}, {1, 0, "HTTP/1.1 408 Request Timeout\r\n\r\n", 0}}, want: "HTTP/1.1 408 Request Timeout"},
+		"400 to no request":     {lines: []line{{0, 0, "GET /\x1b[31m\xc3 HTTP/9\r\n\r\n", 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: "HTTP/1.1 400 Bad Request"},
+		"no request, no status": {lines: []line{{0, 0, "GET /\x1b[31m\r\n\r\n", 0}, {1, 0, "HTTP is not spoken here\r\n", 0}}, want: ""},
 		"HTTP on TLS's port":    {lines: []line{{0, 0, get, 0}, {1, 0, alert, 0}}, want: ""},
 	} {
 		got := ""
