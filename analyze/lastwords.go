@@ -31,7 +31,7 @@ const (
 	ReasonRace       ReasonKind = "keepalive-race"
 	ReasonUnanswered ReasonKind = "unanswered"
 	ReasonCut        ReasonKind = "cut"
-	ReasonIdle       ReasonKind = "idle"
+	ReasonIdle       ReasonKind = "idle" // or an end did not read
 	ReasonHarmless   ReasonKind = "harmless-reset"
 )
 

@@ -29,7 +29,7 @@ func (f *findings) said(c *analyze.Connection) {
 	case c.Closer != analyze.Server:
 	case w.Kind == analyze.ReasonUnanswered:
 		f.group(analyze.FoundUnanswered, at, c.ID, c.Closer, w.Confidence)
-	case w.Kind == analyze.ReasonIdle:
+	case w.Kind == analyze.ReasonIdle && w.IdleNS > 0: // else one end did not read
 		f.group(analyze.FoundIdle, at, c.ID, c.Closer, w.Confidence).idled(w.IdleNS)
 	}
 }
