@@ -23,9 +23,10 @@ func TellWords(rec *event.Recording, res *analyze.Result) {
 
 // tell takes from k what was said on the connections of res, and ties those of relays.
 func tell(k *words.Keeper, legs *words.Legs, res *analyze.Result, raw bool) {
+	calls := res.CallsByConnection()
 	for _, c := range res.Connections {
 		h := k.Take(c.Client, c.Server, c.LastFrame)
-		h.Tell(c, words.Telling{Raw: raw})
+		h.Tell(c, words.Telling{Raw: raw, Calls: calls[c.ID]})
 		legs.Add(h, c)
 		k.GiveBack(h)
 	}

@@ -40,13 +40,11 @@ func withExplanation(text, explain string) string {
 // processGone answers what an end can still do whose process ended by the closing call.
 func (ev *evidence) processGone() (Answer, bool) {
 	base := ev.runs[ScenarioRun]
-	if base == nil || !endsProcess(base.closing) {
+	if base == nil || !base.closing.EndsProcess() {
 		return Answer{}, false
 	}
 	return measured("no", "no: the process is gone", base.at(base.closing)), true
 }
-
-func endsProcess(c *analyze.Call) bool { return c.Name == "exit" || c.Name == "kill" }
 
 func (ev *evidence) thisReceives() Answer {
 	if a, ok := ev.processGone(); ok {

@@ -160,7 +160,7 @@ var callClasses = [...]func(*analyze.Call) bool{
 	},
 	timeouts:   func(c *analyze.Call) bool { return c.Errno == "ETIMEDOUT" },
 	lastCloses: func(c *analyze.Call) bool { return c.Kind() == event.CloseCall && c.Errno == "" && len(c.Holders) == 0 },
-	ringEnds:   func(c *analyze.Call) bool { return c.Ring && (c.Name == "exit" || c.Name == "kill") },
+	ringEnds:   func(c *analyze.Call) bool { return c.Ring && c.EndsProcess() },
 	usable:     func(c *analyze.Call) bool { return c.Errno != "EBADF" },
 }
 

@@ -86,7 +86,7 @@ func (l *linker) toldCall(lc *linked, side analyze.Side, t *event.Task, at event
 		return analyze.Root{}
 	}
 	its := func(k *analyze.Call) bool {
-		return k.TID == t.TID || k.PID == t.PID && (k.Name == "exit" || k.Name == "kill")
+		return k.TID == t.TID || k.PID == t.PID && k.EndsProcess()
 	}
 	var found *analyze.Call
 	best := clockGap

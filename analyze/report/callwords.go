@@ -83,7 +83,7 @@ func resultWords(c *analyze.Call) string {
 	switch {
 	case c.Errno != "":
 		return "-1 " + Safe(c.Errno)
-	case c.Name == "exit" || c.Name == "kill":
+	case c.EndsProcess():
 		return ""
 	case c.Kind() == event.RecvCall && c.Ret == 0:
 		return "EOF"

@@ -26,27 +26,12 @@ func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 	switch {
 	case call != nil && !endedBoth(call), call == nil && h.Bytes > 0 && c.Reset == nil:
 		took = "half-close, " + took
-	case finOf(c, h.By.Other()) != nil:
+	case c.Fin(h.By.Other()) != nil:
 		took = fmt.Sprintf("the %s took %s to close", h.By.Other(), took)
 	case c.Reset != nil:
 		took += " before the RST"
 	}
-	return fmt.Sprintf(" (%s, %s after its %s)", took, bytes, finName(finOf(c, h.By)))
-}
-
-// finOf returns what ended an end's stream: its first FIN, or MPTCP's DATA_FIN, nil where none is listed.
-func finOf(c *analyze.Connection, side analyze.Side) *analyze.Segment {
-	var fin *analyze.Segment
-	for _, s := range c.Segments {
-		switch {
-		case s.From != side:
-		case s.DataFin:
-			return s
-		case fin == nil && s.Kind == analyze.KindFin && s.Ignored == "":
-			fin = s
-		}
-	}
-	return fin
+	return fmt.Sprintf(" (%s, %s after its %s)", took, bytes, finName(c.Fin(h.By)))
 }
 
 // finName is the word for a segment that ended a stream, nil for one that is not listed.
@@ -59,7 +44,7 @@ func finName(fin *analyze.Segment) string {
 
 // finCall returns the call that sent the FIN of an end, nil where none was recorded.
 func finCall(c *analyze.Connection, calls []*analyze.Call, side analyze.Side) *analyze.Call {
-	fin := finOf(c, side)
+	fin := c.Fin(side)
 	if fin == nil || fin.Root.Kind != analyze.RootCall {
 		return nil
 	}

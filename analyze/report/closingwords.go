@@ -67,7 +67,7 @@ func lingered(c *analyze.Connection, k *analyze.Call) string {
 		return ""
 	}
 	s := fmt.Sprintf("%s took %s", callWords(k), span(k.End.Sub(k.Start)))
-	fin := finOf(c, k.Side)
+	fin := c.Fin(k.Side)
 	if fin == nil || fin.DataFin {
 		return s + "."
 	}

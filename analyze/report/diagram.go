@@ -188,7 +188,7 @@ func splitCalls(rows []diagramRow) []diagramRow {
 	var returns []diagramRow
 	for i := range rows {
 		c := rows[i].call
-		if c == nil || rows[i].side == analyze.NoSide || c.Name == "exit" || c.Name == "kill" {
+		if c == nil || rows[i].side == analyze.NoSide || c.EndsProcess() {
 			continue
 		}
 		if !returned(c) {

@@ -4,14 +4,13 @@ import (
 	"fmt"
 
 	"github.com/closecap/closecap/analyze"
-	"github.com/closecap/closecap/analyze/event"
 )
 
 // enderSentences name what sent each FIN where that is not simply the close() of who used the
 // connection: another holder of the socket, or the end of its process.
 func enderSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	var lines []string
-	fins := [...]*analyze.Segment{finOf(c, analyze.Client), finOf(c, analyze.Server)}
+	fins := [...]*analyze.Segment{c.Fin(analyze.Client), c.Fin(analyze.Server)}
 	for _, s := range c.Segments {
 		if s != fins[lifeline(s.From)] {
 			continue
@@ -24,16 +23,7 @@ func enderSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 }
 
 func enderSentence(fin *analyze.Segment, calls []*analyze.Call) string {
-	var vain, ender *analyze.Call
-	for _, k := range calls {
-		switch {
-		case k.Side != fin.From || k.Start > fin.Time:
-		case fin.Root.Kind == analyze.RootCall && k.ID == fin.Root.Call:
-			ender = k
-		case vain == nil && k.Kind() == event.CloseCall && k.Errno == "" && len(k.Caused) == 0 && (len(k.Holders) > 0 || k.Ring || fin.Root.Kind == analyze.RootUnknown):
-			vain = k
-		}
-	}
+	ender, vain := fin.Enders(calls)
 	frame := fmt.Sprintf("the %s's %s (frame %d)", fin.From, finName(fin), fin.Frame)
 	switch {
 	case ender == nil && vain != nil && vain.Ring:
@@ -55,7 +45,7 @@ func enderSentence(fin *analyze.Segment, calls []*analyze.Call) string {
 	case vain != nil:
 		return fmt.Sprintf("%s did not end it, since the socket had another holder: %s sent %s %s later.",
 			callWords(vain), callWords(ender), frame, span(fin.Time.Sub(vain.Start)))
-	case ender.Name == "exit" || ender.Name == "kill":
+	case ender.EndsProcess():
 		return fmt.Sprintf("%s sent %s.", callWords(ender), frame)
 	}
 	return ""

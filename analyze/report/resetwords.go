@@ -77,7 +77,7 @@ func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 // data that never left.
 func queuedSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	side, reset := c.Reset.By.Other(), timeOf(c, c.Reset.Frame)
-	if l := c.Reset.Lost; l.From != side || l.Discarded == 0 || finOf(c, side) != nil {
+	if l := c.Reset.Lost; l.From != side || l.Discarded == 0 || c.Fin(side) != nil {
 		return ""
 	}
 	for _, k := range calls {

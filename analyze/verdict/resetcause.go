@@ -148,7 +148,9 @@ func (fl judged) neverOpened(e tcp.End) bool {
 }
 
 // lived reports whether e, on another host, had been seen to send, and no end of its.
-func (fl judged) lived(e tcp.End) bool { return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost() }
+func (fl judged) lived(e tcp.End) bool {
+	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
+}
 
 // goesOn reports whether the connection goes on with the numbers of one before it, as another address or port.
 func (fl judged) goesOn() bool { return fl.Remapped != nil && fl.Remapped.Earlier }

@@ -22,6 +22,7 @@ type ended struct {
 	c       *analyze.Connection
 	side    [2]analyze.Side // of each End
 	said    [2]said
+	calls   []*analyze.Call
 	over    bool // the connection is, and the capture lacks nothing of it
 	closer  End  // who ended it first,
 	closed  bool // where that is known
@@ -273,13 +274,19 @@ func (x *ended) idle() string {
 }
 
 // idled is how long both ends had had nothing to say when the first closed, 0 for no time to speak of. An end that
-// leaves data unread, or has no room for more, is behind, and not idle.
+// leaves data unread, or has no room for more, is behind, and not idle; and idling is no reason where the end of a
+// process closed, or who had held the socket longest.
 func (x *ended) idled() time.Duration {
 	if !x.closed || x.ends[x.closer].over.frame == 0 {
 		return 0
 	}
 	if r, stall := x.c.Reset, x.c.Stall; r != nil && r.Cause == analyze.UnreadData && r.By == x.side[x.closer] || stall != nil && !stall.Ended {
 		return 0
+	}
+	if fin := x.c.Fin(x.side[x.closer]); fin != nil && x.calls != nil {
+		if ender, vain := fin.Enders(x.calls); vain != nil || ender != nil && ender.EndsProcess() {
+			return 0
+		}
 	}
 	if idle := x.silence(); idle >= longIdle {
 		return idle

@@ -28,9 +28,15 @@ const (
 	wait = 2 * time.Second
 )
 
+// known is what a judge and the calls may tell besides: the FIN of the server is the second call's.
+type known struct {
+	stall *analyze.Stall
+	calls []*analyze.Call
+}
+
 // reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
 // a verdict that is given, and what the judge finds of an idle close.
-func reasonOf(list []sent, reset *analyze.Reset, stall *analyze.Stall) (string, analyze.Confidence, *analyze.LastWords) {
+func reasonOf(list []sent, reset *analyze.Reset, known known) (string, analyze.Confidence, *analyze.LastWords) {
 	k := words.NewKeeper()
 	now := event.Time(1e9)
 	addr := [2]event.Segment{{Src: here, Dst: there}, {Src: there, Dst: here}}
@@ -72,8 +78,11 @@ func reasonOf(list []sent, reset *analyze.Reset, stall *analyze.Stall) (string, 
 		c.IdleClose = fact
 		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
 	}
-	c.Stall = stall
-	k.Take(here, there, frame).Tell(c, words.Telling{})
+	c.Stall = known.stall
+	if known.calls != nil {
+		c.Segments = []*analyze.Segment{{From: analyze.Server, Kind: analyze.KindFin, Time: now, Root: analyze.Root{Kind: analyze.RootCall, Call: 2}}}
+	}
+	k.Take(here, there, frame).Tell(c, words.Telling{Calls: known.calls})
 	if c.LastWords == nil {
 		return "", "", nil
 	}
@@ -117,7 +126,7 @@ func TestRaces(t *testing.T) {
 			{0, 0, ack, len(goaway), goaway}}, &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Client}},
 			"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed; reset, harmless: what met the closed socket was the client's own GOAWAY"},
 	} {
-		got, sure, all := reasonOf(tt.list, tt.reset, nil)
+		got, sure, all := reasonOf(tt.list, tt.reset, known{})
 		if all != nil && name == "at its end" && all.IdleNS != int64(wait) {
 			t.Errorf("%s: idle for %d ns when the server closed", name, all.IdleNS)
 		}
@@ -142,8 +151,32 @@ func TestStalledReason(t *testing.T) {
 		{&analyze.Stall{By: analyze.Client, Since: 1e9, NS: int64(wait)}, "the server closed after the client had read nothing for 2.0 s"},
 		{&analyze.Stall{By: analyze.Server, Since: 1e9, NS: int64(wait)}, "the server closed, and had read nothing for 2.0 s"},
 	} {
-		if got, _, _ := reasonOf(list, nil, tt.stall); got != tt.want {
+		if got, _, _ := reasonOf(list, nil, known{stall: tt.stall}); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.stall, got, tt.want)
+		}
+	}
+}
+
+// A process that ends, or holds a socket longer than the one that closed it, keeps no idle time.
+func TestIdleReasonFitsTheCalls(t *testing.T) {
+	list := []sent{{0, 0, ack, 0, "\x01\x02\x03\x04"}, {wait, 1, fin, 4, ""}, {0, 0, fin, 1, ""}}
+	call := func(id int, name string) *analyze.Call {
+		return &analyze.Call{Call: &event.Call{ID: id, Name: name}, Side: analyze.Server}
+	}
+	held := call(1, "close")
+	held.Ring = true
+	for _, tt := range []struct {
+		calls []*analyze.Call
+		want  string
+	}{
+		{[]*analyze.Call{call(2, "close")}, "the server closed after 2.0 s of idling"},
+		{[]*analyze.Call{call(2, "shutdown")}, "the server closed after 2.0 s of idling"},
+		{[]*analyze.Call{call(2, "kill")}, ""},
+		{[]*analyze.Call{call(2, "exit")}, ""},
+		{[]*analyze.Call{held, call(2, "close")}, ""},
+	} {
+		if got, _, _ := reasonOf(list, nil, known{calls: tt.calls}); got != tt.want {
+			t.Errorf("%q, want %q, where the server's last call was %s()", got, tt.want, tt.calls[len(tt.calls)-1].Name)
 		}
 	}
 }
@@ -151,7 +184,7 @@ func TestStalledReason(t *testing.T) {
 // TestThinnerReason holds that a capture which lacks a segment says nothing of what did not come.
 func TestThinnerReason(t *testing.T) {
 	n, m := len(ok), len(get)
-	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil, nil)
+	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil, known{})
 	if !strings.Contains(got, "no answer to GET /") {
 		t.Fatalf("the whole capture says %q", got)
 	}

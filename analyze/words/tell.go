@@ -7,6 +7,7 @@ import (
 // Telling says how a Heard tells. The zero value works.
 type Telling struct {
 	Raw    bool                // also text in no known protocol
+	Calls  []*analyze.Call     // of the connection, where they were recorded
 	Number func(uint64) uint64 // of a frame, what its number is by now; nil where that is the one with which it was heard
 	// Into, when set, is where a connection's LastWords are put: they are good until the next is told.
 	Into *analyze.LastWords
@@ -22,7 +23,7 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
 	address := endpointOf(c.Client)
 	client := h.end(&address)
-	x := ended{Heard: h, c: c, over: over}
+	x := ended{Heard: h, c: c, over: over, calls: how.Calls}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
 	var all analyze.LastWords
 	reads := h.reads() || h.ends[Client].held+h.ends[Server].held > 0

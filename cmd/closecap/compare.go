@@ -220,7 +220,7 @@ func adviceOf(s *script.Script) string {
 func endsOf(s *script.Script, res *analyze.Result, closing *analyze.Call) compare.Ends {
 	e := compare.Ends{
 		This: s.Target(closing.At, closing.Actor),
-		Gone: closing.Name == "exit" || closing.Name == "kill",
+		Gone: closing.EndsProcess(),
 	}
 	if open := analyze.Opening(res, closing.Connection, closing.Side.Other()); open != nil {
 		e.Peer = s.Target(open.At, open.Actor)

@@ -36,7 +36,7 @@ func (o *overheard) heard() func(*event.Packet, *event.Segment) {
 }
 
 // tell adds to the connections of a part what was said on them, and forgets it.
-func (o *overheard) tell(part *session.Part, all []*analyze.Connection) {
+func (o *overheard) tell(part *session.Part, res *analyze.Result) {
 	if o == nil {
 		return
 	}
@@ -46,9 +46,10 @@ func (o *overheard) tell(part *session.Part, all []*analyze.Connection) {
 	for i, frame := range part.Captured {
 		now[frame], captured[part.Segments[i].Frame] = part.Segments[i].Frame, frame
 	}
-	for _, c := range all {
+	calls := res.CallsByConnection()
+	for _, c := range res.Connections {
 		h := o.keeper.Take(c.Client, c.Server, captured[c.LastFrame])
-		h.Tell(c, words.Telling{Number: func(frame uint64) uint64 { return now[frame] }})
+		h.Tell(c, words.Telling{Calls: calls[c.ID], Number: func(frame uint64) uint64 { return now[frame] }})
 		o.keeper.GiveBack(h)
 	}
 }

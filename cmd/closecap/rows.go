@@ -43,9 +43,9 @@ func newRows(w io.Writer, format report.Format, opt report.Options) (*rows, erro
 
 // show adds what a recording of whole connections tells.
 func (r *rows) show(part *session.Part) {
-	all := join.Join(part.Recording, analyze.Options{}).Connections
-	r.words.tell(part, all)
-	for _, c := range all {
+	res := join.Join(part.Recording, analyze.Options{})
+	r.words.tell(part, res)
+	for _, c := range res.Connections {
 		r.shown++
 		c.ID = r.shown
 		if r.err == nil {
