@@ -139,3 +139,16 @@ func TestKeepAliveEndsCloseWait(t *testing.T) {
 		t.Errorf("waitsFor = %q, want %q", got, want)
 	}
 }
+
+// TestFullQueueDropsSYNs: with tcp_abort_on_overflow, too.
+func TestFullQueueDropsSYNs(t *testing.T) {
+	for abort, want := range map[int64]string{
+		0: "new ones are dropped, their clients try again until",
+		1: "new ones are dropped, their clients try again, and those amid the handshake are reset (tcp_abort_on_overflow 1), until",
+	} {
+		l := &sockets.Listing{Settings: map[string]int64{"tcp_abort_on_overflow": abort}}
+		if got := waitsFor(l, &sockets.Socket{State: event.Listen, Trouble: sockets.AcceptQueueFull, Waiting: 2, Backlog: 1}); !strings.Contains(got, want) {
+			t.Errorf("waitsFor with tcp_abort_on_overflow %d = %q, want %q in it", abort, got, want)
+		}
+	}
+}

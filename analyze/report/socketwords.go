@@ -196,10 +196,11 @@ func acceptQueue(r *sockets.Socket) string {
 }
 
 func refusedHow(l *sockets.Listing) string {
-	if l.Settings["tcp_abort_on_overflow"] != 0 {
-		return "new ones are reset (tcp_abort_on_overflow 1)"
+	const dropped = "new ones are dropped, their clients try again"
+	if l.Settings["tcp_abort_on_overflow"] != 0 { // a SYN is dropped all the same (tcp_conn_request)
+		return dropped + ", and those amid the handshake are reset (tcp_abort_on_overflow 1),"
 	}
-	return "new ones are dropped, their clients try again"
+	return dropped
 }
 
 func timeWaitGroup(l *sockets.Listing, r *sockets.Socket) string {
