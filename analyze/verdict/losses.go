@@ -63,6 +63,9 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	for _, at := range [...]int{of.first, of.newest} {
 		if answered, missed := answersBetween(c, at, again); missed && !fl.cameLate(c, c.Segments[at], again) {
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
+			if fl.RoundTrip() == 0 {
+				c.Segments[at].Lost = "it, or it only came late: " + c.Segments[at].Lost
+			}
 		} else if !missed && !answered && at == of.newest {
 			s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
 		}
