@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
@@ -17,31 +18,26 @@ func (fl judged) endedUnseen(e tcp.End) string {
 	return fmt.Sprintf("frame %d came of a kernel without a socket: the %s had ended, and how was not captured", fl.Reset.Gone, e.Other().Side())
 }
 
-// mayHaveReset reports whether e, whose FIN came first, may have reset the connection before a frame: data that
-// came for it was not answered in time, or not captured, or its RST could not be placed.
+// mayHaveReset reports whether e, whose FIN came first, may have reset the connection before a frame: an RST of its
+// could not be placed, or data that came for it was not answered in time, or not captured.
 func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if p.Holes > 0 && fl.Reset.By == e {
 		return true
 	}
-	waiting := event.Time(0)
-	for i := range fl.Listed {
-		switch r := &fl.Listed[i]; {
-		case r.Frame <= d.FinFrame || r.Frame >= frame || r.Ignored == tcp.SameFrame:
-		case r.From == e && r.Flags&event.RST != 0:
-			if fl.Midstream {
-				return true
-			}
-			waiting = 0
-		case r.From != e && r.Length > 0 && r.End() > p.Una && waiting == 0:
-			waiting = r.Time
-		}
-	}
 	late := fl.TripTo(e)*9/8 + atOnceWithin
 	if late == atOnceWithin {
 		late = soonWithin
 	}
-	return waiting != 0 && at.Sub(waiting) > late
+	return slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
+		switch {
+		case r.Frame < d.FinFrame || r.Frame > frame:
+			return false
+		case r.From == e:
+			return r.Flags&event.RST != 0
+		}
+		return r.Length > 0 && r.End() > p.Una && at.Sub(r.Time) > late
+	})
 }
 
 func (fl judged) missesReset(e tcp.End, frame uint64) string {
