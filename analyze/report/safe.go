@@ -36,3 +36,6 @@ func shorten(s string, limit int) string {
 	}
 	return s
 }
+
+// ShellQuote writes a word for the shell, in quotes.
+func ShellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -24,12 +24,11 @@ func (f *findings) said(c *analyze.Connection) {
 	}
 	at := findingKey{server: c.Server}
 	switch {
-	case w.Kind == analyze.ReasonCut:
+	case analyze.FoundCut.Found(c):
 		f.group(analyze.FoundCut, at, c.ID, c.Closer, w.Confidence)
-	case c.Closer != analyze.Server:
-	case w.Kind == analyze.ReasonUnanswered:
+	case analyze.FoundUnanswered.Found(c):
 		f.group(analyze.FoundUnanswered, at, c.ID, c.Closer, w.Confidence)
-	case w.Kind == analyze.ReasonIdle && w.IdleNS > 0: // else one end did not read
+	case analyze.FoundIdle.Found(c):
 		f.group(analyze.FoundIdle, at, c.ID, c.Closer, w.Confidence).idled(w.IdleNS)
 	}
 }
@@ -81,7 +80,7 @@ func shellWord(s string) string {
 	if i := strings.IndexFunc(s, odd); i >= 0 {
 		s = s[:i]
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return ShellQuote(s)
 }
 
 func clockUTC(t event.Time) string { return time.Unix(0, int64(t)).UTC().Format(time.RFC3339Nano) }

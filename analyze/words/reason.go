@@ -253,12 +253,14 @@ func (x *ended) cut() string {
 
 // idle is a close after a time in which nobody said anything, or one end took nothing.
 func (x *ended) idle() string {
-	if s := x.c.Stall; s != nil && !s.Ended && x.closed && x.ends[x.closer].over.time.Sub(s.Since) >= longIdle {
-		whole := analyze.Span(x.ends[x.closer].over.time.Sub(s.Since))
-		if s.By == x.side[x.closer] {
-			return fmt.Sprintf("the %s closed, and had read nothing for %s", s.By, whole)
+	if s := x.c.Stall; s != nil && !s.Ended && x.closed {
+		switch took := x.ends[x.closer].over.time.Sub(s.Since); {
+		case took < longIdle:
+		case s.By == x.side[x.closer]:
+			return fmt.Sprintf("the %s closed, and had read nothing for %s", s.By, analyze.Span(took))
+		default:
+			return fmt.Sprintf("the %s closed after the %s had read nothing for %s", x.side[x.closer], s.By, analyze.Span(took))
 		}
-		return fmt.Sprintf("the %s closed after the %s had read nothing for %s", x.side[x.closer], s.By, whole)
 	}
 	idle := x.idled()
 	if idle == 0 {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/closecap/closecap/analyze/report"
 )
 
 // picking are the flags that findings give themselves, and shown those that say how the report looks.
@@ -59,5 +61,5 @@ func quoted(s string) string {
 	if s != "" && !strings.ContainsFunc(s, special) {
 		return s
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return report.ShellQuote(s)
 }

@@ -284,7 +284,7 @@ func (f *traceFlags) traced(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {
 		if words[i] = a; a == "" || strings.ContainsAny(a, " \t\n'\"$`\\;&|<>()*?#~") {
-			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+			words[i] = report.ShellQuote(a)
 		}
 	}
 	return strings.Join(words, " ")
