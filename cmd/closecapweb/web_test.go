@@ -80,7 +80,7 @@ func give(t *testing.T, ctx context.Context, file string) string {
 	}
 	return eval(t, ctx, `(async () => {
 		const status = document.getElementById("status");
-		while (!document.getElementById("progress").hidden || status.textContent.startsWith("It is read"))
+		while (!document.getElementById("progress").hidden || status.textContent.startsWith("The capture is read"))
 			await new Promise(done => setTimeout(done, 50));
 		return status.textContent;
 	})()`)
