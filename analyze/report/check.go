@@ -12,7 +12,7 @@ import (
 // checkForm is a form of what came of a check. A new one is a row in checkForms.
 type checkForm struct {
 	name, about string
-	write       func(io.Writer, *expect.Checked) error
+	write       func(io.Writer, *expect.Checked, Options) error
 }
 
 var checkForms = []checkForm{
@@ -20,7 +20,7 @@ var checkForms = []checkForm{
 	{"tap", "Test Anything Protocol 13, for prove and others", writeCheckTAP},
 	{"junit", "JUnit's XML, for CI servers", writeCheckJUnit},
 	{"github", "annotations of GitHub's workflows", writeCheckGitHub},
-	{"json", "one document", func(w io.Writer, c *expect.Checked) error { return writeJSON(w, "  ", c) }},
+	{"json", "one document", func(w io.Writer, c *expect.Checked, _ Options) error { return writeJSON(w, "  ", c) }},
 }
 
 // CheckFormats lists the forms of a check, each with what it is in a few words.
@@ -32,7 +32,7 @@ func CheckFormats() (names, abouts []string) {
 }
 
 // CheckWriter returns what writes a check in the form of that name. The error names the nearest.
-func CheckWriter(name string) (func(io.Writer, *expect.Checked) error, error) {
+func CheckWriter(name string) (func(io.Writer, *expect.Checked, Options) error, error) {
 	for _, f := range checkForms {
 		if f.name == name {
 			return f.write, nil
@@ -47,19 +47,24 @@ var answerWords = map[expect.Judgement]string{
 	expect.Held: "held", expect.NotHeld: "not held", expect.Undecided: "undecided",
 }
 
-func writeCheckText(w io.Writer, c *expect.Checked) error {
+// writeCheckText writes a line for each rule, with the connections that it names below it, folded to opt.Width.
+func writeCheckText(w io.Writer, c *expect.Checked, opt Options) error {
 	var b strings.Builder
+	say := func(line string, hang int) {
+		b.WriteString(strings.Join(wrapText(line, opt.Width, hang), "\n") + "\n")
+	}
+	const margin = len("undecided  ")
 	for i := range c.Rules {
 		o := &c.Rules[i]
-		fmt.Fprintf(&b, "%-9s  %s%s: %s\n", answerWords[o.Judgement], where(o), Safe(o.Rule), outcomeSum(o))
+		say(fmt.Sprintf("%-9s  %s%s: %s", answerWords[o.Judgement], where(o), Safe(o.Rule), outcomeSum(o)), margin)
 		for _, line := range exampleLines(o) {
-			b.WriteString("           " + line + "\n")
+			say(strings.Repeat(" ", margin)+line, margin+2+indentOf(line))
 		}
 	}
 	for _, warning := range c.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", Safe(warning))
+		say("warning: "+Safe(warning), 2)
 	}
-	fmt.Fprintln(&b, checkSum(c))
+	say(checkSum(c), 2)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -11,7 +11,7 @@ import (
 
 // writeCheckTAP writes a test for each rule. What is undecided did not pass; its block of YAML says so.
 // Version 13 (https://testanything.org/tap-version-13-specification.html) is what most consumers read.
-func writeCheckTAP(w io.Writer, c *expect.Checked) error {
+func writeCheckTAP(w io.Writer, c *expect.Checked, _ Options) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "TAP version 13\n1..%d\n", len(c.Rules))
 	for i := range c.Rules {
@@ -71,7 +71,7 @@ type (
 	}
 )
 
-func writeCheckJUnit(w io.Writer, c *expect.Checked) error {
+func writeCheckJUnit(w io.Writer, c *expect.Checked, _ Options) error {
 	suite := junitSuite{Name: Safe(c.Source), Tests: len(c.Rules)}
 	for i := range c.Rules {
 		o := &c.Rules[i]
@@ -110,7 +110,7 @@ var (
 )
 
 // writeCheckGitHub writes an annotation for each rule that does not hold, at its line where it has one.
-func writeCheckGitHub(w io.Writer, c *expect.Checked) error {
+func writeCheckGitHub(w io.Writer, c *expect.Checked, _ Options) error {
 	var b strings.Builder
 	for i := range c.Rules {
 		o := &c.Rules[i]

@@ -165,7 +165,8 @@ func (f *checkFlags) run(ctx context.Context, args []string, std streams) error 
 	}
 	res := check.Result(e.gap, allow)
 	res.Tool, res.Source, res.Warnings = "closecap "+version, e.source, append(res.Warnings, e.warnings...)
-	if err := writeReport(f.outFile, std, func(w io.Writer) error { return write(w, res) }); err != nil {
+	opt := (&output{outFile: f.outFile}).options(std)
+	if err := writeReport(f.outFile, std, func(w io.Writer) error { return write(w, res, opt) }); err != nil {
 		return err
 	}
 	return f.exit(res, readErr)

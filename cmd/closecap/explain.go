@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +42,7 @@ and now instead. Without a topic: the list of them.`,
 		Args:    argCount(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listTopics(std)
+				return listTopics(std, f.options(std))
 			}
 			return f.explain(cmd.Context(), args[0], std)
 		},
@@ -65,13 +64,13 @@ func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-func listTopics(std streams) error {
+func listTopics(std streams, opt report.Options) error {
 	return buffered(std, func(w io.Writer) error {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		var entries []report.Entry
 		for _, topic := range explain.Topics() {
-			fmt.Fprintf(t, "%s\t%s\n", topic.Name, topic.Title)
+			entries = append(entries, report.Entry{Name: topic.Name, About: topic.Title})
 		}
-		return t.Flush()
+		return report.WriteIndex(w, entries, opt)
 	})
 }
 

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/closecap/closecap/analyze/report"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/lab/script"
 )
@@ -18,11 +17,11 @@ func newList(std streams) *cobra.Command {
 		Args:  argCount(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			return buffered(std, func(w io.Writer) error {
-				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				var entries []report.Entry
 				for _, s := range script.Builtin() {
-					fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Title)
+					entries = append(entries, report.Entry{Name: s.Name, About: s.Title})
 				}
-				return t.Flush()
+				return report.WriteIndex(w, entries, new(output).options(std))
 			})
 		},
 	}
