@@ -30,7 +30,7 @@ func article(r *analyze.Result, c *analyze.Connection, name, title string) strin
 	for _, m := range []measures{wide, narrow} {
 		writePicture(&b, newDrawing(d, m))
 	}
-	if points := d.waypointWords(); points != "" {
+	if points := d.waypointWords("a dot"); points != "" {
 		fmt.Fprintf(&b, `<p class="more">%s</p>`, escape(points))
 	}
 	b.WriteString(`<div class="scroll">`)

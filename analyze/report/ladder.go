@@ -146,7 +146,7 @@ func (l *ladder) writeRows(heads [2][]label) error {
 		before = row.after
 	}
 	lines = append(lines, l.legend())
-	if words := l.d.waypointWords(); words != "" {
+	if words := l.d.waypointWords(l.g.through); words != "" {
 		for _, part := range wrapText(words, max(l.p.opt.Width-l.gutter(), 0), 2) {
 			lines = append(lines, l.p.opt.paint(dim, strings.Repeat(" ", l.gutter())+plainSpaces(part)))
 		}
@@ -190,9 +190,9 @@ func (l *ladder) lines(row *diagramRow, at string, labels [2][]label, middle []s
 		l.beforeLine(&b, columns[0], i)
 		b.WriteString(" " + l.tick(row, 0, i) + l.line(row, 0))
 		if i < len(middle) {
-			b.WriteString(l.p.opt.paint(st, l.past(middle[i])))
+			b.WriteString(l.p.opt.paint(st, l.past(row, middle[i])))
 		} else {
-			b.WriteString(l.past(strings.Repeat(" ", l.arrow)))
+			b.WriteString(l.past(row, strings.Repeat(" ", l.arrow)))
 		}
 		b.WriteString(l.line(row, 1) + l.tick(row, 1, i) + " ")
 		if i < len(columns[1]) {

@@ -115,7 +115,7 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 func underPicture(r *analyze.Result, c *analyze.Connection) []string {
 	words, _, _ := strings.Cut(Verdict(r, c), "\n")
 	lines := []string{words}
-	if points := newDiagram(r, c).waypointWords(); points != "" {
+	if points := newDiagram(r, c).waypointWords("a dot"); points != "" {
 		lines = append(lines, points)
 	}
 	if c.Omitted > 0 {
@@ -356,5 +356,6 @@ func (p *drawing) arrow(row *svgRow) {
 	} else {
 		fmt.Fprintf(&p.b, `<path class="shaft" d="M%d 17L%d 20"/><path class="tip" d="M%d 20l%d -5v10z"/>`, from, to-way*8, to, -way*10)
 	}
+	p.sightings(row, from, to)
 	p.text("words", middle, 0, "middle", shorten(words, p.words))
 }

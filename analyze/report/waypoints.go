@@ -51,8 +51,15 @@ func (d *diagram) waypoint(name string) int {
 	return slices.IndexFunc(d.conn.Vantages, func(v analyze.Vantage) bool { return v.Point == name })
 }
 
-// waypointWords name the points by the numbers that stand above them.
-func (d *diagram) waypointWords() string {
+// sawRow reports whether a point saw a segment of a row.
+func (d *diagram) sawRow(point string, row *diagramRow) bool {
+	return slices.ContainsFunc(row.segments, func(s *analyze.Segment) bool {
+		return slices.ContainsFunc(s.Seen, func(at analyze.Sighting) bool { return at.Point == point })
+	})
+}
+
+// waypointWords name the points by the numbers that stand above them, and say by which mark an arrow tells that one saw it.
+func (d *diagram) waypointWords(mark string) string {
 	var words []string
 	for i, v := range d.waypoints() {
 		words = append(words, fmt.Sprintf("%d %s", i+1, Safe(v.Point)))
@@ -60,7 +67,7 @@ func (d *diagram) waypointWords() string {
 	if len(words) == 0 {
 		return ""
 	}
-	return "captured at " + strings.Join(words, ", ")
+	return "captured at " + strings.Join(words, ", ") + "; " + mark + " where it was seen"
 }
 
 // waypointTitle is the title of a column that says where segments were seen, by those numbers.
@@ -81,14 +88,15 @@ func (l *ladder) waypointColumns() []int {
 	return columns
 }
 
-// past draws the points' lines where a row's middle leaves room for them: beside its arrow, and through its shaft.
-func (l *ladder) past(middle string) string {
+// past draws the points' lines where a row's middle leaves room for them: beside its arrow, and through its shaft,
+// which the line breaks where the point did not see it.
+func (l *ladder) past(row *diagramRow, middle string) string {
 	columns := l.waypointColumns()
 	if len(columns) == 0 || textWidth(middle) != len([]rune(middle)) {
 		return middle
 	}
 	runes := []rune(middle)
-	for _, c := range columns {
+	for i, c := range columns {
 		if c >= len(runes) {
 			continue
 		}
@@ -98,11 +106,30 @@ func (l *ladder) past(middle string) string {
 				continue // between two words
 			}
 			runes[c] = []rune(l.g.point)[0]
-		case l.g.shaft, l.g.repeated:
-			runes[c] = []rune(l.g.through)[0]
+		case l.g.shaft, l.g.repeated, l.g.folded:
+			runes[c] = []rune(l.g.point)[0]
+			if l.d.sawRow(l.d.conn.Vantages[i].Point, row) {
+				runes[c] = []rune(l.g.through)[0]
+			}
 		}
 	}
 	return string(runes)
+}
+
+// sightings draws a dot at each point that saw the row's segment, on the way from..to of its arrow.
+func (p *drawing) sightings(row *svgRow, from, to int) {
+	for i, v := range p.waypoints() {
+		x := p.waypointX(i)
+		if p.sawRow(v.Point, row.diagramRow) && min(from, to) < x && x < max(from, to) {
+			y := 17 + 3*float64(x-from)/float64(to-from)
+			fmt.Fprintf(&p.b, `<circle class="seen" cx="%d" cy="%.1f" r="3"/>`, x, y)
+		}
+	}
+}
+
+// waypointX is where the i-th point's line stands.
+func (p *drawing) waypointX(i int) int {
+	return p.line[0] + int(p.waypointAt(i)*float64(p.line[1]-p.line[0]))
 }
 
 // waypointHead is what stands between the heads of the lifelines.
@@ -123,7 +150,7 @@ func (l *ladder) waypointHead() []string {
 // waypointLines draws the points between the lifelines, each with its number above it.
 func (p *drawing) waypointLines() {
 	for i, v := range p.waypoints() {
-		x := p.line[0] + int(p.waypointAt(i)*float64(p.line[1]-p.line[0]))
+		x := p.waypointX(i)
 		fmt.Fprintf(&p.b, `<text class="point-name" x="%d" y="30" text-anchor="middle">%d<title>%s</title></text>`, x, i+1, escape(Safe(v.Point)))
 		fmt.Fprintf(&p.b, `<rect class="point" data-point="%s" data-first="0" data-last="%d" x="%d" y="%d" width="1" height="%d"/>`+"\n",
 			escape(Safe(v.Point)), len(p.rows), x, svgHead+svgLine/2, max(0, p.even-svgHead))
