@@ -14,7 +14,7 @@ import (
 func TestVerdictsFitTheCalls(t *testing.T) {
 	for name, r := range recordings(t) {
 		for _, c := range r.Connections {
-			verdict, calls := Verdict(r, c), callsOf(r, c)
+			verdict, calls := Verdict(r, c), r.CallsByConnection()[c.ID]
 			if c.HalfClose != nil {
 				call := finCall(c, calls, c.HalfClose.By)
 				if call != nil && strings.Contains(verdict, "(half-close") == endedBoth(call) {

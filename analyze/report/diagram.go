@@ -74,41 +74,37 @@ func lifeline(s analyze.Side) int {
 
 var bothSides = [2]analyze.Side{analyze.Client, analyze.Server}
 
-// newDiagram lays out connection c of r. Calls that belong to no connection are shown with
+// newDiagram lays out connection c of o. Calls that belong to no connection are shown with
 // the first.
-func newDiagram(r *analyze.Result, c *analyze.Connection) *diagram {
+func newDiagram(o *outline, c *analyze.Connection) *diagram {
 	d := &diagram{conn: c, base: c.Start, first: firstClosing(c), made: map[uint64][]*analyze.Call{}}
-	if len(r.Calls) > 0 {
-		d.base = baseTime(r)
+	if len(o.result.Calls) > 0 {
+		d.base = o.base
 	}
-	rows := d.callRows(r)
+	rows := d.callRows(o)
 	for _, s := range c.Segments {
 		rows = append(rows, diagramRow{kind: segmentKind, number: s.Frame, time: s.Time, side: s.From, segments: []*analyze.Segment{s}})
 	}
 	d.nameActors(rows)
 	sortRows(rows)
 	d.rows = cutMiddle(splitCalls(d.fold(rows)))
-	d.addStates(r)
+	d.addStates(o)
 	d.addTimeWait()
 	d.markWaiting()
 	return d
 }
 
 // callRows makes a row of each call of the connection.
-func (d *diagram) callRows(r *analyze.Result) []diagramRow {
-	first := len(r.Connections) == 0 || r.Connections[0].ID == d.conn.ID
-	sides, sockets := actorSides(r), d.socketSides(r)
+func (d *diagram) callRows(o *outline) []diagramRow {
+	sockets := d.socketSides(o)
 	var rows []diagramRow
-	for _, c := range r.Calls {
-		if c.Connection != d.conn.ID && (c.Connection != 0 || !first) {
-			continue
-		}
+	for _, c := range o.shown(d.conn) {
 		for _, f := range c.ReturnedBy {
 			d.made[f] = append(d.made[f], c)
 		}
 		side := c.Side
 		if c.FD >= 0 {
-			side = cmp.Or(side, d.addressSide(c), sockets[c.Socket], sides[c.Actor])
+			side = cmp.Or(side, d.addressSide(c), sockets[c.Socket], o.actors[c.Actor])
 		}
 		rows = append(rows, diagramRow{number: uint64(c.ID), time: c.Start, side: side, call: c})
 	}
@@ -148,10 +144,10 @@ func (d *diagram) addressSide(c *analyze.Call) analyze.Side {
 }
 
 // socketSides says at which end each socket is that has an end's address, as a listener has.
-func (d *diagram) socketSides(r *analyze.Result) map[uint64]analyze.Side {
+func (d *diagram) socketSides(o *outline) map[uint64]analyze.Side {
 	sides := map[uint64]analyze.Side{}
-	for _, c := range r.Calls {
-		if side := d.addressSide(c); side != analyze.NoSide && c.Socket != 0 {
+	for _, c := range o.bound {
+		if side := d.addressSide(c); side != analyze.NoSide {
 			sides[c.Socket] = side
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"math"
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
@@ -10,7 +9,7 @@ import (
 
 // addStates writes at each row which states the ends enter there, and which they are in after
 // it. The kernel's word, taken right after a call, stands where it differs from the packets'.
-func (d *diagram) addStates(r *analyze.Result) {
+func (d *diagram) addStates(o *outline) {
 	for _, side := range bothSides {
 		column := lifeline(side)
 		for _, ch := range *d.conn.States.Of(side) {
@@ -19,25 +18,10 @@ func (d *diagram) addStates(r *analyze.Result) {
 		}
 	}
 	d.follow()
-	until := nextOfSameEnds(r, d.conn)
-	for _, c := range r.Calls {
-		if c.Connection == d.conn.ID || c.Connection == 0 {
-			d.ask(c, until)
-		}
+	until := o.until(d.conn)
+	for _, c := range inOneOrder(o.calls[d.conn.ID], o.sampled) {
+		d.ask(c, until)
 	}
-}
-
-// nextOfSameEnds returns when the next connection between the ends of c began; what the
-// kernel says of them from then on is not about c.
-func nextOfSameEnds(r *analyze.Result, c *analyze.Connection) event.Time {
-	next := event.Time(math.MaxInt64)
-	for _, o := range r.Connections {
-		same := o.Client == c.Client && o.Server == c.Server || o.Client == c.Server && o.Server == c.Client
-		if same && o.Start > c.Start {
-			next = min(next, o.Start)
-		}
-	}
-	return next
 }
 
 // rowOf returns the index of the row in which side makes the change, which it adds where no

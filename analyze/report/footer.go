@@ -10,20 +10,21 @@ import (
 
 // verdicts writes the verdict of each connection, its warnings under it.
 func (p *printer) verdicts(r *analyze.Result) error {
+	o := outlineOf(r)
 	for _, c := range r.Connections {
 		prefix := ""
 		if len(r.Connections) > 1 {
 			prefix = fmt.Sprintf("conn %d: ", c.ID)
 		}
-		if err := p.verdict(r, c, prefix); err != nil {
+		if err := p.verdict(o, c, prefix); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *printer) verdict(r *analyze.Result, c *analyze.Connection, prefix string) error {
-	for i, s := range strings.Split(verdictIn(r, c, p.opt.Zone), "\n") {
+func (p *printer) verdict(o *outline, c *analyze.Connection, prefix string) error {
+	for i, s := range strings.Split(o.verdict(c, p.opt.Zone), "\n") {
 		l := line{text: prefix + s, style: endingStyle(c.Ending), hang: 2}
 		if i > 0 {
 			l = line{text: "  " + s, hang: 4}

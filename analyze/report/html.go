@@ -67,8 +67,9 @@ func writeHTML(w io.Writer, r *analyze.Result, all int) error {
 		p.NotInPage = count(uint64(all-len(r.Connections)), "connection") + " not in this page: narrow the choice with --ending, --host or --conn"
 	}
 	if showsEach(r) {
+		o := outlineOf(r)
 		for _, c := range r.Connections {
-			p.Articles = append(p.Articles, template.HTML(connectionArticle(r, c, len(r.Connections) == 1)))
+			p.Articles = append(p.Articles, template.HTML(connectionArticle(o, c, len(r.Connections) == 1)))
 		}
 	} else {
 		list, data, err := newPageList(r)

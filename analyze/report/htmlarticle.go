@@ -10,14 +10,14 @@ import (
 
 // article writes one connection: verdict, picture, table. name tells it from the page's
 // other articles.
-func article(r *analyze.Result, c *analyze.Connection, name, title string) string {
+func article(o *outline, c *analyze.Connection, name, title string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<article class="connection" data-id="%d" aria-label="connection %[1]d">`, c.ID)
 	if title != "" {
 		fmt.Fprintf(&b, `<h2>%s</h2>`, escape(title))
 	}
-	writeVerdict(&b, r, c)
-	d := newDiagram(r, c)
+	writeVerdict(&b, o, c)
+	d := newDiagram(o, c)
 	b.WriteString(`<fieldset class="spacing"><legend>time axis</legend>`)
 	for i, choice := range [][2]string{{"even", "even spacing"}, {"scaled", "time to scale"}} {
 		checked := ""
@@ -34,7 +34,7 @@ func article(r *analyze.Result, c *analyze.Connection, name, title string) strin
 		fmt.Fprintf(&b, `<p class="more">%s</p>`, escape(points))
 	}
 	b.WriteString(`<div class="scroll">`)
-	view := oneConnection(r, c)
+	view := o.alone(c)
 	if len(view.Calls) > 0 {
 		writeCallTable(&b, view, d)
 	} else {
@@ -47,12 +47,12 @@ func article(r *analyze.Result, c *analyze.Connection, name, title string) strin
 }
 
 // connectionArticle is the article of a connection among others, or alone.
-func connectionArticle(r *analyze.Result, c *analyze.Connection, alone bool) string {
+func connectionArticle(o *outline, c *analyze.Connection, alone bool) string {
 	title := ""
 	if !alone {
 		title = fmt.Sprintf("conn %d · %s", c.ID, ends(c))
 	}
-	return article(r, c, strconv.Itoa(c.ID), title)
+	return article(o, c, strconv.Itoa(c.ID), title)
 }
 
 func writePicture(b *strings.Builder, d *drawing) {
@@ -62,22 +62,8 @@ func writePicture(b *strings.Builder, d *drawing) {
 	b.WriteString("</svg></div>\n")
 }
 
-// oneConnection is r as if c were alone in it.
-func oneConnection(r *analyze.Result, c *analyze.Connection) *analyze.Result {
-	view := *r
-	view.Connections = []*analyze.Connection{c}
-	view.Calls = nil
-	first := len(r.Connections) == 0 || r.Connections[0] == c
-	for _, call := range r.Calls {
-		if call.Connection == c.ID || call.Connection == 0 && first {
-			view.Calls = append(view.Calls, call)
-		}
-	}
-	return &view
-}
-
-func writeVerdict(b *strings.Builder, r *analyze.Result, c *analyze.Connection) {
-	for i, s := range strings.Split(Verdict(r, c), "\n") {
+func writeVerdict(b *strings.Builder, o *outline, c *analyze.Connection) {
+	for i, s := range strings.Split(o.verdict(c, nil), "\n") {
 		class := "more"
 		if i == 0 {
 			class = "verdict " + [...]string{good: "good", bad: "bad", warn: "warn"}[endingStyle(c.Ending)]

@@ -32,7 +32,7 @@ func writeComparisonHTML(w io.Writer, c *compare.Comparison, _ bool, _ Options) 
 					title += fmt.Sprintf(", conn %d", conn.ID)
 				}
 				name := fmt.Sprintf("%d-%d", i, conn.ID)
-				p.Articles = append(p.Articles, template.HTML(article(run.Result, conn, name, title)))
+				p.Articles = append(p.Articles, template.HTML(article(outlineOf(run.Result), conn, name, title)))
 			}
 		}
 	}

@@ -128,6 +128,7 @@ func styleClass(st style) string { return labelClass(label{style: st}) }
 func packAll(r *analyze.Result) ([][]byte, error) {
 	chunks := slices.Collect(slices.Chunk(r.Connections, perChunk))
 	packed, errs := make([][]byte, len(chunks)), make([]error, len(chunks))
+	o := outlineOf(r)
 	var group sync.WaitGroup
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
@@ -137,7 +138,7 @@ func packAll(r *analyze.Result) ([][]byte, error) {
 				if i >= len(chunks) {
 					return
 				}
-				packed[i], errs[i] = packArticles(r, chunks[i])
+				packed[i], errs[i] = packArticles(o, chunks[i])
 			}
 		})
 	}
@@ -145,7 +146,7 @@ func packAll(r *analyze.Result) ([][]byte, error) {
 	return packed, errors.Join(errs...)
 }
 
-func packArticles(r *analyze.Result, connections []*analyze.Connection) ([]byte, error) {
+func packArticles(o *outline, connections []*analyze.Connection) ([]byte, error) {
 	var b bytes.Buffer
 	f, err := flate.NewWriter(&b, flate.DefaultCompression)
 	if err != nil {
@@ -153,7 +154,7 @@ func packArticles(r *analyze.Result, connections []*analyze.Connection) ([]byte,
 	}
 	var articles []string
 	for _, c := range connections {
-		articles = append(articles, connectionArticle(r, c, true))
+		articles = append(articles, connectionArticle(o, c, true))
 	}
 	e := json.NewEncoder(f)
 	e.SetEscapeHTML(false)

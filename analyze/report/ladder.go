@@ -34,8 +34,9 @@ func newLadderBody(s *Stream) body {
 
 // ladders draws every connection of r.
 func (p *printer) ladders(r *analyze.Result) error {
-	return p.each(r, func(c *analyze.Connection) error {
-		d := newDiagram(r, c)
+	o := outlineOf(r)
+	return p.each(o, func(c *analyze.Connection) error {
+		d := newDiagram(o, c)
 		d.zone = p.opt.Zone
 		if err := newLadder(p, d).write(); err != nil {
 			return err

@@ -58,7 +58,7 @@ func TestLadderWithoutBoxIsASCII(t *testing.T) {
 func TestLadderUsesTheFullWidth(t *testing.T) {
 	for _, width := range []int{100, 140, 180} {
 		longest := 0
-		d := newDiagram(halfClosed(), halfClosed().Connections[0])
+		d := newDiagram(outlineOf(halfClosed()), halfClosed().Connections[0])
 		l := newLadder(&printer{opt: Options{Width: width, Box: true}}, d)
 		longest = l.gutter() + l.beside[0] + l.arrow + l.beside[1] + 6
 		if longest != width {

@@ -21,23 +21,24 @@ func newMermaidBody(s *Stream) body {
 // writeMermaid writes each connection of r as a Mermaid sequence diagram: what is to stand in
 // a fenced block of a document. Several are separate diagrams with a comment between them.
 func writeMermaid(w io.Writer, r *analyze.Result) error {
+	o := outlineOf(r)
 	for i, c := range r.Connections {
 		if i > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {
 				return fmt.Errorf("write mermaid: %w", err)
 			}
 		}
-		if _, err := io.WriteString(w, mermaid(r, c)); err != nil {
+		if _, err := io.WriteString(w, mermaid(o, c)); err != nil {
 			return fmt.Errorf("write mermaid: %w", err)
 		}
 	}
 	return nil
 }
 
-func mermaid(r *analyze.Result, c *analyze.Connection) string {
-	d := newDiagram(r, c)
+func mermaid(o *outline, c *analyze.Connection) string {
+	d := newDiagram(o, c)
 	var b strings.Builder
-	fmt.Fprintf(&b, "sequenceDiagram\n    %%%% %s\n", mermaidText(toASCII(svgTitle(r, c))))
+	fmt.Fprintf(&b, "sequenceDiagram\n    %%%% %s\n", mermaidText(toASCII(svgTitle(o.result, c))))
 	fmt.Fprintf(&b, "    participant client as %s\n    participant server as %s\n",
 		mermaidText(d.endName(analyze.Client)+" "+c.Client.String()), mermaidText(d.endName(analyze.Server)+" "+c.Server.String()))
 	for i := range d.rows {
@@ -62,7 +63,7 @@ func mermaid(r *analyze.Result, c *analyze.Connection) string {
 			fmt.Fprintf(&b, "    Note %s: %s\n", place, strings.Join(words, "<br/>"))
 		}
 	}
-	for _, l := range underPicture(r, c) {
+	for _, l := range underPicture(o, c) {
 		fmt.Fprintf(&b, "    Note over client,server: %s\n", mermaidText(l))
 	}
 	return b.String()

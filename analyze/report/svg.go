@@ -86,17 +86,17 @@ func newSVGBody(s *Stream) body {
 // writeSVG writes a picture of every connection of r, one below the other, that stands alone.
 func writeSVG(w io.Writer, r *analyze.Result) error {
 	var body strings.Builder
-	height := 0
+	height, o := 0, outlineOf(r)
 	for _, c := range r.Connections {
 		title := svgTitle(r, c)
 		fmt.Fprintf(&body, `<text class="title" x="12" y="%d">%s</text>`+"\n", height+24, escape(title))
 		height += 36
-		d := newDrawing(newDiagram(r, c), wide)
+		d := newDrawing(newDiagram(o, c), wide)
 		fmt.Fprintf(&body, `<g transform="translate(0 %d)">`+"\n", height)
 		body.WriteString(d.draw())
 		body.WriteString("</g>\n")
 		height += d.even + 8
-		height = writeUnder(&body, height, underPicture(r, c))
+		height = writeUnder(&body, height, underPicture(o, c))
 	}
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">
 <title>%s</title>
@@ -112,10 +112,10 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 
 // underPicture is what stands under a connection's picture: how it ended, and what the
 // picture leaves out.
-func underPicture(r *analyze.Result, c *analyze.Connection) []string {
-	words, _, _ := strings.Cut(Verdict(r, c), "\n")
+func underPicture(o *outline, c *analyze.Connection) []string {
+	words, _, _ := strings.Cut(o.verdict(c, nil), "\n")
 	lines := []string{words}
-	if points := newDiagram(r, c).waypointWords("a dot"); points != "" {
+	if points := newDiagram(o, c).waypointWords("a dot"); points != "" {
 		lines = append(lines, points)
 	}
 	if c.Omitted > 0 {

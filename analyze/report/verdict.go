@@ -12,10 +12,19 @@ import (
 
 // Verdict says in plain words how c ended and why, a sentence or two a line. It names the
 // calls of r where r has any.
-func Verdict(r *analyze.Result, c *analyze.Connection) string { return verdictIn(r, c, nil) }
+func Verdict(r *analyze.Result, c *analyze.Connection) string { return outlineOf(r).verdict(c, nil) }
 
-func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) string {
-	calls := callsOf(r, c)
+// Verdicts are the verdicts of all connections of r.
+func Verdicts(r *analyze.Result) []string {
+	o, words := outlineOf(r), make([]string, len(r.Connections))
+	for i, c := range r.Connections {
+		words[i] = o.verdict(c, nil)
+	}
+	return words
+}
+
+func (o *outline) verdict(c *analyze.Connection, zone *time.Location) string {
+	calls := o.calls[c.ID]
 	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
 	lines = append(lines, lastWordsSentences(c)...)
 	if s := otherLegSentence(c); s != "" {
@@ -51,7 +60,7 @@ func verdictIn(r *analyze.Result, c *analyze.Connection, zone *time.Location) st
 			lines = append(lines, s)
 		}
 	}
-	if len(r.Calls) == 0 {
+	if len(o.result.Calls) == 0 {
 		lines = append(lines, likelySentences(c)...)
 	}
 	if why := evidence(c); len(why) > 0 {
@@ -320,16 +329,4 @@ func lostKinds(l *analyze.Lost) []lostKind {
 		{l.Discarded, "taken by send calls but never sent"},
 		{l.Missing, "missing from the capture (not from the connection)"},
 	}
-}
-
-// callsOf returns the calls of r on connection c.
-func callsOf(r *analyze.Result, c *analyze.Connection) []*analyze.Call {
-	var calls []*analyze.Call
-	for _, call := range r.Calls {
-		if call.Connection == c.ID {
-			calls = append(calls, call)
-		}
-	}
-	slices.SortStableFunc(calls, func(a, b *analyze.Call) int { return a.ID - b.ID })
-	return calls
 }

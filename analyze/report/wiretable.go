@@ -23,7 +23,7 @@ var wireLayouts = []wireLayout{
 
 // connections draws a table of segments for each connection.
 func (p *printer) connections(r *analyze.Result) error {
-	return p.each(r, func(c *analyze.Connection) error {
+	return p.each(outlineOf(r), func(c *analyze.Connection) error {
 		if err := p.wire(c); err != nil {
 			return err
 		}
@@ -31,18 +31,19 @@ func (p *printer) connections(r *analyze.Result) error {
 	})
 }
 
-// each draws every connection of r, its verdict under it.
-func (p *printer) each(r *analyze.Result, draw func(*analyze.Connection) error) error {
-	if len(r.Connections) == 0 {
+// each draws every connection of o, its verdict under it.
+func (p *printer) each(o *outline, draw func(*analyze.Connection) error) error {
+	connections := o.result.Connections
+	if len(connections) == 0 {
 		return p.print(line{text: p.nothing()})
 	}
-	for i, c := range r.Connections {
+	for i, c := range connections {
 		if i > 0 {
 			if err := p.blank(); err != nil {
 				return err
 			}
 		}
-		if len(r.Connections) > 1 {
+		if len(connections) > 1 {
 			if err := p.title(fmt.Sprintf("conn %d · %s", c.ID, ends(c))); err != nil {
 				return err
 			}
@@ -50,7 +51,7 @@ func (p *printer) each(r *analyze.Result, draw func(*analyze.Connection) error) 
 		if err := draw(c); err != nil {
 			return err
 		}
-		if err := p.verdict(r, c, ""); err != nil {
+		if err := p.verdict(o, c, ""); err != nil {
 			return err
 		}
 	}

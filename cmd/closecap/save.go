@@ -162,10 +162,4 @@ func finish(f *os.File, write func(io.Writer) error) error {
 }
 
 // verdict is the run in words, a line a connection.
-func verdict(res *analyze.Result) string {
-	var lines []string
-	for _, c := range res.Connections {
-		lines = append(lines, report.Verdict(res, c))
-	}
-	return strings.Join(lines, "\n")
-}
+func verdict(res *analyze.Result) string { return strings.Join(report.Verdicts(res), "\n") }
