@@ -164,8 +164,12 @@ func carriesOn(front, back *leg) (tied, bool) {
 	return carries(front, back)
 }
 
-// carriesAll is for a relay of several addresses: then nothing may be missing.
+// carriesAll is for a relay of several addresses: then nothing may be missing. Who opened both of another host asked
+// two the same.
 func carriesAll(front, back *leg) (tied, bool) {
+	if sameHost(front, back) && !front.c.Client.Addr().IsLoopback() {
+		return tied{}, false
+	}
 	if front.carried[Client].n != back.carried[Client].n || front.carried[Server].n != back.carried[Server].n {
 		return tied{}, false
 	}

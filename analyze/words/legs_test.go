@@ -123,6 +123,7 @@ func TestTies(t *testing.T) {
 		"from elsewhere, all":  {[]wired{front, {"10.8.0.9:50000", server, 1 * ms, back.lines}}, "[2 1]"},
 		"from elsewhere, part": {[]wired{front, {"10.8.0.9:50000", server, 1 * ms, say(2*ms, 4*ms, ask[:20], tell)}}, "[0 0]"},
 		"little, on one host":  {[]wired{{client, "10.0.0.1:80", 0, front.lines}, {"10.0.0.1:50000", server, ms, back.lines}}, "[0 0]"},
+		"one asks two at once": {[]wired{{client, relay, 0, say(1*ms, 9*ms, ask+ask, tell+tell)}, {"10.0.0.1:40001", server, 1 * ms, say(2*ms, 4*ms, ask+ask, tell+tell)}}, "[0 0]"},
 		"a chain": {[]wired{front, back, {"10.0.0.3:60000", "10.0.0.4:82", 2 * ms, say(3*ms, 2*ms, ask, tell)}},
 			"[2 3 2]"},
 		"other heads": {[]wired{{client, relay, 0, say(1*ms, 9*ms, get("Host: a"), page)}, {from, server, 1 * ms, say(2*ms, 4*ms, get("Host: b"), "HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n0123456789")}},
