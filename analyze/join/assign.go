@@ -62,6 +62,8 @@ func (l *linker) guess() {
 		case c.Connection != 0:
 		case c.Socket != 0:
 			guess(c, bySocket[c.Socket])
+		case c.Name == "socket":
+			delete(byFD, keyOf(c)) // the descriptor is another socket's from here on
 		case !c.Local.IsValid():
 			guess(c, byFD[keyOf(c)])
 		}

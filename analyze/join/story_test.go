@@ -18,7 +18,7 @@ import (
 // which call caused what.
 //
 // A call is a line "ID START-END ACTOR NAME(ARGS) = RESULT", with words after it that set
-// pid, tid, fd, socket, local, remote, text, recvq, want, io_uring, holder=ACTOR:PID:FD or state=SIDE:STATE; a call without END is one
+// pid, tid, fd, socket, local (or none), remote, text, recvq, want, io_uring, peek, holder=ACTOR:PID:FD or state=SIDE:STATE; a call without END is one
 // that did not return. Actors whose name begins with "server" call on the server's socket,
 // "listener" on the listening one, all others on the client's.
 func TestJoinStories(t *testing.T) {
@@ -120,6 +120,10 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		c.Blocked = value == "yes"
 	case key == "io_uring":
 		c.Ring = value == "yes"
+	case key == "peek":
+		c.Peek = value == "yes"
+	case key == "local" && value == "none":
+		c.Local, c.Remote = netip.AddrPort{}, netip.AddrPort{}
 	case key == "local":
 		c.Local = netip.MustParseAddrPort(value)
 	case key == "remote":
