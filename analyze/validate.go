@@ -19,7 +19,7 @@ func Validate(r *Result) []error {
 		if c.Connection != 0 && !v.ids[c.Connection] {
 			v.fail("call %d: no connection %d", c.ID, c.Connection)
 		}
-		if c.Kind() == event.RecvCall && c.Bytes != nil {
+		if c.Kind() == event.RecvCall && c.Bytes != nil && !c.Peek {
 			v.took(c)
 		}
 	}

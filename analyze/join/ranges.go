@@ -48,10 +48,10 @@ func number(calls []*analyze.Call, s analyze.Side, kind event.CallKind) {
 }
 
 // covered returns how far the data calls of one side and direction reach in their stream, and
-// whether one of them is joined by a guess.
+// whether one of them is joined by a guess. What was only peeked at is left in it.
 func (lc *linked) covered(side analyze.Side, kind event.CallKind) (n uint64, guessed bool) {
 	for _, c := range lc.calls {
-		if c.Side == side && c.Bytes != nil && c.Kind() == kind {
+		if c.Side == side && c.Bytes != nil && c.Kind() == kind && !(c.Peek && kind == event.RecvCall) {
 			n, guessed = max(n, c.Bytes[1]), guessed || c.Guessed
 		}
 	}
