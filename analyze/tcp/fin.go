@@ -27,6 +27,9 @@ func (fl *Flow) gotFin(e End, s *event.Segment, seen bool) {
 // GotFinSurely reports whether e has received its peer's FIN: it acknowledged it.
 func (fl *Flow) GotFinSurely(e End) bool { return fl.Dir[e].gotFin == proved }
 
+// GotFinFrame returns the frame that showed first that e has received its peer's FIN, 0 where none does.
+func (fl *Flow) GotFinFrame(e End) uint64 { return fl.Dir[e].gotFinFrame }
+
 // finAcked moves e, whose FIN its peer's segment s covers.
 func (fl *Flow) finAcked(e End, s *event.Segment) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]

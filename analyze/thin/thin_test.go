@@ -199,6 +199,8 @@ var lacking = map[string]string{
 	"fin-unacknowledged-by-a-bsd":            "only the handshake tells the client's stack, and how soon its answer would come",
 	"fins-cross-behind-unanswered-data":      "only the RST shows that the client had no socket",
 	"handshake-ack-behind-the-data":          "only the second RST was drawn by what was not captured",
+	"fins-crossed-without-acks-captured":     "without the RST nothing says that the FIN was answered otherwise",
+	"fins-without-any-ack":                   "without the handshake's ACK it is a filtered capture",
 	"repeated-with-other-borders":            "without the second segment what is repeated is the first alone",
 	"reset-behind-an-unseen-fin":             "only an ACK behind the RST shows that something of the server is missing",
 	"second-reset-drawn-behind-an-ack":       "only the second RST was drawn by what was not captured",

@@ -228,43 +228,6 @@ func ackedUnseen(fl judged, e tcp.End) bool {
 	return to > at.PeerNxt && !(p.FinEnd > to && (p.Holes == 0 || p.FinEnd-1 > to))
 }
 
-// ackedByFin: nothing acknowledged e's FIN before the peer's own, though the peer's stack acknowledges a FIN
-// at once. It puts its FIN into that ACK only where it had sent it before.
-func ackedByFin(fl judged, e tcp.End) bool {
-	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return p.AcksFin && !fl.filtered() && p.FinEnd != 0 && p.AtFin.Acked >= d.FinEnd && d.FinAckFrame >= p.FinFrame
-}
-
-// answeredInTime: the peer acknowledged e's FIN while it went on itself, or so soon that its FIN is not
-// one that is repeated.
-func answeredInTime(fl judged, e tcp.End) bool {
-	p := &fl.Dir[e.Other()]
-	switch took := p.FinTime.Sub(p.AtFin.LastOfPeer); {
-	case fl.Dir[e].AtFin.AckedWithin:
-		return true
-	case p.FinEnd == 0:
-		return false
-	case fl.filtered() && !fl.Dir[e].FinLost, took <= fl.RoundTrip()+soonWithin:
-		return true
-	default:
-		return took <= fl.RoundTrip()+ackWithin && p.FinTime.Sub(p.AtFin.Before) <= ackWithin
-	}
-}
-
-// waitedInVain: a FIN of the peer that had been on its way would have come.
-func waitedInVain(fl judged, e tcp.End) bool {
-	return fl.Dir[e].FinLost || fl.now.Sub(fl.Dir[e].FinTime) >= tcp.Resend
-}
-
-// answerIsLate reports whether the RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
-// would have come before.
-func (fl judged) answerIsLate(e tcp.End) bool {
-	if trip := fl.TripTo(e.Other()); trip > 0 && fl.Dir[e.Other()].AcksFin {
-		return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > trip*9/8+atOnceWithin
-	}
-	return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.RoundTrip()+ackWithin
-}
-
 func repeatsUnseen(fl judged, e tcp.End) string {
 	return fmt.Sprintf("frame %d repeats a FIN that was not captured", fl.Dir[e].FinFrame)
 }

@@ -141,9 +141,9 @@ func (fl judged) endedByFins(v *verdict) {
 			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
 			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
 			return
-		case waited >= tcp.Resend && d.Tries == 0 && first.Holes+second.Holes > 0:
+		case waited >= tcp.Resend && d.Tries == 0 && lacksBeside(first, second) != "":
 			fl.withholdEnding(v)
-			v.because("no ACK of frame %d was captured, nor were %s before it", d.FinFrame, analyze.Count(uint64(first.Holes+second.Holes), "byte"))
+			v.because("no ACK of frame %d was captured, nor %s", d.FinFrame, lacksBeside(first, second))
 			return
 		case waited >= tcp.Resend && d.Tries == 0:
 			v.confidence = analyze.Inferred
@@ -159,6 +159,17 @@ func (fl judged) endedByFins(v *verdict) {
 		b = strconv.AppendUint(append(b, " and "...), second.FinAckFrame, 10)
 		v.why.end(append(b, " acknowledge them"...))
 	}
+}
+
+// lacksBeside says what else was not captured than the ACK of a FIN, "" where nothing else was missed.
+func lacksBeside(first, second *tcp.Direction) string {
+	switch n := first.Holes + second.Holes; {
+	case n > 0:
+		return "were " + analyze.Count(uint64(n), "byte") + " before it"
+	case first.FinAckFrame == 0 && second.FinAckFrame == 0:
+		return "was one of the other FIN: an RST may have ended it instead"
+	}
+	return ""
 }
 
 func (fl judged) endedByOneFin(e tcp.End, v *verdict) {

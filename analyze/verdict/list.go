@@ -42,15 +42,18 @@ func (fl judged) ledger(sc *scratch) {
 // listStates copies the state changes to d.
 func (fl judged) listStates(sc *scratch) {
 	slab := slices.Grow(sc.changes[:0], len(fl.Changes))
+	mayHaveCrossed := sc.connection.Closer == analyze.NoSide && !fl.Multipath // the FINs
 	list := func(e tcp.End) []analyze.StateChange {
-		from := len(slab)
+		from, before := len(slab), event.StateUnknown
 		for i := range fl.Changes {
 			ch := &fl.Changes[i]
 			if ch.Of != e {
 				continue
 			}
-			if n := len(slab); ch.State == event.Closed && n > from && slab[n-1].State == event.LastAck && sc.connection.Closer == analyze.NoSide && !fl.Multipath {
-				continue // where the FINs may have crossed, it may be in TIME_WAIT
+			was := before
+			before = ch.State
+			if mayHaveCrossed && (ch.State == event.Closed && was == event.LastAck || fl.passesByFin(e, ch)) {
+				continue // it may be in CLOSING or TIME_WAIT
 			}
 			slab = slab[:len(slab)+1]
 			st := &slab[len(slab)-1]
@@ -63,6 +66,12 @@ func (fl judged) listStates(sc *scratch) {
 	}
 	sc.connection.States = analyze.States{Client: list(tcp.Client), Server: list(tcp.Server)}
 	sc.changes = slab
+}
+
+// passesByFin reports whether ch is the state of an end that had got its peer's FIN before it sent its own, and
+// only that own FIN shows so.
+func (fl judged) passesByFin(e tcp.End, ch *tcp.Change) bool {
+	return (ch.State == event.CloseWait || ch.State == event.LastAck && fl.GotFinFrame(e) == ch.Frame) && ch.Frame == fl.Dir[e].FinFrame
 }
 
 // flagTexts are the texts of all flags, made once.
@@ -156,7 +165,7 @@ func (fl judged) likelyCalls(sc *scratch) {
 			add(e, "close() or shutdown(SHUT_RDWR)", "not shutdown(SHUT_WR): data after its FIN was answered by RST", d.FinFrame)
 		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
-		case fl.HasCloser && e != fl.Closer && p.FinEnd != 0 && !fl.Simultaneous:
+		case c.Closer != analyze.NoSide && fl.HasCloser && e != fl.Closer && p.FinEnd != 0 && !fl.Simultaneous:
 			add(e, "close() or shutdown(SHUT_WR)", "its FIN follows the peer's", d.FinFrame)
 		case c.Reset != nil && c.Reset.Cause == analyze.Aborted && fl.Reset.By == e:
 			add(e, "close() or shutdown(SHUT_WR)", "it sent RST later: shutdown(SHUT_WR), if a call did that", d.FinFrame)
