@@ -122,14 +122,14 @@ func (r *Reset) ProbedInVain() bool {
 	return last > interval/2 && last < interval*3/2
 }
 
-// enoughRepeats is how often data must have been sent again for its kernel to give up.
-const enoughRepeats = 3
+// EnoughRepeats is how often data must have been sent again for its kernel to give up.
+const EnoughRepeats = 3
 
 // GaveUp reports whether r comes instead of the next retransmission: after several, each of which waited
 // twice as long as the one before (RFC 6298 5.5), by a minute at least.
 func (r *Reset) GaveUp() bool {
 	last, interval := r.Time.Sub(r.probed[1]), r.probed[1].Sub(r.probed[0])
-	if r.Keepalives > 0 || r.repeats < enoughRepeats {
+	if r.Keepalives > 0 || r.repeats < EnoughRepeats {
 		return false
 	}
 	return last > interval*3/2 && last < interval*5/2 || interval >= time.Minute && last > interval*3/4 && last < interval*3/2

@@ -81,13 +81,13 @@ var causeRules = [...]causeRule{
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
 		}, nil, ""},
-	{analyze.KeepaliveTimeout, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && rst.ProbedInVain()
+	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		return rst.Class == tcp.LiveReset && fl.heard(rst) && rst.ProbedInVain()
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
-	{analyze.RetransmitTimeout, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && rst.GaveUp()
+	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		return rst.Class == tcp.LiveReset && rst.GaveUp() && fl.repeatsOne(rst.By)
 	}, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("the %s's data had been sent again %s without an answer, and the RST came when the next turn was due",
 			rst.By.Side(), times(uint32(fl.Dir[rst.By].Tries)))
@@ -150,6 +150,23 @@ func (fl judged) neverOpened(e tcp.End) bool {
 // lived reports whether e, on another host, had been seen to send, and no end of its.
 func (fl judged) lived(e tcp.End) bool {
 	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
+}
+
+// heard reports whether something of the RST's receiver was captured: of one direction alone answers are not.
+func (fl judged) heard(rst *tcp.Reset) bool { return fl.Dir[rst.By.Other()].Packets > 0 }
+
+// repeatsOne reports whether what e sent again last was the same each time, as by a timer that nothing answers.
+func (fl judged) repeatsOne(e tcp.End) bool {
+	last, n := int64(-1), 0
+	for i := len(fl.Listed) - 1; i >= 0 && n < tcp.EnoughRepeats; i-- {
+		if q := &fl.Listed[i]; q.From == e && (q.Repeats != 0 || q.Again) {
+			if last >= 0 && q.Seq != last {
+				return false
+			}
+			last, n = q.Seq, n+1
+		}
+	}
+	return true
 }
 
 // goesOn reports whether the connection goes on with the numbers of one before it, as another address or port.
