@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"math/bits"
+	"time"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -15,12 +16,39 @@ const (
 	BreakNearer           // BreakTTL, and it came from nearer
 	BreakIPID
 	BreakTimestamp
+	BreakSooner // an answer that came long before one can have come from its supposed sender
 )
 
 // Foreign reports whether the breaks suffice to say that another than the supposed sender made a
 // segment: two that do not depend on each other, or that it came from nearer.
 func (b pathBreak) Foreign() bool {
 	return b&BreakNearer != 0 || bits.OnesCount8(uint8(b)) >= 2
+}
+
+// leastTrip is how long a round trip must be for an answer to come too soon: shorter ones vary by more.
+const leastTrip = 5 * time.Millisecond
+
+// tooSoon reports whether the bare RST of e, which had not closed, answers what came in a third of the time in which
+// the handshake's answer came, or less: it was made nearer, or that answer was slow.
+func (fl *Flow) tooSoon(e End, r *Listed) bool {
+	trip := fl.TripTo(e)
+	if trip < leastTrip || fl.sameHost || fl.Dir[e].FinEnd != 0 {
+		return false
+	}
+	soon := false
+	for i := len(fl.Listed) - 1; i >= 0; i-- {
+		q := &fl.Listed[i]
+		age := r.Time.Sub(q.Time)
+		if age > fewRoundTrips*trip {
+			break
+		}
+		if q.From != e && q.Flags&event.ACK != 0 && q.Ack == r.Seq {
+			if soon = true; age >= trip/3 {
+				return false
+			}
+		}
+	}
+	return soon
 }
 
 // distance is how many routers a packet passed that arrived with ttl, if it began with one of the

@@ -183,6 +183,9 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
 		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
 		facts.Mixed, facts.Overtaken = trigger.Mixed, fl.overtakenBy(trigger)
+		if class == NobodyReset && fl.tooSoon(e, r) {
+			facts.Breaks |= BreakSooner
+		}
 	}
 	return facts
 }

@@ -113,6 +113,9 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
+	{func(fl judged, _ tcp.End) bool { return fl.Reset.Breaks != 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("another than the %s may have made frame %d", e.Side(), fl.Reset.Frame)
+	}},
 	{judged.peerWasGone, judged.endedUnseen},
 	{func(fl judged, _ tcp.End) bool {
 		return fl.Reset.BothReset && !fl.Reset.Crossing && fl.RoundTrip() == 0
