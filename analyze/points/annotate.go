@@ -184,6 +184,10 @@ func (j *Joined) made(c *analyze.Connection, g *group) {
 			}
 			r.Cause, r.Confidence = analyze.UnknownCause, analyze.Unknown
 			r.Why = append(slices.Clone(r.Why), why)
+			if c.Closer == r.By && !finOf(c, r.By) {
+				c.Closer, c.CloserSure = analyze.NoSide, analyze.Unknown
+				c.Candidates = append(c.Candidates, analyze.Possible{Claim: analyze.ClaimCloser, Value: string(r.By), Why: why})
+			}
 		}
 	}
 }

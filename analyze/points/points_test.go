@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/seqnum"
 )
@@ -160,6 +161,28 @@ func TestOnPath(t *testing.T) {
 		if lost != c.lost || made != c.made {
 			t.Errorf("%s: %d lost, %d made, want %d, %d", c.name, lost, made, c.lost, c.made)
 		}
+	}
+}
+
+// TestAlone withholds who closed where only the point that lacks an RST tells that another made it.
+func TestAlone(t *testing.T) {
+	w := &wire{delay: 5 * ms}
+	w.handshake()
+	w.put(50*ms, client, seenBoth, event.ACK, 1, 1, 10)
+	w.put(55*ms, server, seenBoth, event.ACK, 1, 11, 0)
+	w.put(100*ms, client, seenRight, event.RST|event.ACK, 11, 1, 0)
+	j := w.join()
+	c := &analyze.Connection{
+		FirstFrame: 1, LastFrame: 6, Client: left, Server: right, Ending: analyze.WasReset,
+		Closer: analyze.Client, CloserSure: analyze.Inferred,
+		Reset: &analyze.Reset{By: analyze.Client, Frame: 6, Cause: analyze.Aborted, Confidence: analyze.Inferred},
+	}
+	j.Annotate(c)
+	if c.Closer != analyze.NoSide || c.Reset.Cause != analyze.UnknownCause || c.Path != nil {
+		t.Errorf("closer %q, cause %s, path %v, want neither", c.Closer, c.Reset.Cause, c.Path)
+	}
+	if i := slices.IndexFunc(c.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCloser }); i < 0 || c.Candidates[i].Value != string(analyze.Client) {
+		t.Errorf("candidates %+v, want the client for the closer", c.Candidates)
 	}
 }
 
