@@ -69,8 +69,11 @@ func (fl judged) listStates(sc *scratch) {
 }
 
 // passesByFin reports whether ch is the state of an end that had got its peer's FIN before it sent its own, and
-// only that own FIN shows so.
+// only that own FIN shows so, or what it sent behind one that was not captured.
 func (fl judged) passesByFin(e tcp.End, ch *tcp.Change) bool {
+	if fl.Dir[e].AtFin.Late && fl.Dir[e.Other()].FinEnd != 0 {
+		return ch.State == event.CloseWait || ch.State == event.LastAck
+	}
 	return (ch.State == event.CloseWait || ch.State == event.LastAck && fl.GotFinFrame(e) == ch.Frame) && ch.Frame == fl.Dir[e].FinFrame
 }
 
