@@ -59,6 +59,9 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) {
 		return
 	}
+	if s.Kind == analyze.KindSyn && repeat.Time.Sub(s.Time) < ackWithin {
+		return // no timer does that: it drew an ACK of an older connection, and that an RST
+	}
 	noteLostAcks(c, of, again)
 	for _, at := range [...]int{of.first, of.newest} {
 		if answered, missed := answersBetween(c, at, again); missed && !fl.cameLate(c, c.Segments[at], again) {

@@ -65,6 +65,10 @@ var causeRules = [...]causeRule{
 			because("frame %d goes on with the numbers of the connection of %v (from frame %d): an address translation on the way has forgotten that one, and the %s knows nothing of this",
 				rst.Trigger, fl.Remapped.Addr, fl.Remapped.Frame, rst.By.Side())
 		}, nil, ""},
+	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && rst.Window == 0 && rst.Restarted },
+		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+			because("frame %d met a %s that had sent a SYN of a new connection from there: it knew this one no more", rst.Trigger, rst.By.Side())
+		}, nil, ""},
 	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.AnswersAny() && rst.Window != 0 },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered by an RST with a window of %d", rst.Trigger, rst.Window)
