@@ -127,6 +127,9 @@ func (fl *Flow) presumeFin(e End, s *event.Segment) {
 // finAgain follows a retransmitted FIN: its first transmission, or the ACK of it, was lost.
 func (fl *Flow) finAgain(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if r.Ignored == cameTwice {
+		return
+	}
 	if d.FinFrame < s.Frame {
 		r.Repeats = d.FinFrame
 	}

@@ -65,6 +65,9 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	r.Frame, r.Time, r.From = s.Frame, s.Time, e
 	r.Flags, r.Length, r.Window = s.Flags, s.Len, s.Window
 	r.Seq, r.Ack = seq, ack
+	if s.Has&event.HasIPID != 0 {
+		r.ipid = s.IPID
+	}
 	w := sight(s)
 	if first := d.duplicateOf(s, &w); first != 0 {
 		fl.Duplicates++
@@ -306,9 +309,34 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 
 // repeat finds what r of e sends again.
 func (fl *Flow) repeat(e End, r *Listed) {
+	if r.Ref = fl.cameBefore(e, r); r.Ref != 0 {
+		r.Ignored = cameTwice
+		return
+	}
 	r.Repeats = fl.original(e, r)
 	r.Again = r.Repeats == 0
 	fl.Dir[e].again(r)
+}
+
+// cameBefore returns the frame that was the very packet r, which the network brought once more, 0 where there is none:
+// what is sent again gets an IP ID of its own where these count.
+func (fl *Flow) cameBefore(e End, r *Listed) uint64 {
+	if fl.Dir[e].ipidMoves == 0 {
+		return 0
+	}
+	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack) && r.ipid != 0; i-- {
+		q := &fl.Listed[i]
+		switch {
+		case q.From != e || q.Seq != r.Seq || q.End() != r.End() || q.Ignored == SameFrame:
+		case q.ipid != r.ipid || q.Ack != r.Ack || q.Window != r.Window || q.Flags != r.Flags:
+			return 0
+		case q.Ignored == cameTwice:
+			return q.Ref
+		default:
+			return q.Frame
+		}
+	}
+	return 0
 }
 
 // again counts r as a retransmission.

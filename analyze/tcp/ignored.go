@@ -21,6 +21,7 @@ const (
 	underSent
 	senderGoesOn
 	staysInSynSent
+	cameTwice
 )
 
 // Text says in words why a segment was ignored, "" when it was not.
@@ -28,6 +29,8 @@ func (g Ignored) Text(ref uint64) string {
 	switch g {
 	case SameFrame:
 		return fmt.Sprintf("the same packet as frame %d, captured twice", ref)
+	case cameTwice:
+		return fmt.Sprintf("the packet of frame %d, which came twice", ref)
 	case outsideWindow:
 		return "its sequence number lies outside the receive window"
 	case insideWindow:

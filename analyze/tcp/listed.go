@@ -20,6 +20,7 @@ type Listed struct {
 	Stale                   bool   // its receiver drops it by its timestamp
 	Again                   bool   // it repeats what is not listed
 	Mixed                   bool   // what drew an RST: other segments may have drawn it as well
+	ipid                    uint16 // 0 for none
 	Ref                     uint64 // frame that the reason names
 }
 
