@@ -106,11 +106,13 @@ func (v *verdict) because(format string, args ...any) {
 func (v *verdict) decide() {
 	v.Confidence = analyze.InKernel
 	v.firstFin()
-	if r, by := v.decisiveReset(); r != nil {
+	r, by := v.decisiveReset()
+	i := v.firstHit()
+	if r != nil && (i < 0 || !v.wasHitBefore(r, by)) {
 		v.endedByReset(r, by)
 		return
 	}
-	if i := v.firstHit(); i >= 0 {
+	if i >= 0 {
 		v.endedByUnseenReset(i, v.end[i])
 		return
 	}
@@ -139,6 +141,16 @@ func (v *verdict) decisiveReset() (*event.KernelReset, int) {
 		}
 	}
 	return first, by
+}
+
+// wasHitBefore reports whether side by, whose kernel answered with r for a socket that was gone, had lost that to
+// an RST which the other end had not sent by then.
+func (v *verdict) wasHitBefore(r *event.KernelReset, by int) bool {
+	e := v.end[by]
+	if e == nil || e.ResetIn == 0 || e.ResetIn > r.Time || v.own(r) || sentFin(e) {
+		return false
+	}
+	return !slices.ContainsFunc(v.pair.resets, func(o *event.KernelReset) bool { return v.sender(o) != by && o.Time <= e.ResetIn })
 }
 
 // own reports whether the socket of one of the ends sent r.

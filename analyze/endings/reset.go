@@ -10,7 +10,7 @@ import (
 // endedByReset: side by sent r.
 func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 	v.Ending = analyze.WasReset
-	if v.Closer == analyze.NoSide {
+	if v.Closer == analyze.NoSide || v.abortedBefore(r, by) {
 		v.Closer = sideOf(by)
 	}
 	k := &analyze.Reset{By: sideOf(by), Confidence: analyze.InKernel}
@@ -33,10 +33,16 @@ func (v *verdict) endedByReset(r *event.KernelReset, by int) {
 	v.because("the %s sent RST", k.By)
 }
 
+// abortedBefore reports whether side by had aborted with r before the other end sent its FIN.
+func (v *verdict) abortedBefore(r *event.KernelReset, by int) bool {
+	e, peer := v.end[by], v.end[1-by]
+	return e != nil && peer != nil && r.Offender == nil && v.own(r) && !sentFin(e) && !e.FinIn && finAt(peer) > r.Time
+}
+
 // lostTo counts what the peer of the RST's sender had sent in vain.
 func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause) analyze.Lost {
 	l := analyze.Lost{From: sideOf(1 - by)}
-	if e := v.end[by]; e != nil {
+	if e := v.end[by]; e != nil && v.own(r) { // else it may still be read
 		l.Unread = uint64(e.Unread)
 	}
 	if e := v.end[1-by]; e != nil {

@@ -123,7 +123,7 @@ func (t *Tracker) reset(r *event.KernelReset) {
 		p.take(r)
 		return
 	}
-	if r.Socket == 0 && !isRefusal(r) && t.hasEnded(k, r.Time) {
+	if (r.Socket == 0 || r.State == event.Listen) && !isRefusal(r) && t.hasEnded(k, r.Time) {
 		t.ended[0][k] = r.Time // it answers what came too late, and changes nothing; so may what is sent again
 		return
 	}

@@ -81,6 +81,42 @@ func TestResetOfNobody(t *testing.T) {
 	}
 }
 
+// TestResetAnsweredByNobody: an end that lost its socket to an RST of nobody answers what still comes with another.
+func TestResetAnsweredByNobody(t *testing.T) {
+	open := []event.TCPState{event.SynSent, event.Established, event.Closed}
+	c, s := bothEnds(open, open[1:])
+	c.ResetIn, c.Errno, c.Unread, c.Received = c.Stop(), "ECONNRESET", 7, 7
+	s.Steps[1].Time, s.Sent = c.Stop()+event.Time(10*time.Millisecond), 27
+	s.ResetIn, s.Unacked = s.Stop(), 20
+	tr := NewTracker(Options{Local: func(netip.Addr) bool { return true }})
+	tr.Add(event.KernelEvent{Endpoint: c})
+	tr.Add(event.KernelEvent{Reset: &event.KernelReset{Local: here, Remote: there, Time: c.Stop() + 1000, Reason: "NO_SOCKET",
+		Offender: &event.Offender{Flags: event.ACK, Len: 20}}})
+	tr.Add(event.KernelEvent{Endpoint: s})
+	got := only(t, tr.Ready(s.Stop()+second))
+	if got.Reset == nil || got.Reset.By != analyze.Server || got.Reset.Cause != analyze.Middlebox || got.Closer != analyze.NoSide || got.Reset.Lost.Unread != 0 {
+		t.Errorf("closed first by %q, %+v, want none, middlebox of the server, nothing unread", got.Closer, got.Reset)
+	}
+}
+
+// TestAbortBeforeFin: an abort before the peer's FIN closed first, though neither end had got the other's.
+func TestAbortBeforeFin(t *testing.T) {
+	for late, want := range map[time.Duration]analyze.Side{time.Millisecond: analyze.Client, -time.Millisecond: analyze.Server} {
+		c, s := bothEnds([]event.TCPState{event.SynSent, event.Established, event.Closed},
+			[]event.TCPState{event.Established, event.FinWait1, event.Closed})
+		abort := c.Stop()
+		s.Steps[1].Time, s.Steps[2].Time = abort+event.Time(late), abort+event.Time(20*time.Millisecond)
+		s.ResetIn = s.Stop()
+		tr := NewTracker(Options{Local: func(netip.Addr) bool { return true }})
+		tr.Add(event.KernelEvent{Reset: &event.KernelReset{Socket: 1, Local: here, Remote: there, Time: abort, Reason: "TCP_ABORT_ON_CLOSE"}})
+		tr.Add(event.KernelEvent{Endpoint: c})
+		tr.Add(event.KernelEvent{Endpoint: s})
+		if got := only(t, tr.Ready(s.Stop()+second)); got.Closer != want || got.Ending != analyze.WasReset {
+			t.Errorf("a FIN %v after the abort: %s, closed first by %q, want %q", late, got.Ending, got.Closer, want)
+		}
+	}
+}
+
 // TestLeftUnread: what a program had not read when it let its socket go is lost, whoever closed first.
 func TestLeftUnread(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -310,6 +346,12 @@ func TestStrayResets(t *testing.T) {
 	tr.Add(event.KernelEvent{Reset: late})
 	if cs := tr.Rest(late.Time + second); len(cs) != 0 {
 		t.Errorf("a late RST became %s", cs[0].Ending)
+	}
+	listens := *late
+	listens.Time, listens.Socket, listens.State = late.Time+second, 9, event.Listen
+	tr.Add(event.KernelEvent{Reset: &listens})
+	if cs := tr.Rest(listens.Time + second); len(cs) != 0 {
+		t.Errorf("a late RST of a listener became %s", cs[0].Ending)
 	}
 	syn := &event.KernelReset{Local: netip.MustParseAddrPort("10.0.0.1:81"), Remote: there, Time: 9 * second, Reason: "NO_SOCKET", Offender: &event.Offender{Flags: event.SYN}}
 	tr.Add(event.KernelEvent{Reset: syn})
