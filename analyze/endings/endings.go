@@ -83,6 +83,8 @@ const (
 	released = 2 * time.Second
 	// named is how long it is waited for who has a socket that ended while it was held.
 	named = 1500 * time.Millisecond
+	// onItsWay is how long an RST may take.
+	onItsWay = time.Second
 	// remembered is how long an RST without a socket may follow a connection that has ended.
 	remembered = 60 * time.Second
 )

@@ -15,7 +15,7 @@ type Tracker struct {
 	order   []*pair // as they began
 	bySock  map[uint64]*pair
 	local   map[netip.Addr]bool
-	ended   [2]map[key]event.Time // in this minute and in the one before
+	ended   [2]map[key]ended // in this minute and in the one before
 	turned  event.Time
 }
 
@@ -26,8 +26,15 @@ func NewTracker(opt Options) *Tracker {
 	}
 	return &Tracker{
 		opt: opt, waiting: map[key][]*pair{}, bySock: map[uint64]*pair{},
-		local: map[netip.Addr]bool{}, ended: [2]map[key]event.Time{{}, {}},
+		local: map[netip.Addr]bool{}, ended: [2]map[key]ended{{}, {}},
 	}
+}
+
+// ended is what is remembered of a connection: when it was last heard of, and the newest RST that no socket of its
+// sent since.
+type ended struct {
+	at   event.Time
+	late *event.KernelReset
 }
 
 // key is a pair of addresses without a direction. Addresses of a loopback are each namespace's own.
@@ -79,6 +86,9 @@ func (t *Tracker) endpoint(e *event.Endpoint) {
 	p := t.find(k, func(p *pair) bool { return p.takes(e) })
 	if p == nil {
 		p = t.begin(k)
+		if r := t.lateFor(k, e); r != nil {
+			p.resets = append(p.resets, r)
+		}
 	}
 	if p.ends[0] == nil {
 		p.ends[0] = e
@@ -124,7 +134,7 @@ func (t *Tracker) reset(r *event.KernelReset) {
 		return
 	}
 	if (r.Socket == 0 || r.State == event.Listen) && !isRefusal(r) && t.hasEnded(k, r.Time) {
-		t.ended[0][k] = r.Time // it answers what came too late, and changes nothing; so may what is sent again
+		t.ended[0][k] = ended{r.Time, r} // it answers what came too late, and changes nothing; so may what is sent again
 		return
 	}
 	t.begin(k).take(r)
@@ -185,11 +195,21 @@ func (p *pair) unnamed(i int) bool {
 
 func (t *Tracker) hasEnded(k key, now event.Time) bool {
 	for _, m := range t.ended {
-		if at, ok := m[k]; ok && now.Sub(at) < remembered {
+		if e, ok := m[k]; ok && now.Sub(e.at) < remembered {
 			return true
 		}
 	}
 	return false
+}
+
+// lateFor returns the RST that e received of a kernel whose end had been told of before, nil where none is known.
+func (t *Tracker) lateFor(k key, e *event.Endpoint) *event.KernelReset {
+	for _, m := range t.ended {
+		if r := m[k].late; r != nil && r.Local == e.Remote && r.Time <= e.ResetIn && e.ResetIn.Sub(r.Time) < onItsWay {
+			return r
+		}
+	}
+	return nil
 }
 
 // find returns the latest pair of k that ok accepts.
@@ -239,7 +259,7 @@ func (t *Tracker) judge(now event.Time, finished func(*pair) bool) []*Connection
 	t.order = kept
 	if len(out) > 0 && (now.Sub(t.turned) > remembered || len(t.ended[0]) > t.opt.MaxWaiting) {
 		t.turned = now
-		t.ended[0], t.ended[1] = map[key]event.Time{}, t.ended[0]
+		t.ended[0], t.ended[1] = map[key]ended{}, t.ended[0]
 	}
 	return out
 }
@@ -262,7 +282,7 @@ func (t *Tracker) forget(p *pair) {
 	} else {
 		t.waiting[p.key] = rest
 	}
-	t.ended[0][p.key] = p.last
+	t.ended[0][p.key] = ended{at: p.last}
 }
 
 // finished reports whether nothing more is to come of p.

@@ -361,6 +361,21 @@ func TestStrayResets(t *testing.T) {
 	}
 }
 
+// TestLateReset: what was sent for a connection of which one end had been told of ended the other.
+func TestLateReset(t *testing.T) {
+	c, s := bothEnds([]event.TCPState{event.SynSent, event.Established, event.FinWait1, event.Closed}, []event.TCPState{event.Established, event.Closed})
+	s.Steps[1].Time = c.Stop() + 3*second
+	c.Errno, s.ResetIn = "ETIMEDOUT", s.Stop()
+	tr := NewTracker(Options{})
+	tr.Add(event.KernelEvent{Endpoint: c})
+	only(t, tr.Ready(c.Stop()+second))
+	tr.Add(event.KernelEvent{Reset: &event.KernelReset{Local: here, Remote: there, Time: s.Stop() - 1000, Reason: "NO_SOCKET", Offender: &event.Offender{Flags: event.ACK, Len: 5}}})
+	tr.Add(event.KernelEvent{Endpoint: s})
+	if got := only(t, tr.Ready(s.Stop()+10*second)); got.Reset == nil || got.Reset.By != analyze.Client || got.Reset.Cause != analyze.NoSocket {
+		t.Errorf("%s, %+v, want reset by the client, no-socket", got.Ending, got.Reset)
+	}
+}
+
 // TestStrayFin: a FIN that meets no socket says nothing of how its connection ended, and is told once
 // however often it is sent again.
 func TestStrayFin(t *testing.T) {
