@@ -23,6 +23,9 @@ func (l *linker) reset(lc *linked) {
 	wire := r.Cause
 	if s.Root.Kind == analyze.RootCall {
 		l.activeReset(lc, r, l.calls.get(s.Root.Call))
+		if s.Root.Confidence == analyze.Inferred && r.Confidence == analyze.Observed {
+			r.Confidence = analyze.Inferred
+		}
 	} else {
 		l.passiveReset(lc, r, s)
 	}

@@ -214,6 +214,24 @@ func (l *linker) lateFin(c *linked, i int, first *analyze.Call) analyze.Root {
 	return r
 }
 
+// lookupTime is how long strace -yy may look a socket up, between a line's time and when it lets the call go, from
+// which on -T counts.
+const lookupTime = time.Millisecond
+
+// justReturned returns the call of a log that may have aborted with s, an RST of a living socket, though that left when
+// the call had returned by its line.
+func (lc *linked) justReturned(s *analyze.Segment) *analyze.Call {
+	list := lc.callsOf(resetters, s.From)
+	n := list.begun(s.Time)
+	if n == 0 || !s.Flags.Has(event.ACK) {
+		return nil
+	}
+	if k := list.calls[n-1]; k.Kind() == event.CloseCall && k.Socket == 0 && s.Time.Sub(k.End) < lookupTime {
+		return k
+	}
+	return nil
+}
+
 // rstRoot: the sender's own abort, or its kernel's answer to a segment.
 func (l *linker) rstRoot(c *linked, i int) analyze.Root {
 	s := c.Segments[i]
@@ -228,6 +246,11 @@ func (l *linker) rstRoot(c *linked, i int) analyze.Root {
 	}
 	if a := c.lastFrom(s.From, i); a != nil && a.Kind == analyze.KindKeepalive {
 		return analyze.Root{Kind: analyze.RootTimer, Timer: "keepalive", Confidence: analyze.Inferred}
+	}
+	if k := c.justReturned(s); k != nil {
+		r := callRoot(k, "the log dates calls a little early: it left at once after this one")
+		r.Confidence = analyze.Inferred
+		return r
 	}
 	return analyze.Root{Kind: analyze.RootUnknown, Why: "no call of its sender encloses it and it answers nothing in sight"}
 }
