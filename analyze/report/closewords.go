@@ -11,7 +11,8 @@ import (
 
 // halfCloseWords say how long only one end had closed, and what came meanwhile. A half-close it was where that
 // end is known to have still read: its call ended one direction, or data came that no RST answered. Else the
-// other end took so long to close, or did not.
+// other end took so long to close, or did not; its FIN alone came so late where data that it had sent before may
+// have held it up.
 func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 	h := c.HalfClose
 	if h == nil {
@@ -21,13 +22,16 @@ func halfCloseWords(c *analyze.Connection, calls []*analyze.Call) string {
 	if h.Bytes > 0 {
 		bytes = count(h.Bytes, "byte")
 	}
-	took := span(event.Time(h.NS).Sub(0))
+	took, other := span(event.Time(h.NS).Sub(0)), h.By.Other()
+	heldUp := *c.Retransmits.Of(other) > 0 || c.Stall != nil && c.Stall.By == h.By
 	call := finCall(c, calls, h.By)
 	switch {
 	case call != nil && !endedBoth(call), call == nil && h.Bytes > 0 && c.Reset == nil:
 		took = "half-close, " + took
-	case c.Fin(h.By.Other()) != nil:
-		took = fmt.Sprintf("the %s took %s to close", h.By.Other(), took)
+	case c.Fin(other) != nil && heldUp:
+		return fmt.Sprintf(" (the %s's FIN came %s later, %s between)", other, took, bytes)
+	case c.Fin(other) != nil:
+		took = fmt.Sprintf("the %s took %s to close", other, took)
 	case c.Reset != nil:
 		took += " before the RST"
 	}

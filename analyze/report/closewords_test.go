@@ -57,6 +57,16 @@ func TestCloseWords(t *testing.T) {
 	}
 }
 
+// A FIN waits behind data that are sent again: it tells no more when its end closed.
+func TestFinHeldUpTellsNoClose(t *testing.T) {
+	r := withoutCalls(recordings(t)["server-closes-first"])
+	c := r.Connections[0]
+	*c.Retransmits.Of(c.HalfClose.By.Other()) = 1
+	if got := Verdict(r, c); !strings.Contains(got, "(the client's FIN came ") || strings.Contains(got, " to close") {
+		t.Errorf("%q says when the client closed", got)
+	}
+}
+
 // In one row all arrows point the way of the row's connection, also of segments of the connection before,
 // in which each end had the other's role.
 func TestArrowsOfOneRow(t *testing.T) {
