@@ -40,7 +40,7 @@ func WriteTopicStart(w io.Writer, t *explain.Topic, opt Options) error {
 	for _, paragraph := range paragraphs(t.Text) {
 		part := []line{{}}
 		for _, s := range paragraph {
-			part = append(part, topicLine(s))
+			part = append(part, p.topicLine(s))
 		}
 		if p.height(part) > room {
 			if len(page) < topicStart/2 {
@@ -100,8 +100,14 @@ func paragraphs(text []string) [][]string {
 	return all
 }
 
-// topicLine is a line of a topic's text. Its columns stay where they are when a narrow terminal wraps it.
-func topicLine(s string) line {
+// topicLine is a line of a topic's text. Its columns stay where they are when a narrow terminal wraps it, and when
+// plain text has two signs for one: the gap behind them is the narrower.
+func (p *printer) topicLine(s string) line {
+	if gap := strings.Index(strings.TrimLeft(s, " "), "  "); gap > 0 {
+		left, right := s[:indentOf(s)+gap], s[indentOf(s)+gap:]
+		plain := p.opt.glyphs(left)
+		s = plain + right[min(textWidth(plain)-textWidth(left), indentOf(right)-2):]
+	}
 	return line{text: strings.ReplaceAll(s, "  ", noBreak+noBreak), hang: indentOf(s) + 2}
 }
 
@@ -110,7 +116,7 @@ func WriteTopic(w io.Writer, t *explain.Topic, shown []Shown, opt Options) error
 	p := pageOf(w, opt)
 	page := []line{{text: t.Name + ": " + t.Title, style: bold}, {}}
 	for _, s := range t.Text {
-		page = append(page, topicLine(s))
+		page = append(page, p.topicLine(s))
 	}
 	if len(shown) > 0 {
 		page = append(page, line{})

@@ -35,3 +35,20 @@ func TestTopicStarts(t *testing.T) {
 		}
 	}
 }
+
+// TestTopicColumns holds that the columns of a topic stand at one place, also where plain text has two signs for one.
+func TestTopicColumns(t *testing.T) {
+	for _, box := range []bool{false, true} {
+		var b bytes.Buffer
+		if err := WriteTopicStart(&b, explain.Lookup("words"), Options{Width: 80, Box: box}); err != nil {
+			t.Fatal(err)
+		}
+		for _, about := range []string{"call number", "from the client, from", "frame 5", "frame 14"} {
+			line, _, found := strings.Cut(b.String(), about)
+			line = line[strings.LastIndexByte(line, '\n')+1:]
+			if got := textWidth(line); !found || got != 29 {
+				t.Errorf("box %v: %q in column %d, want 29", box, about, got)
+			}
+		}
+	}
+}
