@@ -33,6 +33,9 @@ func TestTopicsAreWhole(t *testing.T) {
 				t.Errorf("%s: see %q, which is no other topic", topic.Name, name)
 			}
 		}
+		if n := len("does-close-affect-the-peer  ") + len(topic.Title); n > screenColumns {
+			t.Errorf("%s: its line in the list has %d columns", topic.Name, n)
+		}
 		if len(topic.Text) > screenLines {
 			t.Errorf("%s: %d lines do not fit a screen", topic.Name, len(topic.Text))
 		}
@@ -127,7 +130,7 @@ func TestTopicOf(t *testing.T) {
 	for word, want := range map[string]string{
 		"fin": "fin-ordering", "EPIPE": "econnreset-vs-epipe", "close()": "close-vs-shutdown", "TIME_WAIT": "time-wait", "unread-data": "reset",
 		"half-closed": "close-wait", "nothing": "", "1006": "websocket-close", "eof": "end-of-file-by-fin", "ENHANCE_YOUR_CALM": "goaway",
-		"idle_close": "keepalive-race", "426": "end-of-file-by-fin",
+		"idle_close": "keepalive-race", "426": "end-of-file-by-fin", "unanswered": "words", "steady": "words", "SYN_SENT": "words",
 	} {
 		if got := TopicOf(word); got != want {
 			t.Errorf("TopicOf(%q) = %q, want %q", word, got, want)

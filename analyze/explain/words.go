@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -24,13 +25,32 @@ var words = map[string]string{
 	"truncated": "end-of-file-by-fin", "incomplete": "end-of-file-by-fin", "content-length": "end-of-file-by-fin", "ftp": "end-of-file-by-fin",
 	"226": "end-of-file-by-fin", "426": "end-of-file-by-fin", "alert": "tls-close", "idle": "keepalive-race", "idle-close": "keepalive-race",
 	"glossary": "words", "listenoverflows": "accept-queue",
-	"orphan": "fin-wait2", "tcp-fin-timeout": "fin-wait2", "expect": "scripts", "script": "scripts", "poll": "blocked-calls", "epoll": "blocked-calls",
+	"orphan": "fin-wait2", "tcp-fin-timeout": "fin-wait2", "expect": "scripts", "script": "scripts", "poll": "blocked-calls", "epoll": "blocked-calls", "select": "blocked-calls", "stall": "window-zero",
+	"pollhup": "does-close-affect-the-peer", "pollrdhup": "does-close-affect-the-peer", "siocoutq": "lost-bytes", "recv-q": "two-rows-one-connection",
+	"ss": "two-rows-one-connection", "netstat": "two-rows-one-connection", "conntrack": "half-close", "mp-fastclose": "mptcp",
+	"tcp-tw-reuse": "time-wait", "tcp-rfc1337": "time-wait", "assassination": "time-wait", "tcp-linger2": "fin-wait2", "so-reuseport": "address-in-use",
+	"ip-local-port-range": "address-in-use", "ephemeral": "address-in-use", "kill": "end-of-file-by-fin", "exit": "shared-sockets", "exec": "shared-sockets",
 }
 
-// TopicOf returns the topic that has a word: one that people ask for, an ending or a reset cause; "" for none.
+// asked is a word as it is looked up, however it was written.
+func asked(word string) string {
+	return strings.TrimSuffix(strings.ReplaceAll(strings.ToLower(word), "_", "-"), "()")
+}
+
+// Meaning returns what the glossary says of a word, "" where it has none.
+func Meaning(word string) string {
+	for _, t := range Glossary() {
+		if asked(t.Word) == asked(word) {
+			return t.Means
+		}
+	}
+	return ""
+}
+
+// TopicOf returns the topic that has a word: one that people ask for, an ending, a reset cause, a finding or
+// another word of the output; "" for none.
 func TopicOf(word string) string {
-	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
-	word = strings.TrimSuffix(word, "()")
+	word = asked(word)
 	if Lookup(word) != nil { // TIME_WAIT; a cause of a reset is called so, too
 		return word
 	}
@@ -44,8 +64,16 @@ func TopicOf(word string) string {
 	}
 	for _, c := range analyze.EndingCodes() {
 		if string(c.Code) == word {
+			return cmp.Or(c.Topic, "words")
+		}
+	}
+	for _, c := range analyze.FindingCodes() {
+		if string(c.Code) == word {
 			return c.Topic
 		}
+	}
+	if Meaning(word) != "" {
+		return "words"
 	}
 	return ""
 }

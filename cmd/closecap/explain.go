@@ -80,7 +80,11 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 	}
 	topic := explain.Lookup(name)
 	if other := explain.TopicOf(name); topic == nil && other != "" {
-		fmt.Fprintf(std.err, "closecap: %s is part of the topic %s\n", report.Safe(name), other)
+		about := ""
+		if means := explain.Meaning(name); means != "" {
+			about = " (" + means + ")"
+		}
+		fmt.Fprintf(std.err, "closecap: %s%s is part of the topic %s\n", report.Safe(name), about, other)
 		topic = explain.Lookup(other)
 	}
 	if topic == nil {
