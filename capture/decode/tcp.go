@@ -156,7 +156,7 @@ func readOption(kind uint8, v []byte, s *event.Segment) {
 		}
 	case kind == optFastOpen:
 		o.FastOpenLen, s.Has = uint8(len(v)), s.Has|event.HasFastOpen
-	case kind == optExperiment && len(v) >= 2 && v[0] == 0xf9 && v[1] == 0x89: // RFC 7413 4.1.1
+	case kind == optExperiment && len(v) >= 2 && v[0] == 0xf9 && v[1] == 0x89: // RFC 7413 9
 		o.FastOpenLen, s.Has = uint8(len(v)-2), s.Has|event.HasFastOpen
 	}
 }
