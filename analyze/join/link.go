@@ -61,6 +61,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 	for _, c := range l.conns {
 		c.kernelStates()
 		l.reset(c)
+		l.lostAfterClose(c)
 		l.vouch(c)
 		l.heed(c)
 		if res.Capture.Dropped == 0 || c.Whole {

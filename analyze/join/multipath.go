@@ -80,3 +80,32 @@ func (l *linker) signalRoot(c *linked, i int) analyze.Root {
 	s.Answers = end.Frame
 	return l.answer(end, analyze.Inferred)
 }
+
+// lostAfterClose counts what came for a socket of MPTCP that its application had closed. Its kernel acknowledges
+// that and sends no RST, and nobody reads it (net/mptcp/protocol.c: __mptcp_close).
+func (l *linker) lostAfterClose(lc *linked) {
+	if !lc.Multipath || lc.Reset != nil || lc.Lost != nil || lc.Omitted > 0 {
+		return
+	}
+	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
+		ends := lc.segmentsOf(dataFins, side).segments
+		if len(ends) == 0 || ends[0].Root.Kind != analyze.RootCall {
+			continue
+		}
+		c := l.calls.get(ends[0].Root.Call)
+		if c == nil || c.Kind() != event.CloseCall {
+			continue // a socket that was shut down may be read
+		}
+		var late uint64
+		for _, s := range lc.segmentsOf(freshSegments, side.Other()).segments {
+			if s.Time > ends[0].Time {
+				late += uint64(s.Len)
+			}
+		}
+		if late > 0 {
+			lc.Lost = &analyze.Lost{From: side.Other(), AfterClose: late}
+			lc.keepRead(lc.Lost)
+			lc.Why = append(lc.Why, fmt.Sprintf("%d bytes came after #%d %s(): MPTCP acknowledges them, and nobody reads them", late, c.ID, c.Name))
+		}
+	}
+}

@@ -175,9 +175,14 @@ func summarizeJoin(res *analyze.Result) string {
 			p("  relayed by %s with connection %d, %s: %d bytes, the first by #%d and #%d, ended by #%d after #%d", r.Actor, r.Leg, r.Confidence,
 				r.Bytes, r.Received, r.Sent, r.Call, r.After)
 		}
+		lost := func(l analyze.Lost) string {
+			return strings.NewReplacer("TLSAlerts:0 ", "", "Closing:0 ", "").Replace(fmt.Sprintf("%+v", l))
+		}
+		if conn.Lost != nil {
+			p("  lost %s", lost(*conn.Lost))
+		}
 		if r := conn.Reset; r != nil {
-			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call,
-				strings.NewReplacer("TLSAlerts:0 ", "", "Closing:0 ", "").Replace(fmt.Sprintf("%+v", r.Lost)))
+			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call, lost(r.Lost))
 			for _, w := range r.Why {
 				p("    why: %s", w)
 			}
