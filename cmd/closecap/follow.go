@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -58,7 +59,8 @@ type following struct {
 	hearing *hearing
 	capture *live.Group
 	session *traced
-	started func() // after the program; this process's children are followed until then
+	started func()     // after the program; this process's children are followed until then
+	end     event.Time // calls that begin and packets that come after it are left out
 
 	mu      sync.Mutex
 	waiting []*event.Packet // until what the kernel told of their time is known
@@ -73,7 +75,7 @@ const maxWaiting = 1 << 17
 
 // follow records what the kernel tells of a running program, or of one that it starts.
 func (f *traceFlags) follow(ctx context.Context, args []string, format report.Format, std streams) (*traced, error) {
-	w := &following{flags: f}
+	w := &following{flags: f, end: math.MaxInt64}
 	err := w.open(std)
 	if w.kernel != nil {
 		defer w.kernel.Close()
@@ -95,12 +97,15 @@ func (f *traceFlags) follow(ctx context.Context, args []string, format report.Fo
 		stop := f.sweepWhile(s, w.capture, format, std)
 		err = errors.Join(w.until(ctx, args), stop())
 	}
+	if w.kernel.Alive() > 0 {
+		w.end = present() // they go on
+	}
+	pollErr := w.kernel.Poll(0)
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	barrierErr := w.capture.Barrier(settle)
 	stats, stopErr := w.capture.Stop()
-	pollErr := w.kernel.Poll(0)
-	w.release(present().Add(time.Second))
+	w.release(w.end)
 	lost, hearErr := w.hearing.stop()
 	done := w.kernel.Finish()
 	s.program.Processes, s.program.Calls, s.program.Folded = done.Processes, done.Calls, done.Folded
@@ -125,10 +130,16 @@ func (w *following) open(std streams) error {
 		Run: runOn(nil), Whole: w.flags.save != "", WholeTo: w.flags.wholeTo(), Heard: w.session.words.heard(),
 		Narrow: func([]netip.AddrPort) error { return nil },
 	})
+	take := w.flags.onCall(w.session.Session, std)
 	var err error
 	err = kernel.WithBPF(func() error {
 		w.kernel, err = follow.Open(follow.Options{
-			OnCall: w.flags.onCall(w.session.Session, std), OnSocket: w.session.Socket,
+			OnCall: func(c event.Call) {
+				if c.Start <= w.end {
+					take(c)
+				}
+			},
+			OnSocket:       w.session.Socket,
 			OnUnprivileged: func(program string) { warnUnprivileged(std.err, program) },
 		})
 		switch {
