@@ -21,6 +21,17 @@ type Connection struct {
 	Tasks Tasks    `json:"tasks"`
 	Seen  SeenEnds `json:"seen"`
 	Stray bool     `json:"stray,omitempty"` // nothing but an RST was seen of it
+
+	// Queued is a close of the end that was reset, whose FIN never left.
+	Queued *QueuedFin `json:"queued_fin,omitempty"`
+}
+
+// QueuedFin is a FIN that waited behind data of its own end until an RST came.
+type QueuedFin struct {
+	By    analyze.Side `json:"by"`
+	Task  *event.Task  `json:"task"`  // whose call queued it
+	NS    int64        `json:"ns"`    // from the call to the RST
+	Bytes uint64       `json:"bytes"` // that it waited behind
 }
 
 // Tasks are the processes of a connection; nil where the kernel did not say.

@@ -61,6 +61,10 @@ func sentFin(e *event.Endpoint) bool {
 	return false
 }
 
+// finLeft reports whether e's FIN went out. Behind what the peer has no room for it waits, and goes with that when
+// an RST comes.
+func finLeft(e *event.Endpoint) bool { return sentFin(e) && e.Unsent == 0 }
+
 // handedOver reports whether e went on as TIME_WAIT, or as FIN_WAIT2 without a socket: then the
 // kernel shows FIN_WAIT2 or CLOSING turn into CLOSED, with neither RST nor error.
 func handedOver(e *event.Endpoint) bool {

@@ -43,6 +43,7 @@ func (p *pair) connection() *Connection {
 	}
 	v.decide()
 	v.leaveUnread()
+	v.queuedFin()
 	v.waits()
 	return v.Connection
 }
@@ -219,7 +220,7 @@ func (v *verdict) hitByBareFin() bool {
 func (v *verdict) firstFin() {
 	c, s := v.end[client], v.end[server]
 	switch {
-	case c != nil && s != nil && finAt(c) != 0 && finAt(s) != 0:
+	case c != nil && s != nil && finAt(c) != 0 && finAt(s) != 0 && finLeft(c) && finLeft(s):
 		switch {
 		case entered(c, event.FinWait1) != 0 && entered(s, event.FinWait1) != 0:
 			v.Closer, v.Simultaneous = analyze.Both, true
@@ -228,13 +229,13 @@ func (v *verdict) firstFin() {
 		default:
 			v.Closer = analyze.Server
 		}
-	case c != nil && sentFin(c) && !c.FinIn, s != nil && s.FinIn && !sentFin(s):
+	case c != nil && finLeft(c) && !c.FinIn, s != nil && s.FinIn && !finLeft(s):
 		v.Closer = analyze.Client
-	case s != nil && sentFin(s) && !s.FinIn, c != nil && c.FinIn && !sentFin(c):
+	case s != nil && finLeft(s) && !s.FinIn, c != nil && c.FinIn && !finLeft(c):
 		v.Closer = analyze.Server
 	default:
 		for i, e := range v.end {
-			if e == nil || !sentFin(e) {
+			if e == nil || !finLeft(e) {
 				continue
 			}
 			own, both := firstSent(e)
@@ -272,6 +273,11 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 			v.because("no TCP segment answered the %s's SYN: %s, as of a firewall or a router, led to %s", s, icmpName(e), e.Errno)
 		}
 	case event.FinWait1, event.Closing, event.LastAck:
+		if !finLeft(e) {
+			v.Ending = analyze.Silent
+			v.because("the %s had closed, and its FIN waited behind %s: %s", s, analyze.Count(uint64(e.Unsent), "byte"), e.Errno)
+			break
+		}
 		v.Ending = analyze.FinUnacked
 		v.because("the %s's FIN was never acknowledged: %s after %d retransmissions", s, e.Errno, e.Retransmits)
 	default:

@@ -197,7 +197,7 @@ func (v *verdict) endedByUnseenReset(i int, e *event.Endpoint) {
 // closedBefore reports whether an end had sent its FIN by then.
 func (v *verdict) closedBefore(at event.Time) bool {
 	for _, e := range v.end {
-		if e != nil && sentFin(e) && finAt(e) < at {
+		if e != nil && finLeft(e) && finAt(e) < at {
 			return true
 		}
 	}
@@ -228,6 +228,23 @@ func (v *verdict) stoodOn(i int, at event.Time) string {
 		return fmt.Sprintf("the %s's own socket sent no RST, and stood for longer", s)
 	}
 	return ""
+}
+
+// queuedFin tells of the close of the end that was reset, where its FIN never left.
+func (v *verdict) queuedFin() {
+	if v.Reset == nil {
+		return
+	}
+	e, by := v.end[server], v.Reset.By.Other()
+	if by == analyze.Client {
+		e = v.end[client]
+	}
+	if e == nil || e.Unsent == 0 || e.ResetIn == 0 {
+		return
+	}
+	if t, at := FinBy(e); t != nil && at < e.ResetIn {
+		v.Queued = &QueuedFin{By: by, Task: t, NS: int64(e.ResetIn.Sub(at)), Bytes: uint64(e.Unsent)}
+	}
 }
 
 // causeByItsEnd tells the cause of an RST that no tracepoint showed by what the end that sent it

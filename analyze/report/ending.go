@@ -23,7 +23,7 @@ func EndingLine(c *endings.Connection, zone *time.Location) string {
 		fmt.Sprintf("%s  %s %s %s", at(c.End, zone), endName(c, left), arrow, endName(c, right)),
 		endedHow(c),
 	}
-	for _, s := range []string{endedWhy(c), endingLostWords(c), waitWords(c, zone)} {
+	for _, s := range []string{endedWhy(c) + queuedWords(c), endingLostWords(c), waitWords(c, zone)} {
 		if s != "" {
 			parts = append(parts, s)
 		}
@@ -103,6 +103,16 @@ func endedWhy(c *endings.Connection) string {
 		return fmt.Sprintf("%s: %s", cause, doer)
 	}
 	return fmt.Sprintf("%s: RST of the %s", cause, r.By)
+}
+
+// queuedWords names the close of the other end, whose FIN never left.
+func queuedWords(c *endings.Connection) string {
+	q := c.Queued
+	if q == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s %s had come %s before: its FIN waited behind %s", taskName(q.Task), taskCall(q.Task),
+		span(time.Duration(q.NS)), count(q.Bytes, "byte"))
 }
 
 // shutdownHow are the second arguments of shutdown.

@@ -46,6 +46,10 @@ func TestEndingLine(t *testing.T) {
 			c.Tasks.Client = nil
 		}, `11:50:14.276  nginx\x1b[[812] 10.0.0.2:443 ← 10.0.0.9:46612  reset after 12.0 ms  unread-data: nginx[812] close(7) with 6 bytes unread  lost 6`},
 		{func(c *endings.Connection) {
+			reset(c, analyze.Client, analyze.UnknownCause, analyze.Lost{Discarded: 9})
+			c.Queued = &endings.QueuedFin{By: analyze.Server, Task: &event.Task{PID: 812, Comm: "nginx", Call: "close", FD: 7}, NS: 3e9, Bytes: 9}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  reset after 12.0 ms  unknown: RST of the client; nginx[812] close(7) had come 3.0 s before: its FIN waited behind 9 bytes  lost 9`},
+		{func(c *endings.Connection) {
 			reset(c, analyze.Client, analyze.KeepaliveTimeout, analyze.Lost{})
 		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  reset after 12.0 ms  keepalive-timeout: RST of the client`},
 		{func(c *endings.Connection) {
