@@ -173,16 +173,17 @@ func spokenStory(t *testing.T, file string) (all []*analyze.Connection) {
 // TestReasons holds why the connections of captures of real servers ended, in their protocols' words.
 func TestReasons(t *testing.T) {
 	const expected = "analyze/words/testdata/reasons.txt"
-	files, err := filepath.Glob("analyze/words/testdata/*.pcap")
+	files, err := filepath.Glob("analyze/words/testdata/*.pcap*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no captures: %v", err)
 	}
 	var b strings.Builder
 	for _, file := range files {
 		all, _ := analyzed(t, file, Options{Words: true})
+		name, _, _ := strings.Cut(filepath.Base(file), ".pcap")
 		for _, c := range all {
 			if w := c.LastWords; w != nil && w.Reason != "" {
-				fmt.Fprintf(&b, "%s %d: %s (%s)\n", strings.TrimSuffix(filepath.Base(file), ".pcap"), c.ID, w.Reason, w.Confidence)
+				fmt.Fprintf(&b, "%s %d: %s (%s)\n", name, c.ID, w.Reason, w.Confidence)
 				if w.Topic != "" {
 					fmt.Fprintf(&b, "  explain %s\n", c.Explains)
 				}

@@ -1,6 +1,11 @@
 package analyze
 
-import "github.com/closecap/closecap/analyze/event"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/closecap/closecap/analyze/event"
+)
 
 // Fin returns what ended a side's stream: its first FIN, or MPTCP's DATA_FIN, nil where none is listed.
 func (c *Connection) Fin(side Side) *Segment {
@@ -34,6 +39,32 @@ func (s *Segment) Enders(calls []*Call) (ender, vain *Call) {
 
 // EndsProcess reports whether the call is the end of its process, which closes what it has open.
 func (c *Call) EndsProcess() bool { return c.Name == "exit" || c.Name == "kill" }
+
+// EndsSending reports whether the call ended what its end sends: a FIN is to go out behind what is queued.
+func (c *Call) EndsSending() bool {
+	switch {
+	case c.Errno != "":
+		return false
+	case c.Kind() == event.ShutdownCall:
+		return strings.Contains(c.Args, "WR")
+	}
+	return c.Kind() == event.CloseCall && len(c.Holders) == 0
+}
+
+// TookLess reports whether a send took less than it was given, or nothing.
+func (c *Call) TookLess() bool {
+	return c.Kind() == event.SendCall && (c.Errno == "EAGAIN" || c.Errno == "" && c.Ret >= 0 && c.Ret < c.given())
+}
+
+// given returns how many bytes a send was to take, 0 where that is not known.
+func (c *Call) given() int64 {
+	words, _, _ := strings.Cut(c.Args, " byte")
+	n, err := strconv.ParseInt(words, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // CallsByConnection returns the calls of each connection, by its ID, as they stand in Calls.
 func (r *Result) CallsByConnection() map[int][]*Call {

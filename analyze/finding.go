@@ -108,7 +108,7 @@ func (k FindingKind) Found(c *Connection) bool {
 	case FoundUnanswered:
 		return c.endedFor(ReasonUnanswered) && c.Closer == Server
 	case FoundIdle:
-		return c.endedFor(ReasonIdle) && c.Closer == Server && c.LastWords.IdleNS > 0 // else one end did not read
+		return c.endedFor(ReasonIdle) && c.Closer == Server
 	case FoundResets:
 		return c.Reset != nil
 	case FoundCloseWait:

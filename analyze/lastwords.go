@@ -29,9 +29,10 @@ type ReasonKind string
 const (
 	ReasonGoodbye    ReasonKind = "goodbye"
 	ReasonRace       ReasonKind = "keepalive-race"
+	ReasonStalled    ReasonKind = "stalled-reader"
 	ReasonUnanswered ReasonKind = "unanswered"
 	ReasonCut        ReasonKind = "cut"
-	ReasonIdle       ReasonKind = "idle" // or an end did not read
+	ReasonIdle       ReasonKind = "idle"
 	ReasonHarmless   ReasonKind = "harmless-reset"
 )
 

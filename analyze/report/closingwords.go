@@ -2,8 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -27,7 +25,7 @@ func closingSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 			lines = append(lines, fmt.Sprintf("%s got %s%s.", callWords(k), k.Errno, afterWords(k)))
 		case k.Kind() == event.SendCall && k.Errno == "":
 			left[k.Side] = nil
-			if k.Ret >= 0 && k.Ret < given(k) {
+			if k.TookLess() {
 				left[k.Side] = k
 			}
 		case k.Kind() == event.CloseCall && k.Errno == "" && len(k.Holders) == 0:
@@ -42,16 +40,6 @@ func closingSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 		}
 	}
 	return lines
-}
-
-// given returns how many bytes a send() was to take, 0 where that is not known.
-func given(k *analyze.Call) int64 {
-	words, _, _ := strings.Cut(k.Args, " byte")
-	n, err := strconv.ParseInt(words, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func afterWords(k *analyze.Call) string {

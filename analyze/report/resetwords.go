@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -81,8 +80,7 @@ func queuedSentence(c *analyze.Connection, calls []*analyze.Call) string {
 		return ""
 	}
 	for _, k := range calls {
-		ends := k.Kind() == event.CloseCall && len(k.Holders) == 0 || k.Kind() == event.ShutdownCall && strings.Contains(k.Args, "WR")
-		if k.Side == side && k.Errno == "" && k.Start < reset && ends {
+		if k.Side == side && k.Start < reset && k.EndsSending() {
 			return fmt.Sprintf("%s had come %s before: the %s's FIN waited behind %s, and never left.",
 				callWords(k), span(reset.Sub(k.Start)), side, count(c.Reset.Lost.Discarded, "byte"))
 		}

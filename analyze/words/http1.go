@@ -355,7 +355,7 @@ func (r *http1) last(e End, how fate) said {
 	case m.part == inHeader && len(m.text) > 0:
 		w.meaning, cut = clip([]byte(firstLine(string(m.text)))), "cut within its header"
 	case m.part == inBody && (!m.none || m.left < m.length):
-		cut = fmt.Sprintf("cut: %d of the %d bytes of its body came", m.length-m.left, m.length)
+		cut, w.missing = fmt.Sprintf("cut: %d of the %d bytes of its body came", m.length-m.left, m.length), m.left
 	case m.part == inChunkSize || m.part == inChunk || m.part == inTrailer:
 		cut = "cut: the last chunk is missing"
 	}

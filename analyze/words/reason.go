@@ -49,7 +49,7 @@ func topicOf(name string) string {
 }
 
 // reasons are the kinds in the order in which they are looked for.
-var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonRace, analyze.ReasonUnanswered, analyze.ReasonCut, analyze.ReasonIdle}
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered, analyze.ReasonCut, analyze.ReasonIdle}
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
 // that is; "" where it does not.
@@ -78,6 +78,12 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 		return x.goodbye()
 	case analyze.ReasonRace:
 		return x.race()
+	case analyze.ReasonStalled:
+		why := x.stalled()
+		if why != "" {
+			x.topic = "window-zero"
+		}
+		return why
 	case analyze.ReasonUnanswered:
 		return x.unanswered()
 	case analyze.ReasonCut:
@@ -232,17 +238,11 @@ func (x *ended) cut() string {
 		return ""
 	}
 	for _, e := range [...]End{Client, Server} {
-		m := &x.said[e]
-		if !m.cut {
+		middle := x.middle(e)
+		if middle == "" {
 			continue
 		}
-		x.quotes(e)
-		x.topic = cmp.Or(topicOf(m.protocol), "end-of-file-by-fin")
-		whose := "its own"
-		if x.closer != e {
-			whose = "the " + string(x.side[e]) + "'s"
-		}
-		why := fmt.Sprintf("the %s closed in the middle of %s message: %s (frame %d)", x.side[x.closer], whose, m.meaning, m.at.frame)
+		why := "the " + string(x.side[x.closer]) + " closed" + strings.TrimPrefix(middle, ",")
 		if idle := x.idled(); idle > 0 {
 			why += ", after " + analyze.Span(idle) + " of idling"
 		}
@@ -251,17 +251,23 @@ func (x *ended) cut() string {
 	return ""
 }
 
-// idle is a close after a time in which nobody said anything, or one end took nothing.
-func (x *ended) idle() string {
-	if s := x.c.Stall; s != nil && !s.Ended && x.closed {
-		switch took := x.ends[x.closer].over.time.Sub(s.Since); {
-		case took < longIdle:
-		case s.By == x.side[x.closer]:
-			return fmt.Sprintf("the %s closed, and had read nothing for %s", s.By, analyze.Span(took))
-		default:
-			return fmt.Sprintf("the %s closed after the %s had read nothing for %s", x.side[x.closer], s.By, analyze.Span(took))
-		}
+// middle says that the end of e's message did not come, where that is so.
+func (x *ended) middle(e End) string {
+	m := &x.said[e]
+	if !m.cut {
+		return ""
 	}
+	x.quotes(e)
+	x.topic = cmp.Or(topicOf(m.protocol), "end-of-file-by-fin")
+	whose := "its own"
+	if x.closer != e {
+		whose = "the " + string(x.side[e]) + "'s"
+	}
+	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, m.meaning, m.at.frame)
+}
+
+// idle is a close after a time in which nobody said anything.
+func (x *ended) idle() string {
 	idle := x.idled()
 	if idle == 0 {
 		return ""

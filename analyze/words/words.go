@@ -52,6 +52,7 @@ type said struct {
 	at       spot // of the message; none where it speaks of what did not come
 	goodbye  goodbye
 	cut      bool   // its last message is not complete
+	missing  int64  // how many bytes of that did not come, 0 where it does not tell
 	counts   bool   // the protocol has requests and answers, and none of them is missing
 	open     int    // of the client: requests of which no answer has begun
 	waits    string // for what, as "no answer to GET /"
