@@ -28,10 +28,12 @@ type ReasonKind string
 // The kinds, in the order in which they are looked for: the first is the reason.
 const (
 	ReasonGoodbye    ReasonKind = "goodbye"
+	ReasonMismatch   ReasonKind = "protocol-mismatch"
 	ReasonRace       ReasonKind = "keepalive-race"
 	ReasonStalled    ReasonKind = "stalled-reader"
 	ReasonUnanswered ReasonKind = "unanswered"
 	ReasonCut        ReasonKind = "cut"
+	ReasonHandshake  ReasonKind = "handshake"
 	ReasonIdle       ReasonKind = "idle"
 	ReasonHarmless   ReasonKind = "harmless-reset"
 )

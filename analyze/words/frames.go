@@ -11,6 +11,7 @@ type frames struct {
 	left  int64  // of it, yet to come
 	holes bool   // bytes of it were not captured: nothing after them is kept
 	lost  bool
+	most  int  // how much is kept of a message, where that is more
 	stop  bool // set by done: what follows is another protocol's
 }
 
@@ -41,7 +42,7 @@ func (f *frames) feed(b []byte, size sizer, done func(msg []byte, total int64)) 
 			f.total, f.left = total, total-int64(len(f.msg))
 		}
 		n := int(min(f.left, int64(len(b))))
-		if room := keepMost - len(f.msg); room > 0 && !f.holes {
+		if room := max(keepMost, f.most) - len(f.msg); room > 0 && !f.holes {
 			f.msg = append(f.msg, b[:min(n, room)]...)
 		}
 		b, f.left = b[n:], f.left-int64(n)

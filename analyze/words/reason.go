@@ -49,7 +49,8 @@ func topicOf(name string) string {
 }
 
 // reasons are the kinds in the order in which they are looked for.
-var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered, analyze.ReasonCut, analyze.ReasonIdle}
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered, analyze.ReasonCut,
+	analyze.ReasonHandshake, analyze.ReasonIdle}
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
 // that is; "" where it does not.
@@ -86,8 +87,12 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 		return why
 	case analyze.ReasonUnanswered:
 		return x.unanswered()
+	case analyze.ReasonMismatch:
+		return x.mismatch()
 	case analyze.ReasonCut:
 		return x.cut()
+	case analyze.ReasonHandshake:
+		return x.handshake()
 	}
 	return x.idle()
 }
@@ -118,6 +123,9 @@ func (x *ended) goodbye() string {
 		x.unsure = true // what can't be read may have been a goodbye before that
 	}
 	why := fmt.Sprintf("the %s ended it: %s (frame %d)", x.side[first], g.words, g.at.frame)
+	if to := x.strange(); to != "" && first == Server {
+		why += "," + to
+	}
 	if g.more {
 		why += ", the last answer"
 	}
@@ -264,6 +272,26 @@ func (x *ended) middle(e End) string {
 		whose = "the " + string(x.side[e]) + "'s"
 	}
 	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, m.meaning, m.at.frame)
+}
+
+// handshake is a close before the ends had agreed on what is to come.
+func (x *ended) handshake() string {
+	m := &x.said[Client]
+	if !x.closed || m.early == "" && x.said[Server].early == "" {
+		return ""
+	}
+	why := "the " + string(x.side[x.closer]) + " closed "
+	if idle := x.idled(); idle > 0 {
+		why += "after " + analyze.Span(idle) + " of idling, "
+	}
+	why += "before " + cmp.Or(m.early, x.said[Server].early)
+	for e := range x.said {
+		x.quoted[e] = x.said[e].early != ""
+	}
+	if x.ends[Client].bytes == 0 {
+		why += ": the client had said nothing"
+	}
+	return why
 }
 
 // idle is a close after a time in which nobody said anything.

@@ -2,6 +2,7 @@ package words
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -22,7 +23,7 @@ func isSSH(client, server []byte) answer {
 		for _, s := range append([]string{"SSH-"}, sshRefusals...) {
 			a = max(a, begins(server, s))
 		}
-		if a == yes && len(client) > 0 && begins(client, "SSH-") == no {
+		if a == yes && len(client) > 0 && begins(client, "SSH-") == no && begins(server, "SSH-") != yes {
 			return no
 		}
 	}
@@ -32,6 +33,7 @@ func isSSH(client, server []byte) answer {
 // SSH messages (RFC 4250 4.1.2).
 const (
 	sshDisconnect = 1
+	sshKexInit    = 20
 	sshNewKeys    = 21
 )
 
@@ -50,21 +52,32 @@ func sshSize(h []byte) (want int, total int64) {
 
 // ssh follows the packets of SSH until they are encrypted.
 type ssh struct {
-	ends [2]struct {
-		lines
-		frames
-		banner     string
-		greeting   string // the last line before a banner
-		disconnect string
-		refusal    string // a line in clear where a packet is expected, as OpenSSH's server says what is wrong with a banner
-		packets    bool
-		keys       bool // what follows is encrypted
-		at         spot
-		closing    int64
-	}
+	ends    [2]sshEnd
+	noMatch string // of what both ends offer
 }
 
-func newSSH() reader { return &ssh{} }
+type sshEnd struct {
+	lines
+	frames
+	banner     string
+	greeting   string // a client's first line that is no banner, a server's last before it
+	disconnect string
+	packets    bool
+	clear      bool   // a line comes where a packet is expected, as OpenSSH's server says what is wrong with a banner:
+	refusal    string // the whole line
+	keys       bool   // what follows is encrypted
+	at         spot
+	closing    int64
+	kex        []byte // its lists of algorithms, until the other's have come
+}
+
+func newSSH() reader {
+	r := &ssh{}
+	for e := range r.ends {
+		r.ends[e].frames.most = maxKexInit
+	}
+	return r
+}
 
 func (r *ssh) said(e End, b []byte, at spot) {
 	d := &r.ends[e]
@@ -72,7 +85,9 @@ func (r *ssh) said(e End, b []byte, at spot) {
 		b = d.lines.feed(b, func(line []byte) bool {
 			d.at = at
 			if begins(line, "SSH-") != yes {
-				d.greeting = clip(line)
+				if e == Server || d.greeting == "" {
+					d.greeting = clip(line)
+				}
 				return true
 			}
 			d.banner = clip(line)
@@ -82,11 +97,16 @@ func (r *ssh) said(e End, b []byte, at spot) {
 	if d.banner == "" || d.keys || len(b) == 0 {
 		return
 	}
-	if e == Server && !d.packets && b[0] >= ' ' { // no packet is so long
-		if line := []byte(firstLine(string(b))); d.refusal == "" && plainText(line) {
-			d.refusal, d.at = clip(line), at
+	if d.clear = d.clear || e == Server && !d.packets && b[0] >= ' '; d.clear { // no packet is so long
+		if d.refusal == "" {
+			if len(d.text) == 0 {
+				d.at = at
+			}
+			d.lines.feed(b, func(line []byte) bool {
+				d.refusal = clip(line)
+				return false
+			})
 		}
-		d.packets, d.frames.lost = true, true
 		return
 	}
 	d.packets = true
@@ -108,8 +128,14 @@ func (r *ssh) packet(e End, msg []byte, total int64, at spot) {
 	}
 	d.at, d.closing = at, 0
 	switch msg[5] {
+	case sshKexInit:
+		d.kex = bytes.Clone(msg)
+		if a, b := r.ends[Client].kex, r.ends[Server].kex; a != nil && b != nil {
+			r.noMatch = noMatch(a, b)
+			r.ends[Client].kex, r.ends[Server].kex = nil, nil
+		}
 	case sshNewKeys:
-		d.keys, d.frames.lost = true, true
+		d.keys, d.frames = true, frames{lost: true}
 	case sshDisconnect:
 		d.closing = total
 		d.disconnect = sshReason(msg[6:])
@@ -133,24 +159,41 @@ func sshReason(b []byte) string {
 	return s
 }
 
+// strange reports whether what an end says begins with no banner.
+func (d *sshEnd) strange() bool {
+	return d.banner == "" && (d.greeting != "" || begins(d.text, "SSH-") == no)
+}
+
 func (r *ssh) last(e End, how fate) said {
 	d := &r.ends[e]
-	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: d.keys}
+	refusal := cmp.Or(d.refusal, clip(d.text))
+	if how.done && !d.keys && !d.lines.lost && !d.frames.lost {
+		w.early = "the SSH key exchange was complete"
+		if r.noMatch != "" {
+			w.early += "; " + r.noMatch
+		}
+	}
 	switch {
+	case e == Client && d.strange():
+		w.meaning, w.strange = "no SSH", true
+		if d.greeting != "" {
+			w.meaning += " but " + quoted(d.greeting)
+		}
 	case d.disconnect != "":
 		w.meaning, w.goodbye = d.disconnect, goodbye{words: d.disconnect, name: "SSH disconnect", at: w.at}
-	case d.refusal != "":
-		w.meaning, w.goodbye = d.refusal, goodbye{words: d.refusal, name: "refusal", at: w.at, error: true}
+	case d.clear && plainText([]byte(refusal)):
+		w.meaning, w.goodbye = refusal, goodbye{words: refusal, name: "refusal", at: w.at, error: true}
 	case d.banner == "" && d.greeting != "":
 		w.meaning, w.goodbye = d.greeting, goodbye{words: d.greeting, name: "refusal", at: w.at, error: true}
 	case how.done && e == Server && d.banner == "" && len(d.text) == 0 && !d.lines.lost:
 		w.meaning, w.at = "no SSH banner", spot{}
-	case how.done && d.banner != "" && !d.keys && !d.frames.lost:
+	case w.early != "" && d.banner != "":
 		w.meaning = "the SSH key exchange was not complete"
 	case d.banner != "":
 		w.meaning, w.tells = strings.TrimSpace(d.banner), false
 	default:
-		return said{}
+		return said{early: w.early}
 	}
 	return w
 }

@@ -30,23 +30,25 @@ type Talk struct {
 
 // rest is what is not kept of each connection.
 type rest struct {
-	reader reader
-	name   string
-	heads  [2][]byte
-	ahead  [2][]piece
-	tails  [2]tail
-	leg    *leg // nil where nobody asks for relays
+	reader   reader
+	of       *protocol
+	stranger *stranger // nil where both ends speak the same
+	heads    [2][]byte
+	ahead    [2][]piece
+	tails    [2]tail
+	leg      *leg // nil where nobody asks for relays
 	// pending is what the client had asked without an answer when it closed first.
 	pending said
 }
 
 // heardOf is what was heard of both ends.
 type heardOf struct {
-	told   bool // which protocol it is, or that it is none
-	first  uint64
-	last   uint64 // frames
-	turn   turn
-	opened event.Time // its first segment
+	told    bool // which protocol it is, or that it is none
+	unheard bool // the client alone has told that, and the server has yet to speak
+	first   uint64
+	last    uint64 // frames
+	turn    turn
+	opened  event.Time // its first segment
 }
 
 // end is how far an end has come.
@@ -236,14 +238,27 @@ func (t *Talk) feed(e End, p *piece) {
 		}
 		switch {
 		case t.reads():
-			t.reader.said(e, p.payload, p.at)
+			t.hear(e, p)
 		case !t.told:
 			t.tell(e, p.payload)
+		case t.unheard && e == Server:
+			t.answered(p.payload)
 		}
 	}
 	if p.missing > 0 {
 		t.pass(e, p.missing)
 	}
+}
+
+// hear has the reader read on.
+func (t *Talk) hear(e End, p *piece) {
+	switch {
+	case e == Client && t.stranger != nil:
+		return
+	case e == Server && t.unheard && t.answered(p.payload):
+		return
+	}
+	t.reader.said(e, p.payload, p.at)
 }
 
 // tell asks which protocol the first bytes are of.
@@ -282,6 +297,7 @@ func (t *Talk) tell(e End, b []byte) {
 		}
 	}
 	if !undecided || len(heads[e]) == maxHead {
+		t.unheard = e == Client && t.ends[Server].bytes == 0
 		t.giveUpTelling()
 		return
 	}
@@ -295,7 +311,8 @@ func (t *Talk) tell(e End, b []byte) {
 // after them.
 func (t *Talk) read(p *protocol, e End, heads [2][]byte, more []byte) {
 	r := t.rests()
-	r.name, r.reader = p.name, p.read()
+	r.of, r.reader = p, p.read()
+	t.unheard = len(heads[Server]) == 0
 	if h, ok := r.reader.(*http1); ok && r.leg != nil {
 		h.answers = &r.leg.body
 	}
@@ -324,11 +341,14 @@ func (t *Talk) lastOf(e End, over bool) said {
 			t.giveUp(e)
 		}
 	}
-	if !t.reads() {
+	switch {
+	case !t.reads():
 		return said{}
+	case e == Client && t.stranger != nil:
+		return t.stranger.words(t.of)
 	}
 	m := t.reader.last(e, t.fate(e, over))
-	m.protocol = cmp.Or(m.protocol, t.name)
+	m.protocol = cmp.Or(m.protocol, t.of.name)
 	return m
 }
 
@@ -346,7 +366,7 @@ func (t *Talk) words(e End, m *said, raw bool) *analyze.Words {
 		}
 	}
 	w.Closing = uint64(max(0, m.closing))
-	if raw && d.bytes > 0 {
+	if raw && d.bytes > 0 && !m.sealed {
 		w.Text = t.lastText(e)
 	}
 	if w.Meaning == "" && w.Text == "" {

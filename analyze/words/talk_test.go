@@ -73,13 +73,13 @@ func TestContent(t *testing.T) {
 		"only a goaway":         {lines: []line{{1, 0, goaway, 0}}, want: ""},
 		"an error of POP3":      {lines: []line{{1, 0, "-ERR locked\r\n", 0}}, want: ""},
 		"from the middle on":    {lines: []line{{0, 0, get, 0}, {1, 0, "HTTP/1.1 408 Too late\r\n\r\n", 0}}, midstream: true, want: ""},
-		"no TLS on the port":    {lines: []line{{0, 0, hello, 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: `no TLS but "HTTP/1.1 400 Bad Request"`},
+		"no TLS on the port":    {lines: []line{{0, 0, hello, 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: "HTTP/1.1 400 Bad Request"},
 		"no TLS, in pieces":     {lines: []line{{0, 0, hello, 0}, {1, 0, "5", 0}, {1, 1, "00 what?\r\n", 0}}, want: `no TLS but "500 what?"`},
-		"no TLS and no text":    {lines: []line{{0, 0, hello, 0}, {1, 0, "J\x00\x00\x00\n8.0.1\x00", 0}}, want: ""},
+		"no TLS and no text":    {lines: []line{{0, 0, hello, 0}, {1, 0, "J\x00\x00\x00\n8.0.1\x00", 0}}, want: "a MySQL packet that was cut"},
 		"408 to half a line":    {lines: []line{{0, 0, "GET / HT", 0}, {1, 0, "HTTP/1.1 408 Request Timeout\r\n\r\n", 0}}, want: "HTTP/1.1 408 Request Timeout"},
 		"400 to no request":     {lines: []line{{0, 0, "GET /\x1b[31m\xc3 HTTP/9\r\n\r\n", 0}, {1, 0, "HTTP/1.1 400 Bad Request\r\n\r\n", 0}}, want: "HTTP/1.1 400 Bad Request"},
 		"no request, no status": {lines: []line{{0, 0, "GET /\x1b[31m\r\n\r\n", 0}, {1, 0, "HTTP is not spoken here\r\n", 0}}, want: ""},
-		"HTTP on TLS's port":    {lines: []line{{0, 0, get, 0}, {1, 0, alert, 0}}, want: ""},
+		"HTTP on TLS's port":    {lines: []line{{0, 0, get, 0}, {1, 0, alert, 0}}, want: "TLS alert: fatal handshake_failure"},
 	} {
 		got := ""
 		if w := talk(tt.lines, tt.midstream).Words(words.Server, true, false); w != nil {
@@ -87,6 +87,51 @@ func TestContent(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: the server's last words are %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// TestStranger holds what is said of ends that do not speak the same protocol: each by its own first bytes, however they
+// are cut, and nothing where the client has spoken no other.
+func TestStranger(t *testing.T) {
+	const ssh, refused = "SSH-2.0-OpenSSH_9.2p1\r\n", "Invalid SSH identification string.\r\n"
+	for name, tt := range map[string]struct {
+		client, server         string
+		clientWords, lastWords string
+	}{
+		"HTTP to SSH":        {get, ssh + refused, "HTTP, where the server speaks SSH", "Invalid SSH identification string."},
+		"noise to SSH":       {"\x00\x01", ssh + refused, "no SSH", "Invalid SSH identification string."},
+		"a word to SSH":      {"hello\r\n", ssh, "no SSH", "the SSH key exchange was not complete"},
+		"TLS to HTTP":        {hello, "HTTP/1.1 400 Bad Request\r\n\r\n", "TLS, where the server speaks HTTP", "HTTP/1.1 400 Bad Request"},
+		"HTTP to TLS":        {get, alert, "HTTP, where the server speaks TLS", "TLS alert: fatal handshake_failure"},
+		"noise to TLS":       {"\x00\x01", alert, "no TLS", "TLS alert: fatal handshake_failure"},
+		"HTTP to HTTP/2":     {get, "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + goaway, "HTTP, where the server speaks HTTP/2", "HTTP/2 GOAWAY ENHANCE_YOUR_CALM, last stream 1"},
+		"HTTP/2 to HTTP":     {h2begin, "HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/2, where the server speaks HTTP", "HTTP/1.1 400 Bad Request"},
+		"noise to HTTP":      {"\x00\x01", "HTTP/1.1 400 Bad Request\r\n\r\n", "no HTTP", "HTTP/1.1 400 Bad Request"},
+		"Redis to HTTP":      {"*1\r\n$4\r\nPING\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "Redis, where the server speaks HTTP", "HTTP/1.1 400 Bad Request"},
+		"TLS to SMTP":        {hello, "220 mx ESMTP\r\n554 5.5.0 no\r\n", "TLS, where the server speaks SMTP", "554 5.5.0 no"},
+		"Redis to Redis":     {"*1\r\n$4\r\nPING\r\n", maxConns, "", strings.TrimSpace(maxConns)},
+		"noise to noise":     {"\x00\x01", "\x00\x02", "", ""},
+		"noise to text":      {"\x00\x01", "HTTP is spoken here\r\n", "", ""},
+		"a greeting in data": {"\x00\x01", "\x00" + ssh, "", ""},
+	} {
+		for _, step := range [...]int{1000, 1} {
+			var lines []line
+			for e, text := range [...]string{tt.client, tt.server} {
+				for at := 0; at < len(text); at += step {
+					lines = append(lines, line{words.End(e), uint32(at), text[at:min(at+step, len(text))], 0})
+				}
+			}
+			said := talk(lines, false)
+			for e, want := range [...]string{tt.clientWords, tt.lastWords} {
+				got := ""
+				if w := said.Words(words.End(e), true, false); w != nil {
+					got = w.Meaning
+				}
+				if got != want {
+					t.Errorf("%s, %d bytes at a time: the last words of end %d are %q, want %q", name, step, e, got, want)
+				}
+			}
 		}
 	}
 }

@@ -20,12 +20,25 @@ const (
 	tlsServerHello = 2
 )
 
-// isTLS wants a ClientHello, or an alert or ServerHello of the server beside nothing else.
+// isTLS wants a ClientHello, or an alert of a server that takes what it heard, or its silence, for none.
 func isTLS(client, server []byte) answer {
-	if len(client) == 0 {
-		return no
+	if len(client) == 0 && len(server) > 0 {
+		return tlsRefusal(server)
 	}
 	return tlsHello(client, tlsClientHello)
+}
+
+// tlsRefusal wants an alert alone.
+func tlsRefusal(b []byte) answer {
+	for i, most := range [...]byte{tlsAlert, 3, 4, 0, 2, 2, 0xff} {
+		switch {
+		case i >= len(b):
+			return more
+		case b[i] > most || b[i] != most && (i < 2 || i == 3 || i == 4), i == 5 && b[i] == 0:
+			return no
+		}
+	}
+	return yes
 }
 
 func tlsHello(b []byte, kind byte) answer {
@@ -162,9 +175,12 @@ func (r *tlsReader) last(e End, how fate) said {
 		return r.inClear()
 	}
 	if d.lost || d.kind == 0 && d.total == 0 {
-		return said{}
+		return said{sealed: true}
 	}
-	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: true}
+	if how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed) {
+		w.early = "the TLS handshake was complete"
+	}
 	if d.closing > 0 {
 		w.goodbye = goodbye{name: "TLS alert", at: d.at}
 	}
@@ -172,7 +188,7 @@ func (r *tlsReader) last(e End, how fate) said {
 	case cut && total > 0 && how.done:
 		w.meaning, w.cut = fmt.Sprintf("TLS record cut: %d of its %d bytes", came, total), true
 	case cut:
-		return said{}
+		return said{sealed: true}
 	case d.kind == tlsAlert && d.length == 2 && len(d.content) == 2:
 		w.meaning = "TLS alert: " + alertLevel(d.content[0]) + tlsAlertName(d.content[1])
 		if w.tells = d.content[1] != 0; w.tells { // close_notify is how TLS ends
@@ -186,8 +202,8 @@ func (r *tlsReader) last(e End, how fate) said {
 		w.meaning, w.sure = "an encrypted TLS record as long as an alert: as a rule close_notify", analyze.Inferred
 		w.tells = false
 	case how.fin && !r.hello: // an alert may look like data
-		return said{at: d.at}
-	case how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed):
+		return said{at: d.at, early: w.early, sealed: true}
+	case w.early != "":
 		w.meaning, w.at = "the TLS handshake was not complete", spot{}
 	case how.fin: // it may have cut what it said, as a server that is killed; a client that leaves so does no harm
 		w.meaning, w.at = "no TLS close_notify before its FIN", spot{}
@@ -196,7 +212,7 @@ func (r *tlsReader) last(e End, how fate) said {
 			w.sure = analyze.Inferred // an alert looks like data
 		}
 	default:
-		return said{at: d.at}
+		return said{at: d.at, sealed: true}
 	}
 	return w
 }

@@ -57,6 +57,9 @@ type said struct {
 	open     int    // of the client: requests of which no answer has begun
 	waits    string // for what, as "no answer to GET /"
 	asked    spot   // the last of them
+	strange  bool   // it is none of the protocol
+	early    string // what was not complete, as a handshake
+	sealed   bool   // what it says can't be read
 }
 
 // goodbye is a message by which an end announces that the connection is to end, or an error after which it may.
@@ -88,22 +91,23 @@ const (
 
 // protocol is one that can be read. is judges by the first bytes of both ends, of which one may be missing.
 type protocol struct {
-	name string
-	is   func(client, server []byte) answer
-	read func() reader
+	name    string
+	written string // how people write it
+	is      func(client, server []byte) answer
+	read    func() reader
 }
 
 // protocols are tried in this order; no two of them say yes to the same bytes.
 var protocols = []protocol{
-	{"tls", isTLS, newTLS},
-	{"http2", isHTTP2, newHTTP2},
-	{"http1", isHTTP1, newHTTP1},
-	{"ssh", isSSH, newSSH},
-	{"redis", isRedis, newRedis},
-	{"postgresql", isPostgres, newPostgres},
-	{"mysql", isMySQL, newMySQL},
-	{"smtp", isSMTP, newSMTP},
-	{"ftp", isFTP, newFTP},
+	{"tls", "TLS", isTLS, newTLS},
+	{"http2", "HTTP/2", isHTTP2, newHTTP2},
+	{"http1", "HTTP", isHTTP1, newHTTP1},
+	{"ssh", "SSH", isSSH, newSSH},
+	{"redis", "Redis", isRedis, newRedis},
+	{"postgresql", "PostgreSQL", isPostgres, newPostgres},
+	{"mysql", "MySQL", isMySQL, newMySQL},
+	{"smtp", "SMTP", isSMTP, newSMTP},
+	{"ftp", "FTP", isFTP, newFTP},
 }
 
 // byFirst has a bit for each of the protocols in which an end may begin with a byte while the other is silent: most of

@@ -1,0 +1,115 @@
+package words
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+// stranger is a client that spoke another protocol than the server.
+type stranger struct {
+	of *protocol // nil for one that is not known
+	at spot      // where it began to
+}
+
+// speaks is what the first bytes of a server say of p, whatever its client says.
+func (p *protocol) speaks(b []byte) answer {
+	a := p.is(nil, b)
+	if a == more && p.name == "http2" && len(b) >= h2Header {
+		return yes
+	}
+	return a
+}
+
+// maxGreeting is how much of a server's first bytes is looked at where its client speaks another protocol.
+const maxGreeting = 512
+
+// answered has the first bytes of a server tell which protocol it speaks: where that is not the client's, its reader
+// reads on, and the client's bytes no more.
+func (t *Talk) answered(b []byte) (taken bool) {
+	var head []byte
+	var of *protocol
+	if t.rest != nil {
+		head, of = t.heads[Server], t.of
+	}
+	n, kept := min(len(b), maxGreeting-len(head)), len(head) > 0
+	if kept {
+		head = append(head, b[:n]...)
+	} else {
+		head = b[:n]
+	}
+	undecided := false
+	for may := byFirst[Server][head[0]]; may != 0; may &= may - 1 {
+		p := &protocols[bits.TrailingZeros32(may)]
+		switch a := p.speaks(head); {
+		case a == more:
+			undecided = true
+		case a == yes && p == of:
+			may, undecided = 1, false // the last
+		case a == yes:
+			t.turnTo(p, head, b[n:])
+			return true
+		}
+	}
+	switch undecided = undecided && len(head) < maxGreeting; {
+	case !undecided:
+		t.unheard = false
+		if t.rest != nil {
+			t.heads[Server] = nil
+		}
+	case kept:
+		t.heads[Server] = head
+	default:
+		t.rests().heads[Server] = bytes.Clone(head)
+	}
+	return false
+}
+
+// turnTo has the reader of the server's protocol read on, from its first bytes.
+func (t *Talk) turnTo(p *protocol, head, more []byte) {
+	r := t.rests()
+	s := &stranger{of: r.of}
+	if r.reader != nil {
+		s.at = r.reader.last(Client, fate{}).at
+	}
+	r.stranger = s
+	t.read(p, Server, [2][]byte{Server: head}, more)
+}
+
+// words say what a stranger spoke.
+func (s *stranger) words(server *protocol) said {
+	if s.of == nil {
+		return said{meaning: "no " + server.written, sure: analyze.Observed, tells: true}
+	}
+	return said{meaning: fmt.Sprintf("%s, where the server speaks %s", s.of.written, server.written), protocol: s.of.name,
+		sure: analyze.Observed, tells: true, at: s.at}
+}
+
+// stranger says to what client the server spoke, where that is the reason of what it said; "" where it is not.
+func (x *ended) strange() string {
+	switch {
+	case x.rest != nil && x.rest.stranger != nil && x.rest.stranger.of != nil:
+		x.quotes(Client)
+		return " to a client that spoke " + x.rest.stranger.of.written
+	case x.rest != nil && (x.rest.stranger != nil || x.said[Client].strange):
+		x.quotes(Client)
+		return " to a client that did not speak " + x.of.written
+	}
+	return ""
+}
+
+// mismatch is a connection whose ends did not speak the same protocol, where the server does not say so.
+func (x *ended) mismatch() string {
+	to := x.strange()
+	if to == "" || !x.closed {
+		return ""
+	}
+	where := ""
+	if at := x.said[Server].at; at.frame != 0 {
+		x.quotes(Server)
+		where = fmt.Sprintf(" (frame %d)", at.frame)
+	}
+	return fmt.Sprintf("the server spoke %s%s%s, then the %s closed", x.of.written, where, to, x.side[x.closer])
+}
