@@ -34,7 +34,7 @@ func TestRelays(t *testing.T) {
 2 7703 client leg 1 request
 3 7603 server leg 4 request: 10.9.0.3 the server closed 100.6 ms after the last request, with no answer to GET /nonerst HTTP/1.1 (frame 26)
 4 7703 client leg 3 request
-5 7603 server leg 6 request: 10.9.0.3 the server ended it: HTTP/1.1 503 Service Unavailable (Connection: close) (frame 44), then closed
+5 7603 server leg 6 request: 10.9.0.3 the server ended it: HTTP/1.1 503 Service Unavailable (Connection: close): "busy" (frame 44), then closed
 6 7703 client leg 5 request
 7 7605 server leg 8 request: 10.9.0.3 the server ended it: Close 1001 (going away) "restarts" (frame 72), then closed
 8 7703 client leg 7 request

@@ -2,11 +2,8 @@ package words
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/closecap/closecap/analyze"
 )
 
 // isHTTP1 wants a request line, or what begins as one and a status line: a server says 408 before the line is whole,
@@ -70,6 +67,7 @@ type message struct {
 	left   int64  // of the body or the chunk
 	at     spot   // of the first line
 	none   bool   // the length may be that of a body which is not sent
+	error  bool   // an answer that is one, and tells of it in its body
 }
 
 // http1 follows requests and answers of HTTP/1 (RFC 9112).
@@ -78,6 +76,7 @@ type http1 struct {
 	methods []byte  // first letters of the requests without a final answer
 	to      reader  // after an upgrade
 	answers *stream // nil where nobody asks for relays
+	error   []byte  // the beginning of the body of the last answer, where that is an error
 }
 
 func newHTTP1() reader { return &http1{} }
@@ -109,6 +108,9 @@ func (r *http1) said(e End, b []byte, at spot) {
 func (r *http1) carries(e End, body []byte, at spot) {
 	if e == Server && r.answers != nil {
 		r.answers.add(body, at.time)
+	}
+	if room := maxErrorBody - len(r.error); e == Server && r.ends[e].error && room > 0 {
+		r.error = append(r.error, body[:min(len(body), room)]...)
 	}
 }
 
@@ -317,6 +319,8 @@ func (r *http1) answer(m *message, h fields) {
 		r.methods = r.methods[1:]
 	}
 	m.length, m.none = 0, method == 0
+	_, coded := h.get("content-encoding")
+	m.error, r.error = status >= 400 && !coded, nil
 	if r.answers != nil {
 		r.answers.reset()
 	}
@@ -338,57 +342,4 @@ func (r *http1) upgrade(h fields) {
 	default:
 		r.to = deaf{}
 	}
-}
-
-func (r *http1) last(e End, how fate) said {
-	if r.to != nil {
-		return r.to.last(e, how)
-	}
-	m := &r.ends[e]
-	if m.part == unreadable || m.start == "" && len(m.text) == 0 {
-		return said{}
-	}
-	w := said{sure: analyze.Observed, at: m.at, meaning: clip([]byte(m.start))}
-	cut := ""
-	switch {
-	case !how.done:
-	case m.part == inHeader && len(m.text) > 0:
-		w.meaning, cut = clip([]byte(firstLine(string(m.text)))), "cut within its header"
-	case m.part == inBody && (!m.none || m.left < m.length):
-		cut, w.missing = fmt.Sprintf("cut: %d of the %d bytes of its body came", m.length-m.left, m.length), m.left
-	case m.part == inChunkSize || m.part == inChunk || m.part == inTrailer:
-		cut = "cut: the last chunk is missing"
-	}
-	switch n := r.outstanding(); {
-	case cut != "":
-		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
-	case e == Client && n > 0 && how.heard:
-		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at
-		w.meaning, w.tells = "without an answer: "+w.meaning, true
-		if n > 1 {
-			w.meaning = fmt.Sprintf("%d requests %s", n, w.meaning)
-		}
-	case e == Server && (m.close || m.status >= 400):
-		w.tells = true
-	}
-	w.counts = r.ends[Server].part != unreadable && r.ends[Client].part != unreadable
-	switch {
-	case m.close && m.status < 400:
-		w.goodbye = goodbye{words: "Connection: close", name: "Connection: close", at: m.at, usual: true}
-		w.meaning += " (Connection: close)"
-	case m.close:
-		w.meaning += " (Connection: close)"
-		w.goodbye = goodbye{words: w.meaning, name: "error", at: m.at}
-	case m.status >= 400:
-		w.goodbye = goodbye{words: w.meaning, name: "error", at: m.at, error: true}
-	}
-	return w
-}
-
-// outstanding counts the requests of which no final answer has begun.
-func (r *http1) outstanding() int {
-	if r.ends[Server].part == unreadable || r.ends[Client].part == unreadable {
-		return 0
-	}
-	return len(r.methods)
 }

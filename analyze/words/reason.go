@@ -122,7 +122,7 @@ func (x *ended) goodbye() string {
 	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && x.ends[first.Other()].bytes > 0 {
 		x.unsure = true // what can't be read may have been a goodbye before that
 	}
-	why := fmt.Sprintf("the %s ended it: %s (frame %d)", x.side[first], g.words, g.at.frame)
+	why := fmt.Sprintf("the %s ended it: %s%s (frame %d)", x.side[first], g.words, g.told, g.at.frame)
 	if to := x.strange(); to != "" && first == Server {
 		why += "," + to
 	}

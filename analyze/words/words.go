@@ -65,6 +65,7 @@ type said struct {
 // goodbye is a message by which an end announces that the connection is to end, or an error after which it may.
 type goodbye struct {
 	words string // "" for one that says no more than that
+	told  string // what it adds, as the body of an error
 	name  string // of the kind of message
 	at    spot   // the first time
 	error bool   // it is the reason only where its sender ended the connection

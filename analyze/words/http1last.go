@@ -1,0 +1,76 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/closecap/closecap/analyze"
+)
+
+func (r *http1) last(e End, how fate) said {
+	if r.to != nil {
+		return r.to.last(e, how)
+	}
+	m := &r.ends[e]
+	if m.part == unreadable || m.start == "" && len(m.text) == 0 {
+		return said{}
+	}
+	w := said{sure: analyze.Observed, at: m.at, meaning: clip([]byte(m.start))}
+	cut := ""
+	switch {
+	case !how.done:
+	case m.part == inHeader && len(m.text) > 0:
+		w.meaning, cut = clip([]byte(firstLine(string(m.text)))), "cut within its header"
+	case m.part == inBody && (!m.none || m.left < m.length):
+		cut, w.missing = fmt.Sprintf("cut: %d of the %d bytes of its body came", m.length-m.left, m.length), m.left
+	case m.part == inChunkSize || m.part == inChunk || m.part == inTrailer:
+		cut = "cut: the last chunk is missing"
+	}
+	switch n := r.outstanding(); {
+	case cut != "":
+		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
+	case e == Client && n > 0 && how.heard:
+		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at
+		w.meaning, w.tells = "without an answer: "+w.meaning, true
+		if n > 1 {
+			w.meaning = fmt.Sprintf("%d requests %s", n, w.meaning)
+		}
+	case e == Server && (m.close || m.status >= 400):
+		w.tells = true
+	}
+	w.goodbye = m.goodbye(w.meaning)
+	if m.error && w.goodbye.words != "" {
+		_, reason, _ := strings.Cut(strings.TrimPrefix(m.start, "HTTP/1."), " ")
+		_, reason, _ = strings.Cut(reason, " ")
+		if text := errorText(m.status, reason, r.error); text != "" {
+			w.goodbye.told = ": " + quoted(text)
+		}
+	}
+	w.counts = r.ends[Server].part != unreadable && r.ends[Client].part != unreadable
+	if m.close {
+		w.meaning += " (Connection: close)"
+	}
+	w.meaning += w.goodbye.told
+	return w
+}
+
+// goodbye is what m announces of the connection's end, or an error.
+func (m *message) goodbye(meaning string) goodbye {
+	switch {
+	case m.close && m.status < 400:
+		return goodbye{words: "Connection: close", name: "Connection: close", at: m.at, usual: true}
+	case m.close:
+		return goodbye{words: meaning + " (Connection: close)", name: "error", at: m.at}
+	case m.status >= 400:
+		return goodbye{words: meaning, name: "error", at: m.at, error: true}
+	}
+	return goodbye{}
+}
+
+// outstanding counts the requests of which no final answer has begun.
+func (r *http1) outstanding() int {
+	if r.ends[Server].part == unreadable || r.ends[Client].part == unreadable {
+		return 0
+	}
+	return len(r.methods)
+}
