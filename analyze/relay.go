@@ -19,13 +19,15 @@ type Relay struct {
 	Ended      *LegEnd    `json:"ended,omitempty"`    // of the other leg
 }
 
-// RelaySame is what two connections have in common that a relay ties without calls.
+// RelaySame is what two connections have in common that a relay ties without the same bytes in calls.
 type RelaySame string
 
-// What was on both in the same moment: all bytes, or the last request and its answer but for their heads.
+// What was on both in the same moment: all bytes, or the last request and its answer but for their heads. With calls:
+// one was opened while the other waited for an answer, and nothing came back.
 const (
 	SameBytes   RelaySame = "bytes"
 	SameRequest RelaySame = "request"
+	NothingBack RelaySame = "nothing-back"
 )
 
 // LegEnd is how the other leg of a relay ended, where it had before the relay ended this one.
@@ -35,4 +37,5 @@ type LegEnd struct {
 	Reason     string         `json:"reason"` // in the words of what was said last on that leg, else who closed or reset it
 	Confidence Confidence     `json:"confidence"`
 	ByRelay    bool           `json:"by_relay,omitempty"` // the relay had ended that one, too
+	Answered   bool           `json:"answered,omitempty"` // the relay then gave the answer of this leg: NS is until that
 }

@@ -70,6 +70,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 		c.timeWait()
 	}
 	l.relays()
+	l.upstreams()
 }
 
 // numbered finds calls by number, the last given where several have one.

@@ -21,7 +21,11 @@ func otherLegSentence(c *analyze.Connection) string {
 	if e.ByRelay {
 		other = fmt.Sprintf("relay had ended the other leg, %s %v (connection %d),", toward, e.Peer, c.Relay.Leg)
 	}
-	return sureSentence(fmt.Sprintf("The %s %s before: %s", other, span(time.Duration(e.NS)), Safe(e.Reason)), e.Confidence)
+	before := "before"
+	if e.Answered {
+		before = "before that answer"
+	}
+	return sureSentence(fmt.Sprintf("The %s %s %s: %s", other, span(time.Duration(e.NS)), before, Safe(e.Reason)), e.Confidence)
 }
 
 // relaySentence ties the connection to the other leg of what was relayed.
@@ -37,6 +41,9 @@ func relaySentence(c *analyze.Connection) string {
 	case analyze.SameRequest:
 		return fmt.Sprintf("Relayed by the %s: connection %d is the other leg, on which the same request was made in the same moment%s. This is inferred.",
 			r.Side, r.Leg, sameAnswer(r.Bytes))
+	case analyze.NothingBack:
+		return fmt.Sprintf("Relayed by %s: connection %d is the other leg, which #%d opened while what came by #%d waited, and nothing came back. This is inferred.",
+			Safe(r.Actor), r.Leg, r.Sent, r.Received)
 	}
 	s := fmt.Sprintf("Relayed by %s: connection %d is the other leg (#%d sent on what #%d had received, %s in all).",
 		Safe(r.Actor), r.Leg, r.Sent, r.Received, count(r.Bytes, "byte"))

@@ -17,10 +17,17 @@ func nameEnds(all []*analyze.Connection) {
 		}
 	}
 	for _, c := range legs {
-		if other := legs[c.Relay.Leg]; other != nil && c.Closer == c.Relay.Side {
-			c.Relay.Ended = endBefore(other, c.FirstEnd())
+		then, answered := c.FirstEnd(), false
+		if w := c.LastWords; c.Relay.Same == analyze.NothingBack && c.Relay.Side == analyze.Server && w != nil && w.Server != nil && w.Server.Frame != 0 {
+			then, answered = w.Server.Time, true
+		}
+		if other := legs[c.Relay.Leg]; other != nil && (c.Closer == c.Relay.Side || answered) {
+			c.Relay.Ended = endBefore(other, then)
 			if e := c.Relay.Ended; e != nil && c.Relay.Confidence == analyze.Inferred {
 				e.Confidence = analyze.Inferred
+			}
+			if e := c.Relay.Ended; e != nil {
+				e.Answered = answered
 			}
 		}
 	}
@@ -29,6 +36,9 @@ func nameEnds(all []*analyze.Connection) {
 // endBefore tells how a leg had ended before then, nil where it had not or that is not known.
 func endBefore(c *analyze.Connection, then event.Time) *analyze.LegEnd {
 	over := c.FirstEnd()
+	if c.Ending == analyze.Unanswered {
+		over = c.End
+	}
 	if over == 0 || over > then {
 		return nil
 	}
@@ -51,7 +61,13 @@ func endOf(c *analyze.Connection) (string, analyze.Confidence) {
 		return w.Reason, w.Confidence
 	}
 	r := c.Reset
-	if r == nil || c.Closer != r.By && c.Ending != analyze.WasRefused {
+	switch c.Ending {
+	case analyze.WasRefused:
+		return fmt.Sprintf("refused (frame %d)", r.Frame), cmp.Or(r.Confidence, c.CloserSure)
+	case analyze.Unanswered:
+		return "nothing came back to its SYN", c.Confidence
+	}
+	if r == nil || c.Closer != r.By {
 		return "", analyze.Unknown
 	}
 	why := fmt.Sprintf("the %s reset it (frame %d)", r.By, r.Frame)

@@ -32,6 +32,9 @@ func appendRelay(b []byte, r *analyze.Relay) []byte {
 		if e.ByRelay {
 			b = append(b, `,"by_relay":true`...)
 		}
+		if e.Answered {
+			b = append(b, `,"answered":true`...)
+		}
 		b = append(b, '}')
 	}
 	return append(b, '}')
