@@ -52,6 +52,26 @@ func isMail(client, server []byte, name string, commands ...string) answer {
 	return no
 }
 
+// isMailRefusal wants the reply by which a server, of SMTP or FTP, closes in place of a greeting.
+func isMailRefusal(client, server []byte) answer {
+	const code = "421 "
+	a := begins(server, code)
+	switch {
+	case len(client) > 0 || len(server) == 0 || a == no:
+		return no
+	case a == more:
+		return more
+	}
+	line, _, whole := bytes.Cut(server[len(code):], []byte("\n"))
+	switch {
+	case !plainText(line) || len(line) > maxLine:
+		return no
+	case !whole:
+		return more
+	}
+	return yes
+}
+
 // replyCode reads the three digits of a reply, as far as they have come: 0 for none (RFC 5321 4.2).
 func replyCode(line []byte) int {
 	code := 0
@@ -107,6 +127,7 @@ type mail struct {
 	at      [2]spot
 	data    bool // a message is being sent
 	started bool // a line of it has come
+	strange bool // the client speaks HTTP
 	to      reader
 }
 
@@ -149,6 +170,7 @@ func (r *mail) command(line []byte) {
 		return
 	}
 	verb, _, _ := bytes.Cut(line, []byte(" "))
+	r.strange = r.strange || bytes.Contains(line, []byte(" HTTP/1."))
 	if r.verb = strings.ToUpper(clip(verb)); len(verb) > 8 || !upperCase([]byte(r.verb)) {
 		r.verb = "" // a line of AUTH
 	}
@@ -180,16 +202,17 @@ func (r *mail) last(e End, how fate) said {
 	if r.to != nil {
 		return r.to.last(e, how)
 	}
-	w := said{sure: analyze.Observed, at: r.at[e]}
+	w := said{sure: analyze.Observed, at: r.at[e], strange: e == Client && r.strange}
 	bothRead := !r.ends[Client].lost && !r.ends[Server].lost
 	switch {
 	case r.ends[e].lost:
 		return said{}
 	case e == Server:
 		w.meaning = r.reply
-		w.tells = r.code == 226 || r.code >= 400
-		if r.code >= 400 {
-			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != 421}
+		const closes, shuts = 221, 421 // (RFC 5321 4.2.3, RFC 959 4.2.1)
+		w.tells = r.code == 226 || r.code >= 400 || r.code == closes && r.verb != "QUIT"
+		if w.tells && r.code != 226 {
+			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != shuts && r.code != closes}
 		}
 	case r.data && how.done && bothRead:
 		w.meaning, w.tells, w.cut = "a message without its final dot", true, true
@@ -203,7 +226,7 @@ func (r *mail) last(e End, how fate) said {
 		w.goodbye = goodbye{words: r.verb, name: r.verb, at: w.at}
 	}
 	if w.meaning == "" {
-		return said{}
+		return said{strange: w.strange}
 	}
 	return w
 }

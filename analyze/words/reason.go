@@ -119,7 +119,7 @@ func (x *ended) goodbye() string {
 		x.message = g.words
 	}
 	x.quoted[first.Other()] = other.name == g.name // it answers
-	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && x.ends[first.Other()].bytes > 0 {
+	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && !m.strange && x.ends[first.Other()].bytes > 0 {
 		x.unsure = true // what can't be read may have been a goodbye before that
 	}
 	why := fmt.Sprintf("the %s ended it: %s%s (frame %d)", x.side[first], g.words, g.told, g.at.frame)

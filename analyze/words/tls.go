@@ -174,12 +174,15 @@ func (r *tlsReader) last(e End, how fate) said {
 	if e == Server && len(r.clear) > 0 {
 		return r.inClear()
 	}
-	if d.lost || d.kind == 0 && d.total == 0 {
+	if d.lost {
 		return said{sealed: true}
 	}
 	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: true}
 	if how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed) {
 		w.early = "the TLS handshake was complete"
+	}
+	if d.kind == 0 && d.total == 0 {
+		return said{early: w.early, sealed: true}
 	}
 	if d.closing > 0 {
 		w.goodbye = goodbye{name: "TLS alert", at: d.at}

@@ -23,6 +23,7 @@ var dissected = map[string]string{
 	"server-http2nd": "7804,http", "server-chunked": "7814,http", "server-ftp": "7806,ftp",
 	"ftp-upload-killed": "7021,ftp", "smtp-data-cut": "7025,smtp", "server-smtp": "7807,smtp",
 	"server-ssh": "7805,ssh", "server-postgres": "7733,pgsql", "server-haproxy": "7761,http", "server-sshd": "7751,ssh",
+	"server-postfix": "7825,smtp", "server-vsftpd": "7821,ftp", "server-stalled": "7841,http", "server-http-errors": "7861,http",
 }
 
 // fields are what tshark may say of a frame, and how the words have it. A value of a frame's that is not in

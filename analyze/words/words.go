@@ -109,6 +109,7 @@ var protocols = []protocol{
 	{"mysql", "MySQL", isMySQL, newMySQL},
 	{"smtp", "SMTP", isSMTP, newSMTP},
 	{"ftp", "FTP", isFTP, newFTP},
+	{"smtp-or-ftp", "SMTP or FTP", isMailRefusal, newSMTP},
 }
 
 // byFirst has a bit for each of the protocols in which an end may begin with a byte while the other is silent: most of
