@@ -130,6 +130,9 @@ func (r *mysql) last(e End, how fate) said {
 	if e == Client && r.asked && how.heard && w.counts {
 		w.open, w.waits, w.asked = 1, "no answer to a command", w.at
 	}
+	if how.heard && !r.login && !r.ends[Client].lost {
+		w.early = "the MySQL login was complete"
+	}
 	switch _, _, cut := r.ends[e].cut(); {
 	case r.ends[e].lost:
 		return said{}
@@ -143,7 +146,7 @@ func (r *mysql) last(e End, how fate) said {
 	case w.open > 0:
 		w.meaning = "a MySQL command without an answer"
 	default:
-		return said{at: r.at[e], counts: w.counts}
+		return said{at: r.at[e], counts: w.counts, early: w.early}
 	}
 	return w
 }

@@ -102,7 +102,7 @@ func (x *ended) goodbye() string {
 	first, found := Client, false
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
-		if g.words == "" || g.error && !(x.closed && x.closer == e) || g.usual && x.broken() {
+		if g.words == "" || g.error && !(x.closed && x.closer == e) || g.usual && x.broken() || x.late(e) {
 			continue
 		}
 		if !found || g.at.frame < x.said[first].goodbye.at.frame {
@@ -147,6 +147,12 @@ func (x *ended) goodbye() string {
 		return why + ", then the client closed, where RFC 6455 7.1.1 has the server close TCP first"
 	}
 	return fmt.Sprintf("%s, then the %s closed", why, x.side[x.closer])
+}
+
+// late reports whether the other end had closed before e said goodbye, or while that was on its way.
+func (x *ended) late(e End) bool {
+	over := x.ends[e.Other()].over.frame
+	return x.closed && x.closer != e && over != 0 && over < x.said[e].goodbye.at.frame
 }
 
 // broken reports whether a message was cut, or a request not answered.
