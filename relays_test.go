@@ -93,6 +93,41 @@ func TestNoUpstream(t *testing.T) {
 	}
 }
 
+// TestRefusedBackends holds the same of packets alone, of haproxy (7863) with one retry a second later: what was refused is
+// tied to the one request that waited at its address, and to none of two.
+func TestRefusedBackends(t *testing.T) {
+	all, _ := analyzed(t, "analyze/words/testdata/relays-refused.pcap", Options{Words: true, Relays: true})
+	var got []string
+	for _, c := range all {
+		line := fmt.Sprintf("%d %d %s", c.ID, c.Server.Port(), c.Ending)
+		if r := c.Relay; r != nil {
+			line += fmt.Sprintf(" %s leg %d %s", r.Side, r.Leg, r.Same)
+			if e := r.Ended; e != nil {
+				line += fmt.Sprintf(": %v %s, answered %v, %s", e.Peer.Port(), e.Reason, e.Answered, e.Confidence)
+			}
+		}
+		got = append(got, line)
+	}
+	want := strings.Split(strings.TrimSpace(`
+1 7863 graceful server leg 3 nothing-back: 7999 refused (frame 9), answered true, inferred
+2 7999 refused client leg 1 nothing-back
+3 7999 refused client leg 1 nothing-back
+4 7863 graceful server leg 7 nothing-back: 7999 refused (frame 37), answered true, inferred
+5 7996 reset
+6 7999 refused client leg 4 nothing-back
+7 7999 refused client leg 4 nothing-back
+8 7863 graceful server leg 9 nothing-back: 7999 refused (frame 47), answered true, inferred
+9 7999 refused client leg 8 nothing-back
+10 7863 graceful server leg 13 nothing-back: 7999 refused (frame 64), answered true, inferred
+11 7999 refused
+12 7999 refused
+13 7999 refused client leg 10 nothing-back
+`), "\n")
+	if diff := cmp.Diff(want, inOrder(got)); diff != "" {
+		t.Errorf("relays (-want +got):\n%s", diff)
+	}
+}
+
 // inOrder sorts lines by the number that they begin with.
 func inOrder(lines []string) []string {
 	sorted := make([]string, len(lines))

@@ -42,6 +42,9 @@ func relaySentence(c *analyze.Connection) string {
 		return fmt.Sprintf("Relayed by the %s: connection %d is the other leg, on which the same request was made in the same moment%s. This is inferred.",
 			r.Side, r.Leg, sameAnswer(r.Bytes))
 	case analyze.NothingBack:
+		if r.PID == 0 {
+			return fmt.Sprintf("Relayed by the %s: connection %d is the other leg, on which nothing came back, and no other request waited there. This is inferred.", r.Side, r.Leg)
+		}
 		return fmt.Sprintf("Relayed by %s: connection %d is the other leg, which #%d opened while what came by #%d waited, and nothing came back. This is inferred.",
 			Safe(r.Actor), r.Leg, r.Sent, r.Received)
 	}

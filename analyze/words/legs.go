@@ -26,20 +26,22 @@ const (
 
 // Legs are connections of which two may be the legs of a relay: what it took on one it sent on the other.
 type Legs struct {
-	seed maphash.Seed
-	all  []*leg
+	seed   maphash.Seed
+	all    []*leg
+	failed []*analyze.Connection // that were not opened
 }
 
 // leg is a connection with what it carried, by which another one is known as the other leg.
 type leg struct {
-	c       *analyze.Connection
-	carried [2]stream // of client and server
-	body    stream    // of the last answer of HTTP/1
-	request string    // the last one's first line, but for the version
-	status  int       // of its answer, 0 where none had come
-	asked   event.Time
-	opened  event.Time
-	over    event.Time // when the first end closed
+	c        *analyze.Connection
+	carried  [2]stream // of client and server
+	body     stream    // of the last answer of HTTP/1
+	request  string    // the last one's first line, but for the version
+	status   int       // of its answer, 0 where none had come
+	asked    event.Time
+	answered event.Time // 0 where no answer had begun
+	opened   event.Time
+	over     event.Time // when the first end closed
 }
 
 // carries has h keep what tells the other leg. It is for the first segment.
@@ -53,6 +55,9 @@ func (l *Legs) carries(h *Heard) {
 
 // Add adds the connection c, on which h was said; one that began before the capture tells nothing.
 func (l *Legs) Add(h *Heard, c *analyze.Connection) {
+	if l != nil && len(l.failed) < maxFailed && (c.Ending == analyze.WasRefused || c.Ending == analyze.Unanswered) {
+		l.failed = append(l.failed, c)
+	}
 	if l == nil || h == nil || h.rest == nil || h.leg == nil || h.mixed || !h.ends[Client].begun || !h.ends[Server].begun {
 		return
 	}
@@ -68,6 +73,9 @@ func (l *Legs) Add(h *Heard, c *analyze.Connection) {
 	}
 	if r, ok := h.reader.(*http1); ok {
 		x.request, x.status, x.asked = r.lastRequest()
+		if x.status != 0 {
+			x.answered = r.ends[Server].at.time
+		}
 	}
 	l.all = append(l.all, x)
 }
@@ -78,6 +86,7 @@ func (l *Legs) Tie(all []*analyze.Connection) {
 	l.tie((*leg).carriedKey, carriesOn)
 	l.tie((*leg).requestKey, asksOn)
 	l.tie((*leg).carriedKey, carriesAll)
+	l.tieFailed(all)
 	nameEnds(all)
 }
 

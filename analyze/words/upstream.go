@@ -1,0 +1,46 @@
+package words
+
+import (
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+)
+
+// maxFailed bounds of how many connections that were not opened it is asked for whom they were.
+const maxFailed = 256
+
+// noUpstream are the statuses by which a gateway says that the server behind it gave no answer (RFC 9110 15.6).
+var noUpstream = map[int]bool{502: true, 503: true, 504: true}
+
+// tieFailed ties a connection that was refused, or not answered, to the one whose request waited then at its client's
+// address and got a gateway's error after that: where nothing else can have waited there.
+func (l *Legs) tieFailed(all []*analyze.Connection) {
+	legs := map[*analyze.Connection]*leg{}
+	for _, x := range l.all {
+		legs[x.c] = x
+	}
+	for _, back := range l.failed {
+		end := back.FirstEnd()
+		if back.Ending == analyze.Unanswered {
+			end = back.End
+		}
+		var front *leg
+		waiting := 0
+		for _, c := range all {
+			if c.Server.Addr() != back.Client.Addr() || c.Start > end || c.End < back.Start {
+				continue
+			}
+			if x := legs[c]; x == nil || !x.answeredBy(back.Start) {
+				front, waiting = x, waiting+1
+			}
+		}
+		if waiting != 1 || front == nil || front.c.Relay != nil && front.c.Relay.Same != analyze.NothingBack || sameHost(front, &leg{c: back}) ||
+			!noUpstream[front.status] || front.asked > back.Start || front.answered < end {
+			continue
+		}
+		front.c.Relay = &analyze.Relay{Leg: back.ID, Side: analyze.Server, Same: analyze.NothingBack, Confidence: analyze.Inferred}
+		back.Relay = &analyze.Relay{Leg: front.c.ID, Side: analyze.Client, Same: analyze.NothingBack, Confidence: analyze.Inferred}
+	}
+}
+
+// answeredBy reports whether the last request had come and been answered by then.
+func (x *leg) answeredBy(then event.Time) bool { return x.answered != 0 && x.answered <= then }
