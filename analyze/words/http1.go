@@ -194,9 +194,9 @@ func (r *http1) header(e End, b []byte, at spot) (rest []byte) {
 	from := max(0, len(m.text)-3)
 	m.text = append(m.text, b...)
 	size := headerEnd(m.text, from)
+	first, _, _ := bytes.Cut(m.text, []byte("\n"))
 	switch {
-	case e == Server && begins(m.text, "HTTP/1.") == no,
-		size < 0 && (len(m.text) > maxHeader || !plainText(m.text)):
+	case e == Server && begins(m.text, "HTTP/1.") == no, size < 0 && len(m.text) > maxHeader, !plainText(first):
 		m.part = unreadable
 		return nil
 	case size < 0:
