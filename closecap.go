@@ -39,11 +39,10 @@ type Options struct {
 	SkipChecksums bool
 
 	// Words adds to each connection the last words of its ends, where their protocol is known and they stand
-	// in clear. RawWords adds those in no known protocol, too, as text. Of points and of a live source there
-	// are none.
+	// in clear. RawWords adds those in no known protocol, too, as text. Of points there are none.
 	Words, RawWords bool
 	// Relays ties the two connections of a relay, as far as Words tell: the connections of a capture without calls are
-	// held until its end.
+	// held until its end. Of a live source none are tied.
 	Relays bool
 
 	// Tool and Source are what the Result names: the program, and where the packets are from. Title is Source in

@@ -128,11 +128,19 @@ func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection
 		if all++; !c.Whole {
 			lacking++
 		}
+		if a.words != nil {
+			h := a.words.Look(c.Client, c.Server, c.LastFrame)
+			h.Tell(c, words.Telling{Raw: a.opt.RawWords})
+			h.Told()
+		}
 		more = more && show(c)
 	})
 	f.Early(endedFor)
+	if a.words != nil {
+		f.Forgotten(func(o flows.Finished) { a.words.GiveBack(a.words.Take(o.Ends())) })
+	}
 	for b := first; b != nil && more; b = a.batch() {
-		f.Segments(b.Segments)
+		a.followBatch(f, b)
 		if !b.Stalled {
 			continue
 		}
@@ -147,6 +155,21 @@ func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection
 	f.Finish()
 	if more {
 		a.followed(f.Stats(), lacking, all)
+	}
+}
+
+// followBatch follows a live batch. What is said in it is heard segment by segment, after that was followed: a
+// connection is handed out while others go on, and has then said what stands before.
+func (a *Analysis) followBatch(f *flows.Follower, b *intake.Batch) {
+	if a.words == nil {
+		f.Segments(b.Segments)
+		return
+	}
+	from := 0
+	for i := range b.Segments {
+		f.Segment(&b.Segments[i])
+		a.words.Segment(&b.Segments[i], b.Payload[from:b.Ends[i]])
+		from = b.Ends[i]
 	}
 }
 

@@ -58,6 +58,7 @@ type Follower struct {
 	opt      analyze.Options
 	done     func(*analyze.Connection)
 	handOver func(Finished) // instead of done, when not nil
+	forgot   func(Finished) // see Forgotten; may be nil
 	judge    Judge
 	early    time.Duration // see Early; 0 for not early
 	roster   roster

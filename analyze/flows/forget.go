@@ -117,13 +117,15 @@ func (f *Follower) finish(p place) {
 	f.roster.dismiss(p)
 	f.met--
 	held := fl.TakeHeld()
-	switch {
-	case fl.shown:
-		f.release(fl)
-	case f.handOver != nil:
+	if f.handOver != nil {
 		f.handOver(Finished{fl, at})
-	default:
-		f.done(f.judge.connection(&fl.Flow, fl, at))
+	} else {
+		if !fl.shown {
+			f.done(f.judge.connection(&fl.Flow, fl, at))
+		}
+		if f.forgot != nil {
+			f.forgot(Finished{fl, at})
+		}
 		f.release(fl)
 	}
 	if held != nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // EndingLine writes a connection that ended, as kernel or packets told, as one line: when it ended, both ends with
-// the closer's first, how, why and by whom, what was lost and who waits.
+// the closer's first, how, why and by whom, what was lost, who waits, and why in the words of what was said last.
 func EndingLine(c *endings.Connection, zone *time.Location) string {
 	left, right, arrow := analyze.Client, analyze.Server, "→"
 	if c.Closer == analyze.Server {
@@ -23,7 +24,7 @@ func EndingLine(c *endings.Connection, zone *time.Location) string {
 		fmt.Sprintf("%s  %s %s %s", at(c.End, zone), endName(c, left), arrow, endName(c, right)),
 		endedHow(c),
 	}
-	for _, s := range []string{endedWhy(c) + queuedWords(c), endingLostWords(c), waitWords(c, zone)} {
+	for _, s := range []string{endedWhy(c) + queuedWords(c), endingLostWords(c), waitWords(c, zone), endingSaid(&c.Connection)} {
 		if s != "" {
 			parts = append(parts, s)
 		}
@@ -155,6 +156,28 @@ func waitWords(c *endings.Connection, zone *time.Location) string {
 	return "TIME_WAIT: " + and(who) + " until " + until
 }
 
+// frameNumber is left out of a line: nobody has the file to look it up in.
+var frameNumber = regexp.MustCompile(` \(frame [0-9]+\)`)
+
+// endingSaid says why in the words of what was said last, else what each end said that bears on it.
+func endingSaid(c *analyze.Connection) string {
+	l := c.LastWords
+	if l == nil {
+		return ""
+	}
+	if l.Reason != "" {
+		before, after, _ := strings.Cut(l.Reason, l.Said)
+		return "why" + doubt(l.Confidence, false) + ": " + Safe(frameNumber.ReplaceAllString(before, "")+l.Said+frameNumber.ReplaceAllString(after, ""))
+	}
+	var parts []string
+	for _, side := range [...]analyze.Side{analyze.Client, analyze.Server} {
+		if w := *l.Of(side); w != nil && w.Tells {
+			parts = append(parts, string(side)+doubt(w.Confidence, false)+": "+Safe(w.Meaning))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 // endingColumns are the columns of CSV.
 var endingColumns = []struct {
 	name  string
@@ -198,6 +221,15 @@ var endingColumns = []struct {
 	}},
 	{"closer_candidates", func(c *endings.Connection) string { return candidates(&c.Connection, analyze.ClaimCloser, " ") }},
 	{"cause_candidates", func(c *endings.Connection) string { return candidates(&c.Connection, analyze.ClaimCause, " ") }},
+	{"reason", ofEndingWords(func(l *analyze.LastWords) string { return l.Reason })},
+	{"reason_confidence", ofEndingWords(func(l *analyze.LastWords) string { return string(l.Confidence) })},
+	{"client_words", ofEndingWords(func(l *analyze.LastWords) string { return wordsOf(l.Client) })},
+	{"server_words", ofEndingWords(func(l *analyze.LastWords) string { return wordsOf(l.Server) })},
+}
+
+func ofEndingWords(f func(*analyze.LastWords) string) func(*endings.Connection) string {
+	of := ofWords(f)
+	return func(c *endings.Connection) string { return of(&c.Connection) }
 }
 
 func processName(t *event.Task) string {

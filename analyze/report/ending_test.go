@@ -77,6 +77,13 @@ func TestEndingLine(t *testing.T) {
 			c.Tasks, c.Closer, c.Guessed = endings.Tasks{}, analyze.NoSide, true
 			c.Candidates = []analyze.Possible{{Claim: analyze.ClaimCloser, Value: "client"}}
 		}, `11:50:14.276  10.0.0.9:46612 → 10.0.0.2:443  graceful  who closed first is not known`},
+		// What was said last is the peers', and frames of what is nowhere saved are none.
+		{func(c *endings.Connection) {
+			c.LastWords = &analyze.LastWords{Reason: "the server ended it: 421 \x1b[ (frame 9) (frame 5), then closed", Said: "421 \x1b[ (frame 9)", Confidence: analyze.Inferred}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  graceful, 12.0 ms  closed first: the client  why?: the server ended it: 421 \x1b[ (frame 9), then closed`},
+		{func(c *endings.Connection) {
+			c.LastWords = &analyze.LastWords{Client: &analyze.Words{Meaning: "GET /"}, Server: &analyze.Words{Meaning: "no Close frame", Tells: true, Confidence: analyze.Observed}}
+		}, `11:50:14.276  curl[30] 10.0.0.9:46612 → nginx\x1b[[812] 10.0.0.2:443  graceful, 12.0 ms  closed first: the client  server: no Close frame`},
 	} {
 		if got := EndingLine(ended(tt.change), time.UTC); got != tt.want {
 			t.Errorf("EndingLine = %s\nwant         %s", got, tt.want)
@@ -90,12 +97,13 @@ func TestEndingRow(t *testing.T) {
 	b = AppendEndingRow(b, ended(func(c *endings.Connection) {
 		c.Tasks.Closer = &event.Task{PID: 30, Comm: "=HYPERLINK(1,2)", Call: "close", FD: 3}
 		c.Candidates = []analyze.Possible{{Claim: analyze.ClaimCloser, Value: "server"}}
+		c.LastWords = &analyze.LastWords{Reason: "the server ended it", Confidence: analyze.Observed, Server: &analyze.Words{Meaning: "-ERR\x1b["}}
 	}))
 	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("%d rows, error %v", len(rows), err)
 	}
-	want := `2026-01-01T11:50:14.276000000Z,2026-01-01T11:50:14.264000000Z,10.0.0.9:46612,curl[30],10.0.0.2:443,nginx\x1b[[812],graceful,client,kernel,"'=HYPERLINK(1,2)[30]",close(3),,,0,,server,`
+	want := `2026-01-01T11:50:14.276000000Z,2026-01-01T11:50:14.264000000Z,10.0.0.9:46612,curl[30],10.0.0.2:443,nginx\x1b[[812],graceful,client,kernel,"'=HYPERLINK(1,2)[30]",close(3),,,0,,server,,the server ended it,observed,,'-ERR\x1b[`
 	if got := strings.TrimSuffix(string(b[heading:]), "\n"); got != want {
 		t.Errorf("AppendEndingRow = %s\nwant              %s", got, want)
 	}
@@ -108,6 +116,7 @@ func TestEndingSummary(t *testing.T) {
 			c.Tasks.Closer = &event.Task{PID: 30, Comm: "curl"}
 			c.TimeWait = []analyze.TimeWait{{Holder: analyze.Client}}
 			c.Lost = &analyze.Lost{Unacked: 5}
+			c.LastWords = &analyze.LastWords{Kind: analyze.ReasonGoodbye, Said: "-ERR \x1b[ " + strings.Repeat("x", 30)}
 		}))
 	}
 	var b strings.Builder
@@ -116,6 +125,7 @@ func TestEndingSummary(t *testing.T) {
 	}
 	for _, want := range []string{
 		"10 connections ended in 2.0 s; 50 bytes lost\n", "closed first by", "curl", "TIME_WAIT at",
+		`  -ERR \x1b[ ` + strings.Repeat("x", 30) + "        10\n",
 		"begins 5.0 times a second: at that rate about 300 stand at a time, 1.1 % of the 28,232 ephemeral ports",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/endings"
@@ -22,6 +23,7 @@ type EndingSummary struct {
 	byEnding map[string]uint64
 	byCause  map[string]uint64
 	byCloser map[string]uint64
+	byReason map[string]uint64
 	waits    map[string]uint64
 	clients  uint64 // TIME_WAITs that take an ephemeral port
 }
@@ -32,7 +34,8 @@ const maxNames = 1000
 // Add counts c.
 func (s *EndingSummary) Add(c *endings.Connection) {
 	if s.byEnding == nil {
-		s.byEnding, s.byCause, s.byCloser, s.waits = map[string]uint64{}, map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
+		s.byEnding, s.byCause, s.byCloser = map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
+		s.byReason, s.waits = map[string]uint64{}, map[string]uint64{}
 	}
 	s.n++
 	s.lost += c.LostBytes().Sum()
@@ -41,6 +44,9 @@ func (s *EndingSummary) Add(c *endings.Connection) {
 		s.byCause[string(c.Reset.Cause)]++
 	}
 	countName(s.byCloser, CloserName(c))
+	if w := c.LastWords; w != nil && w.Kind != "" {
+		countName(s.byReason, Safe(cmp.Or(w.Said, string(w.Kind))))
+	}
 	for _, w := range c.TimeWait {
 		name := string(w.Holder)
 		if t := c.Tasks.Of(w.Holder); t != nil {
@@ -100,7 +106,7 @@ func (s *EndingSummary) Write(w io.Writer, elapsed time.Duration) error {
 	for _, t := range []struct {
 		title string
 		m     map[string]uint64
-	}{{"ending", s.byEnding}, {"cause of reset", s.byCause}, {"closed first by", s.byCloser}, {"TIME_WAIT at", s.waits}} {
+	}{{"ending", s.byEnding}, {"cause of reset", s.byCause}, {"closed first by", s.byCloser}, {"why", s.byReason}, {"TIME_WAIT at", s.waits}} {
 		if len(t.m) == 0 {
 			continue
 		}
@@ -108,8 +114,12 @@ func (s *EndingSummary) Write(w io.Writer, elapsed time.Duration) error {
 		names := slices.SortedFunc(maps.Keys(t.m), func(a, b string) int {
 			return cmp.Or(cmp.Compare(t.m[b], t.m[a]), cmp.Compare(a, b))
 		})
+		width := 22
 		for _, name := range names {
-			say("  %-22s %9s\n", name, grouped(t.m[name]))
+			width = max(width, utf8.RuneCountInString(name))
+		}
+		for _, name := range names {
+			say("  %-*s %9s\n", width, name, grouped(t.m[name]))
 		}
 	}
 	if s.clients > 0 && elapsed > 0 {

@@ -59,8 +59,8 @@ func fold(a, b uint64) uint64 {
 // Heard is what was said on one connection.
 type Heard struct {
 	client, server endpoint
+	mixed          bool // with what was said on another one; see Told
 	Talk
-	mixed bool // with what was said on another one
 	place place
 	newer place // of another connection on the same addresses, while this one is yet to be taken
 }
@@ -118,7 +118,7 @@ func (k *Keeper) hear(a *aim, s *event.Segment, payload []byte) {
 	syn := s.Flags.Has(event.SYN)
 	switch {
 	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&a.src, s.Seq)):
-	case !syn && s.Len <= 1: // what comes late of a connection that is over: a FIN, an RST, a keep-alive
+	case !syn && (s.Len <= 1 || s.Flags.Has(event.RST)): // what comes late of a connection that is over: a FIN, an RST, a keep-alive
 		return
 	default:
 		older := h
@@ -135,7 +135,9 @@ func (k *Keeper) hear(a *aim, s *event.Segment, payload []byte) {
 			k.talks.set(a.hash, h.place)
 		}
 	}
-	h.Segment(h.end(&a.src), s, payload)
+	if !h.mixed {
+		h.Segment(h.end(&a.src), s, payload)
+	}
 }
 
 // between reports whether h is of a connection between two ends.
@@ -178,6 +180,28 @@ func (k *Keeper) Take(a, b netip.AddrPort, last uint64) *Heard {
 	}
 	h.mixed = n > 1 || h.last > last
 	return h
+}
+
+// Look returns what was said on a connection, as Take does, and forgets nothing; nil where it is mixed with what was
+// said on another one.
+func (k *Keeper) Look(a, b netip.AddrPort, last uint64) *Heard {
+	one, two := endpointOf(a), endpointOf(b)
+	h := k.at(k.talks.of(hash(&one, &two, k.seed)))
+	if h == nil || !h.between(&one, &two) || h.first > last || h.last > last {
+		return nil
+	}
+	if next := k.at(h.newer); next != nil && next.first <= last {
+		return nil
+	}
+	return h
+}
+
+// Told lets go of nearly all that h, which may be nil, holds. It is for a connection that is over and was told of, but
+// is known for as long as something may come late: of that nothing is heard, and nothing more is told.
+func (h *Heard) Told() {
+	if h != nil {
+		h.rest, h.mixed = nil, true
+	}
 }
 
 // take returns an empty Heard.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/seqnum"
 	"github.com/closecap/closecap/analyze/words"
@@ -72,5 +73,37 @@ func TestKeeperAllocates(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, round); n > 2 { // what converse makes of noise
 		t.Errorf("%v allocations a connection", n)
+	}
+}
+
+// TestKeeperTold holds that of a connection that was told of nothing is kept but its place, whatever comes late, and
+// that an RST begins none, though it brings bytes.
+func TestKeeperTold(t *testing.T) {
+	k := words.NewKeeper()
+	rst := event.Segment{Frame: 1, Src: here, Dst: there, Flags: event.RST, Len: 5}
+	if k.Segment(&rst, []byte("reset")); k.Open() != 0 {
+		t.Error("an RST began a connection")
+	}
+	last := converse(k, 2, 1000, "*1\r\n$4\r\nPING\r\n", maxConns)
+	if k.Look(here, there, last-1) != nil {
+		t.Error("something was said by a frame that came before")
+	}
+	h := k.Look(here, there, last)
+	if h == nil {
+		t.Fatalf("nothing was heard by frame %d", last)
+	}
+	if w := h.Words(words.Server, true, false); w == nil || w.Meaning != strings.TrimSpace(maxConns) {
+		t.Errorf("the server's last words are %+v", w)
+	}
+	h.Told()
+	late := event.Segment{Frame: last + 1, Src: here, Dst: there, Seq: 1100, Flags: event.ACK, Len: 5}
+	k.Segment(&late, []byte("text\n"))
+	var c analyze.Connection
+	h.Tell(&c, words.Telling{Raw: true})
+	if c.LastWords != nil || h.Held() != 0 || k.Open() != 1 {
+		t.Errorf("told once more: %+v; %d bytes are held of %d connections, want 0 of 1", c.LastWords, h.Held(), k.Open())
+	}
+	if k.GiveBack(k.Take(here, there, last)); k.Open() != 0 {
+		t.Error("it was not taken")
 	}
 }

@@ -30,6 +30,7 @@ type watchFlags struct {
 	problems, lostBytes   bool
 	iface                 string // capture there, instead of asking the kernel
 	filter                string // with iface
+	noPayload             bool   // likewise
 	length                time.Duration
 	count                 int
 	summary               bool
@@ -56,8 +57,9 @@ until it is attached; then it drops every privilege.
 
 With -i it captures on an interface instead, what a filter as tcpdump's lets through, and
 goes by the packets alone: also of other machines' connections, without processes and
-calls, and causes are inferred. A connection is shown a second after it has ended. That
-needs root or CAP_NET_RAW until the capture is open.`,
+calls, and causes are inferred. A connection is shown a second after it has ended, with
+what its ends said last where that stands in clear and says why. That needs root or
+CAP_NET_RAW until the capture is open.`,
 		Example: "  sudo closecap watch\n  sudo closecap watch --problems --comm nginx\n  sudo closecap watch --port 5432 --for 1m --summary\n  sudo closecap watch --format ndjson --cause unread-data | jq .tasks\n  sudo closecap watch -i eth0 host 10.1.4.4 and tcp port 5432",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.filter = strings.Join(args, " ")
@@ -66,6 +68,7 @@ needs root or CAP_NET_RAW until the capture is open.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVarP(&f.iface, "interface", "i", "", "capture on this interface (any: all), go by packets instead of the kernel's word")
+	fl.BoolVar(&f.noPayload, "no-payload", false, "with -i: capture and read no payload, no last words")
 	fl.IntSliceVar(&f.pids, "pid", nil, "only connections of these processes")
 	fl.StringVar(&f.comm, "comm", "", "only connections of processes with this name, at most 15 bytes as the kernel keeps it")
 	fl.StringVar(&f.cgroup, "cgroup", "", "only sockets made in this cgroup or below it (a path)")

@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	// watchSnapLen, in bytes, keeps all headers, also those within a tunnel.
+	// watchSnapLen, in bytes, keeps all headers, also those within a tunnel, and wordsSnapLen what an Ethernet frame
+	// may hold besides.
 	watchSnapLen = 256
+	wordsSnapLen = 2048
 	watchBuffer  = 32 << 20 // bytes
+	wordsBuffer  = 64 << 20
 )
 
 // checkCapture reads the flags of watch -i.
@@ -41,7 +44,10 @@ func (f *watchFlags) checkCapture() error {
 
 // capture watches by packets.
 func (f *watchFlags) capture(ctx context.Context, w *watching) error {
-	opt := live.Options{Interface: f.iface, Filter: f.filter, SnapLen: watchSnapLen, Buffer: watchBuffer}
+	opt := live.Options{Interface: f.iface, Filter: f.filter, SnapLen: wordsSnapLen, Buffer: wordsBuffer}
+	if f.noPayload {
+		opt.SnapLen, opt.Buffer = watchSnapLen, watchBuffer
+	}
 	if f.pick.Port != 0 {
 		opt.Ports = []uint16{f.pick.Port}
 	}
@@ -73,7 +79,7 @@ func (w *watching) captured(ctx context.Context, capture *live.Capture) error {
 			stop()
 		}
 	}
-	a := closecap.New(source, closecap.Options{Now: present, Stalled: func() { show() }})
+	a := closecap.New(source, closecap.Options{Now: present, Stalled: func() { show() }, Words: !w.flags.noPayload})
 	// When ctx ends the source does, in order: what was captured until then is read and shown.
 	for c, err := range a.Connections(context.WithoutCancel(ctx)) {
 		switch {

@@ -69,6 +69,19 @@ func (c *capturing) line(t *testing.T) string {
 	return c.out.Text()
 }
 
+// rest returns the rest of the output.
+func (c *capturing) rest(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for c.out.Scan() {
+		fmt.Fprintln(&b, c.out.Text())
+	}
+	if err := c.out.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // closeBoth closes the client's end, and when the server's kernel has its FIN the other.
 func closeBoth(t *testing.T, client, server *net.TCPConn) {
 	t.Helper()
@@ -189,6 +202,44 @@ func TestCapturingFormats(t *testing.T) {
 				t.Errorf("closecap watch: %v after %v, want an end with the first connection", err, time.Since(w.start))
 			}
 		})
+	}
+}
+
+// TestCapturingWords: why a connection ended is told in each format in the words of its server, whatever the port, and
+// with --no-payload in none. Most of an answer that is longer than what is captured of a packet is not needed for it.
+func TestCapturingWords(t *testing.T) {
+	const full = "-ERR max number of clients reached"
+	cut := "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + strings.Repeat("x", 30000)
+	for _, tt := range []struct{ format, ask, answer, want string }{
+		{"table", "*1\r\n$4\r\nPING\r\n", full + "\r\n", "  why: the server ended it: " + full + ", then closed"},
+		{"csv", "*1\r\n$4\r\nPING\r\n", full + "\r\n", ",observed,,'" + full},
+		{"ndjson", "*1\r\n$4\r\nPING\r\n", full + "\r\n", `"reason_kind":"goodbye","said":"` + full + `"`},
+		{"table", "GET / HTTP/1.1\r\n\r\n", cut, "  why: the server closed in the middle of its own message: HTTP/1.1 200 OK, cut: 30000 of the 50000 bytes"},
+	} {
+		for _, args := range [][]string{nil, {"--no-payload"}} {
+			t.Run(fmt.Sprint(tt.format, args), func(t *testing.T) {
+				l := loopback.Listen(t)
+				w := startCapturing(t, append(args, "--format", tt.format, "--count", "1", "--port", fmt.Sprint(loopback.Port(l)))...)
+				if tt.format == "csv" {
+					w.line(t)
+				}
+				client, server := loopback.Connect(t, l)
+				fmt.Fprint(client, tt.ask)
+				if _, err := io.ReadFull(server, make([]byte, len(tt.ask))); err != nil {
+					t.Fatal(err)
+				}
+				go fmt.Fprint(server, tt.answer)
+				if _, err := io.ReadFull(client, make([]byte, len(tt.answer))); err != nil {
+					t.Fatal(err)
+				}
+				closeBoth(t, server, client)
+				told := args == nil
+				line := w.line(t)
+				if said := line + w.rest(t); strings.Contains(line, tt.want) != told || strings.Contains(said, full) && !told {
+					t.Errorf("%s\ntells %q: %v, want %v", said, tt.want, !told, told)
+				}
+			})
+		}
 	}
 }
 
