@@ -75,8 +75,9 @@ type Analysis struct {
 	next   func() (*intake.Batch, error, bool)
 	counts intake.Counts
 	clock  clock
-	words  *words.Keeper // nil without Words
-	legs   *words.Legs   // nil where nobody ties relays
+	words  *words.Numbered // nil without Words, and where calls are joined
+	ties   bool            // relays
+	legs   *words.Legs     // nil where nobody ties them
 	errs   []error
 	res    *analyze.Result
 }
@@ -121,9 +122,6 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums, Payload: a.opt.Words}))
 	defer stop()
 	a.next = next
-	if a.opt.Words {
-		a.words = words.NewKeeper()
-	}
 	first := a.batch()
 	work := a.follow
 	if a.opt.Relays && a.opt.Words {
@@ -134,9 +132,6 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 	}
 	if len(a.opt.StraceLogs) > 0 || first != nil && len(first.Calls) > 0 {
 		work = a.join
-		if a.words != nil {
-			a.legs = a.words.Ties()
-		}
 	}
 	work(first, show)
 }
@@ -174,11 +169,12 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 		a.opt.Joining()
 	}
 	rec := &event.Recording{}
-	runs, over := 0, 0
+	said, runs, over := words.NewKeeper(), 0, 0
+	legs := said.Ties()
 	for b := first; b != nil; b = a.batch() {
 		rec.Segments = append(grown(rec.Segments, len(b.Segments), a.src), b.Segments...)
-		if a.words != nil {
-			hear(a.words, b)
+		if a.opt.Words {
+			hear(said, b)
 		}
 		rec.AddCalls(b.Calls...)
 		over += keepKernel(rec, b.Kernel)
@@ -211,8 +207,8 @@ func (a *Analysis) join(first *intake.Batch, show func(*analyze.Connection) bool
 	res.Capture.Packets = a.counts.Packets
 	a.unread(res, uint64(len(res.Connections)))
 	a.res = res
-	if a.words != nil {
-		tell(a.words, a.legs, res, a.opt.RawWords)
+	if a.opt.Words {
+		tell(said, legs, res, a.opt.RawWords)
 	}
 	for _, c := range res.Connections {
 		if !show(c) {

@@ -19,14 +19,12 @@ type following struct {
 	finished chan lot
 	judged   chan lot // to be used again
 	next     lot
-	words    *words.Keeper // nil where nobody asked
-	unwanted atomic.Bool   // nobody takes any more
+	unwanted atomic.Bool // nobody takes any more
 }
 
 // lot is some connections to be judged. With stalled, nothing comes after them for now.
 type lot struct {
 	finished []flows.Finished
-	heard    []*words.Heard // on each of them; none where nobody asked
 	stalled  bool
 }
 
@@ -43,12 +41,13 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 	f := &following{
 		follower: flows.NewFollower(a.opt.Options, nil),
 		finished: make(chan lot, lots), judged: make(chan lot, lots),
-		next: lot{finished: make([]flows.Finished, 0, lotSize)}, words: a.words,
+		next: lot{finished: make([]flows.Finished, 0, lotSize)},
 	}
 	for range lots - 1 {
 		f.judged <- lot{finished: make([]flows.Finished, 0, lotSize)}
 	}
 	f.follower.HandOver(f.add)
+	a.hear(f.follower)
 	go f.run(a, first)
 	defer func() {
 		f.unwanted.Store(true)
@@ -70,9 +69,9 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 			if all++; !c.Whole {
 				lacking++
 			}
-			if len(lot.heard) > 0 {
-				lot.heard[judged].Tell(c, telling)
-				a.legs.Add(lot.heard[judged], c)
+			if h := lot.finished[judged].Heard; h != nil {
+				h.Tell(c, telling)
+				a.legs.Add(h, c)
 			}
 			judged++
 			more = more && show(c)
@@ -94,7 +93,7 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 
 // followRelays holds the connections until all have come, and ties those of relays.
 func (a *Analysis) followRelays(first *intake.Batch, show func(*analyze.Connection) bool) {
-	a.legs, a.opt.Transient = a.words.Ties(), nil
+	a.ties, a.opt.Transient = true, nil
 	var all []*analyze.Connection
 	a.follow(first, func(c *analyze.Connection) bool {
 		all = append(all, c)
@@ -124,23 +123,18 @@ const endedFor = time.Second
 func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection) bool) {
 	more := true
 	var all, lacking uint64
-	f := flows.NewFollower(a.opt.Options, func(c *analyze.Connection) {
+	var f *flows.Follower
+	f = flows.NewFollower(a.opt.Options, func(c *analyze.Connection) {
 		if all++; !c.Whole {
 			lacking++
 		}
-		if a.words != nil {
-			h := a.words.Look(c.Client, c.Server, c.LastFrame)
-			h.Tell(c, words.Telling{Raw: a.opt.RawWords})
-			h.Told()
-		}
+		f.Heard().Tell(c, words.Telling{Raw: a.opt.RawWords})
 		more = more && show(c)
 	})
 	f.Early(endedFor)
-	if a.words != nil {
-		f.Forgotten(func(o flows.Finished) { a.words.GiveBack(a.words.Take(o.Ends())) })
-	}
+	a.hear(f)
 	for b := first; b != nil && more; b = a.batch() {
-		a.followBatch(f, b)
+		f.Spoken(b.Segments, b.Payload, b.Ends)
 		if !b.Stalled {
 			continue
 		}
@@ -158,18 +152,14 @@ func (a *Analysis) followLive(first *intake.Batch, show func(*analyze.Connection
 	}
 }
 
-// followBatch follows a live batch. What is said in it is heard segment by segment, after that was followed: a
-// connection is handed out while others go on, and has then said what stands before.
-func (a *Analysis) followBatch(f *flows.Follower, b *intake.Batch) {
-	if a.words == nil {
-		f.Segments(b.Segments)
+// hear makes f keep what is said where that was asked for.
+func (a *Analysis) hear(f *flows.Follower) {
+	if !a.opt.Words {
 		return
 	}
-	from := 0
-	for i := range b.Segments {
-		f.Segment(&b.Segments[i])
-		a.words.Segment(&b.Segments[i], b.Payload[from:b.Ends[i]])
-		from = b.Ends[i]
+	a.words = f.Hear()
+	if a.ties {
+		a.legs = a.words.Ties()
 	}
 }
 
@@ -185,7 +175,7 @@ func (a *Analysis) followed(st flows.Stats, lacking, all uint64) {
 func (f *following) run(a *Analysis, first *intake.Batch) {
 	defer close(f.finished)
 	for b := first; b != nil && !f.unwanted.Load(); b = a.batch() {
-		f.segments(b)
+		f.follower.Spoken(b.Segments, b.Payload, b.Ends)
 		if f.follower.Overwhelmed() {
 			return
 		}
@@ -199,26 +189,9 @@ func (f *following) run(a *Analysis, first *intake.Batch) {
 	}
 }
 
-// segments follows a batch. What is said in it is heard before: a Keeper tells itself one connection from
-// another on the same addresses.
-func (f *following) segments(b *intake.Batch) {
-	if f.words != nil {
-		hear(f.words, b)
-	}
-	f.follower.Segments(b.Segments)
-}
-
-// hear keeps what is said in a batch.
-func hear(k *words.Keeper, b *intake.Batch) {
-	k.Segments(b.Segments, b.Payload, b.Ends)
-}
-
 // add takes the next connection from the follower.
 func (f *following) add(o flows.Finished) {
 	f.next.finished = append(f.next.finished, o)
-	if f.words != nil {
-		f.next.heard = append(f.next.heard, f.words.Take(o.Ends()))
-	}
 	if len(f.next.finished) == lotSize {
 		f.send(false)
 	}
@@ -231,8 +204,5 @@ func (f *following) send(stalled bool) {
 	for _, o := range f.next.finished {
 		f.follower.TakeBack(o)
 	}
-	for _, h := range f.next.heard {
-		f.words.GiveBack(h)
-	}
-	f.next.finished, f.next.heard = f.next.finished[:0], f.next.heard[:0]
+	f.next.finished = f.next.finished[:0]
 }

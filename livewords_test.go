@@ -13,7 +13,6 @@ import (
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
-	"github.com/closecap/closecap/analyze/words"
 	"github.com/closecap/closecap/capture/intake"
 	"github.com/closecap/closecap/capture/pcapfile"
 	"github.com/closecap/closecap/internal/story"
@@ -104,7 +103,7 @@ func TestLiveWordsApart(t *testing.T) {
 		}
 	}
 	a := New(silent{}, Options{Words: true})
-	a.words, a.next = words.NewKeeper(), func() (*intake.Batch, error, bool) { return nil, nil, false }
+	a.next = func() (*intake.Batch, error, bool) { return nil, nil, false }
 	var got []string
 	a.followLive(b, func(c *analyze.Connection) bool {
 		if c.LastWords != nil {

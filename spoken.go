@@ -5,6 +5,7 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/words"
 	"github.com/closecap/closecap/capture/decode"
+	"github.com/closecap/closecap/capture/intake"
 )
 
 // TellWords adds to the connections of res, which join.Join made of rec, the last words of their ends, as far as rec
@@ -19,6 +20,15 @@ func TellWords(rec *event.Recording, res *analyze.Result) {
 		}
 	}
 	tell(k, legs, res, false)
+}
+
+// hear keeps what is said in a batch.
+func hear(k *words.Keeper, b *intake.Batch) {
+	from := 0
+	for i := range b.Segments {
+		k.Segment(&b.Segments[i], b.Payload[from:b.Ends[i]])
+		from = b.Ends[i]
+	}
 }
 
 // tell takes from k what was said on the connections of res, and ties those of relays.

@@ -13,10 +13,6 @@ import (
 // when it is over. Early is not for use with HandOver.
 func (f *Follower) Early(wait time.Duration) { f.early = wait }
 
-// Forgotten makes f call to with each connection when it knows it no longer, after it was handed out; Early connections
-// are handed out before. o is good until to returns. It is not for use with HandOver.
-func (f *Follower) Forgotten(to func(o Finished)) { f.forgot = to }
-
 // Pass lets time pass until now, in which no segment came.
 func (f *Follower) Pass(now event.Time) {
 	if now > f.now {
@@ -55,7 +51,9 @@ func (f *Follower) showEnded() {
 			to = aborted
 		}
 		f.stray(fl)
+		f.heard = f.words.Look(uint32(p))
 		f.done(f.judge.connection(fl.Copy(), fl, f.now))
+		f.heard.Told()
 		fl.shown = true
 		r.move(to, p, fl.Last)
 	}

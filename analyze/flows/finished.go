@@ -1,24 +1,20 @@
 package flows
 
 import (
-	"net/netip"
-
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/flows/prefetch"
 	"github.com/closecap/closecap/analyze/tcp"
 	"github.com/closecap/closecap/analyze/verdict"
+	"github.com/closecap/closecap/analyze/words"
 )
 
 // Finished is a connection of which nothing more can come, and which nobody has judged yet.
 type Finished struct {
 	fl  *followed
 	now event.Time // when it was over
-}
-
-// Ends returns its client, its server and its last frame.
-func (o Finished) Ends() (client, server netip.AddrPort, last uint64) {
-	return o.fl.Addr[tcp.Client], o.fl.Addr[tcp.Server], o.fl.LastFrame
+	// Heard is what was said on it, nil where nobody hears. See Hear.
+	Heard *words.Heard
 }
 
 // HandOver makes f hand its connections on before anything of them comes to be judged,
@@ -27,7 +23,10 @@ func (o Finished) Ends() (client, server netip.AddrPort, last uint64) {
 func (f *Follower) HandOver(to func(Finished)) { f.handOver = to }
 
 // TakeBack lets f use the memory of o again.
-func (f *Follower) TakeBack(o Finished) { f.release(o.fl) }
+func (f *Follower) TakeBack(o Finished) {
+	f.words.GiveBack(o.Heard)
+	f.release(o.fl)
+}
 
 // Judge turns what a Follower hands over into Connections. The zero value gives each Connection
 // memory of its own.
@@ -41,6 +40,7 @@ func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
 	for i, o := range lot {
 		if i+1 < len(lot) { // it was followed on another core: 4 % of the CPU time
 			prefetch.Span(lot[i+1].fl.Span())
+			lot[i+1].Heard.Fetch()
 		}
 		show(j.connection(&o.fl.Flow, o.fl, o.now))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
+	"github.com/closecap/closecap/analyze/words"
 )
 
 const (
@@ -57,8 +58,10 @@ type Stats struct {
 type Follower struct {
 	opt      analyze.Options
 	done     func(*analyze.Connection)
-	handOver func(Finished) // instead of done, when not nil
-	forgot   func(Finished) // see Forgotten; may be nil
+	handOver func(Finished)  // instead of done, when not nil
+	words    *words.Numbered // see Hear; may be nil
+	heard    *words.Heard    // see Heard
+	speech   speech
 	judge    Judge
 	early    time.Duration // see Early; 0 for not early
 	roster   roster
@@ -164,6 +167,9 @@ func (f *Follower) leftBehind(s *event.Segment, a *aim) bool {
 // push lets s wait at the connection at p.
 func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	h := &f.roster.heads[p]
+	if f.words != nil {
+		f.hear(p, s, a.swapped, true)
+	}
 	f.backlog.push(h, s, a.swapped)
 	if s.Flags&(event.FIN|event.RST) != 0 {
 		h.markEnd(s, a.swapped)
@@ -208,10 +214,13 @@ func (f *Follower) catchUp(p place) {
 	if h.marks&met != 0 { // where that stands is another miss
 		fl = f.roster.flows[p]
 	}
-	last := event.Time(0)
+	last, hears := event.Time(0), f.words != nil && h.marks&(spoke|deaf) != spoke
 	for t := range f.backlog.all(h) {
 		s := &ways[b2i(t.swapped)]
 		t.unpack(s)
+		if hears && words.Says(s) {
+			f.words.Quiet(uint32(p), s, t.swapped)
+		}
 		if fl == nil {
 			fl = f.meet(p, s, t.swapped)
 		}
@@ -247,6 +256,9 @@ func (f *Follower) follow(p place, s *event.Segment, a *aim) {
 			return
 		}
 	}
+	if f.words != nil {
+		f.hear(p, s, a.swapped, false)
+	}
 	fl.follow(e, s)
 	f.requeue(fl, s.Time)
 	f.makeRoom()
@@ -279,6 +291,9 @@ func (f *Follower) begin(a *aim, s *event.Segment) place {
 	h := &f.roster.heads[p]
 	h.key, h.id = a.key, uint32(f.nextID)
 	h.markAddrs(s, a.swapped)
+	if a.swapped != (s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK) {
+		h.marks |= hiFirst
+	}
 	f.table.add(p, a.hash)
 	f.roster.push(embryos, p, s.Time)
 	return p

@@ -117,16 +117,16 @@ func (f *Follower) finish(p place) {
 	f.roster.dismiss(p)
 	f.met--
 	held := fl.TakeHeld()
-	if f.handOver != nil {
-		f.handOver(Finished{fl, at})
-	} else {
-		if !fl.shown {
-			f.done(f.judge.connection(&fl.Flow, fl, at))
-		}
-		if f.forgot != nil {
-			f.forgot(Finished{fl, at})
-		}
-		f.release(fl)
+	o := Finished{fl, at, f.words.Take(uint32(p))}
+	switch {
+	case f.handOver != nil && !fl.shown:
+		f.handOver(o)
+	case !fl.shown:
+		f.heard = o.Heard
+		f.done(f.judge.connection(&fl.Flow, fl, at))
+		fallthrough
+	default:
+		f.TakeBack(o)
 	}
 	if held != nil {
 		f.reroute(held)

@@ -23,7 +23,12 @@ type group struct {
 }
 
 // Segments takes the next segments, as Segment does one by one, in less time.
-func (f *Follower) Segments(batch []event.Segment) {
+func (f *Follower) Segments(batch []event.Segment) { f.Spoken(batch, nil, nil) }
+
+// Spoken takes the next segments with their payload, one after the other as far as it was captured; ends says where in
+// it that of each ends. It keeps nothing of either.
+func (f *Follower) Spoken(batch []event.Segment, payload []byte, ends []int) {
+	f.speech = speech{all: payload, ends: ends}
 	for i := 0; (i-3)*groupSize < len(batch); i++ {
 		f.aimAt(batch, i)
 		f.look(batch, i-1)
@@ -68,12 +73,16 @@ func (f *Follower) reach(batch []event.Segment, i int) {
 			f.ahead.lines.Add(&t.frame)
 		}
 	}
+	if f.words != nil {
+		f.fetchWords(segments, g, i*groupSize)
+	}
 }
 
 func (f *Follower) routeAll(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
 		s, a, p := &segments[j], &g.aims[j], g.places[j]
+		f.speech.segment, f.speech.at = s, i*groupSize+j
 		f.count(s)
 		if h := &f.roster.heads[p]; h.id == 0 || !h.key.equal(&a.key) {
 			p = f.table.find(f.roster.heads, &a.key, a.hash)

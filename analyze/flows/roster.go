@@ -44,16 +44,19 @@ type head struct {
 	marks      mark
 }
 
-type mark uint8
+type mark uint16
 
 const (
-	loIs4  mark = 1 << iota // the lower address was not written as IPv6
-	hiIs4                   // nor the higher one
-	atOnce                  // its segments must not wait
-	loFin                   // the lower endpoint sent a FIN
-	hiFin                   // the higher one did
-	met                     // it has a flow
-	rst                     // an RST was sent
+	loIs4   mark = 1 << iota // the lower address was not written as IPv6
+	hiIs4                    // nor the higher one
+	atOnce                   // its segments must not wait
+	loFin                    // the lower endpoint sent a FIN
+	hiFin                    // the higher one did
+	met                      // it has a flow
+	rst                      // an RST was sent
+	hiFirst                  // the higher endpoint began it: is the client
+	spoke                    // what is said is heard at once
+	deaf                     // of what is said only text matters: see hear
 
 	anyEnd = loFin | hiFin
 )

@@ -2,7 +2,6 @@ package words
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
 	"net/netip"
@@ -11,27 +10,13 @@ import (
 	"github.com/closecap/closecap/analyze/seqnum"
 )
 
-// Keeper keeps what is said on the connections that are open. A connection that is over is to be taken from
-// it: what it holds is bounded by how many are not. The garbage collector finds next to no pointers in it: with
-// 20,000 open connections that is 17 % of all instructions.
+// Keeper keeps what is said on the connections that are open, and tells one from another by their ends, where nobody
+// follows them meanwhile. A connection that is over is to be taken from it: what it holds is bounded by how many are not.
 type Keeper struct {
+	memory
 	talks places // by the hash of their ends, the oldest
 	seed  uint64
-	slabs []*[slabSize]Heard
-	free  []*Heard
-	legs  *Legs // nil where nobody asks for relays
 }
-
-// Ties has k keep what ties the two connections of a relay, and returns with what. It is for before the first segment.
-func (k *Keeper) Ties() *Legs {
-	k.legs = &Legs{seed: maphash.MakeSeed()}
-	return k.legs
-}
-
-// place is a Heard's in the slabs; 0 is that of none.
-type place int32
-
-const slabSize = 64
 
 // endpoint is an address and a port.
 type endpoint struct{ hi, lo, port uint64 }
@@ -56,88 +41,39 @@ func fold(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// Heard is what was said on one connection.
-type Heard struct {
-	client, server endpoint
-	mixed          bool // with what was said on another one; see Told
-	Talk
-	place place
-	newer place // of another connection on the same addresses, while this one is yet to be taken
-}
-
 // NewKeeper returns an empty Keeper.
 func NewKeeper() *Keeper {
-	k := &Keeper{talks: newPlaces(), seed: rand.Uint64()}
-	k.grow()
-	k.free = k.free[:slabSize-1] // but none at 0
-	return k
-}
-
-// at returns the Heard at a place, nil at that of none.
-func (k *Keeper) at(p place) *Heard {
-	if p == 0 {
-		return nil
-	}
-	return &k.slabs[p/slabSize][p%slabSize]
-}
-
-// grow adds a slab.
-func (k *Keeper) grow() {
-	slab := &[slabSize]Heard{}
-	first := place(len(k.slabs)) * slabSize
-	k.slabs = append(k.slabs, slab)
-	for i := len(slab) - 1; i >= 0; i-- {
-		slab[i].place = first + place(i)
-		k.free = append(k.free, &slab[i])
-	}
+	return &Keeper{memory: newMemory(), talks: newPlaces(), seed: rand.Uint64()}
 }
 
 // Segment takes the next segment in the order of capture, with its payload as far as it was captured. It keeps
 // nothing of either. Plain acknowledgments say nothing.
 func (k *Keeper) Segment(s *event.Segment, payload []byte) {
-	if !says(s) {
+	if !Says(s) {
 		return
 	}
-	var a aim
-	a.set(s, k.seed)
-	k.hear(&a, s, payload)
-}
-
-// hear takes a segment that says something.
-func (k *Keeper) hear(a *aim, s *event.Segment, payload []byte) {
-	if a.likely == 0 {
-		a.likely = k.talks.of(a.hash)
-	}
-	h := k.at(a.likely)
-	if h != nil && !h.between(&a.src, &a.dst) {
+	src, dst := endpointOf(s.Src), endpointOf(s.Dst)
+	hash := hash(&src, &dst, k.seed)
+	h := k.at(k.talks.of(hash))
+	if h != nil && !h.between(&src, &dst) {
 		return // one in 2^64: nothing is said of the second
 	}
 	for h != nil && h.newer != 0 {
 		h = k.at(h.newer)
 	}
-	syn := s.Flags.Has(event.SYN)
-	switch {
-	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&a.src, s.Seq)):
-	case !syn && (s.Len <= 1 || s.Flags.Has(event.RST)): // what comes late of a connection that is over: a FIN, an RST, a keep-alive
+	switch syn := s.Flags.Has(event.SYN); {
+	case h != nil && !(syn && !s.Flags.Has(event.ACK) && h.isOther(&src, s.Seq)):
+	case isLate(s):
 		return
 	default:
 		older := h
-		h = k.take()
-		if k.legs != nil {
-			k.legs.carries(h)
-		}
-		if h.client, h.server = a.src, a.dst; syn && s.Flags.Has(event.ACK) {
-			h.client, h.server = a.dst, a.src
-		}
-		if older != nil {
+		if h = k.take(s); older != nil {
 			older.newer = h.place
 		} else {
-			k.talks.set(a.hash, h.place)
+			k.talks.set(hash, h.place)
 		}
 	}
-	if !h.mixed {
-		h.Segment(h.end(&a.src), s, payload)
-	}
+	h.Segment(h.end(&src), s, payload)
 }
 
 // between reports whether h is of a connection between two ends.
@@ -180,58 +116,6 @@ func (k *Keeper) Take(a, b netip.AddrPort, last uint64) *Heard {
 	}
 	h.mixed = n > 1 || h.last > last
 	return h
-}
-
-// Look returns what was said on a connection, as Take does, and forgets nothing; nil where it is mixed with what was
-// said on another one.
-func (k *Keeper) Look(a, b netip.AddrPort, last uint64) *Heard {
-	one, two := endpointOf(a), endpointOf(b)
-	h := k.at(k.talks.of(hash(&one, &two, k.seed)))
-	if h == nil || !h.between(&one, &two) || h.first > last || h.last > last {
-		return nil
-	}
-	if next := k.at(h.newer); next != nil && next.first <= last {
-		return nil
-	}
-	return h
-}
-
-// Told lets go of nearly all that h, which may be nil, holds. It is for a connection that is over and was told of, but
-// is known for as long as something may come late: of that nothing is heard, and nothing more is told.
-func (h *Heard) Told() {
-	if h != nil {
-		h.rest, h.mixed = nil, true
-	}
-}
-
-// take returns an empty Heard.
-func (k *Keeper) take() *Heard {
-	if len(k.free) == 0 {
-		k.grow()
-	}
-	h := k.free[len(k.free)-1]
-	k.free = k.free[:len(k.free)-1]
-	return h
-}
-
-// GiveBack lets k use the memory of h, which may be nil, for another connection.
-func (k *Keeper) GiveBack(h *Heard) {
-	if h == nil {
-		return
-	}
-	h.clear()
-	k.free = append(k.free, h)
-}
-
-// clear empties h, but for what is set anew for each connection: most of it, and the rest is no pointer.
-func (h *Heard) clear() {
-	if h.rest != nil {
-		h.rest = nil
-	}
-	for i := range h.ends {
-		h.ends[i] = end{}
-	}
-	h.heardOf, h.newer, h.mixed = heardOf{}, 0, false
 }
 
 // Open returns how many connections are kept.

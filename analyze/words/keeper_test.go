@@ -76,34 +76,38 @@ func TestKeeperAllocates(t *testing.T) {
 	}
 }
 
-// TestKeeperTold holds that of a connection that was told of nothing is kept but its place, whatever comes late, and
-// that an RST begins none, though it brings bytes.
-func TestKeeperTold(t *testing.T) {
-	k := words.NewKeeper()
-	rst := event.Segment{Frame: 1, Src: here, Dst: there, Flags: event.RST, Len: 5}
-	if k.Segment(&rst, []byte("reset")); k.Open() != 0 {
+// TestNumbered holds that what is said is told by number, that of a connection that was told of nothing is kept but its
+// place, whatever comes late, and that an RST begins none, though it brings bytes.
+func TestNumbered(t *testing.T) {
+	const n = 70
+	k := words.NewNumbered()
+	say := func(s event.Segment, payload string) {
+		s.Len = uint32(len(payload))
+		k.Segment(n, &s, s.Src == there, []byte(payload))
+	}
+	if say(event.Segment{Src: here, Dst: there, Flags: event.RST}, "reset"); k.Open() != 0 {
 		t.Error("an RST began a connection")
 	}
-	last := converse(k, 2, 1000, "*1\r\n$4\r\nPING\r\n", maxConns)
-	if k.Look(here, there, last-1) != nil {
-		t.Error("something was said by a frame that came before")
-	}
-	h := k.Look(here, there, last)
-	if h == nil {
-		t.Fatalf("nothing was heard by frame %d", last)
+	say(event.Segment{Frame: 1, Src: here, Dst: there, Seq: 1000, Flags: event.SYN}, "")
+	say(event.Segment{Frame: 2, Src: there, Dst: here, Seq: 5000, Flags: event.SYN | event.ACK}, "")
+	say(event.Segment{Frame: 3, Src: here, Dst: there, Seq: 1001, Flags: event.ACK}, "*1\r\n$4\r\nPING\r\n")
+	say(event.Segment{Frame: 4, Src: there, Dst: here, Seq: 5001, Flags: event.ACK}, maxConns)
+	h := k.Look(n)
+	if h == nil || k.Look(n+1) != nil || k.Look(1000) != nil {
+		t.Fatal("it is known by another number, or by none")
 	}
 	if w := h.Words(words.Server, true, false); w == nil || w.Meaning != strings.TrimSpace(maxConns) {
 		t.Errorf("the server's last words are %+v", w)
 	}
 	h.Told()
-	late := event.Segment{Frame: last + 1, Src: here, Dst: there, Seq: 1100, Flags: event.ACK, Len: 5}
-	k.Segment(&late, []byte("text\n"))
+	say(event.Segment{Frame: 5, Src: here, Dst: there, Seq: 1015, Flags: event.ACK}, "text\n")
 	var c analyze.Connection
 	h.Tell(&c, words.Telling{Raw: true})
 	if c.LastWords != nil || h.Held() != 0 || k.Open() != 1 {
 		t.Errorf("told once more: %+v; %d bytes are held of %d connections, want 0 of 1", c.LastWords, h.Held(), k.Open())
 	}
-	if k.GiveBack(k.Take(here, there, last)); k.Open() != 0 {
+	if k.Take(n) != h || k.Open() != 0 || k.Take(n) != nil {
 		t.Error("it was not taken")
 	}
+	k.GiveBack(h)
 }

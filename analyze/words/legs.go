@@ -31,6 +31,8 @@ type Legs struct {
 	failed []*analyze.Connection // that were not opened
 }
 
+func newLegs() *Legs { return &Legs{seed: maphash.MakeSeed()} }
+
 // leg is a connection with what it carried, by which another one is known as the other leg.
 type leg struct {
 	c        *analyze.Connection

@@ -191,10 +191,10 @@ func (x *ended) race() string {
 		why = "keep-alive race: " + analyze.Span(time.Duration(idle)) + " idle, " + fmt.Sprintf(crossed, what, i.Request, margin(i.MarginNS))
 	case i != nil:
 		why = fmt.Sprintf(late, what, i.Request, margin(i.MarginNS))
-	case t.crossed.frame != 0:
-		why = fmt.Sprintf(crossed, what, t.crossed.frame, margin(int64(t.crossed.time.Sub(over))))
-	case t.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
-		why = fmt.Sprintf(late, what, t.late.frame, margin(int64(t.late.time.Sub(over))))
+	case x.met.crossed.frame != 0:
+		why = fmt.Sprintf(crossed, what, x.met.crossed.frame, margin(int64(x.met.crossed.time.Sub(over))))
+	case x.met.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
+		why = fmt.Sprintf(late, what, x.met.late.frame, margin(int64(x.met.late.time.Sub(over))))
 	default:
 		return ""
 	}

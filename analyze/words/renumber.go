@@ -12,7 +12,7 @@ func (t *Talk) renumber(number func(uint64) uint64) {
 	if t.rest != nil {
 		t.pending.renumber(number)
 	}
-	for _, s := range [...]*spot{&t.turn.spot, &t.turn.crossed, &t.turn.late} {
+	for _, s := range [...]*spot{&t.turn.spot, &t.met.crossed, &t.met.late} {
 		s.frame = number(s.frame)
 	}
 }

@@ -21,11 +21,16 @@ const (
 )
 
 // Talk is what both ends of one connection have said so far. Its zero value is one of which nothing has
-// been seen. Of what is no known protocol it holds no pointer, for the garbage collector to follow.
+// been seen. Of what is no known protocol it holds no pointer, for the garbage collector to follow. What each
+// segment needs stands together, in the first cache line of a Heard and that of its end.
 type Talk struct {
-	*rest // nil where there is nothing of it
-	ends  [2]end
-	heardOf
+	*rest         // nil where there is nothing of it
+	last   uint64 // frame
+	turn   turn
+	told   bool // which protocol it is, or that it is none
+	closed bool // an end has sent its FIN
+	ends   [2]end
+	seldom
 }
 
 // rest is what is not kept of each connection.
@@ -41,29 +46,28 @@ type rest struct {
 	pending said
 }
 
-// heardOf is what was heard of both ends.
-type heardOf struct {
-	told    bool // which protocol it is, or that it is none
-	unheard bool // the client alone has told that, and the server has yet to speak
-	first   uint64
-	last    uint64 // frames
-	turn    turn
-	opened  event.Time // its first segment
+// seldom is what few segments need.
+type seldom struct {
+	met    met
+	first  uint64     // frame
+	opened event.Time // its first segment
+	// unheard: the client alone has told which protocol it is, and the server has yet to speak.
+	unheard bool
 }
 
-// end is how far an end has come.
+// end is how far an end has come, in one cache line.
 type end struct {
 	next  seqnum.Value
+	finAt seqnum.Value // with fin: where that is in the stream
+	isn   seqnum.Value // with begun
+	held  int32        // bytes that came ahead of others, each piece with 64 more
+	bytes int64
+	at    spot // of the last byte
+	over  spot // its first FIN, or an RST of its own accord
 	based bool // next is known
 	begun bool // from the SYN on
 	fin   bool
-	finAt seqnum.Value // where that is in the stream
-	isn   seqnum.Value // with begun
-	holes bool         // some of what it said was not captured, and not for the snap length
-	over  spot         // its first FIN, or an RST of its own accord
-	bytes int64
-	at    spot // of the last byte
-	held  int  // bytes that came ahead of others, each piece with 64 more
+	holes bool // some of what it said was not captured, and not for the snap length
 	text  bool // what it said last may be text: its tail is kept
 	other bool // before that it said something else
 }
@@ -71,13 +75,27 @@ type end struct {
 // piece is a segment that came before those it follows.
 type piece struct {
 	seq     seqnum.Value
-	payload []byte
-	missing int64 // bytes after payload that were not captured
+	said    int64  // bytes that were captured
+	payload []byte // nil where only their number matters: see quiet
+	missing int64  // bytes after those that were not captured
 	at      spot
 }
 
 // Segment takes a segment of e with its payload, as much of it as was captured. It keeps nothing of either.
 func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
+	n := int64(s.Len)
+	payload = payload[:min(int64(len(payload)), n)]
+	t.segment(e, s, piece{said: int64(len(payload)), payload: payload, missing: n - int64(len(payload))})
+}
+
+// deaf reports whether what is said tells nothing but by its number, but where it may be text.
+func (t *Talk) deaf() bool { return t.told && !t.unheard && (t.rest == nil || t.reader == nil && t.leg == nil) }
+
+// quiet takes a segment of e in a Talk that is deaf. Its payload was captured, and is no text.
+func (t *Talk) quiet(e End, s *event.Segment) { t.segment(e, s, piece{said: int64(s.Len)}) }
+
+// segment takes a segment with its payload, as yet without its place.
+func (t *Talk) segment(e End, s *event.Segment, p piece) {
 	d := &t.ends[e]
 	if t.first == 0 {
 		t.first, t.opened = s.Frame, s.Time
@@ -96,15 +114,13 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 			d.next, d.based, d.begun, d.isn = seq, true, true, s.Seq
 		}
 	}
-	n := int64(s.Len)
-	if n > 0 {
+	if s.Len > 0 {
 		if !d.based {
 			d.next, d.based = seq, true
 		}
-		payload = payload[:min(int64(len(payload)), n)]
-		p := piece{seq, payload, n - int64(len(payload)), spot{s.Frame, s.Time}}
+		p.seq, p.at = seq, spot{s.Frame, s.Time}
 		if seq == d.next && d.held == 0 {
-			if t.turn.of != e || t.turn.frame == 0 || t.ends[e.Other()].fin {
+			if t.turn.of != e || t.turn.frame == 0 || t.closed && t.ends[e.Other()].fin {
 				t.speaks(e, s)
 			}
 			t.feed(e, &p)
@@ -113,7 +129,7 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 		}
 	}
 	if s.Flags.Has(event.FIN) && !d.fin {
-		d.fin, d.finAt = true, seq.Add(s.Len)
+		d.fin, d.finAt, t.closed = true, seq.Add(s.Len), true
 	}
 }
 
@@ -128,12 +144,12 @@ func (t *Talk) take(e End, p piece) {
 		return
 	case early < 0:
 		old := int64(-early)
-		if old >= int64(len(p.payload))+p.missing {
+		if old >= p.said+p.missing {
 			return
 		}
-		n := min(old, int64(len(p.payload)))
-		p.payload, p.missing = p.payload[n:], p.missing-(old-n)
-		p.seq = d.next
+		n := min(old, p.said)
+		p.payload = p.payload[min(n, int64(len(p.payload))):]
+		p.said, p.missing, p.seq = p.said-n, p.missing-(old-n), d.next
 	}
 	t.feed(e, &p)
 	for t.resume(e) {
@@ -153,7 +169,7 @@ func (t *Talk) wait(e End, p piece) {
 	d, r := &t.ends[e], t.rests()
 	p.payload = bytes.Clone(p.payload)
 	r.ahead[e] = append(r.ahead[e], p)
-	for d.held += len(p.payload) + 64; d.held > maxAhead; {
+	for d.held += int32(len(p.payload)) + 64; d.held > maxAhead; {
 		t.giveUp(e)
 	}
 }
@@ -176,7 +192,7 @@ func (t *Talk) resume(e End) bool {
 
 func (t *Talk) drop(e End, i int) {
 	ahead := t.ahead[e]
-	t.ends[e].held -= len(ahead[i].payload) + 64
+	t.ends[e].held -= int32(len(ahead[i].payload)) + 64
 	t.ahead[e] = append(ahead[:i], ahead[i+1:]...)
 }
 
@@ -226,11 +242,19 @@ func (t *Talk) reads() bool { return t.rest != nil && t.reader != nil }
 // feed takes a piece whose turn it is.
 func (t *Talk) feed(e End, p *piece) {
 	d := &t.ends[e]
-	if n := len(p.payload); n > 0 {
-		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+int64(n), p.at
-		if d.text || mayBeText(p.payload) {
+	if n := p.said; n > 0 {
+		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+n, p.at
+		switch {
+		case p.payload == nil:
+			t.noText(e)
+			d.other = true
+			t.unheard = e == Client && (t.unheard || !t.told && t.ends[Server].bytes == 0)
+			if !t.told {
+				t.giveUpTelling()
+			}
+		case d.text || MayBeText(p.payload):
 			t.keepText(e, p.payload)
-		} else {
+		default:
 			d.other = true
 		}
 		if t.rest != nil && t.leg != nil {
@@ -241,7 +265,7 @@ func (t *Talk) feed(e End, p *piece) {
 			t.hear(e, p)
 		case !t.told:
 			t.tell(e, p.payload)
-		case t.unheard && e == Server:
+		case t.unheard && e == Server && p.payload != nil:
 			t.answered(p.payload)
 		}
 	}
@@ -380,7 +404,7 @@ func (t *Talk) words(e End, m *said, raw bool) *analyze.Words {
 func (t *Talk) Held() (n int) {
 	for i := range t.ends {
 		d := &t.ends[i]
-		n += d.held
+		n += int(d.held)
 	}
 	if t.rest != nil {
 		n += cap(t.heads[Client]) + cap(t.heads[Server]) + t.tails[Client].n + t.tails[Server].n

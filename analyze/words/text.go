@@ -26,7 +26,7 @@ func (t *tail) keep(b []byte) {
 // keepText keeps the end of what e said, where that may be text.
 func (t *Talk) keepText(e End, b []byte) {
 	d := &t.ends[e]
-	if !mayBeText(b) {
+	if !MayBeText(b) {
 		t.noText(e)
 		d.other = true
 		return
@@ -73,9 +73,9 @@ func lastLine(b []byte) (line []byte, ok bool) {
 	return b[from:end], true
 }
 
-// mayBeText reports whether what ends with b may end with a line of text: by its last bytes, of which other data has
+// MayBeText reports whether what ends with b may end with a line of text: by its last bytes, of which other data has
 // some that are not for reading.
-func mayBeText(b []byte) bool {
+func MayBeText(b []byte) bool {
 	const looked = 64
 	b = b[max(0, len(b)-looked):]
 	for rest := b; len(rest) >= 8; rest = rest[:len(rest)-8] {

@@ -19,8 +19,8 @@ func TestMayBeText(t *testing.T) {
 			}
 		}
 		_, want := lastLine(b[max(0, len(b)-64):])
-		if got := mayBeText(b); got != want {
-			t.Fatalf("mayBeText(%q) = %v, want %v", b, got, want)
+		if got := MayBeText(b); got != want {
+			t.Fatalf("MayBeText(%q) = %v, want %v", b, got, want)
 		}
 		seen[want]++
 	}

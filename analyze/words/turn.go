@@ -7,12 +7,16 @@ import (
 
 // turn is what one end said since the other last said something.
 type turn struct {
-	spot    // of its first segment
-	of      End
-	seq     seqnum.Value
-	before  event.Time // when an end had last said something, or the handshake was
-	crossed spot       // the first segment of it that was sent before the other's close had come, and came after it
-	late    spot       // the first that was sent when that had come
+	spot              // of its first segment
+	before event.Time // when an end had last said something, or the handshake was
+	seq    seqnum.Value
+	of     End
+}
+
+// met is what of a turn met the other end's close.
+type met struct {
+	crossed spot // the first segment that was sent before that close had come, and came after it
+	late    spot // the first that was sent when it had come
 }
 
 // speaks notes that e says something in order that begins a turn, or follows the other end's close.
@@ -20,6 +24,7 @@ func (t *Talk) speaks(e End, s *event.Segment) {
 	d, o, at := &t.ends[e], &t.ends[e.Other()], spot{s.Frame, s.Time}
 	if t.turn.of != e || t.turn.frame == 0 {
 		t.turn = turn{spot: at, of: e, seq: s.Seq, before: max(d.at.time, o.at.time)}
+		t.met = met{}
 		if t.turn.before == 0 {
 			t.turn.before = t.opened
 		}
@@ -27,11 +32,11 @@ func (t *Talk) speaks(e End, s *event.Segment) {
 	switch {
 	case !o.fin || !s.Flags.Has(event.ACK):
 	case s.Ack.Diff(o.finAt) > 0:
-		if t.turn.late.frame == 0 {
-			t.turn.late = at
+		if t.met.late.frame == 0 {
+			t.met.late = at
 		}
-	case t.turn.crossed.frame == 0:
-		t.turn.crossed = at
+	case t.met.crossed.frame == 0:
+		t.met.crossed = at
 	}
 }
 
@@ -44,8 +49,8 @@ func (t *Talk) end(e End, s *event.Segment) {
 	if e == Client && t.reads() && t.ends[Server].over.frame == 0 {
 		t.pending = t.reader.last(Client, fate{heard: true})
 	}
-	if t.turn.frame != 0 && t.turn.of != e && t.turn.crossed.frame == 0 && s.Ack.Diff(t.turn.seq) <= 0 {
-		t.turn.crossed = t.turn.spot
+	if t.turn.frame != 0 && t.turn.of != e && t.met.crossed.frame == 0 && s.Ack.Diff(t.turn.seq) <= 0 {
+		t.met.crossed = t.turn.spot
 	}
 }
 

@@ -26,7 +26,7 @@ func BenchmarkAnalyze(b *testing.B) {
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
-	for _, args := range [][]string{{"--format", "ndjson"}, {"--summary"}} {
+	for _, args := range [][]string{{"--format", "ndjson"}, {"--summary"}, {"--summary", "--words"}} {
 		b.Run(args[len(args)-1], func(b *testing.B) {
 			args := append([]string{"analyze", path}, args...)
 			packets := int64(0)

@@ -4,4 +4,6 @@ package prefetch
 
 func ask(**uint64, int) {}
 
+func askByte(*byte) {}
+
 func askSpan(_, _ *uint64) {}

@@ -1,0 +1,116 @@
+package flows
+
+import (
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows/prefetch"
+	"github.com/closecap/closecap/analyze/words"
+)
+
+// speech is the payload of a batch, and which segment of it speaks now.
+type speech struct {
+	all     []byte
+	ends    []int
+	segment *event.Segment
+	at      int // where segment is in the batch
+}
+
+// Hear makes f keep what is said on each connection, as far as Spoken brings it: f knows already which connection a
+// segment is on. What was said on one is handed out with it.
+func (f *Follower) Hear() *words.Numbered {
+	f.words = words.NewNumbered()
+	return f.words
+}
+
+// Heard is what was said on the connection that is being handed out, nil where nobody hears.
+func (f *Follower) Heard() *words.Heard { return f.heard }
+
+// of returns the payload of the i-th segment.
+func (p *speech) of(i int) []byte {
+	switch {
+	case i >= len(p.ends):
+		return nil
+	case i == 0:
+		return p.all[:p.ends[0]]
+	}
+	return p.all[p.ends[i-1]:p.ends[i]]
+}
+
+// hear hears a segment of the connection at p. Of one that was held back the payload is gone. On a connection of no known
+// protocol only text has to be heard before it waits to be followed: all else is heard with what waits. So most
+// connections need no memory of what was said until they are over, and then one that is still in the cache.
+func (f *Follower) hear(p place, s *event.Segment, swapped, waits bool) {
+	if !words.Says(s) {
+		return
+	}
+	var payload []byte
+	if s.Len > 0 && s == f.speech.segment {
+		payload = f.speech.of(f.speech.at)
+	}
+	h := &f.roster.heads[p]
+	if h.marks&(spoke|deaf) != spoke {
+		quiet := s.Len == 0 || int(s.Len) == len(payload) && !words.MayBeText(payload) && f.isDeaf(h, s, swapped, payload)
+		switch {
+		case quiet && waits:
+			return
+		case quiet:
+			f.words.Quiet(uint32(p), s, swapped)
+			return
+		}
+		f.hearWaiting(p)
+		h.marks = h.marks&^deaf | spoke
+	}
+	if f.words.Segment(uint32(p), s, swapped, payload) {
+		h.marks |= deaf
+	}
+}
+
+// isDeaf reports whether what is said on h's connection can be of no known protocol: that it was begun with what is
+// none, or that s begins it with such a payload. The server's first words may still tell another protocol than its
+// client began with.
+func (f *Follower) isDeaf(h *head, s *event.Segment, swapped bool, payload []byte) bool {
+	server := swapped != (h.marks&hiFirst != 0)
+	switch {
+	case h.marks&deaf != 0:
+		return h.marks&spoke != 0 || !server || !f.words.Answers(payload)
+	case h.waiting == 0 || !f.words.None(server, payload):
+		return false
+	}
+	for i, t := range f.backlog.at(h.firstChunk)[:min(h.waiting, 2)] {
+		if t.flags.Has(event.SYN) && t.swapped == swapped && t.seq.Add(1) == s.Seq && (i == 0 || t.flags.Has(event.ACK)) {
+			h.marks |= deaf
+			return true
+		}
+	}
+	return false
+}
+
+// hearWaiting hears what waits at p.
+func (f *Follower) hearWaiting(p place) {
+	h := &f.roster.heads[p]
+	if h.waiting == 0 {
+		return
+	}
+	lo, hi := h.endpoints()
+	for t := range f.backlog.all(h) {
+		s := event.Segment{Src: lo, Dst: hi}
+		if t.swapped {
+			s.Src, s.Dst = hi, lo
+		}
+		if t.unpack(&s); words.Says(&s) {
+			f.words.Quiet(uint32(p), &s, t.swapped)
+		}
+	}
+}
+
+// fetchWords asks for what is needed to hear the segments of a group, which begins at i in the batch.
+func (f *Follower) fetchWords(segments []event.Segment, g *group, i int) {
+	for j := range segments {
+		s, p := &segments[j], g.places[j]
+		if f.roster.heads[p].marks&(spoke|deaf) == spoke && words.Says(s) {
+			f.words.Fetch(uint32(p))
+		}
+		if said := f.speech.of(i + j); s.Len > 0 && len(said) > 0 {
+			prefetch.Byte(&said[len(said)-1])
+		}
+	}
+}

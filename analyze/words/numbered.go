@@ -1,0 +1,121 @@
+package words
+
+import (
+	"math/bits"
+
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/flows/prefetch"
+)
+
+// Numbered keeps what is said on connections that are told apart by others, each by a number that is its own until what
+// was said on it is taken. nil keeps nothing.
+type Numbered struct {
+	memory
+	places []place // by number
+	open   int
+}
+
+// NewNumbered returns an empty Numbered.
+func NewNumbered() *Numbered { return &Numbered{memory: newMemory()} }
+
+// of returns what was said on connection n, nil where that is nothing.
+func (k *Numbered) of(n uint32) *Heard {
+	if k == nil || int(n) >= len(k.places) {
+		return nil
+	}
+	return k.at(k.places[n])
+}
+
+// begins returns what was said on connection n, which s may begin; nil where it does not.
+func (k *Numbered) begins(n uint32, s *event.Segment, swapped bool) *Heard {
+	h := k.of(n)
+	if h != nil || isLate(s) {
+		return h
+	}
+	h = k.take(s)
+	h.swapped = swapped != (s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK)
+	for int(n) >= len(k.places) {
+		k.places = append(k.places, 0)
+	}
+	k.places[n] = h.place
+	k.open++
+	return h
+}
+
+func (h *Heard) sender(swapped bool) End {
+	if swapped != h.swapped {
+		return Server
+	}
+	return Client
+}
+
+// Segment takes the next segment of connection n in the order of capture, with its payload as far as it was captured.
+// It keeps nothing of either. swapped is true of all segments one way and false of those the other way. deaf says that
+// from now on segments may go to Quiet whose payload was captured and is no text (MayBeText).
+func (k *Numbered) Segment(n uint32, s *event.Segment, swapped bool, payload []byte) (deaf bool) {
+	h := k.begins(n, s, swapped)
+	if h == nil || h.mixed {
+		return h != nil
+	}
+	h.Talk.Segment(h.sender(swapped), s, payload)
+	return h.deaf()
+}
+
+// Quiet takes the next segment of connection n as Segment does, where that said so, where the connection began with what
+// is None, or where it brings no payload. One that is not after the last that was taken it passes over.
+func (k *Numbered) Quiet(n uint32, s *event.Segment, swapped bool) {
+	if h := k.begins(n, s, swapped); h != nil && !h.mixed && s.Frame > h.last {
+		h.quiet(h.sender(swapped), s)
+	}
+}
+
+// Answers reports whether a payload that a server says may be the first of a protocol that is known: it matters so, where
+// its client began with what is None.
+func (k *Numbered) Answers(payload []byte) bool { return mayAnswer(payload) }
+
+// None reports whether what begins with a payload that an end says first is of no known protocol, so that nothing else of
+// it matters than Quiet is told.
+func (k *Numbered) None(server bool, payload []byte) bool {
+	var heads [2][]byte
+	e := Client
+	if server {
+		e = Server
+	}
+	heads[e] = payload
+	for may := byFirst[e][payload[0]]; may != 0; may &= may - 1 {
+		if protocols[bits.TrailingZeros32(may)].is(heads[Client], heads[Server]) != no {
+			return false
+		}
+	}
+	return k.legs == nil
+}
+
+// Fetch asks for what it takes to hear a segment of connection n.
+func (k *Numbered) Fetch(n uint32) {
+	if h := k.of(n); h != nil {
+		prefetch.Span(&h.last, &h.ends[Server].over.frame)
+	}
+}
+
+// Look returns what was said on connection n so far, nil where that is nothing.
+func (k *Numbered) Look(n uint32) *Heard { return k.of(n) }
+
+// Take returns what was said on connection n and forgets it: the number may be another one's.
+func (k *Numbered) Take(n uint32) *Heard {
+	h := k.of(n)
+	if h != nil {
+		k.places[n] = 0
+		k.open--
+	}
+	return h
+}
+
+// GiveBack lets k use the memory of h, which may be nil, for another connection.
+func (k *Numbered) GiveBack(h *Heard) {
+	if h != nil {
+		k.memory.GiveBack(h)
+	}
+}
+
+// Open returns how many connections are kept.
+func (k *Numbered) Open() int { return k.open }
