@@ -27,9 +27,6 @@ func (p *places) find(hash uint64) uint64 {
 	return i
 }
 
-// home returns where the search for a hash begins.
-func (p *places) home(hash uint64) *uint64 { return &p.slots[hash&uint64(len(p.slots)-1)].hash }
-
 // of returns the place of a hash, 0 for none.
 func (p *places) of(hash uint64) place { return p.slots[p.find(hash)].place }
 
