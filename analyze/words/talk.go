@@ -89,7 +89,9 @@ func (t *Talk) Segment(e End, s *event.Segment, payload []byte) {
 }
 
 // deaf reports whether what is said tells nothing but by its number, but where it may be text.
-func (t *Talk) deaf() bool { return t.told && !t.unheard && (t.rest == nil || t.reader == nil && t.leg == nil) }
+func (t *Talk) deaf() bool {
+	return t.told && !t.unheard && (t.rest == nil || t.reader == nil && t.leg == nil)
+}
 
 // quiet takes a segment of e in a Talk that is deaf. Its payload was captured, and is no text.
 func (t *Talk) quiet(e End, s *event.Segment) { t.segment(e, s, piece{said: int64(s.Len)}) }
