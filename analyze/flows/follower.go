@@ -140,7 +140,7 @@ func (f *Follower) route(s *event.Segment, a *aim, p place) {
 		f.reroute(s)
 		return
 	}
-	if h.marks&atOnce != 0 || s.Flags&event.SYN != 0 && (h.marks&rst != 0 || s.Flags&event.ACK == 0 && !f.repeatsFirst(p, s, a)) {
+	if h.marks&atOnce != 0 || s.Flags&event.SYN != 0 && (h.marks&anyEnd != 0 || s.Flags&event.ACK == 0 && !f.repeatsFirst(p, s, a)) {
 		f.follow(p, s, a)
 		return
 	}

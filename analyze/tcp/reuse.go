@@ -29,6 +29,9 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 		if fl.Reset.Refused && d.SynSent && d.rel(s.Seq) != 0 {
 			return ReuseNow // it takes a SYN that was not captured
 		}
+		if fl.answersUnseenSyn(d, p, s) {
+			return ReuseNow
+		}
 		return NoReuse
 	default:
 		return NoReuse
@@ -49,7 +52,7 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 	if !d.Sent && p.SynSent && !p.Based {
 		return NoReuse
 	}
-	if !d.Sent && p.SynSent && !fl.Handshake && p.Una == 0 && fl.Reset.Frame == 0 {
+	if !d.Based && p.SynSent && !fl.Handshake && p.Una == 0 && fl.Reset.Frame == 0 {
 		return NoReuse // simultaneous open
 	}
 	switch {
@@ -64,6 +67,12 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 		return ReuseNow
 	}
 	return HoldBack
+}
+
+// answersUnseenSyn reports whether the SYN,ACK s of d takes a SYN of p that was not captured: neither number is
+// one of the connection's own, of which an end was.
+func (fl *Flow) answersUnseenSyn(d, p *Direction, s *event.Segment) bool {
+	return (fl.HasCloser || fl.Reset.Frame != 0) && d.SynSent && d.rel(s.Seq) != 0 && p.Based && p.rel(s.Ack) != 1
 }
 
 // closeForgotten closes the ends of a connection whose 4-tuple answers a new SYN: a kernel that
