@@ -151,7 +151,7 @@ func (fl *Flow) Orphaned() bool {
 		return false
 	}
 	own := fl.find(drew.Answers)
-	if own == nil || own.From != fl.Reset.By || fl.rtt > 0 && fl.Reset.Time.Sub(drew.Time) > 2*fl.TripTo(own.From)+atOnce {
+	if own == nil || own.Length == 0 || own.From != fl.Reset.By || fl.Reset.Time.Sub(drew.Time) > 2*fl.TripTo(own.From)+atOnce {
 		return false
 	}
 	repeated := own.Repeats != 0 || own.Again
