@@ -35,6 +35,7 @@ type Direction struct {
 	hasTS      bool
 	Sent       bool
 	Based      bool
+	SentAgain  bool // what stands before the FIN came so long after it that it was no first transmission
 	State      event.TCPState
 
 	Gaps   []Span   // what was not captured in order, and not since

@@ -171,6 +171,9 @@ func (fl *Flow) goesOnBehindFin(e End, at int64, r *Listed) {
 	}
 	if q := fl.find(d.FinFrame); q != nil {
 		q.Ignored, q.Ref = senderGoesOn, r.Frame
+		if r.Ack < q.Ack {
+			fl.sentOnlyTo(e.Other(), r.Ack)
+		}
 	}
 	if d.Nxt == d.FinEnd {
 		d.advance(at, d.nxtAbs.Add(^uint32(0)))
@@ -181,4 +184,19 @@ func (fl *Flow) goesOnBehindFin(e End, at int64, r *Listed) {
 	fl.Closer, fl.HasCloser = e.Other(), p.FinEnd != 0
 	fl.withdrawFin(e.Other())
 	fl.replay(e)
+}
+
+// sentOnlyTo takes back what e seemed to have sent beyond pos and what was captured of it: what acknowledged more was
+// no segment of the connection.
+func (fl *Flow) sentOnlyTo(e End, pos int64) {
+	d := &fl.Dir[e]
+	for i := range fl.Listed {
+		if q := &fl.Listed[i]; q.From == e && q.Ignored == Acted {
+			pos = max(pos, q.End())
+		}
+	}
+	if pos < d.Nxt {
+		d.advance(pos, d.header(pos))
+		d.Una, d.Reach, d.AckStep, d.Gaps, d.Holes = min(d.Una, pos), min(d.Reach, pos), 0, nil, 0
+	}
 }

@@ -87,6 +87,9 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	}
 	if s.Flags&event.RST != 0 {
 		r.Kind = KindRst
+		if fl.doubt != nil && s.Flags&(event.ACK|event.SYN) == event.ACK && fl.Addr[e] != fl.doubt.Src {
+			fl.decideDoubt(e, &r)
+		}
 		fl.followReset(e, s, &r)
 	} else {
 		fl.ordinary(e, s, &r)
@@ -296,6 +299,7 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 		}
 		d.advance(to, s.End())
 	case first && !d.had(p, from, to):
+		d.SentAgain = d.SentAgain || d.FinEnd != 0 && s.Time.Sub(d.FinTime) > fl.reordering()
 	case first:
 		d.again(r)
 	default:

@@ -141,11 +141,11 @@ func (fl judged) endedByFins(v *verdict) {
 			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
 			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
 			return
-		case waited >= tcp.Resend && d.Tries == 0 && lacksBeside(first, second) != "":
+		case waited >= tcp.Resend && d.Tries == 0 && !d.SentAgain && lacksBeside(first, second) != "":
 			fl.withholdEnding(v)
 			v.because("no ACK of frame %d was captured, nor %s", d.FinFrame, lacksBeside(first, second))
 			return
-		case waited >= tcp.Resend && d.Tries == 0:
+		case waited >= tcp.Resend && d.Tries == 0 && !d.SentAgain:
 			v.confidence = analyze.Inferred
 			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", d.FinFrame, waited)
 		default:
