@@ -75,3 +75,8 @@ func (d *Direction) fresh(from, to int64) int64 {
 	d.low = min(d.low, from)
 	return n
 }
+
+// LacksBehind reports whether not all that d sent behind pos was captured, up to the end of what was.
+func (d *Direction) LacksBehind(pos int64) bool {
+	return d.low > pos || slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.To > pos })
+}

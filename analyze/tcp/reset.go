@@ -70,8 +70,8 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	if fl.refusesAck(e, s, r) {
 		return
 	}
-	if rst := fl.lastRST; rst != nil && s.Flags&event.ACK != 0 && r.Ack == rst.Seq {
-		fl.answersMissing(e, s)
+	if rst := fl.lastRST; rst != nil && rst.By != e && s.Flags&event.ACK != 0 && r.Ack == rst.Seq {
+		fl.believeReset() // it stands at what e wanted next
 	}
 	if r.Ignored = fl.refuses(e, s, r); r.Ignored != Acted {
 		if r.Ignored == insideWindow {
@@ -105,7 +105,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.closeBoth(e, s)
 		return
 	}
-	if class == NobodyReset && trigger == nil {
+	if class == NobodyReset && (trigger == nil || fl.lastRST != nil && trigger.Frame < fl.lastRST.Frame) {
 		fl.answersMissing(e, s)
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {

@@ -52,10 +52,10 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 	case class == LiveReset:
 		rst.BothReset = true
 		rst.Crossing = rst.Crossing || fl.crossesReset(e, s)
-	case class != NobodyReset || trigger == nil || trigger.Frame > rst.Frame || rst.Gone != 0:
+	case class != NobodyReset || trigger != nil && trigger.Frame > rst.Frame || rst.Gone != 0:
 	default:
 		rst.Gone = s.Frame
-		if trigger.Length > 0 {
+		if trigger != nil && trigger.Length > 0 {
 			rst.GoneAt = trigger.Seq
 		}
 	}

@@ -22,13 +22,10 @@ func (fl judged) endedUnseen(e tcp.End) string {
 // could not be placed, or data that came for it was not answered in time, or not captured.
 func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	if p.Holes > 0 && fl.Reset.By == e {
+	if (fl.Reset.Frame == 0 || fl.Reset.By == e) && p.LacksBehind(d.AtFin.Acked) {
 		return true
 	}
 	late := fl.TripTo(e)*9/8 + atOnceWithin
-	if late == atOnceWithin {
-		late = soonWithin
-	}
 	return slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
 		switch {
 		case r.Frame < d.FinFrame || r.Frame > frame:
@@ -58,4 +55,12 @@ func (fl judged) unheard(e tcp.End) bool {
 		}
 	}
 	return false
+}
+
+// isLossy reports whether packets of either end are missing between others: the numbers lack some, or what comes
+// takes a handshake for granted of which not all is there.
+func (fl judged) isLossy() bool {
+	rst := &fl.Reset
+	return fl.lacksOf(tcp.Client) || fl.lacksOf(tcp.Server) || fl.Dir[tcp.Server].SynSent && !fl.Dir[tcp.Client].SynSent ||
+		rst.Seq > fl.Dir[rst.By].Nxt && !fl.filtered()
 }
