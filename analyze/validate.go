@@ -86,13 +86,12 @@ func (v *validator) connection(c *Connection) {
 	v.check((c.Closer == NoSide) == (c.CloserSure == "" || c.CloserSure == Unknown), "closer %q, %q", c.Closer, c.CloserSure)
 	v.check((c.FinBy != NoSide) == (c.Ending == HalfClosed || c.Ending == FinUnacked), "%s with FIN by %q", c.Ending, c.FinBy)
 	v.check(c.Warnings != nil, "warnings are null")
-	if c.Simultaneous && c.Ending == Graceful {
-		v.check(c.Closer == Both, "simultaneous, closed by %q", c.Closer)
-	}
+	v.check(c.Simultaneous == (c.Closer == Both), "simultaneous %v, closed by %q", c.Simultaneous, c.Closer)
 	v.segments(c)
 	v.states(c, Client)
 	v.states(c, Server)
 	v.parts(c)
+	v.agree(c)
 	v.compat(c)
 }
 

@@ -14,9 +14,7 @@ func (fl judged) ledger(sc *scratch) {
 	sc.timeWait = sc.timeWait[:0]
 	for e := range fl.Waits {
 		w := &fl.Waits[e]
-		// Its holder has acknowledged the peer's FIN, in a segment that was captured or, on one
-		// host, that is to come, or that must have arrived as nothing was sent again.
-		if w.Since == 0 || fl.Dir[e].PastFin || fl.Dir[e].FinTwice || !fl.GotFinSurely(tcp.End(e)) && sc.connection.Ending != analyze.Graceful {
+		if !fl.waits(tcp.End(e), &sc.connection) {
 			continue
 		}
 		t := analyze.TimeWait{
@@ -26,7 +24,7 @@ func (fl judged) ledger(sc *scratch) {
 		if t.Assumed && w.EndFrame == 0 {
 			t.EndedBy = ""
 		}
-		if w.Seen {
+		if w.Seen && !fl.Dir[e].PastFin {
 			t.Confidence = analyze.Observed
 		}
 		for _, r := range fl.Rearms {
@@ -37,6 +35,15 @@ func (fl judged) ledger(sc *scratch) {
 		sc.timeWait = append(sc.timeWait, t)
 	}
 	sc.connection.TimeWait = sc.timeWait
+}
+
+// waits reports whether e was in TIME_WAIT: it has acknowledged the peer's FIN, in a segment that was captured or,
+// on one host, that is to come, or that must have arrived as nothing was sent again. Where nothing shows which of
+// both FINs that was taken came first, e may have been in LAST_ACK.
+func (fl judged) waits(e tcp.End, c *analyze.Connection) bool {
+	d := &fl.Dir[e]
+	first := c.Closer != analyze.NoSide || d.AtFin.AckedWithin || fl.Dir[e.Other()].FinEnd != 0
+	return fl.Waits[e].Since != 0 && !d.FinTwice && (fl.GotFinSurely(e) || c.Ending == analyze.Graceful && first)
 }
 
 // listStates copies the state changes to d.
@@ -55,10 +62,13 @@ func (fl judged) listStates(sc *scratch) {
 			if mayHaveCrossed && (ch.State == event.Closed && was == event.LastAck || fl.passesByFin(e, ch)) {
 				continue // it may be in CLOSING or TIME_WAIT
 			}
+			if ch.State == event.TimeWait && !fl.waits(e, &sc.connection) {
+				continue
+			}
 			slab = slab[:len(slab)+1]
 			st := &slab[len(slab)-1]
 			st.State, st.Frame, st.Time, st.Confidence = ch.State, ch.Frame, ch.Time, analyze.Inferred
-			if ch.Seen {
+			if ch.Seen && !(ch.State == event.TimeWait && fl.Dir[e].PastFin) {
 				st.Confidence = analyze.Observed
 			}
 		}
