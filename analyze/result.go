@@ -159,12 +159,12 @@ type Connection struct {
 	Whole bool `json:"-"` // its own numbers leave no room for a packet that the capture lacks
 }
 
-// Possible is a value that a claim may have, where the evidence does not say. It is never counted
-// and never picked by a filter.
+// Possible is a value that a claim may have, where the evidence does not say, or in place of a cause that is
+// inferred. It is never counted and never picked by a filter.
 type Possible struct {
 	Claim string `json:"claim"` // ClaimCloser or ClaimCause
 	Value string `json:"value"`
-	Why   string `json:"why,omitempty"` // why it is not known
+	Why   string `json:"why,omitempty"` // why it is not known, or not sure
 }
 
 // What a Possible may be about.

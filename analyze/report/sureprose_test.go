@@ -54,6 +54,7 @@ func claims(ending string, closer analyze.Side, sure, cause, causeSure string, c
 		c.HalfClose = &analyze.HalfClose{By: closer, NS: 42000}
 	}
 	if cause != "" {
+		c.Candidates = append(c.Candidates, analyze.Possible{Claim: analyze.ClaimCause, Value: "middlebox", Why: "a firewall answers so"})
 		c.Reset = &analyze.Reset{By: analyze.Server, Frame: 9, Cause: analyze.ResetCause(cause), Confidence: analyze.Confidence(causeSure), Trigger: 8, Call: call}
 	}
 	r.Calls = []*analyze.Call{
@@ -73,6 +74,9 @@ func checkSure(t *testing.T, c *analyze.Connection, verdict string) {
 	}
 	if strings.Contains(verdict, "which call did so is not known") && strings.Contains(verdict, "web close() #1 sent it.") {
 		t.Errorf("a call is not known and named: %q", verdict)
+	}
+	if r := c.Reset; r != nil && strings.Contains(verdict, "Not known: cause") != (r.Cause == analyze.UnknownCause) {
+		t.Errorf("the cause is %s: %q", r.Cause, verdict)
 	}
 	if c.Closer == analyze.NoSide && strings.Contains(verdict, "closed first with") {
 		t.Errorf("nobody is known to have closed first: %q", verdict)

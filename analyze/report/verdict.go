@@ -125,11 +125,15 @@ func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	return "unknown: " + first + "the evidence does not show how it ended."
 }
 
-// candidateSentences say what may be where it is not known.
+// candidateSentences say what may be where it is not known, or only inferred.
 func candidateSentences(c *analyze.Connection) []string {
 	var lines []string
 	for _, p := range c.Candidates {
-		lines = append(lines, fmt.Sprintf("Not known: %s. Perhaps %s: %s.", Safe(p.Claim), Safe(p.Value), Safe(p.Why)))
+		words := "Not known: %s. Perhaps %s: %s."
+		if p.Claim == analyze.ClaimCause && c.Reset != nil && c.Reset.Cause != analyze.UnknownCause {
+			words = "The %s may also be %s: %s."
+		}
+		lines = append(lines, fmt.Sprintf(words, Safe(p.Claim), Safe(p.Value), Safe(p.Why)))
 	}
 	return lines
 }
