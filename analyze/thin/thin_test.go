@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -30,6 +31,7 @@ var (
 	every = flag.Bool("every", false, "print each contradiction")
 	files = flag.String("captures", "", "hold these captures of others, a pattern, instead of the project's own")
 	seed  = flag.Uint("seed", 0, "with another number, others of the packets are lost")
+	sets  = flag.Int("sets", 7, "of an input with so many packets at most, try each set of them")
 	show  = flag.String("show", "", "print the segments of the input of that name")
 )
 
@@ -182,121 +184,157 @@ func thin(segments []event.Segment, seed uint32) []thinned {
 	return out
 }
 
-// lacking are the stories and generated captures that lack packets themselves, of which a thinner capture claims what the whole
-// one withholds or leaves open: it lacks what gives rise to the doubt as well, and what is left is a connection like
-// others.
-var lacking = map[string]string{
-	"crossing-63-loss-0.1":                   "without pure ACKs it is a filtered capture, and none shows that the server's FIN had been sent before",
-	"bare-reset-behind-both-fins":            "without the server's FIN it is a FIN that met a kernel without a socket",
-	"filtered-fin-sent-again":                "only the FIN's repetition shows that something was lost",
-	"fin-late-without-an-ack":                "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-met-no-socket-behind-late-data":     "only the last RST shows that the server had ended",
-	"fin-not-yet-repeated":                   "without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing",
-	"fin-of-a-connection-numbered-otherwise": "without the SYN,ACK nothing is numbered otherwise, without the server's FIN there is none",
-	"fin-on-repeated-data":                   "without the data's first transmission nothing is repeated",
-	"fin-repeated-its-first-unseen":          "only a pure ACK stands behind the FIN that was not captured",
-	"fin-then-two-resets-for-one-segment":    "with one RST there is one for one segment",
-	"fin-unacknowledged-by-a-bsd":            "only the handshake tells the client's stack, and how soon its answer would come",
-	"fins-cross-behind-unanswered-data":      "only the RST shows that the client had no socket",
-	"handshake-ack-behind-the-data":          "only the second RST was drawn by what was not captured",
-	"fins-crossed-without-acks-captured":     "without the RST nothing says that the FIN was answered otherwise",
-	"fins-without-any-ack":                   "without the handshake's ACK it is a filtered capture",
-	"repeated-with-other-borders":            "without the second segment what is repeated is the first alone",
-	"reset-behind-an-unseen-fin":             "only an ACK behind the RST shows that something of the server is missing",
-	"second-reset-drawn-behind-an-ack":       "only the second RST was drawn by what was not captured",
+// anySet is how a capture is thinned of which each set of packets is tried.
+const anySet = "any set"
+
+// longest is how many packets an input of undecided may have: sets of them are tried until one shows why it is there.
+const longest = 15
+
+// subsets yields every set of the segments of in, where they are few, or where in is one of undecided.
+func subsets(in input) iter.Seq[thinned] {
+	return func(yield func(thinned) bool) {
+		most := *sets
+		if undecided[in.name].why != "" {
+			most = longest
+		}
+		if len(in.segments) > most {
+			return
+		}
+		for set := 1; set < 1<<len(in.segments); set++ {
+			var some []event.Segment
+			for i := range in.segments {
+				if set&(1<<i) != 0 {
+					some = append(some, in.segments[i])
+				}
+			}
+			if !yield(thinned{anySet, some}) {
+				return
+			}
+		}
+	}
+}
+
+// thinnings yields the thinner captures of in.
+func thinnings(in input) iter.Seq[thinned] {
+	return func(yield func(thinned) bool) {
+		for _, th := range thin(in.segments, crc32.ChecksumIEEE([]byte(in.name))+uint32(*seed)) {
+			if !yield(th) {
+				return
+			}
+		}
+		subsets(in)(yield)
+	}
 }
 
 // knownUntrue are the wrong closers of generated captures; it may only become less.
 const knownUntrue = 0
 
+// tally counts what came of thinner captures.
+type tally struct {
+	checked       int
+	bad, withheld map[string]int // by how the capture was thinned
+	complete      map[string]int // by input, as are the next
+	wrong         map[string]int
+	accepted      map[string]int // of undecided
+}
+
 // TestThin holds the claims of thinner captures against those of the whole one.
 func TestThin(t *testing.T) {
-	bad, checked := map[string]int{}, 0
-	withheld, bolder := map[string]int{}, map[string]int{}
-	seen, complete := map[string]bool{}, map[string]int{}
+	n := tally{bad: map[string]int{}, withheld: map[string]int{}, complete: map[string]int{}, wrong: map[string]int{}, accepted: map[string]int{}}
 	for _, in := range inputs(t) {
-		seen[in.name] = true
 		if in.name == *show {
 			for j := range in.segments {
 				fmt.Fprintln(os.Stderr, &in.segments[j])
 			}
 		}
 		whole := follow(in.segments, in.sameHost)
-		for _, c := range whole {
-			for _, k := range claimsOf(c) {
-				if !k.sure {
-					withheld["whole"]++
-				}
+		n.withheldOf(in, whole)
+		for th := range thinnings(in) {
+			if th.how == anySet && len(in.segments) > *sets && n.accepted[in.name] > 0 {
+				break
 			}
-			if c.Closer == "" {
-				withheld["whole, closer"]++
-			}
-			if c.Ending == analyze.UnknownEnding {
-				withheld["whole, ending"]++
-				if *every {
-					fmt.Fprintf(os.Stderr, "%s: %v\n", in.name, c.Why)
-				}
-			}
-		}
-		for _, th := range thin(in.segments, crc32.ChecksumIEEE([]byte(in.name))+uint32(*seed)) {
 			for _, part := range follow(th.segments, in.sameHost) {
 				if part.Confidence == analyze.Unknown {
-					withheld[th.how+", ending"]++
+					n.withheld[th.how+", ending"]++
 				}
 				if part.Closer == "" {
-					withheld[th.how+", closer"]++
+					n.withheld[th.how+", closer"]++
 				}
 				against(part, whole, func(k claim, v verdict, want string) {
-					checked++
-					if v == holds {
-						return
-					}
-					if part.Whole { // what is complete by its own numbers is not in doubt, though it lacks a packet that was sent again
-						complete[in.name]++
-						return
-					}
-					kind := th.how + ": " + strings.Fields(k.what)[0]
-					if v == besideUnknown {
-						kind += " beside unknown"
-					}
-					if want == "nothing of it" || want == string(analyze.UnknownEnding) || slices.Contains(untilEnd, analyze.Ending(want)) {
-						bolder[in.name]++
-						kind += ", where the whole says nothing"
-					}
-					bad[kind]++
-					if *every {
-						fmt.Fprintf(os.Stderr, "%s, %s, %v > %v, frames %v: %s %s, whole: %s\n",
-							in.name, th.how, part.Client, part.Server, framesOf(th.segments), k.what, k.value, want)
-					}
+					n.claim(in, th, part, k, v, want)
 				})
 			}
 		}
-	}
-	t.Logf("%d claims held against the whole captures", checked)
-	for _, kind := range slices.Sorted(maps.Keys(withheld)) {
-		t.Logf("withheld %s: %d", kind, withheld[kind])
-	}
-	for _, name := range slices.Sorted(maps.Keys(complete)) {
-		t.Logf("complete by its own numbers: %d of %s", complete[name], name)
-	}
-	all := 0
-	for _, kind := range slices.SortedFunc(maps.Keys(bad), func(a, b string) int { return cmp.Compare(bad[b], bad[a]) }) {
-		t.Logf("%s: %d", kind, bad[kind])
-		all += bad[kind]
-	}
-	for name, n := range bolder {
-		all -= n
-		if lacking[name] == "" {
-			t.Errorf("%s: %d claims where the whole capture says nothing", name, n)
+		if u := undecided[in.name]; u.why != "" && n.accepted[in.name] == 0 {
+			t.Errorf("%s: no thinner capture claims %s otherwise, though %s", in.name, u.claims, u.why)
 		}
 	}
-	for name, why := range lacking {
-		if bolder[name] == 0 && seen[name] {
-			t.Errorf("%s: no thinner capture claims more, though %s", name, why)
+	n.report(t)
+}
+
+// withheldOf counts what is not known of a whole capture.
+func (n *tally) withheldOf(in input, whole []*analyze.Connection) {
+	for _, c := range whole {
+		for _, k := range claimsOf(c) {
+			if !k.sure {
+				n.withheld["whole"]++
+			}
+		}
+		if c.Closer == "" {
+			n.withheld["whole, closer"]++
+		}
+		if c.Ending == analyze.UnknownEnding {
+			n.withheld["whole, ending"]++
+			if *every {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", in.name, c.Why)
+			}
 		}
 	}
-	if all > 0 {
-		t.Errorf("%d claims contradict the whole capture, want none", all)
+}
+
+// claim counts a claim of part, and what came of holding it against the whole capture, which says want.
+func (n *tally) claim(in input, th thinned, part *analyze.Connection, k claim, v verdict, want string) {
+	n.checked++
+	about := strings.Fields(k.what)[0]
+	switch {
+	case v == holds:
+		return
+	case part.Whole: // what is complete by its own numbers is not in doubt, though it lacks a packet that was sent again
+		n.complete[in.name]++
+		return
+	case v == contradicts && slices.Contains(strings.Fields(undecided[in.name].claims), about):
+		n.accepted[in.name]++
+		return
+	}
+	n.wrong[in.name]++
+	kind := th.how + ": " + about
+	switch {
+	case v == besideUnknown:
+		kind += " beside unknown"
+	case want == "nothing of it", want == string(analyze.UnknownEnding), slices.Contains(untilEnd, analyze.Ending(want)):
+		kind += ", where the whole says nothing"
+	}
+	n.bad[kind]++
+	if *every {
+		fmt.Fprintf(os.Stderr, "%s, %s, %v > %v, frames %v: %s %s, whole: %s\n",
+			in.name, th.how, part.Client, part.Server, framesOf(th.segments), k.what, k.value, want)
+	}
+}
+
+func (n *tally) report(t *testing.T) {
+	t.Helper()
+	t.Logf("%d claims held against the whole captures", n.checked)
+	for _, kind := range slices.Sorted(maps.Keys(n.withheld)) {
+		t.Logf("withheld %s: %d", kind, n.withheld[kind])
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.complete)) {
+		t.Logf("complete by its own numbers: %d of %s", n.complete[name], name)
+	}
+	for _, kind := range slices.SortedFunc(maps.Keys(n.bad), func(a, b string) int { return cmp.Compare(n.bad[b], n.bad[a]) }) {
+		t.Logf("%s: %d", kind, n.bad[kind])
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.wrong)) {
+		t.Errorf("%s: %d claims contradict the whole capture", name, n.wrong[name])
 	}
 }
 
