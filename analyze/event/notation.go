@@ -22,6 +22,7 @@ var hasWords = []struct {
 
 // Words of Options that Has has no bit for.
 const (
+	sackTwiceWord  = "sack-twice"
 	scaleFirstWord = "scale-first"
 	alertWord      = "tls-alert"
 )
@@ -33,7 +34,7 @@ const (
 // Frame, seconds since the epoch, ends, flags; then what differs from nothing, by name: seq,
 // ack, len, win, id, ttl, if (interface), mss, wscale, ts VALUE:ECHO, sack LEFT:RIGHT,
 // tfo (cookie length), and the words sackOK, cut, options-cut, bad-checksum, bad-ip-checksum, fragment, out, in,
-// mptcp, data-fin, scale-first, tls-alert.
+// mptcp, data-fin, sack-twice, scale-first, tls-alert.
 func (s *Segment) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s > %s %s seq %d", s.Frame, seconds(s.Time), s.Src, s.Dst, s.Flags, s.Seq)
@@ -63,6 +64,9 @@ func (s *Segment) String() string {
 			b.WriteByte(' ')
 			b.WriteString(w.word)
 		}
+	}
+	if o.SACKTwice {
+		b.WriteString(" " + sackTwiceWord)
 	}
 	if o.ScaleFirst {
 		b.WriteString(" " + scaleFirstWord)
@@ -121,6 +125,9 @@ func (s *Segment) parseField(w []string) (int, error) {
 		}
 	}
 	switch w[0] {
+	case sackTwiceWord:
+		s.Options.SACKTwice = true
+		return 1, nil
 	case scaleFirstWord:
 		s.Options.ScaleFirst = true
 		return 1, nil

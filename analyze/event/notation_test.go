@@ -7,7 +7,7 @@ func TestSegmentNotation(t *testing.T) {
 		"6 0.000391000 10.0.0.1:40000 > 10.0.0.2:80 F. seq 113 ack 1 len 12 win 512 id 7 ttl 64",
 		"1 1767225600.123456789 [::1]:1 > [fe80::1]:65535 S seq 4294967295 win 65535 if 3 mss 1460 wscale 7 tfo 8 ts 1:0 sackOK",
 		"2 0.000000000 10.0.0.1:1 > 10.0.0.2:2 none seq 0",
-		"3 0.000000001 10.0.0.1:1 > 10.0.0.2:2 FSRP.UEW seq 1 ack 2 id 0 sack 5:9 cut options-cut bad-checksum bad-ip-checksum fragment out in scale-first tls-alert",
+		"3 0.000000001 10.0.0.1:1 > 10.0.0.2:2 FSRP.UEW seq 1 ack 2 id 0 sack 5:9 cut options-cut bad-checksum bad-ip-checksum fragment out in sack-twice scale-first tls-alert",
 	}
 	for _, line := range lines {
 		s, err := ParseSegment(line)

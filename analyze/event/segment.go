@@ -66,6 +66,7 @@ type Options struct {
 	TSEcr       uint32 // timestamp echo reply
 	SACKLeft    seqnum.Value
 	SACKRight   seqnum.Value // first SACK block only: RFC 2883 puts a duplicate's range there
+	SACKTwice   bool         // the second SACK block holds the first: that came twice, above what is acknowledged (RFC 2883)
 	FastOpenLen uint8        // length of the Fast Open cookie; 0 with HasFastOpen is a request
 	ScaleFirst  bool         // the window scale stands before the timestamps: not as Linux writes them
 	TLSAlert    bool         // no option: the payload is TLS alerts and nothing else (RFC 5246 7.2)

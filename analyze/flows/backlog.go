@@ -23,6 +23,7 @@ type entry struct {
 	ttl                 uint8
 	wscale, fastOpenLen uint8
 	scaleFirst, alert   bool
+	sackTwice           bool
 	swapped             bool // it came from the higher endpoint
 }
 
@@ -34,7 +35,7 @@ func (t *entry) pack(s *event.Segment, swapped bool) {
 	t.window, t.ipid, t.flags, t.ttl, t.has = s.Window, s.IPID, s.Flags, s.TTL, s.Has
 	t.mss, t.wscale, t.tsVal, t.tsEcr = o.MSS, o.WScale, o.TSVal, o.TSEcr
 	t.sackLeft, t.sackRight, t.fastOpenLen = o.SACKLeft, o.SACKRight, o.FastOpenLen
-	t.scaleFirst, t.alert, t.swapped = o.ScaleFirst, o.TLSAlert, swapped
+	t.scaleFirst, t.alert, t.sackTwice, t.swapped = o.ScaleFirst, o.TLSAlert, o.SACKTwice, swapped
 }
 
 // unpack is the reverse of pack, but for the addresses.
@@ -44,7 +45,7 @@ func (t *entry) unpack(s *event.Segment) {
 	s.Window, s.IPID, s.Flags, s.TTL, s.Has = t.window, t.ipid, t.flags, t.ttl, t.has
 	o.MSS, o.WScale, o.TSVal, o.TSEcr = t.mss, t.wscale, t.tsVal, t.tsEcr
 	o.SACKLeft, o.SACKRight, o.FastOpenLen = t.sackLeft, t.sackRight, t.fastOpenLen
-	o.ScaleFirst, o.TLSAlert = t.scaleFirst, t.alert
+	o.ScaleFirst, o.TLSAlert, o.SACKTwice = t.scaleFirst, t.alert, t.sackTwice
 }
 
 // How many entries stand together, how many such chunks are allocated at a time, and how many

@@ -57,6 +57,7 @@ const (
 
 	scaleFirst = 1
 	tlsAlert   = 2
+	sackTwice  = 4
 )
 
 type values [facts]uint32
@@ -75,6 +76,9 @@ func valuesOf(s *event.Segment) values {
 	if o.TLSAlert {
 		v[marks] |= tlsAlert
 	}
+	if o.SACKTwice {
+		v[marks] |= sackTwice
+	}
 	return v
 }
 
@@ -85,7 +89,7 @@ func (v *values) set(s *event.Segment) bool {
 	s.Options = event.Options{
 		MSS: uint16(v[mss]), WScale: uint8(v[wscale]), TSVal: v[tsVal], TSEcr: v[tsEcr],
 		SACKLeft: seqnum.Value(v[sackLeft]), SACKRight: seqnum.Value(v[sackRight]), FastOpenLen: uint8(v[fastOpenLen]),
-		ScaleFirst: v[marks]&scaleFirst != 0, TLSAlert: v[marks]&tlsAlert != 0,
+		ScaleFirst: v[marks]&scaleFirst != 0, TLSAlert: v[marks]&tlsAlert != 0, SACKTwice: v[marks]&sackTwice != 0,
 	}
 	return valuesOf(s) == *v
 }

@@ -12,11 +12,11 @@ type Twice struct {
 }
 
 // receivedTwice takes in the first SACK block of e's segment, where it lies before what the segment
-// acknowledges.
+// acknowledges, or within its second.
 func (fl *Flow) receivedTwice(e End, s *event.Segment, r *Listed) {
 	p := &fl.Dir[e.Other()]
 	span := Span{p.rel(s.Options.SACKLeft), p.rel(s.Options.SACKRight)}
-	if fl.Omitted == 0 && p.Based && span.From < span.To && span.To <= r.Ack {
+	if fl.Omitted == 0 && p.Based && span.From < span.To && (span.To <= r.Ack || s.Options.SACKTwice) {
 		fl.Twice = &Twice{span, e.Other(), s.Frame, fl.Twice}
 	}
 }

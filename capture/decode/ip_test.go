@@ -270,3 +270,24 @@ func TestSegmentAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestSACKTwice: the first block says what came twice where the second holds it (RFC 2883 4).
+func TestSACKTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		blocks []byte
+		want   bool
+	}{
+		"within":      {[]byte{0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0, 10, 0, 0, 0, 40}, true},
+		"the same":    {[]byte{0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0, 20, 0, 0, 0, 30}, true},
+		"beside":      {[]byte{0, 0, 0, 30, 0, 0, 0, 40, 0, 0, 0, 10, 0, 0, 0, 20}, false},
+		"round zero":  {[]byte{255, 255, 255, 250, 0, 0, 0, 2, 255, 255, 255, 240, 0, 0, 0, 9}, true},
+		"only beyond": {[]byte{0, 0, 0, 20, 0, 0, 0, 50, 0, 0, 0, 10, 0, 0, 0, 40}, false},
+		"one":         {[]byte{0, 0, 0, 20, 0, 0, 0, 30}, false},
+	} {
+		var s event.Segment
+		readOptions(append([]byte{5, byte(2 + len(c.blocks))}, c.blocks...), &s)
+		if s.Options.SACKTwice != c.want {
+			t.Errorf("%s: SACKTwice = %v, want %v", name, s.Options.SACKTwice, c.want)
+		}
+	}
+}

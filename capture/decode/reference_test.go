@@ -152,6 +152,10 @@ func referenceOption(o layers.TCPOption, s *event.Segment) {
 	case o.OptionType == layers.TCPOptionKindSACK && len(v) > 0 && len(v)%8 == 0:
 		s.Options.SACKLeft = seqnum.Value(binary.BigEndian.Uint32(v))
 		s.Options.SACKRight = seqnum.Value(binary.BigEndian.Uint32(v[4:]))
+		if len(v) >= 16 {
+			left, right := seqnum.Value(binary.BigEndian.Uint32(v[8:])), seqnum.Value(binary.BigEndian.Uint32(v[12:]))
+			s.Options.SACKTwice = int32(s.Options.SACKLeft-left) >= 0 && int32(right-s.Options.SACKRight) >= 0
+		}
 		s.Has |= event.HasSACK
 	case o.OptionType == layers.TCPOptionKindTimestamps && len(v) == 8:
 		s.Options.TSVal, s.Options.TSEcr = binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])

@@ -144,6 +144,10 @@ func readOption(kind uint8, v []byte, s *event.Segment) {
 	case kind == optSACK && len(v) >= 8 && len(v)%8 == 0:
 		o.SACKLeft = seqnum.Value(binary.BigEndian.Uint32(v))
 		o.SACKRight = seqnum.Value(binary.BigEndian.Uint32(v[4:]))
+		if len(v) >= 16 {
+			left, right := seqnum.Value(binary.BigEndian.Uint32(v[8:])), seqnum.Value(binary.BigEndian.Uint32(v[12:]))
+			o.SACKTwice = left.LessEq(o.SACKLeft) && o.SACKRight.LessEq(right)
+		}
 		s.Has |= event.HasSACK
 	case kind == optTimestamps && len(v) == 8:
 		o.TSVal, o.TSEcr = binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])
