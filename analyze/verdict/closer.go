@@ -21,16 +21,14 @@ const (
 
 // closerDoubts are the rules for "e, whose FIN was captured first, closed first".
 var closerDoubts = []rule{
-	{func(fl judged, _ tcp.End) bool {
-		return fl.MultipathOffered && fl.Dir[tcp.Client].SynSent && !fl.Dir[tcp.Server].SynSent
-	},
+	{func(fl judged, _ tcp.End) bool { return fl.MultipathOffered && !fl.Dir[tcp.Server].SynSent },
 		func(fl judged, _ tcp.End) string {
 			return fmt.Sprintf("frame %d offers MPTCP, whose streams end by DATA_FIN, and the answer was not captured", fl.Dir[tcp.Client].SynFrame)
 		}},
 	{neverAlive, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Dir[e].FinFrame, e.Other()) }},
 	{ackedUnseen, func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Dir[e].FinFrame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].AtFin.Late }, repeatsUnseen},
-	{func(fl judged, e tcp.End) bool { p := &fl.Dir[e.Other()]; return p.FinEnd != 0 && p.AtFin.Late },
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].AtFin.Late },
 		func(fl judged, e tcp.End) string { return repeatsUnseen(fl, e.Other()) }},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinSeen && fl.Dir[e.Other()].FinEnd == 0 },
 		func(fl judged, e tcp.End) string {
@@ -40,12 +38,11 @@ var closerDoubts = []rule{
 		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
 	}},
 	{func(fl judged, e tcp.End) bool {
-		rst := &fl.Reset
-		return rst.Frame != 0 && rst.By == e.Other() && rst.Class == tcp.NobodyReset && fl.Dir[rst.By].FinEnd == 0
+		return fl.Reset.Class == tcp.NobodyReset && fl.Dir[fl.Reset.By].FinEnd == 0 // so it is the peer's
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket: the %s may have ended before", fl.Reset.Frame, e.Other().Side())
 	}},
-	{func(fl judged, e tcp.End) bool { return fl.RoundTrip() == 0 && fl.Reset.By != e && fl.resetBeforeFin() },
+	{func(fl judged, e tcp.End) bool { return fl.RoundTrip() == 0 && fl.resetBeforeFin() },
 		func(fl judged, e tcp.End) string {
 			return fmt.Sprintf("frame %d was sent without the FIN of frame %d, and how long that was on its way is not known",
 				fl.Reset.Frame, fl.Dir[e].FinFrame)
@@ -60,38 +57,33 @@ var closerDoubts = []rule{
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",
 			fl.Dir[e].FinFrame, e.Other().Side(), fl.Dir[e.Other()].FinFrame)
 	}},
+	// No FIN of the peer was captured, and an RST without a socket behind it is e's.
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
-		return rst.Frame != 0 && rst.By == e && rst.DrawnByNoData() && (rst.Trigger == 0 || rst.Trigger != fl.Dir[e].FinAckFrame)
+		return rst.DrawnByNoData() && (rst.Trigger == 0 || rst.Trigger != fl.Dir[e].FinAckFrame)
 	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Frame != 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.sentMore(e.Other())
+		return fl.Reset.Frame != 0 && fl.sentMore(e.Other())
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: a FIN before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
 	}},
-	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Frame != 0 && fl.Reset.By == e && fl.Reset.DrawnUnseen != 0 && fl.Dir[e.Other()].FinEnd == 0
-	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
+	{func(fl judged, e tcp.End) bool { return fl.Reset.By == e && fl.Reset.DrawnUnseen != 0 }, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
-		return rst.By == e && rst.Trigger != 0 && rst.Trigger < fl.Dir[e].FinFrame && fl.Dir[e].FinAckFrame == 0 &&
-			(fl.lacksOf(e) || fl.lacksOf(e.Other()) || fl.Midstream)
+		return rst.Trigger != 0 && rst.Trigger < fl.Dir[e].FinFrame && (fl.lacksOf(e) || fl.lacksOf(e.Other()) || fl.Midstream)
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d was on its way when frame %d was sent, and not all was captured: a FIN of the %s behind it may be missing too",
 			fl.Reset.Trigger, fl.Dir[e].FinFrame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		d, rst := &fl.Dir[e], &fl.Reset
-		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e && rst.Class == tcp.LiveReset ||
-			!fl.answerIsLate(e) && !fl.lacksOf(e.Other()))
+		return rst.Frame != 0 && (d.FinAckFrame != 0 || rst.By != e || !fl.answerIsLate(e) && !fl.lacksOf(e.Other()))
 	}, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinAckFrame != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d goes on behind what was not captured of the %s: that may have been its FIN",
 			fl.Dir[e].FinAckFrame, e.Other().Side())
 	}},
-	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Frame != 0 && fl.answerIsLate(e) || waitedInVain(fl, e)
-	}, func(fl judged, e tcp.End) string {
+	{func(fl judged, e tcp.End) bool { return fl.answerIsLate(e) || waitedInVain(fl, e) }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("nothing answered frame %d: what was lost may hold a FIN of the %s", fl.Dir[e].FinFrame, e.Other().Side())
 	}},
 	{func(judged, tcp.End) bool { return true }, func(fl judged, e tcp.End) string {
@@ -160,14 +152,14 @@ func (fl judged) filtered() bool {
 // neverAlive: nothing of the peer says that it lived when e's FIN came.
 func neverAlive(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
-	return !at.PeerAlive && !(at.PeerSeen && p.FinEnd != 0 && at.PeerNxt < p.FinEnd)
+	return !at.PeerAlive && !(at.PeerSeen && at.PeerNxt < p.FinEnd)
 }
 
 // ackedUnseen: e's FIN acknowledges what was not captured of the peer, and it is not known to be data.
 func ackedUnseen(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
 	to := max(at.Acked, at.PeerReach)
-	return to > at.PeerNxt && !(p.FinEnd > to && (p.Holes == 0 || p.FinEnd-1 > to))
+	return to > at.PeerNxt && p.FinEnd-1 <= to
 }
 
 func repeatsUnseen(fl judged, e tcp.End) string {
@@ -201,7 +193,7 @@ func (fl judged) overBeforeReset() bool {
 	if fl.finNotTaken(tcp.Client) || fl.finNotTaken(tcp.Server) {
 		return false
 	}
-	return c.FinEnd != 0 && s.FinEnd != 0 && !c.FinLost && !s.FinLost && c.Tries+s.Tries == 0 && c.Holes+s.Holes == 0 &&
+	return c.FinEnd != 0 && s.FinEnd != 0 && c.Tries+s.Tries == 0 && c.Holes+s.Holes == 0 &&
 		rst.Time.Sub(max(c.FinTime, s.FinTime)) >= tcp.Resend
 }
 
@@ -257,7 +249,7 @@ func (fl judged) settleCloser(v *verdict) {
 	}
 	if why := fl.doubt(rules, v.first); why != "" {
 		v.doubtCloser(why)
-	} else if v.closerSure == analyze.Observed && fl.lacksOf(v.first.Other()) {
+	} else if fl.lacksOf(v.first.Other()) {
 		v.closerSure = analyze.Inferred // nothing says that a FIN is missing, but something is
 	}
 }
@@ -265,12 +257,10 @@ func (fl judged) settleCloser(v *verdict) {
 // bothAborted withholds that the RSTs of both ends crossed, where either end may have ended before.
 func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
-	why := fl.doubt(aborterDoubts, fl.Reset.By)
-	if why == "" && fl.lacksOf(fl.Reset.By) {
-		why = fl.mayLackFin(fl.Reset.By)
-	}
-	if why != "" {
+	if why := fl.doubt(aborterDoubts, fl.Reset.By); why != "" {
 		v.doubtCloser(why)
+	} else if fl.lacksOf(fl.Reset.By) {
+		v.doubtCloser(fl.mayLackFin(fl.Reset.By))
 	}
 }
 
@@ -283,19 +273,19 @@ func (v *verdict) doubtCloser(why string) {
 // multipathCloser names who ended first on an MPTCP connection: the FIN of this subflow only takes the
 // subflow down; a stream ends with its DATA_FIN (RFC 8684 3.3.3).
 func (fl judged) multipathCloser(v *verdict) {
-	first := tcp.Client
-	if c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]; c.DataFinFrame == 0 || s.DataFinFrame != 0 && s.DataFinFrame < c.DataFinFrame {
-		first = tcp.Server
-	}
-	a, b := &fl.Dir[first], &fl.Dir[first.Other()]
+	c, s := fl.Dir[tcp.Client].DataFinFrame, fl.Dir[tcp.Server].DataFinFrame
 	v.closer, v.closerSure = analyze.NoSide, analyze.Unknown
-	if a.DataFinFrame == 0 || b.DataFinFrame == 0 {
+	if c == 0 || s == 0 {
 		v.because("an MPTCP connection: not both ends' DATA_FINs were captured, and its FINs end no stream")
 		return
 	}
+	first := tcp.Client
+	if s < c {
+		first = tcp.Server
+	}
 	v.first, v.closer, v.closerSure, v.confidence = first, first.Side(), analyze.Inferred, analyze.Inferred
 	v.because("an MPTCP connection: frame %d is the DATA_FIN of the %s, frame %d that of the %s; the FINs only end the subflow",
-		a.DataFinFrame, first.Side(), b.DataFinFrame, first.Other().Side())
+		min(c, s), first.Side(), max(c, s), first.Other().Side())
 }
 
 // endsByDataFin reports whether v's closer is a matter of DATA_FINs: a FIN of an MPTCP connection came

@@ -77,12 +77,12 @@ func (fl judged) lostBy(e tcp.End) (unacked, missing uint64) {
 		return 0, 0
 	}
 	end := d.Payload(d.Nxt)
-	if d.Una < end && p.Packets > 0 {
-		unacked = min(uint64(end-max(d.Una, 1)), d.Bytes)
+	if p.Packets > 0 {
+		unacked = min(uint64(max(0, end-max(d.Una, 1))), d.Bytes)
 	}
 	missing = uint64(max(0, d.Holes))
-	if d.Una > d.Nxt && d.AckStep > 1 {
-		missing += uint64(d.Una - d.Nxt)
+	if d.AckStep > 1 {
+		missing += uint64(max(0, d.Una-d.Nxt))
 	}
 	return unacked, missing
 }

@@ -226,8 +226,8 @@ func (fl judged) theEnd() string {
 // finInferred reports whether the FIN of e, which was not captured, follows from its peer
 // acknowledging exactly one number more than was seen, and nothing after that.
 func (fl judged) finInferred(e tcp.End) bool {
-	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return d.AckStep == 1 && d.AckStepFrame != 0 && d.Una > d.Nxt && p.FinEnd != 0
+	d := &fl.Dir[e]
+	return d.AckStep == 1 && d.Una > d.Nxt
 }
 
 // tookFin reports whether what e's peer acknowledged last is the end of a FIN that the peer was
@@ -242,7 +242,7 @@ func (fl judged) endedWithout(v *verdict) {
 	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
 	v.ending, v.confidence = analyze.Open, analyze.Observed
 	switch {
-	case c.SynSent && !s.Sent && !fl.Handshake && c.Bytes == 0 && c.Una == 0 && c.Nxt <= 1:
+	case c.SynSent && !s.Sent && !fl.Handshake && c.Nxt <= 1:
 		v.ending = analyze.Unanswered
 		v.because("frame %d: SYN, sent %s, without an answer", c.SynFrame, times(1+c.Retransmits))
 		if fl.now.Sub(fl.SynAt) < patience && c.Retransmits == 0 {
@@ -252,7 +252,7 @@ func (fl judged) endedWithout(v *verdict) {
 	case s.SynSent && !fl.Handshake && (c.Packets > 0 || s.Retransmits > 0) && c.Nxt <= 1 && s.Una < 1:
 		v.ending = analyze.Unanswered
 		v.because("frame %d: SYN,ACK, which was never acknowledged", s.SynFrame)
-	case c.Packets == 0 && s.Packets == 0, fl.onlyAcks():
+	case fl.onlyAcks():
 		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
 		v.because("of one end only ACKs without data were captured, of the other nothing")
 	case c.Packets == 0 || s.Packets == 0:
@@ -292,8 +292,7 @@ func (fl judged) quiet(e tcp.End) bool {
 // onlyAcks reports whether just one end was seen, and only with pure ACKs or resets.
 func (fl judged) onlyAcks() bool {
 	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
-	return fl.Midstream && c.Bytes+s.Bytes == 0 && (c.Packets == 0 || s.Packets == 0) &&
-		!c.SynSent && !s.SynSent
+	return fl.Midstream && c.Bytes+s.Bytes == 0 && (c.Packets == 0 || s.Packets == 0) && !s.SynSent
 }
 
 // times writes how often something happened.

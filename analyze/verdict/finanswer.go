@@ -6,7 +6,7 @@ import "github.com/closecap/closecap/analyze/tcp"
 // at once. It puts its FIN into that ACK only where it had sent it before.
 func ackedByFin(fl judged, e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return p.AcksFin && !fl.filtered() && p.FinEnd != 0 && p.AtFin.Acked >= d.FinEnd && d.FinAckFrame >= p.FinFrame
+	return p.AcksFin && !fl.filtered() && p.AtFin.Acked >= d.FinEnd && d.FinAckFrame >= p.FinFrame
 }
 
 // answeredInTime: the peer acknowledged e's FIN while it went on itself, or so soon that its FIN is not
@@ -33,7 +33,7 @@ func waitedInVain(fl judged, e tcp.End) bool {
 	return fl.Dir[e].FinLost || fl.now.Sub(fl.Dir[e].FinTime) >= tcp.Resend
 }
 
-// answerIsLate reports whether the RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
+// answerIsLate reports whether an RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
 // would have come before.
 func (fl judged) answerIsLate(e tcp.End) bool {
 	if trip := fl.TripTo(e.Other()); trip > 0 && fl.Dir[e.Other()].AcksFin {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/closecap/closecap/analyze"
-	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
 )
 
@@ -21,11 +20,11 @@ const goodbyeTime = 10 * time.Millisecond
 func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.IdleClose {
 	p := &fl.Pause
 	if r == nil || r.Cause != analyze.DataAfterClose || !fl.HasCloser || fl.Closer != tcp.Server || r.By != analyze.Server ||
-		p.To == 0 || p.Before != fl.Closer || p.After == fl.Closer || p.Alert || p.Len == alert13 {
+		p.Before != fl.Closer || p.After == fl.Closer || p.Alert || p.Len == alert13 {
 		return nil
 	}
 	d, o := &fl.Dir[p.Before], &fl.Dir[p.After]
-	if d.Holes > 0 || o.Holes > 0 || d.Bytes == 0 || o.Bytes <= uint64(p.Len) || r.Trigger < p.Frame {
+	if d.Holes > 0 || o.Holes > 0 || o.Bytes <= uint64(p.Len) || r.Trigger < p.Frame {
 		return nil
 	}
 	since := p.From
@@ -35,7 +34,7 @@ func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.Idle
 	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: p.Frame, MarginNS: int64(p.To.Sub(d.FinTime)), Crossed: true}
 	if p.To >= d.FinTime {
 		c.Crossed = fl.acked(p.Frame) < d.FinEnd
-	} else if d.AtFin.Acked >= o.Nxt || fl.RoundTrip() > 0 && d.FinTime.Sub(p.To) > fewRoundTrips*fl.RoundTrip() || d.FinTime.Sub(p.To) > patience {
+	} else if fl.RoundTrip() > 0 && d.FinTime.Sub(p.To) > fewRoundTrips*fl.RoundTrip() || d.FinTime.Sub(p.To) > patience {
 		return nil // the request had arrived before the close
 	}
 	idle := d.FinTime.Sub(since)
@@ -52,7 +51,7 @@ const shortestIdle = time.Millisecond
 // acked returns what a listed segment acknowledges, 0 where it is not listed.
 func (fl judged) acked(frame uint64) int64 {
 	for i := range fl.Listed {
-		if fl.Listed[i].Frame == frame && fl.Listed[i].Flags.Has(event.ACK) {
+		if fl.Listed[i].Frame == frame {
 			return fl.Listed[i].Ack
 		}
 	}

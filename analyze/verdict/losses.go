@@ -81,7 +81,7 @@ func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool
 	s, passed := c.Segments[at], false
 	var before *analyze.Segment // the newest of the other end
 	for i := at - 1; i >= max(0, at-farApart) && before == nil; i-- {
-		if a := c.Segments[i]; a.From != s.From && a.Flags.Has(event.ACK) && a.Ignored == "" {
+		if a := c.Segments[i]; a.From != s.From && a.Ignored == "" {
 			before = a
 		}
 	}
@@ -89,13 +89,13 @@ func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool
 		switch {
 		case a.From == s.From:
 			passed = passed || a.Len > 0 && a.Seq > s.Seq
-		case a.Flags.Has(event.ACK) && a.Ignored == "":
-			answered = answered || answersTo(a, s)
+		case a.Ignored == "":
+			if answersTo(a, s) {
+				answered = true
+			}
 			missed = missed || passed && a.Kind == analyze.KindAck && a.Ack == s.Seq &&
 				before != nil && before.Ack == a.Ack && before.Window == a.Window
 			before = a
-		default:
-			answered = answered || answersTo(a, s)
 		}
 	}
 	return answered, missed
@@ -172,19 +172,14 @@ func noteLostAcks(c *analyze.Connection, of copied, again int) {
 
 // noteUnanswered marks the last copies of what was repeated and never acknowledged.
 func noteUnanswered(c *analyze.Connection, copies map[uint64]copied, now event.Time) {
-	for i := len(c.Segments) - 1; i >= 0; i-- {
-		s := c.Segments[i]
+	for i, s := range slices.Backward(c.Segments) {
 		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || copies[s.Retransmits].newest != i {
 			continue
 		}
 		if len(c.Segments)-i > farApart {
 			return
 		}
-		answered := false
-		for _, a := range c.Segments[i:] {
-			answered = answered || answersTo(a, s)
-		}
-		if !answered {
+		if !slices.ContainsFunc(c.Segments[i:], func(a *analyze.Segment) bool { return answersTo(a, s) }) {
 			s.Lost = "it, or what answers it: nothing acknowledged it, as with what it repeats"
 		}
 	}
@@ -195,7 +190,7 @@ func answersTo(a, s *analyze.Segment) bool {
 	if a.From == s.From || a.Ignored != "" {
 		return false
 	}
-	return a.Flags.Has(event.RST) || a.Flags.Has(event.ACK) && a.Ack >= endOfSegment(s)
+	return a.Flags.Has(event.RST) || a.Ack >= endOfSegment(s)
 }
 
 // endOfSegment returns the position behind s.

@@ -39,19 +39,17 @@ var causeRules = [...]causeRule{
 			because("that alone does not show that another than the %s sent it", rst.By.Side())
 		}, nil, ""},
 	{analyze.DataAfterClose, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
-		return rst.AnswersAny() && rst.AnsweredLen > 0 && !rst.Mixed && fl.Orphaned()
+		return rst.AnsweredLen > 0 && !rst.Mixed && fl.Orphaned()
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d brought data; the %s's kernel had still repeated its own for a socket that nobody reads any more",
 			rst.Trigger, rst.By.Side())
 	}, nil, ""},
-	{analyze.DataAfterClose, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
-		return rst.AnswersAny() && rst.AfterOwnFin && rst.AnsweredLen > 0
-	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.DataAfterClose, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.AfterOwnFin && rst.AnsweredLen > 0 }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d brought data after the %s had closed both directions", rst.Trigger, rst.By.Side())
 	}, nil, ""},
 	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
 		d := &fl.Dir[rst.By]
-		return rst.AnswersAny() && rst.Trigger == d.FinAckFrame && rst.Answered == tcp.KindAck && fl.AtOnce(d.FinAckTime)
+		return rst.Answered == tcp.KindAck && rst.Trigger == d.FinAckFrame && fl.AtOnce(d.FinAckTime)
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d only acknowledged the %s's FIN, and no socket was left for it", rst.Trigger, rst.By.Side())
 	}, []analyze.ResetCause{analyze.Linger2}, "data that drew it may be missing, or an RST before it"},
@@ -85,14 +83,14 @@ var causeRules = [...]causeRule{
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d was answered without options, window or ACK: no socket owns the connection there", rst.Trigger)
 		}, nil, ""},
-	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && fl.heard(rst) && rst.ProbedInVain()
-	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return rst.Class != tcp.LiveReset },
+		func(_ judged, _ *tcp.Reset, because func(string, ...any)) {
+			because("no captured segment drew it, and it does not look like a socket's abort")
+		}, nil, ""},
+	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return fl.heard(rst) && rst.ProbedInVain() }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
-	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && rst.GaveUp() && fl.repeatsOne(rst.By)
-	}, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.GaveUp() && fl.repeatsOne(rst.By) }, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("the %s's data had been sent again %s without an answer, and the RST came when the next turn was due",
 			rst.By.Side(), times(uint32(fl.Dir[rst.By].Tries)))
 	}, nil, ""},
@@ -100,26 +98,18 @@ var causeRules = [...]causeRule{
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a socket, without a window or the timestamps that were agreed on")
 		}, []analyze.ResetCause{analyze.Aborted, analyze.DataAfterClose}, "Windows aborts so, and answers data for a closed socket so"},
-	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && onlyUnreadResets(rst) && !rst.ReceivedData
-	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return onlyUnreadResets(rst) && !rst.ReceivedData }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("no call resets a socket in %s that has no data unread, and the %s had been sent none", rst.State, rst.By.Side())
 	}, nil, ""},
-	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool {
-		return rst.Class == tcp.LiveReset && rst.Keepalives == 1
-	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Keepalives == 1 }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("the RST continues the sequence of a live socket, behind a keep-alive without an answer")
 	}, []analyze.ResetCause{analyze.KeepaliveTimeout}, "the answer to a single keep-alive may be missing"},
-	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Class == tcp.LiveReset },
+	{analyze.Aborted, analyze.Inferred, func(judged, *tcp.Reset) bool { return true },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a live socket")
 			if !rst.ReceivedData {
 				because("the %s had been sent no data, so none was unread", rst.By.Side())
 			}
-		}, nil, ""},
-	{analyze.UnknownCause, analyze.Unknown, func(judged, *tcp.Reset) bool { return true },
-		func(_ judged, _ *tcp.Reset, because func(string, ...any)) {
-			because("no captured segment drew it, and it does not look like a socket's abort")
 		}, nil, ""},
 }
 

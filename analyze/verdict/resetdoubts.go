@@ -56,9 +56,7 @@ var resetDoubts = []rule{
 		rst := &fl.Reset
 		return rst.Refused || rst.Class == tcp.LiveReset || rst.AnsweredLen > 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.alive(e)
 	}, nil},
-	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.Overtaken && fl.Dir[e].FinEnd == 0
-	}, func(fl judged, e tcp.End) string {
+	{func(fl judged, e tcp.End) bool { return fl.Reset.Overtaken && fl.Dir[e].FinEnd == 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d, which drew frame %d, was sent before others that came first: an RST of the %s behind it may be missing",
 			fl.Reset.Trigger, fl.Reset.Frame, e.Other().Side())
 	}},
@@ -71,11 +69,9 @@ var resetDoubts = []rule{
 	{func(fl judged, e tcp.End) bool {
 		return fl.Dir[e].FinEnd != 0 && !fl.alive(e.Other())
 	}, func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
-	{func(fl judged, e tcp.End) bool { return fl.Dir[e].FinEnd != 0 && ackedUnseen(fl, e) },
+	{ackedUnseen,
 		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Dir[e].FinFrame, e.Other()) }},
-	{func(fl judged, e tcp.End) bool {
-		return fl.Dir[e].FinEnd != 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.sentMore(e.Other())
-	}, func(fl judged, e tcp.End) string {
+	{func(fl judged, e tcp.End) bool { return fl.sentMore(e.Other()) }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: it may have ended before", e.Other().Side())
 	}},
 }

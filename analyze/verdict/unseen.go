@@ -33,7 +33,7 @@ func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
 		case r.From == e:
 			return r.Flags&event.RST != 0
 		}
-		return r.Length > 0 && r.End() > p.Una && at.Sub(r.Time) > late
+		return r.End() > p.Una && at.Sub(r.Time) > late
 	})
 }
 
@@ -45,16 +45,9 @@ func (fl judged) missesReset(e tcp.End, frame uint64) string {
 // unheard reports whether e reset the connection as a kernel without a socket, and what it had sent was not
 // acknowledged until then: so long, that it was sent again and again, and its peer may have given up as well.
 func (fl judged) unheard(e tcp.End) bool {
-	d := &fl.Dir[e]
-	if fl.Reset.Class != tcp.NobodyReset || d.Una >= d.Nxt {
-		return false
-	}
-	for i := range fl.Listed {
-		if r := &fl.Listed[i]; r.From == e && r.Frame < fl.Reset.Frame && r.End() > d.Una && r.Flags&event.RST == 0 {
-			return fl.Reset.Time.Sub(r.Time) >= tcp.Resend
-		}
-	}
-	return false
+	return fl.Reset.Class == tcp.NobodyReset && slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
+		return r.From == e && r.End() > fl.Dir[e].Una && fl.Reset.Time.Sub(r.Time) >= tcp.Resend
+	})
 }
 
 // isLossy reports whether packets of either end are missing between others: the numbers lack some, or what comes
