@@ -105,7 +105,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.closeBoth(e, s)
 		return
 	}
-	if class == NobodyReset && (trigger == nil || fl.lastRST != nil && trigger.Frame < fl.lastRST.Frame) {
+	if class == NobodyReset && (trigger == nil || fl.lastRST != nil && trigger.Frame < fl.lastRST.Frame) || class == LiveReset && fl.mayCross(s) {
 		fl.answersMissing(e, s)
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {

@@ -113,11 +113,17 @@ func (fl *Flow) TripTo(e End) time.Duration {
 
 // answersMissing takes in a bare RST that no captured segment drew. An RST draws none, so it answers what is
 // missing before the RST of its receiver that lay beyond what was captured: that one ended the connection. So did
-// one that stands where an RST of its receiver had got to: that took what is missing before.
+// one that stands where an RST of its receiver had got to: that took what is missing before. And the RST of a live
+// socket that may cross it says nothing against it.
 func (fl *Flow) answersMissing(e End, s *event.Segment) {
 	if rst := fl.lastRST; rst != nil && rst.By != e && s.Time.Sub(rst.Time) <= fl.answerTime() {
 		fl.believeReset()
 	}
+}
+
+// mayCross reports whether an RST may have been sent before the one that lay beyond what was captured came.
+func (fl *Flow) mayCross(s *event.Segment) bool {
+	return fl.lastRST != nil && (fl.rtt == 0 || fl.Crossed(fl.lastRST.Time, s.Time))
 }
 
 // doubtTTL lets the TTL of an RST that lies beyond what was captured say nothing where one packet of its sender is

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -122,6 +123,8 @@ var aborterDoubts = []rule{
 	}},
 	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) },
 		func(fl judged, e tcp.End) string { return fl.mayLackFin(e.Other()) }},
+	// What crosses its RST says nothing against a FIN of e before that.
+	{func(fl judged, e tcp.End) bool { return (fl.HasCloser || fl.Reset.Crossing) && fl.lacksLast(e) }, judged.mayLackFin},
 	{func(fl judged, e tcp.End) bool {
 		return fl.isLossy() && fl.Reset.Time.Sub(fl.Dir[e.Other()].LastTime) > max(fl.RoundTrip(), soonWithin)
 	}, func(fl judged, e tcp.End) string {
@@ -142,6 +145,12 @@ func (fl judged) sentMore(e tcp.End) bool {
 func (fl judged) lacksOf(e tcp.End) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	return d.Holes > 0 || fl.sentMore(e) || e == tcp.Server && p.SynSent && !d.SynSent
+}
+
+// lacksLast reports whether what e sent last before its RST was not captured.
+func (fl judged) lacksLast(e tcp.End) bool {
+	d := &fl.Dir[e]
+	return fl.Reset.Presumed || fl.sentMore(e) || slices.ContainsFunc(d.Gaps, func(g tcp.Span) bool { return g.To == d.Nxt })
 }
 
 // filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there.
@@ -259,8 +268,6 @@ func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
 	if why := fl.doubt(aborterDoubts, fl.Reset.By); why != "" {
 		v.doubtCloser(why)
-	} else if fl.lacksOf(fl.Reset.By) {
-		v.doubtCloser(fl.mayLackFin(fl.Reset.By))
 	}
 }
 
