@@ -31,29 +31,34 @@ func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.Idle
 	if p.Goodbye != 0 && d.FinTime.Sub(p.Goodbye) > max(goodbyeTime, fewRoundTrips*fl.RoundTrip()) {
 		since = p.Goodbye
 	}
-	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: p.Frame, MarginNS: int64(p.To.Sub(d.FinTime)), Crossed: true}
-	if p.To >= d.FinTime {
-		c.Crossed = fl.acked(p.Frame) < d.FinEnd
-	} else if fl.RoundTrip() > 0 && d.FinTime.Sub(p.To) > fewRoundTrips*fl.RoundTrip() || d.FinTime.Sub(p.To) > patience {
+	frame, at := p.Frame, p.To
+	met := fl.listed(r.Trigger)
+	if met.Repeats == p.Frame {
+		frame, at = met.Frame, met.Time
+	}
+	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: frame, MarginNS: int64(at.Sub(d.FinTime)), Crossed: true}
+	if at >= d.FinTime {
+		c.Crossed = fl.listed(frame).Ack < d.FinEnd
+	} else if r.Trigger != frame {
 		return nil // the request had arrived before the close
 	}
 	idle := d.FinTime.Sub(since)
 	if idle <= max(shortestIdle, fewRoundTrips*fl.RoundTrip()) {
 		return nil
 	}
-	*c.IdleNS.Of(p.Before.Side()), *c.IdleNS.Of(p.After.Side()) = uint64(idle), uint64(p.To.Sub(since))
+	*c.IdleNS.Of(p.Before.Side()), *c.IdleNS.Of(p.After.Side()) = uint64(idle), uint64(at.Sub(since))
 	return c
 }
 
 // shortestIdle is up to what time an end only takes a breath before it closes.
 const shortestIdle = time.Millisecond
 
-// acked returns what a listed segment acknowledges, 0 where it is not listed.
-func (fl judged) acked(frame uint64) int64 {
+// listed returns a listed segment, the zero one where it is not listed.
+func (fl judged) listed(frame uint64) tcp.Listed {
 	for i := range fl.Listed {
 		if fl.Listed[i].Frame == frame {
-			return fl.Listed[i].Ack
+			return fl.Listed[i]
 		}
 	}
-	return 0
+	return tcp.Listed{}
 }
