@@ -74,7 +74,7 @@ func only(t *testing.T, segments []event.Segment, frames string) []event.Segment
 	return some
 }
 
-// saidOf writes what a list of connections tells: of each one's ending, closer, reset, loss, half-close,
+// saidOf writes what a list of connections tells: of each one's ending, closer, reset, loss, half-close, idle close,
 // TIME_WAIT, and what is in doubt.
 func saidOf(conns []*analyze.Connection) string {
 	var all []string
@@ -98,6 +98,9 @@ func saidOf(conns []*analyze.Connection) string {
 		}
 		if r := c.Reset; r != nil {
 			say("reset by %s in %d drawn by %d: %s %s", r.By, r.Frame, r.Trigger, r.Cause, r.Confidence)
+		}
+		if i := c.IdleClose; i != nil {
+			say("idle close by %s in %d met by %d, %d and %d ns idle, crossed %v", i.By, i.Fin, i.Request, i.IdleNS.Client, i.IdleNS.Server, i.Crossed)
 		}
 		for l := range c.Losses() {
 			if n := l.Unacked + l.Unread + l.AfterClose + l.MayBe + l.Missing; n > 0 {
