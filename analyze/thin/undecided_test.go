@@ -61,6 +61,8 @@ var undecided = map[string]struct{ claims, why string }{
 		"without the second segment what is repeated is the first alone"},
 	"reset-behind-an-unseen-fin": {"closer half-close",
 		"only an ACK behind the RST shows that something of the server is missing"},
+	"reset-long-after-a-repeated-fin": {"ending reset",
+		"without the FIN's first transmission nothing was sent again"},
 	"reset-long-after-both-fins-with-a-hole": {"ending reset",
 		"without the SYN,ACK nothing shows that the server had sent data"},
 	"resets-behind-its-fin-before-the-peers": {"closer half-close simultaneous",

@@ -36,8 +36,8 @@ func waitedInVain(fl judged, e tcp.End) bool {
 // answerIsLate reports whether an RST came so long after e's FIN that the FIN's ACK, or a FIN of the peer,
 // would have come before.
 func (fl judged) answerIsLate(e tcp.End) bool {
-	if trip := fl.TripTo(e.Other()); trip > 0 && fl.Dir[e.Other()].AcksFin {
-		return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > trip*9/8+atOnceWithin
+	if fl.Dir[e.Other()].AcksFin {
+		return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.TripTo(e.Other())*9/8+atOnceWithin
 	}
 	return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.RoundTrip()+ackWithin
 }
