@@ -130,7 +130,7 @@ func TestReasonsAgree(t *testing.T) {
 		switch race := strings.Contains(reason, "keep-alive race"); {
 		case race && !unread && (i == nil || !i.Crossed):
 			t.Errorf("%v > %v: %q, and the fact is %+v", c.Client, c.Server, reason, i)
-		case i == nil:
+		case i == nil || !c.Whole && reason == "": // of what lacks packets the words tell no reason
 			continue
 		case strings.Contains(reason, "harmless"):
 			t.Errorf("%v > %v: %q, and yet a request met a close: %+v", c.Client, c.Server, reason, i)
