@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"math/bits"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -285,71 +284,6 @@ func (t *Talk) hear(e End, p *piece) {
 		return
 	}
 	t.reader.said(e, p.payload, p.at)
-}
-
-// tell asks which protocol the first bytes are of.
-func (t *Talk) tell(e End, b []byte) {
-	d := &t.ends[e]
-	if !d.begun {
-		t.giveUpTelling()
-		return
-	}
-	heads := [2][]byte{}
-	if t.rest != nil {
-		heads = t.heads
-	}
-	n, kept := min(len(b), maxHead-len(heads[e])), len(heads[e]) > 0
-	if kept {
-		heads[e] = append(heads[e], b[:n]...)
-	} else {
-		heads[e] = b[:n]
-	}
-	may := ^uint32(0)
-	if len(heads[e.Other()]) == 0 && len(b) > 0 {
-		may = byFirst[e][heads[e][0]]
-	}
-	undecided := false
-	for ; may != 0; may &= may - 1 {
-		i := bits.TrailingZeros32(may)
-		if i >= len(protocols) {
-			break
-		}
-		switch p := &protocols[i]; p.is(heads[Client], heads[Server]) {
-		case more:
-			undecided = true
-		case yes:
-			t.read(p, e, heads, b[n:])
-			return
-		}
-	}
-	if !undecided || len(heads[e]) == maxHead {
-		t.unheard = e == Client && t.ends[Server].bytes == 0
-		t.giveUpTelling()
-		return
-	}
-	if !kept {
-		heads[e] = bytes.Clone(heads[e])
-	}
-	t.rests().heads = heads
-}
-
-// read has the reader of a protocol read on, from the first bytes of both ends; e said the last of them, and more
-// after them.
-func (t *Talk) read(p *protocol, e End, heads [2][]byte, more []byte) {
-	r := t.rests()
-	r.of, r.reader = p, p.read()
-	t.unheard = len(heads[Server]) == 0
-	if h, ok := r.reader.(*http1); ok && r.leg != nil {
-		h.answers = &r.leg.body
-	}
-	if h := heads[e.Other()]; len(h) > 0 {
-		r.reader.said(e.Other(), h, t.ends[e.Other()].at)
-	}
-	r.reader.said(e, heads[e], t.ends[e].at)
-	if len(more) > 0 {
-		r.reader.said(e, more, t.ends[e].at)
-	}
-	t.giveUpTelling()
 }
 
 // Words returns the last words of e, nil where nothing was heard of it or nothing is known of them. With raw
