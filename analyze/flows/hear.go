@@ -71,7 +71,7 @@ func (f *Follower) isDeaf(h *head, s *event.Segment, swapped bool, payload []byt
 	server := swapped != (h.marks&hiFirst != 0)
 	switch {
 	case h.marks&deaf != 0:
-		return h.marks&spoke != 0 || !server || !f.words.Answers(payload)
+		return h.marks&spoke != 0 || !server || f.words.None(server, payload)
 	case h.waiting == 0 || !f.words.None(server, payload):
 		return false
 	}

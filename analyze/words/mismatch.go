@@ -67,16 +67,6 @@ func (t *Talk) answered(b []byte) (taken bool) {
 	return false
 }
 
-// mayAnswer reports whether a server that begins so may speak a protocol that is known.
-func mayAnswer(b []byte) bool {
-	for may := byFirst[Server][b[0]]; may != 0; may &= may - 1 {
-		if protocols[bits.TrailingZeros32(may)].speaks(b[:min(len(b), maxGreeting)]) != no {
-			return true
-		}
-	}
-	return false
-}
-
 // turnTo has the reader of the server's protocol read on, from its first bytes.
 func (t *Talk) turnTo(p *protocol, head, more []byte) {
 	r := t.rests()

@@ -69,10 +69,6 @@ func (k *Numbered) Quiet(n uint32, s *event.Segment, swapped bool) {
 	}
 }
 
-// Answers reports whether a payload that a server says may be the first of a protocol that is known: it matters so, where
-// its client began with what is None.
-func (k *Numbered) Answers(payload []byte) bool { return mayAnswer(payload) }
-
 // None reports whether what begins with a payload that an end says first is of no known protocol, so that nothing else of
 // it matters than Quiet is told.
 func (k *Numbered) None(server bool, payload []byte) bool {
