@@ -63,7 +63,7 @@ func mermaid(o *outline, c *analyze.Connection) string {
 			fmt.Fprintf(&b, "    Note %s: %s\n", place, strings.Join(words, "<br/>"))
 		}
 	}
-	for _, l := range underPicture(o, c) {
+	for _, l := range underPicture(o, d, "") {
 		fmt.Fprintf(&b, "    Note over client,server: %s\n", mermaidText(l))
 	}
 	return b.String()

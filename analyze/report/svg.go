@@ -96,7 +96,7 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 		body.WriteString(d.draw())
 		body.WriteString("</g>\n")
 		height += d.even + 8
-		height = writeUnder(&body, height, underPicture(o, c))
+		height = writeUnder(&body, height, underPicture(o, d.diagram, "a dot"))
 	}
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">
 <title>%s</title>
@@ -111,11 +111,12 @@ func writeSVG(w io.Writer, r *analyze.Result) error {
 }
 
 // underPicture is what stands under a connection's picture: how it ended, and what the
-// picture leaves out.
-func underPicture(o *outline, c *analyze.Connection) []string {
+// picture leaves out. mark is by what it tells which points saw a segment, "" where it does not.
+func underPicture(o *outline, d *diagram, mark string) []string {
+	c := d.conn
 	words, _, _ := strings.Cut(o.verdict(c, nil), "\n")
 	lines := []string{words}
-	if points := newDiagram(o, c).waypointWords("a dot"); points != "" {
+	if points := d.waypointWords(mark); points != "" {
 		lines = append(lines, points)
 	}
 	if c.Omitted > 0 {

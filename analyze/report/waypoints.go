@@ -58,7 +58,8 @@ func (d *diagram) sawRow(point string, row *diagramRow) bool {
 	})
 }
 
-// waypointWords name the points by the numbers that stand above them, and say by which mark an arrow tells that one saw it.
+// waypointWords name the points by the numbers that stand above them, and say by which mark an arrow tells that one saw it, if
+// it does.
 func (d *diagram) waypointWords(mark string) string {
 	var words []string
 	for i, v := range d.waypoints() {
@@ -67,7 +68,11 @@ func (d *diagram) waypointWords(mark string) string {
 	if len(words) == 0 {
 		return ""
 	}
-	return "captured at " + strings.Join(words, ", ") + "; " + mark + " where it was seen"
+	at := "captured at " + strings.Join(words, ", ")
+	if mark == "" {
+		return at
+	}
+	return at + "; " + mark + " where it was seen"
 }
 
 // waypointTitle is the title of a column that says where segments were seen, by those numbers.

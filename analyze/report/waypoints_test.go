@@ -31,4 +31,7 @@ func TestPicturesTellWhereSegmentsWereSeen(t *testing.T) {
 	if got := strings.Count(render(t, SVG, r, Options{}), `class="seen"`); got != want {
 		t.Errorf("%d dots for %d sightings", got, want)
 	}
+	if got := render(t, Mermaid, r, Options{}); !strings.Contains(got, "captured at 1 near") || strings.Contains(got, "where it was seen") {
+		t.Errorf("Mermaid's arrows have no marks, and yet it says:\n%s", got)
+	}
 }
