@@ -75,7 +75,7 @@ end. 2 is a command line or a file of rules that can't be meant.`,
 	}
 	completeFlag(cmd, "format", words)
 	jsonFlag(fl, &f.format)
-	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output)")
+	outputFlag(fl, &f.outFile, "write the report to this `file` (default: standard output)")
 	fl.BoolVar(&f.allowNone, "allow-none", false, "a rule that picks no connection holds")
 	fl.BoolVar(&f.allowLost, "allow-lost", false, "rules may hold though the capture lost packets or the kernel events")
 	return cmd

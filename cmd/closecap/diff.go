@@ -54,7 +54,7 @@ the two could not be compared.`,
 	fl.BoolVar(&f.opt.Together, "together", false, "all services as one, where ports are chosen anew each time")
 	fl.StringVar(&f.format, "format", "text", "text or json")
 	jsonFlag(fl, &f.format)
-	fl.StringVarP(&f.outFile, "output", "o", "", "write the report to this file (default: standard output)")
+	outputFlag(fl, &f.outFile, "write the report to this `file` (default: standard output)")
 	completeFlag(cmd, "format", []cobra.Completion{"text\tfor people", "json\tone document"})
 	return cmd
 }

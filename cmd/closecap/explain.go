@@ -42,7 +42,7 @@ and now instead. Without a topic: the list of them.`,
 		Args:    argCount(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listTopics(std, f.options(std))
+				return f.listTopics(std)
 			}
 			return f.explain(cmd.Context(), args[0], std)
 		},
@@ -50,8 +50,7 @@ and now instead. Without a topic: the list of them.`,
 	}
 	cmd.Flags().BoolVar(&f.more, "more", false, "show all of the topic: the rest of its text, its authority and the evidence")
 	cmd.Flags().BoolVar(&f.run, "run", false, "measure the evidence here and now")
-	cmd.Flags().IntVar(&f.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS)")
-	cmd.Flags().StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
+	f.textFlags(cmd.Flags())
 	f.format = string(report.Table)
 	return cmd
 }
@@ -64,13 +63,16 @@ func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-func listTopics(std streams, opt report.Options) error {
-	return buffered(std, func(w io.Writer) error {
+func (f *explainFlags) listTopics(std streams) error {
+	if _, err := f.check(); err != nil {
+		return err
+	}
+	return f.report(std, func(w io.Writer) error {
 		var entries []report.Entry
 		for _, topic := range explain.Topics() {
 			entries = append(entries, report.Entry{Name: topic.Name, About: topic.Title})
 		}
-		return report.WriteIndex(w, entries, opt)
+		return report.WriteIndex(w, entries, f.options(std))
 	})
 }
 
@@ -102,7 +104,7 @@ func (f *explainFlags) explain(ctx context.Context, name string, std streams) er
 	if err != nil {
 		return err
 	}
-	return buffered(std, func(w io.Writer) error {
+	return f.report(std, func(w io.Writer) error {
 		opt := f.options(std)
 		if !f.more && !f.run {
 			return report.WriteTopicStart(w, topic, opt)

@@ -11,24 +11,31 @@ import (
 )
 
 func newList(std streams) *cobra.Command {
-	return &cobra.Command{
+	o := output{format: string(report.Table)}
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the scenarios",
 		Args:  argCount(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return buffered(std, func(w io.Writer) error {
+			if _, err := o.check(); err != nil {
+				return err
+			}
+			return o.report(std, func(w io.Writer) error {
 				var entries []report.Entry
 				for _, s := range script.Builtin() {
 					entries = append(entries, report.Entry{Name: s.Name, About: s.Title})
 				}
-				return report.WriteIndex(w, entries, new(output).options(std))
+				return report.WriteIndex(w, entries, o.options(std))
 			})
 		},
 	}
+	o.textFlags(cmd.Flags())
+	return cmd
 }
 
 func newShow(std streams) *cobra.Command {
-	return &cobra.Command{
+	var file string
+	cmd := &cobra.Command{
 		Use:               "show SCENARIO",
 		Short:             "Print a scenario's script, a start for your own",
 		Example:           "  closecap show shutdown-wr > mine.close",
@@ -39,10 +46,12 @@ func newShow(std streams) *cobra.Command {
 			if err != nil {
 				return usageError{hint.With(err, "closecap list shows them")}
 			}
-			return buffered(std, func(w io.Writer) error {
+			return writeReport(file, std, func(w io.Writer) error {
 				_, err := w.Write(s.Source)
 				return err
 			})
 		},
 	}
+	outputFlag(cmd.Flags(), &file, "write the script to this `file` (default: standard output)")
+	return cmd
 }

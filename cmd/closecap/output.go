@@ -30,9 +30,36 @@ type output struct {
 func (o *output) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "table", report.Or(report.Formats()))
 	jsonFlag(f, &o.format)
-	f.StringVarP(&o.outFile, "output", "o", "", "write the report to this file (default: standard output)")
-	f.IntVar(&o.width, "width", 0, "columns to fit the table into (default: the terminal's, or $COLUMNS)")
+	o.textFlags(f)
+}
+
+// textFlags adds the flags of the commands that show text alone.
+func (o *output) textFlags(f *pflag.FlagSet) {
+	outputFlag(f, &o.outFile, "write the report to this `file` (default: standard output)")
+	f.IntVar(&o.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
+}
+
+// outputFlag adds -o, for which "-" is standard output.
+func outputFlag(f *pflag.FlagSet, file *string, usage string) {
+	f.FuncP("output", "o", usage, func(name string) error {
+		*file = name
+		if name == "-" {
+			*file = ""
+		}
+		return nil
+	})
+}
+
+// fileFlag adds a flag for a file beside the report, which has standard output.
+func fileFlag(f *pflag.FlagSet, name string, file *string, usage string) {
+	f.Func(name, usage, func(s string) error {
+		if s == "-" {
+			return errors.New("want a file: /dev/stdout is standard output")
+		}
+		*file = s
+		return nil
+	})
 }
 
 // allFlags adds also the flags of the commands that can draw.
@@ -53,7 +80,7 @@ func jsonFlag(f *pflag.FlagSet, format *string) {
 }
 
 func (o *output) pageFlag(f *pflag.FlagSet) {
-	f.StringVar(&o.html, "html", "", "also write a page for the browser to this file: table, pictures, everything in it")
+	fileFlag(f, "html", &o.html, "also write a page for the browser to this `file`: table, pictures, everything in it")
 }
 
 // completeFormats completes --format with what cmd can write.

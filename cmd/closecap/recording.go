@@ -24,7 +24,7 @@ type recording struct {
 func (r *recording) recordFlags(cmd *cobra.Command) {
 	r.allFlags(cmd)
 	cmd.Flags().BoolVar(&r.private, "private", false, "use a private network namespace even as root")
-	cmd.Flags().StringVar(&r.save, "save", "", "write packets, calls and what the kernel told to this pcapng file")
+	fileFlag(cmd.Flags(), "save", &r.save, "write packets, calls and what the kernel told to this pcapng `file`")
 	cmd.Flags().BoolVar(&r.noPayload, "no-payload", false, "nothing of what was sent: no last words, and in files the headers alone")
 }
 

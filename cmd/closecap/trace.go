@@ -71,7 +71,7 @@ at both ends if they are here, traced or not. Its word goes before what calls an
 	fl.DurationVar(&f.length, "for", 0, "follow --pid for this long (default: until they end, or Ctrl-C)")
 	fl.StringVar(&f.evidence, "evidence", byAuto, "where calls are known from: ptrace, bpf (cheaper, but not what a call carried, nor poll), or auto: bpf for --pid, else ptrace. With bpf, and auto where it may, the kernel is asked why it sends RST")
 	completeFlag(cmd, "evidence", []cobra.Completion{byAuto, byPtrace, byKernel})
-	fl.Lookup("output").Usage = "write the report to this file (default: standard output, after the program's own; NDJSON and CSV as connections end)"
+	fl.Lookup("output").Usage = "write the report to this `file` (default: standard output, after the program's own; NDJSON and CSV as connections end)"
 	return cmd
 }
 

@@ -85,9 +85,9 @@ CAP_NET_RAW until the capture is open.`,
 	fl.IntVar(&f.count, "count", 0, "stop after so many connections")
 	fl.BoolVar(&f.summary, "summary", false, "show only the summary")
 	fl.StringVar(&f.format, "format", "table", "table, ndjson or csv")
-	fl.StringVarP(&f.outFile, "output", "o", "", "write the lines to this file, which is there when the watching has ended (default: standard output)")
+	outputFlag(fl, &f.outFile, "write the lines to this `file`, which is there when the watching has ended (default: standard output)")
 	fl.StringVar(&f.metrics, "metrics", "", "serve counters for Prometheus at http://ADDR/metrics, as 127.0.0.1:9435")
-	fl.StringVar(&f.save, "save", "", "write what the kernel tells, of whichever connections are shown, to this pcapng file")
+	fileFlag(fl, "save", &f.save, "write what the kernel tells, of whichever connections are shown, to this pcapng `file`")
 	for _, w := range f.wordFlags() {
 		completeFlag(cmd, w.name, w.words)
 	}
