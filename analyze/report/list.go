@@ -109,9 +109,17 @@ func joinedEnding(c *analyze.Connection, more string) line {
 func endingWords(c *analyze.Connection) string {
 	words := doubtedEnding(c)
 	if c.Reset != nil && c.Ending == analyze.WasReset {
-		words += " by " + string(c.Reset.By)
+		words += " " + senderWords(c.Reset.By, c.Reset.Cause)
 	}
 	return words + lostWay(c)
+}
+
+// senderWords say that an end sent the RSTs of that cause, or that something on the way did in its name.
+func senderWords(by analyze.Side, cause analyze.ResetCause) string {
+	if cause == analyze.Middlebox {
+		return "in the " + string(by) + "'s name"
+	}
+	return "by " + string(by)
 }
 
 func doubtedEnding(c *analyze.Connection) string {

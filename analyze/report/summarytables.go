@@ -69,7 +69,7 @@ func (s *summary) counts() *grid {
 	}
 	what = "reset cause"
 	for _, k := range byCount(s.causes) {
-		add(fmt.Sprintf("%s, by the %s", Safe(string(k.cause)), k.by), s.causes[k], plain)
+		add(Safe(string(k.cause))+", "+senderWords(k.by, k.cause), s.causes[k], plain)
 	}
 	return g
 }

@@ -198,9 +198,9 @@
       const text = [];
       data.columns.forEach((column, i) => {
         const cell = row.appendChild(document.createElement("td"));
-        const [, words, className = column.class] = parts(item[i]);
+        const [, words, className] = parts(item[i]);
         cell.textContent = words;
-        if (className) cell.className = className;
+        cell.className = [column.class, className].filter(Boolean).join(" ");
         text.push(words);
       });
       row.dataset.copy = text.join("\t");
