@@ -92,7 +92,7 @@ func socketFooter(l *sockets.Listing, left int) []line {
 			grouped(uint64(n)), grouped(uint64(l.Counters["ListenDrops"])))})
 	}
 	if n := l.Unseen.NotAllowed; n > 0 {
-		out = append(out, line{hang: 2, style: warn, text: fmt.Sprintf("holders of %s: not allowed, try sudo", count(uint64(n), "socket"))})
+		out = append(out, line{hang: 2, style: warn, text: fmt.Sprintf("holders of %s: not allowed (sudo shows those of other users)", count(uint64(n), "socket"))})
 	}
 	if n := l.Unseen.NotFound; n > 0 {
 		out = append(out, line{hang: 2, text: fmt.Sprintf("holders of %s: none found; another pid namespace, a descriptor in flight, io_uring or the kernel itself may have it",

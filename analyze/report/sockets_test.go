@@ -95,7 +95,7 @@ func TestSocketsTable(t *testing.T) {
 		"not seen (user 33)", "its FIN is acknowledged; waits for the peer's FIN; no timer ends that",
 		"2 × TIME_WAIT", "10.0.0.1:* → 10.0.0.3:5432", "2 of 28,232 ephemeral ports taken towards there; the last over in 59.0 s",
 		"full accept queues so far: ListenOverflows 1,204, ListenDrops 1,210",
-		"holders of 1 socket: not allowed, try sudo",
+		"holders of 1 socket: not allowed (sudo shows those of other users)",
 	} {
 		if !strings.Contains(wide, want) {
 			t.Errorf("want %q in\n%s", want, wide)
