@@ -75,7 +75,7 @@ func checkSure(t *testing.T, c *analyze.Connection, verdict string) {
 	if strings.Contains(verdict, "which call did so is not known") && strings.Contains(verdict, "web close() #1 sent it.") {
 		t.Errorf("a call is not known and named: %q", verdict)
 	}
-	if r := c.Reset; r != nil && strings.Contains(verdict, "Not known: cause") != (r.Cause == analyze.UnknownCause) {
+	if r := c.Reset; r != nil && strings.Contains(verdict, "The cause may be") != (r.Cause == analyze.UnknownCause) {
 		t.Errorf("the cause is %s: %q", r.Cause, verdict)
 	}
 	if c.Closer == analyze.NoSide && strings.Contains(verdict, "closed first with") {

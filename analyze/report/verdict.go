@@ -125,15 +125,22 @@ func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	return "unknown: " + first + "the evidence does not show how it ended."
 }
 
-// candidateSentences say what may be where it is not known, or only inferred.
+// candidateSentences say what may be where it is not known, or only inferred: a sentence for what has one reason.
 func candidateSentences(c *analyze.Connection) []string {
 	var lines []string
-	for _, p := range c.Candidates {
-		words := "Not known: %s. Perhaps %s: %s."
-		if p.Claim == analyze.ClaimCause && c.Reset != nil && c.Reset.Cause != analyze.UnknownCause {
-			words = "The %s may also be %s: %s."
+	for i := 0; i < len(c.Candidates); {
+		p, values := c.Candidates[i], ""
+		for ; i < len(c.Candidates) && c.Candidates[i].Claim == p.Claim && c.Candidates[i].Why == p.Why; i++ {
+			if values != "" {
+				values += " or "
+			}
+			values += Safe(c.Candidates[i].Value)
 		}
-		lines = append(lines, fmt.Sprintf(words, Safe(p.Claim), Safe(p.Value), Safe(p.Why)))
+		also := ""
+		if p.Claim == analyze.ClaimCause && c.Reset != nil && c.Reset.Cause != analyze.UnknownCause {
+			also = "also "
+		}
+		lines = append(lines, fmt.Sprintf("The %s may %sbe %s: %s.", Safe(p.Claim), also, values, Safe(p.Why)))
 	}
 	return lines
 }

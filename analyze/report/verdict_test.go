@@ -52,6 +52,12 @@ func TestVerdicts(t *testing.T) {
 			c.Ending, c.Closer, c.Candidates = analyze.Graceful, analyze.NoSide, []analyze.Possible{
 				{Claim: analyze.ClaimCloser, Value: "client", Why: "the ACK of frame 9 was not captured"}}
 		}},
+		{"cause not known", func(c *analyze.Connection) {
+			c.Reset = &analyze.Reset{By: analyze.Server, Frame: 4, Cause: analyze.UnknownCause, Confidence: analyze.Unknown}
+			c.Ending, c.Candidates = analyze.WasReset, []analyze.Possible{
+				{Claim: analyze.ClaimCause, Value: "no-socket", Why: "its ListenOverflows would tell"},
+				{Claim: analyze.ClaimCause, Value: "accept-queue-full", Why: "its ListenOverflows would tell"}}
+		}},
 		{"unknown with a reset", func(c *analyze.Connection) {
 			c.Ending, c.Confidence, c.Closer = analyze.UnknownEnding, analyze.Unknown, analyze.NoSide
 			c.Reset = &analyze.Reset{By: analyze.Server, Frame: 17, Cause: analyze.NoSocket, Confidence: analyze.Inferred}
