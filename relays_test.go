@@ -93,6 +93,44 @@ func TestNoUpstream(t *testing.T) {
 	}
 }
 
+// TestNoUpstreamByKernel holds the same of calls that the kernel told of, without what they carried: that it was a 502 or
+// a 503 the packets tell, of nginx (7861) and haproxy (7863, 7864). Without last words nothing is tied.
+func TestNoUpstreamByKernel(t *testing.T) {
+	const file = "analyze/words/testdata/traced-no-upstream-bpf.pcapng"
+	all, _ := analyzed(t, file, Options{Words: true, Relays: true})
+	var got []string
+	for _, c := range all {
+		line := fmt.Sprintf("%d %d %s", c.ID, c.Server.Port(), c.Ending)
+		if r := c.Relay; r != nil {
+			line += fmt.Sprintf(" %s leg %d %s by %s", r.Side, r.Leg, r.Same, strings.Split(r.Actor, "[")[0])
+			if e := r.Ended; e != nil {
+				line += fmt.Sprintf(": %v %s, answered %v", e.Peer.Port(), e.Reason, e.Answered)
+			}
+		}
+		got = append(got, line)
+	}
+	want := strings.Split(strings.TrimSpace(`
+1 7861 graceful server leg 2 nothing-back by nginx: 7999 refused (frame 11), answered true
+2 7999 refused client leg 1 nothing-back by nginx
+3 7861 graceful server leg 4 nothing-back by nginx: 7997 the server closed 0.2 ms after the last request, with no answer to GET /rst HTTP/1.0 (frame 35), answered true
+4 7997 reset client leg 3 nothing-back by nginx
+5 7861 graceful
+6 7863 graceful server leg 7 nothing-back by haproxy: 7997 the server closed 51 µs after the last request, with no answer to GET /rst HTTP/1.1 (frame 79), answered true
+7 7997 reset client leg 6 nothing-back by haproxy
+8 7864 graceful server leg 9 nothing-back by haproxy: 7999 refused (frame 104), answered true
+9 7999 refused client leg 8 nothing-back by haproxy
+`), "\n")
+	if diff := cmp.Diff(want, inOrder(got)); diff != "" {
+		t.Errorf("relays (-want +got):\n%s", diff)
+	}
+	all, _ = analyzed(t, file, Options{})
+	for _, c := range all {
+		if c.Relay != nil {
+			t.Errorf("connection %d without words: %+v", c.ID, c.Relay)
+		}
+	}
+}
+
 // TestRefusedBackends holds the same of packets alone, of haproxy (7863) with one retry a second later: what was refused is
 // tied to the one request that waited at its address, and to none of two.
 func TestRefusedBackends(t *testing.T) {

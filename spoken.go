@@ -40,5 +40,6 @@ func tell(k *words.Keeper, legs *words.Legs, res *analyze.Result, raw bool) {
 		legs.Add(h, c)
 		k.GiveBack(h)
 	}
+	legs.TieTold(res)
 	legs.Tie(res.Connections)
 }

@@ -30,6 +30,14 @@ const (
 	NothingBack RelaySame = "nothing-back"
 )
 
+// MayRelay are two connections that are the legs of a relay if what was sent on the first in Frames is a gateway's error,
+// which no call shows.
+type MayRelay struct {
+	Front, Back int // ids
+	Relays      [2]Relay
+	Frames      []uint64
+}
+
 // LegEnd is how the other leg of a relay ended, where it had before the relay ended this one.
 type LegEnd struct {
 	Peer       netip.AddrPort `json:"peer"`   // its end that is not the relay

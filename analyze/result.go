@@ -25,6 +25,8 @@ type Result struct {
 	Connections  []*Connection    `json:"connections"`
 	Expectations []Expectation    `json:"expectations,omitempty"`
 	Warnings     []string         `json:"warnings"`
+
+	MayRelay []MayRelay `json:"-"` // which of them do, last words tell
 }
 
 // Capture describes the evidence from the wire.

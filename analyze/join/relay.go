@@ -196,18 +196,22 @@ func noteMessage(relays map[legs]*relayed, recv, send *analyze.Call, body int64)
 	}
 }
 
-// tie notes on a connection that r, which is an end of it, relays between it and another, and what of the other made r
-// end it.
+// tie notes on a connection that r, which is an end of it, relays between it and another.
 func (l *linker) tie(id, other int, r analyze.Relay, end analyze.Side) {
-	lc := l.byID[id]
+	r = l.leg(id, other, r, end)
+	l.byID[id].Relay = &r
+}
+
+// leg is r as it stands on a connection, with what of the other made r end it.
+func (l *linker) leg(id, other int, r analyze.Relay, end analyze.Side) analyze.Relay {
 	r.Leg, r.Side = other, end
-	for _, c := range lc.calls {
+	for _, c := range l.byID[id].calls {
 		if c.PID == r.PID && endsWriting(c) && len(c.Caused) > 0 {
 			r.Call, r.After = c.ID, lastEnd(l.byID[other].calls, c)
 			break
 		}
 	}
-	lc.Relay = &r
+	return r
 }
 
 // lastEnd returns the one of calls by which the thread of c had last learned from the wire, before c, that

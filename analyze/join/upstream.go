@@ -31,7 +31,7 @@ func (l *linker) upstreams() {
 		case c.Side == analyze.Server && (kind == event.SendCall && c.Ret > 0 || kind == event.CloseCall):
 			delete(w.received, c.Connection)
 			delete(w.accepted, c.Connection)
-			if kind == event.CloseCall || isGatewayError(c.Text) {
+			if kind == event.CloseCall || c.Text == "" || isGatewayError(c.Text) {
 				l.tieUpstreams(c, opened[c.Connection])
 			}
 			delete(opened, c.Connection)
@@ -64,6 +64,7 @@ func (w *waitList) only() *analyze.Call {
 type upstream struct{ waits, connect *analyze.Call }
 
 // tieUpstreams ties to the connection of answer, which is a call that ended the waiting, those that had ended by then.
+// Where it does not show what it sent, that is for last words to tell.
 func (l *linker) tieUpstreams(answer *analyze.Call, all []upstream) {
 	front := l.byID[answer.Connection]
 	for _, u := range all {
@@ -72,6 +73,11 @@ func (l *linker) tieUpstreams(answer *analyze.Call, all []upstream) {
 			continue
 		}
 		r := analyze.Relay{PID: answer.PID, Actor: answer.Actor, Received: u.waits.ID, Sent: u.connect.ID, Same: analyze.NothingBack, Confidence: analyze.Inferred}
+		if answer.Kind() == event.SendCall && answer.Text == "" {
+			legs := [2]analyze.Relay{l.leg(front.ID, back.ID, r, analyze.Server), l.leg(back.ID, front.ID, r, analyze.Client)}
+			l.res.MayRelay = append(l.res.MayRelay, analyze.MayRelay{Front: front.ID, Back: back.ID, Relays: legs, Frames: answer.Caused})
+			continue
+		}
 		l.tie(front.ID, back.ID, r, analyze.Server)
 		l.tie(back.ID, front.ID, r, analyze.Client)
 	}

@@ -42,6 +42,7 @@ type leg struct {
 	status   int       // of its answer, 0 where none had come
 	asked    event.Time
 	answered event.Time // 0 where no answer had begun
+	answer   uint64     // its frame
 	opened   event.Time
 	over     event.Time // when the first end closed
 }
@@ -76,7 +77,7 @@ func (l *Legs) Add(h *Heard, c *analyze.Connection) {
 	if r, ok := h.reader.(*http1); ok {
 		x.request, x.status, x.asked = r.lastRequest()
 		if x.status != 0 {
-			x.answered = r.ends[Server].at.time
+			x.answered, x.answer = r.ends[Server].at.time, r.ends[Server].at.frame
 		}
 	}
 	l.all = append(l.all, x)

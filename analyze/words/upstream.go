@@ -1,6 +1,8 @@
 package words
 
 import (
+	"slices"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -39,6 +41,29 @@ func (l *Legs) tieFailed(all []*analyze.Connection) {
 		}
 		front.c.Relay = &analyze.Relay{Leg: back.ID, Side: analyze.Server, Same: analyze.NothingBack, Confidence: analyze.Inferred}
 		back.Relay = &analyze.Relay{Leg: front.c.ID, Side: analyze.Client, Same: analyze.NothingBack, Confidence: analyze.Inferred}
+	}
+}
+
+// TieTold ties those connections of res of which calls do not show whether a gateway's error was sent: what was said does.
+func (l *Legs) TieTold(res *analyze.Result) {
+	if len(res.MayRelay) == 0 {
+		return
+	}
+	byID, fronts := map[int]*analyze.Connection{}, map[int]*leg{}
+	for _, c := range res.Connections {
+		byID[c.ID] = c
+	}
+	for _, x := range l.all {
+		fronts[x.c.ID] = x
+	}
+	for i := range res.MayRelay {
+		m := &res.MayRelay[i]
+		x, back := fronts[m.Front], byID[m.Back]
+		if x == nil || back == nil || back.Relay != nil || x.c.Relay != nil && x.c.Relay.Same != analyze.NothingBack ||
+			!noUpstream[x.status] || !slices.Contains(m.Frames, x.answer) {
+			continue
+		}
+		x.c.Relay, back.Relay = &m.Relays[0], &m.Relays[1]
 	}
 }
 
