@@ -19,6 +19,7 @@ const (
 	FoundAtOnce        FindingKind = "closed-at-once"
 	FoundSaid          FindingKind = "last-words"
 	FoundCut           FindingKind = "cut"
+	FoundTransfer      FindingKind = "transfer"
 	FoundUnanswered    FindingKind = "unanswered"
 	FoundResets        FindingKind = "resets"
 	FoundCloseWait     FindingKind = "close-wait"
@@ -34,6 +35,7 @@ var findingCodes = []Code[FindingKind]{
 	{Code: FoundAtOnce, Means: "the server closed it, as others in the same moment", Topic: "closing-politely"},
 	{Code: FoundSaid, Means: "an end said why it was to end", Topic: "last-words"},
 	{Code: FoundCut, Means: "it was closed in the middle of a message", Topic: "end-of-file-by-fin"},
+	{Code: FoundTransfer, Means: "its file of FTP is cut, or not known to be whole", Topic: "end-of-file-by-fin"},
 	{Code: FoundUnanswered, Means: "the server closed it with a request unanswered", Topic: "last-words"},
 	{Code: FoundResets, Means: "it was reset or refused", Topic: "reset"},
 	{Code: FoundCloseWait, Means: "the client has closed, the server's application has not", Topic: "close-wait"},
@@ -105,6 +107,8 @@ func (k FindingKind) Found(c *Connection) bool {
 		return c.LastWords != nil && c.LastWords.Said != ""
 	case FoundCut:
 		return c.endedFor(ReasonCut)
+	case FoundTransfer:
+		return c.Transfer != nil && (c.Transfer.Outcome == TransferCut || c.Transfer.Outcome == TransferUntold)
 	case FoundUnanswered:
 		return c.endedFor(ReasonUnanswered) && c.Closer == Server
 	case FoundIdle:

@@ -27,6 +27,7 @@ type ReasonKind string
 
 // The kinds, in the order in which they are looked for: the first is the reason.
 const (
+	ReasonTransfer   ReasonKind = "transfer"
 	ReasonGoodbye    ReasonKind = "goodbye"
 	ReasonMismatch   ReasonKind = "protocol-mismatch"
 	ReasonRace       ReasonKind = "keepalive-race"

@@ -139,6 +139,7 @@ type Connection struct {
 	Stall     *Stall     `json:"stall,omitempty"`
 	IdleClose *IdleClose `json:"idle_close,omitempty"`
 	Relay     *Relay     `json:"relay,omitempty"`
+	Transfer  *Transfer  `json:"transfer,omitempty"` // where last words were asked for
 	Remapped  *Remapped  `json:"remapped,omitempty"`
 	LastWords *LastWords `json:"last_words,omitempty"` // where they were asked for
 	Reset     *Reset     `json:"reset,omitempty"`

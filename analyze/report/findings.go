@@ -208,14 +208,17 @@ func picks(f *analyze.Finding) []string {
 		pick = []string{"--closer", "server", "--closed", clockUTC(f.From) + "," + clockUTC(f.To)}
 	case f.Kind == analyze.FoundSaid:
 		pick = []string{"--words", "--said", shellWord(f.Said)}
-	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundUnanswered, f.Kind == analyze.FoundIdle:
+	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundTransfer, f.Kind == analyze.FoundUnanswered, f.Kind == analyze.FoundIdle:
 		pick = append([]string{"--words"}, pick...)
 	}
 	hosts := f.Server.Addr().String()
 	if onlyFrom(f) && f.Client != f.Server.Addr() {
 		hosts = f.Client.String() + "," + hosts
 	}
-	return append(pick, "--host", hosts, "--port", strconv.Itoa(int(f.Server.Port())))
+	if pick = append(pick, "--host", hosts); f.Kind == analyze.FoundTransfer { // the port is that of the control connection
+		return pick
+	}
+	return append(pick, "--port", strconv.Itoa(int(f.Server.Port())))
 }
 
 // onlyFrom reports whether all connections of a finding are its client's.

@@ -61,6 +61,12 @@ func worthALook() *analyze.Result {
 	spoke(analyze.ReasonGoodbye, "GOAWAY NO_ERROR", nothing)
 	spoke(analyze.ReasonCut, "", func(c *analyze.Connection) { c.Closer = analyze.Client })
 	spoke(analyze.ReasonUnanswered, "", nothing)
+	for i, outcome := range []analyze.TransferOutcome{analyze.TransferComplete, analyze.TransferCut, analyze.TransferUntold} {
+		spoke(analyze.ReasonTransfer, "", func(c *analyze.Connection) {
+			c.Server = netip.AddrPortFrom(c.Server.Addr(), uint16(50000+i))
+			c.Transfer = &analyze.Transfer{Server: netip.AddrPortFrom(c.Server.Addr(), 21), Outcome: outcome}
+		})
+	}
 	for i := range 2 * burstLeast {
 		add(func(c *analyze.Connection) {
 			c.Server, c.Closer = netip.MustParseAddrPort("10.9.9.9:9"), analyze.Server

@@ -69,6 +69,9 @@ func commandWords(command string) []string {
 // isOf reports whether c is one of the connections that the flags of f pick.
 func isOf(f *analyze.Finding, c *analyze.Connection) bool {
 	pick := analyze.Selection{Cause: f.Cause, Finding: f.Kind, Said: f.Said, Closed: [2]event.Time{f.From, f.To}, Port: f.Server.Port(), Host: alone(f.Server.Addr())}
+	if f.Kind == analyze.FoundTransfer { // the port is that of the control connection
+		pick.Port = 0
+	}
 	if onlyFrom(f) {
 		pick.Peer = alone(f.Client)
 	}

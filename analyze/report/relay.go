@@ -65,3 +65,16 @@ func sameAnswer(bytes uint64) string {
 	}
 	return fmt.Sprintf(" (%s of its answer are the same)", count(bytes, "byte"))
 }
+
+// transferSentence ties a data connection of FTP to its control connection.
+func transferSentence(c *analyze.Connection) string {
+	t := c.Transfer
+	if t == nil {
+		return ""
+	}
+	named := ""
+	if t.Named != 0 {
+		named = fmt.Sprintf(" in frame %d", t.Named)
+	}
+	return sureSentence(fmt.Sprintf("A data connection of FTP: its control connection, %v → %v, named this port%s", t.Client, t.Server, named), t.Confidence)
+}

@@ -7,6 +7,16 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
+// TestTransferSentence holds that a data connection of FTP names its control connection.
+func TestTransferSentence(t *testing.T) {
+	c := &analyze.Connection{Transfer: &analyze.Transfer{Client: netip.MustParseAddrPort("10.0.0.1:40000"), Server: netip.MustParseAddrPort("10.0.0.2:21"),
+		Named: 8, Confidence: analyze.Inferred}}
+	const want = "A data connection of FTP: its control connection, 10.0.0.1:40000 → 10.0.0.2:21, named this port in frame 8. This is inferred."
+	if got := transferSentence(c); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestNothingBack holds what is said of a gateway's request that came to nothing, by calls and by packets alone.
 func TestNothingBack(t *testing.T) {
 	ended := &analyze.LegEnd{Peer: netip.MustParseAddrPort("10.0.0.3:81"), NS: 3e6, Reason: "refused (frame 9)", Confidence: analyze.Inferred, Answered: true}

@@ -26,6 +26,8 @@ func (f *findings) said(c *analyze.Connection) {
 	switch {
 	case analyze.FoundCut.Found(c):
 		f.group(analyze.FoundCut, at, c.ID, c.Closer, w.Confidence)
+	case analyze.FoundTransfer.Found(c):
+		f.group(analyze.FoundTransfer, findingKey{server: c.Transfer.Server}, c.ID, c.Closer, w.Confidence)
 	case analyze.FoundUnanswered.Found(c):
 		f.group(analyze.FoundUnanswered, at, c.ID, c.Closer, w.Confidence)
 	case analyze.FoundIdle.Found(c):
@@ -61,6 +63,8 @@ func saidWords(f *analyze.Finding) string {
 		return fmt.Sprintf("%s: %s ended with %s", at, n, Safe(f.Said))
 	case analyze.FoundCut:
 		return fmt.Sprintf("%s: %s closed %s in the middle of a message", at, closers(f.By), n)
+	case analyze.FoundTransfer:
+		return fmt.Sprintf("%s, FTP: %s carried files that are cut, or not known to be whole", at, n)
 	case analyze.FoundUnanswered:
 		return fmt.Sprintf("%s closed %s with a request unanswered", at, n)
 	}

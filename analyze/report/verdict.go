@@ -50,6 +50,9 @@ func (o *outline) verdict(c *analyze.Connection, zone *time.Location) string {
 	if s := relaySentence(c); s != "" {
 		lines = append(lines, s)
 	}
+	if s := transferSentence(c); s != "" {
+		lines = append(lines, s)
+	}
 	if r := c.Remapped; r != nil && !r.Earlier {
 		lines = append(lines, fmt.Sprintf("Its numbers go on in frame %d, as %v: an address translation on the way has forgotten this connection.", r.Frame, r.Address))
 	}

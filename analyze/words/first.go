@@ -60,6 +60,9 @@ func (t *Talk) read(p *protocol, e End, heads [2][]byte, more []byte) {
 	if h, ok := r.reader.(*http1); ok && r.leg != nil {
 		h.answers = &r.leg.body
 	}
+	if m, ok := r.reader.(*mail); ok && !m.smtp {
+		r.ftp = m
+	}
 	if h := heads[e.Other()]; len(h) > 0 {
 		r.reader.said(e.Other(), h, t.ends[e.Other()].at)
 	}

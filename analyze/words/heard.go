@@ -26,6 +26,7 @@ type memory struct {
 	slabs [][]Heard // of slabSize; a pointer to an array would be checked by a read of its first line
 	free  []place
 	legs  *Legs // nil where nobody asks for relays
+	transfers
 }
 
 func newMemory() (m memory) {
@@ -72,7 +73,26 @@ func (m *memory) take(s *event.Segment) *Heard {
 	if m.legs != nil {
 		m.legs.carries(h)
 	}
+	if t := m.transfers.take(s); t != nil {
+		h.rests().transfer = t
+		h.giveUpTelling() // a file may look like any protocol
+	}
 	return h
+}
+
+// hear has h hear a segment with its payload.
+func (m *memory) hear(h *Heard, e End, s *event.Segment, payload []byte) {
+	h.Talk.Segment(e, s, payload)
+	if h.rest == nil || h.ftp == nil {
+		return
+	}
+	if e == Server {
+		h.ftp.acknowledged(s, &h.ends[Client])
+	}
+	if h.ftp.named != nil {
+		m.transfers.add(h.ftp.named, h, s)
+		h.ftp.named = nil
+	}
 }
 
 // GiveBack lets m use the memory of h, which may be nil, for another connection.

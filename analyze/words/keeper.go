@@ -73,7 +73,7 @@ func (k *Keeper) Segment(s *event.Segment, payload []byte) {
 			k.talks.set(hash, h.place)
 		}
 	}
-	h.Segment(h.end(&src), s, payload)
+	k.hear(h, h.end(&src), s, payload)
 }
 
 // between reports whether h is of a connection between two ends.

@@ -129,6 +129,9 @@ type mail struct {
 	started bool // a line of it has come
 	strange bool // the client speaks HTTP
 	to      reader
+
+	transfer *transfer // of FTP, the last for which a port was named
+	named    *transfer // the same, until its data connection is waited for
 }
 
 func newSMTP() reader { return &mail{smtp: true} }
@@ -158,7 +161,9 @@ func (r *mail) skip(e End, n int64) {
 		r.to.skip(e, n)
 		return
 	}
-	r.ends[e].lost = true
+	if r.ends[e].lost = true; r.transfer != nil {
+		r.transfer.blind = true
+	}
 }
 
 func (r *mail) command(line []byte) {
@@ -169,10 +174,16 @@ func (r *mail) command(line []byte) {
 		}
 		return
 	}
+	if !r.smtp {
+		line = withoutTelnet(line)
+	}
 	verb, _, _ := bytes.Cut(line, []byte(" "))
 	r.strange = r.strange || bytes.Contains(line, []byte(" HTTP/1."))
 	if r.verb = strings.ToUpper(clip(verb)); len(verb) > 8 || !upperCase([]byte(r.verb)) {
 		r.verb = "" // a line of AUTH
+	}
+	if !r.smtp {
+		r.ftpCommand(line, r.asked)
 	}
 	r.asked = true
 	if r.verb == "BDAT" { // what follows is not in lines
@@ -185,7 +196,9 @@ func (r *mail) replied(line []byte) {
 	if code < 100 || len(line) > 3 && line[3] == '-' {
 		return // more lines of the reply follow
 	}
-	r.code, r.reply = code, clip(line)
+	if r.code, r.reply = code, clip(line); !r.smtp {
+		r.ftpReplied()
+	}
 	if code < 200 { // preliminary (RFC 959 4.2)
 		return
 	}

@@ -57,7 +57,7 @@ func (k *Numbered) Segment(n uint32, s *event.Segment, swapped bool, payload []b
 	if h == nil || h.mixed {
 		return h != nil
 	}
-	h.Talk.Segment(h.sender(swapped), s, payload)
+	k.hear(h, h.sender(swapped), s, payload)
 	return h.deaf()
 }
 
@@ -102,6 +102,7 @@ func (k *Numbered) Take(n uint32) *Heard {
 	if h != nil {
 		k.places[n] = 0
 		k.open--
+		h.settle()
 	}
 	return h
 }

@@ -40,7 +40,9 @@ type rest struct {
 	heads    [2][]byte
 	ahead    [2][]piece
 	tails    [2]tail
-	leg      *leg // nil where nobody asks for relays
+	leg      *leg      // nil where nobody asks for relays
+	ftp      *mail     // the reader, of a control connection of FTP
+	transfer *transfer // of a data connection of FTP
 	// pending is what the client had asked without an answer when it closed first.
 	pending said
 }

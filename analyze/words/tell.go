@@ -52,6 +52,7 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		c.Explains = analyze.Topic(c)
 	}
 	x.explain(&all)
+	x.transferred(&all, how.Number)
 	all.Topic = x.topicOf(&all)
 	if tells(&all) {
 		if c.LastWords = how.Into; c.LastWords == nil {

@@ -46,6 +46,9 @@ func (t *Talk) end(e End, s *event.Segment) {
 		return
 	}
 	t.ends[e].over = spot{s.Frame, s.Time}
+	if t.rest != nil && t.ftp != nil {
+		t.ftp.ended(e, s, &t.ends)
+	}
 	if e == Client && t.reads() && t.ends[Server].over.frame == 0 {
 		t.pending = t.reader.last(Client, fate{heard: true})
 	}

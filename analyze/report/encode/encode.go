@@ -113,6 +113,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if c.Relay != nil {
 		b = appendRelay(append(b, `,"relay":`...), c.Relay)
 	}
+	if c.Transfer != nil {
+		b = appendTransfer(append(b, `,"transfer":`...), c.Transfer)
+	}
 	if c.Remapped != nil {
 		b = appendRemapped(append(b, `,"remapped":`...), c.Remapped)
 	}

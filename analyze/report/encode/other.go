@@ -40,6 +40,23 @@ func appendRelay(b []byte, r *analyze.Relay) []byte {
 	return append(b, '}')
 }
 
+func appendTransfer(b []byte, t *analyze.Transfer) []byte {
+	b = appendAddress(append(b, `{"client":`...), t.Client)
+	b = appendAddress(append(b, `,"server":`...), t.Server)
+	b = appendIntIf(b, `,"named":`, int(t.Named))
+	if t.Command != "" {
+		b = appendString(append(b, `,"command":`...), t.Command)
+	}
+	if t.Reply != "" {
+		b = appendString(append(b, `,"reply":`...), t.Reply)
+	}
+	b = appendIntIf(b, `,"frame":`, int(t.Frame))
+	if t.Outcome != "" {
+		b = appendWord(append(b, `,"outcome":`...), string(t.Outcome))
+	}
+	return append(appendConfidence(b, t.Confidence), '}')
+}
+
 func appendIntIf(b []byte, name string, n int) []byte {
 	if n == 0 {
 		return b
