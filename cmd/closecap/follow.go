@@ -159,7 +159,7 @@ func (w *following) open(std streams) error {
 		return err
 	}
 	w.hearing = hear(source, w.session.Session)
-	w.capture, err = live.OpenAll(w.flags.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: w.flags.buffer})
+	w.capture, err = live.OpenAll(w.flags.interfaces, live.Options{SnapLen: w.flags.snapLen(), Buffer: w.flags.buffer})
 	if err != nil {
 		_, stopErr := w.hearing.stop()
 		return errors.Join(err, stopErr)

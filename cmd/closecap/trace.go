@@ -124,9 +124,10 @@ func startStatus(err error) int {
 }
 
 const (
-	// traceSnapLen, in bytes, keeps all headers and some payload: a loopback segment may hold 64 KB.
+	// traceSnapLen, in bytes, keeps all headers and some payload: a loopback segment may hold 64 KB. Last words want
+	// more, as SSH's list of algorithms: wordsSnapLen.
 	traceSnapLen = 512
-	traceBuffer  = 32 << 20 // bytes
+	traceBuffer  = 64 << 20 // bytes
 	// settleTime bounds the wait for the last packets.
 	settleTime = 2 * time.Second
 )
@@ -149,7 +150,7 @@ func (f *traceFlags) record(ctx context.Context, args []string, format report.Fo
 		return nil, err
 	}
 	defer diag.Close()
-	capture, err := live.OpenAll(f.interfaces, live.Options{SnapLen: traceSnapLen, Buffer: f.buffer})
+	capture, err := live.OpenAll(f.interfaces, live.Options{SnapLen: f.snapLen(), Buffer: f.buffer})
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +199,14 @@ func (f *traceFlags) wholeTo() int {
 		return 0
 	}
 	return report.CallsShown
+}
+
+// snapLen is how much of a packet is captured, in bytes.
+func (f *traceFlags) snapLen() int {
+	if f.noPayload {
+		return traceSnapLen
+	}
+	return wordsSnapLen
 }
 
 // overhears returns what keeps the last words of connections that are shown as they end.
