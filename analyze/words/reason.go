@@ -287,7 +287,7 @@ func (x *ended) handshake() string {
 		return ""
 	}
 	why := "the " + string(x.side[x.closer]) + " closed "
-	if idle := x.idled(); idle > 0 {
+	if idle := x.silence(); idle >= longIdle { // a server's child that gives up ends itself
 		why += "after " + analyze.Span(idle) + " of idling, "
 	}
 	why += "before " + cmp.Or(m.early, x.said[Server].early)
@@ -309,6 +309,9 @@ func (x *ended) idle() string {
 	var b [96]byte
 	why := append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed after "...)
 	why = append(analyze.AppendSpan(why, idle), " of idling"...)
+	if m := &x.said[x.closer]; m.closing > 0 && m.sure == analyze.Inferred {
+		x.unsure = true // it may have said something
+	}
 	if x.said[Client].counts {
 		why = append(why, ", no request was outstanding"...)
 	}
@@ -342,7 +345,14 @@ func (x *ended) silence() time.Duration {
 		return time.Duration(*i.IdleNS.Of(i.By))
 	}
 	over := x.ends[x.closer].over.time
-	last := max(x.opened, x.ends[Client].at.time, x.ends[Server].at.time)
+	last := x.opened
+	for e := range x.said {
+		m, at := &x.said[e], x.ends[e].at.time
+		if m.closing > 0 && m.before != 0 { // as close_notify, with which TLS closes
+			at = m.before
+		}
+		last = max(last, at)
+	}
 	if last > over { // what met the close
 		last = x.turn.before
 	}

@@ -42,7 +42,11 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		w.Acknowledged = h.ends[e].bytes > 0 && acknowledged(c, side)
 		*all.Of(side) = w
 		for l := range c.Losses() {
-			if l.From == side && w.Confidence != analyze.Inferred {
+			switch {
+			case l.From != side:
+			case w.Confidence == analyze.Inferred:
+				w.Tells = w.Tells || w.Closing > 0 && w.Closing == l.AfterClose
+			default:
 				l.Closing = min(w.Closing, l.Unacked+l.Unread+l.AfterClose)
 			}
 		}

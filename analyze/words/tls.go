@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // TLS record types (RFC 8446 5.1) and the handshake messages that are looked for.
@@ -87,7 +88,9 @@ type tlsReader struct {
 		at      spot
 		sealed  int // records of type data or sealed handshakes
 		closing int64
-		keyed   bool // it changed to the agreed keys
+		before  event.Time // when it had last said something that does not only close
+		strange bool       // it began with what is no record
+		keyed   bool       // it changed to the agreed keys
 	}
 	hello  bool   // a ServerHello came
 	modern bool   // and it chose TLS 1.3
@@ -106,7 +109,24 @@ func (r *tlsReader) said(e End, b []byte, at spot) {
 		r.clear = append(r.clear, b[:min(len(b), maxClear-len(r.clear))]...)
 		return
 	}
+	if d.lost && wholeRecords(b) { // the chance of as much by accident is one in 2^40
+		d.frames, d.sealed = frames{}, max(d.sealed, 1)
+	}
+	lost := d.lost
 	d.feed(b, tlsSize, func(msg []byte, total int64) { r.record(e, msg, total, at) })
+	d.strange = d.strange || !lost && d.lost && d.kind == 0
+}
+
+// wholeRecords reports whether b is records to its end: so it is as a rule where their sender wrote them at once.
+func wholeRecords(b []byte) bool {
+	for len(b) > 0 {
+		_, total := tlsSize(b)
+		if total <= 0 || total > int64(len(b)) {
+			return false
+		}
+		b = b[total:]
+	}
+	return true
 }
 
 func (r *tlsReader) skip(e End, n int64) {
@@ -134,7 +154,7 @@ func (r *tlsReader) record(e End, msg []byte, total int64, at spot) {
 	if d.kind == tlsAlert || r.sealedAlert(e) {
 		d.closing += total
 	} else {
-		d.closing = 0
+		d.closing, d.before = 0, at.time
 	}
 }
 
@@ -174,10 +194,13 @@ func (r *tlsReader) last(e End, how fate) said {
 	if e == Server && len(r.clear) > 0 {
 		return r.inClear()
 	}
-	if d.lost {
+	switch {
+	case d.strange && e == Client && !r.hello:
+		return said{early: "the TLS handshake was complete: what the client sent is no TLS", sealed: true}
+	case d.lost:
 		return said{sealed: true}
 	}
-	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: true}
+	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, before: d.before, at: d.at, sealed: true}
 	if how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed) {
 		w.early = "the TLS handshake was complete"
 	}

@@ -49,7 +49,8 @@ type said struct {
 	sure     analyze.Confidence
 	tells    bool // the meaning bears on the ending
 	closing  int64
-	at       spot // of the message; none where it speaks of what did not come
+	before   event.Time // with closing: when it had last said something else
+	at       spot       // of the message; none where it speaks of what did not come
 	goodbye  goodbye
 	cut      bool   // its last message is not complete
 	missing  int64  // how many bytes of that did not come, 0 where it does not tell
