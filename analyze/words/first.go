@@ -41,7 +41,7 @@ func (t *Talk) tell(e End, b []byte) {
 		}
 	}
 	if !undecided || len(heads[e]) == maxHead {
-		t.unheard = e == Client && t.ends[Server].bytes == 0
+		t.unheard, t.vague = e == Client && t.ends[Server].bytes == 0, undecided
 		t.giveUpTelling()
 		return
 	}

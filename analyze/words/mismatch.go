@@ -10,8 +10,9 @@ import (
 
 // stranger is a client that spoke another protocol than the server.
 type stranger struct {
-	of *protocol // nil for one that is not known
-	at spot      // where it began to
+	of    *protocol // nil for one that is not known
+	at    spot      // where it began to
+	vague bool      // it may have spoken the same: too little of its first line is known
 }
 
 // speaks is what the first bytes of a server say of p, whatever its client says.
@@ -70,7 +71,7 @@ func (t *Talk) answered(b []byte) (taken bool) {
 // turnTo has the reader of the server's protocol read on, from its first bytes.
 func (t *Talk) turnTo(p *protocol, head, more []byte) {
 	r := t.rests()
-	s := &stranger{of: r.of}
+	s := &stranger{of: r.of, vague: t.vague}
 	if r.reader != nil {
 		s.at = r.reader.last(Client, fate{}).at
 	}
@@ -80,7 +81,10 @@ func (t *Talk) turnTo(p *protocol, head, more []byte) {
 
 // words say what a stranger spoke.
 func (s *stranger) words(server *protocol) said {
-	if s.of == nil {
+	switch {
+	case s.vague:
+		return said{}
+	case s.of == nil:
 		return said{meaning: "no " + server.written, sure: analyze.Observed, tells: true}
 	}
 	return said{meaning: fmt.Sprintf("%s, where the server speaks %s", s.of.written, server.written), protocol: s.of.name,
@@ -90,6 +94,7 @@ func (s *stranger) words(server *protocol) said {
 // stranger says to what client the server spoke, where that is the reason of what it said; "" where it is not.
 func (x *ended) strange() string {
 	switch {
+	case x.rest != nil && x.rest.stranger != nil && x.rest.stranger.vague:
 	case x.rest != nil && x.rest.stranger != nil && x.rest.stranger.of != nil:
 		x.quotes(Client)
 		return " to a client that spoke " + x.rest.stranger.of.written

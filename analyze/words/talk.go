@@ -54,6 +54,7 @@ type seldom struct {
 	opened event.Time // its first segment
 	// unheard: the client alone has told which protocol it is, and the server has yet to speak.
 	unheard bool
+	vague   bool // and may have begun any: its first line was too long, or cut by the snap length
 }
 
 // end is how far an end has come, in one cache line.
@@ -228,6 +229,8 @@ func (t *Talk) pass(e End, n int64) {
 	case t.reads():
 		t.reader.skip(e, n)
 	case !t.told:
+		some := t.rest != nil && len(t.heads[Client]) > 0
+		t.unheard, t.vague = e == Client && some && t.ends[Server].bytes == 0, some
 		t.giveUpTelling()
 	}
 }

@@ -69,7 +69,7 @@ type goodbye struct {
 	told  string // what it adds, as the body of an error
 	name  string // of the kind of message
 	at    spot   // the first time
-	error bool   // it is the reason only where its sender ended the connection
+	error bool   // it is the reason only where its sender ended the connection, and not after idling
 	more  bool   // an answer came after it
 	usual bool   // it says only when the connection is to end: a message that is cut, or without an answer, says more
 }
