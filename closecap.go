@@ -119,7 +119,7 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 		a.followPoints(ctx, show)
 		return
 	}
-	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.opt.SkipChecksums, Payload: a.opt.Words}))
+	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.skipsChecksums(), Payload: a.opt.Words}))
 	defer stop()
 	a.next = next
 	first := a.batch()
@@ -135,6 +135,9 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 	}
 	work(first, show)
 }
+
+// skipsChecksums reports whether nothing that is asked for depends on checksums.
+func (a *Analysis) skipsChecksums() bool { return a.opt.SkipChecksums || a.opt.SkipCompat }
 
 // Result returns what holds for the whole timeline, with the calls and all connections where there
 // were calls, without connections otherwise. It is nil until Connections has come to its end, and

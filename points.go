@@ -38,7 +38,7 @@ func (a *Analysis) followPoints(ctx context.Context, show func(*analyze.Connecti
 	for _, p := range a.points {
 		read := points.Point{Name: p.Name, Sides: p.Sides}
 		var counts intake.Counts
-		for b, err := range intake.Batches(ctx, p.Source, intake.Options{SkipChecksums: a.opt.SkipChecksums}) {
+		for b, err := range intake.Batches(ctx, p.Source, intake.Options{SkipChecksums: a.skipsChecksums()}) {
 			if err != nil {
 				a.errs = append(a.errs, err)
 				continue

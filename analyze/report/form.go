@@ -38,6 +38,7 @@ type form struct {
 	connectionsOnly bool // each connection leaves as it comes, and nothing else of the result is shown
 	forTerminal     bool // what a person reads in a terminal, where results stand below each other
 	summary         bool // of many connections it can have a summary alone
+	compat          bool // it shows what other tools would say of a connection
 
 	connections func(*Stream) body
 	catalogue   func(io.Writer, *analyze.Catalogue, Options) error        // nil: not in this format
@@ -60,15 +61,15 @@ var forms = []form{
 	{format: Ladder, about: "a sequence diagram for the terminal", forTerminal: true, connections: newLadderBody},
 	{format: SVG, about: "a sequence diagram as a picture", connections: newSVGBody},
 	{format: Mermaid, about: "a sequence diagram for a document", connections: newMermaidBody},
-	{format: HTML, about: "a page for a browser", connections: newHTMLBody, comparison: writeComparisonHTML},
-	{format: JSON, about: "one document",
+	{format: HTML, about: "a page for a browser", compat: true, connections: newHTMLBody, comparison: writeComparisonHTML},
+	{format: JSON, about: "one document", compat: true,
 		connections: newDocumentBody, catalogue: writeCatalogueJSON, comparison: writeComparisonJSON},
-	{format: NDJSON, about: "one connection a line", connectionsOnly: true,
+	{format: NDJSON, about: "one connection a line", connectionsOnly: true, compat: true,
 		connections: newNDJSONBody, catalogue: writeCatalogueNDJSON},
-	{format: CSV, about: "one connection a line, under a heading", connectionsOnly: true,
+	{format: CSV, about: "one connection a line, under a heading", connectionsOnly: true, compat: true,
 		connections: newCSVBody, catalogue: writeCatalogueCSV},
-	{format: Zeek, about: "one connection a line, as Zeek's conn.log", connectionsOnly: true, connections: newZeekBody},
-	{format: ZeekJSON, about: "the same in JSON, as Zeek's", connectionsOnly: true, connections: newZeekJSONBody},
+	{format: Zeek, about: "one connection a line, as Zeek's conn.log", connectionsOnly: true, compat: true, connections: newZeekBody},
+	{format: ZeekJSON, about: "the same in JSON, as Zeek's", connectionsOnly: true, compat: true, connections: newZeekJSONBody},
 	{format: Markdown, about: "a table for a document", nick: "md", summary: true,
 		connections: newTableBody, catalogue: catalogueIn(Markdown), comparison: comparisonIn(Markdown)},
 }
@@ -107,6 +108,9 @@ func (f Format) About() string { return formOf(f).about }
 // ConnectionsOnly reports whether f shows connections as they come and nothing else: no warning
 // of the result, and no connection is kept.
 func (f Format) ConnectionsOnly() bool { return formOf(f).connectionsOnly }
+
+// ShowsCompat reports whether f shows what other tools would say of a connection.
+func (f Format) ShowsCompat() bool { return formOf(f).compat }
 
 // ForTerminal reports whether f is read in a terminal.
 func (f Format) ForTerminal() bool { return formOf(f).forTerminal }

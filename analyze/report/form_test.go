@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/closecap/closecap/analyze"
 )
 
 func TestParseFormat(t *testing.T) {
@@ -54,5 +56,24 @@ func TestForms(t *testing.T) {
 	}
 	if err := WriteComparison(io.Discard, CSV, comparisonFixture(), false, Options{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("WriteComparison(csv) = %v, want %v", err, errors.ErrUnsupported)
+	}
+}
+
+// A format shows what other tools would say where its row says so, and nowhere else: of one connection, with its
+// segments, and of many.
+func TestShowsCompat(t *testing.T) {
+	for _, f := range forms {
+		shows := false
+		for _, n := range []int{1, 2 * fittedConnections} {
+			r := manyConnections(n)
+			with := render(t, f.format, r, Options{Width: 120})
+			for _, c := range r.Connections {
+				c.Compat = analyze.Compat{}
+			}
+			shows = shows || render(t, f.format, r, Options{Width: 120}) != with
+		}
+		if shows != f.format.ShowsCompat() {
+			t.Errorf("%s shows what other tools would say: %v, want %v", f.format, shows, f.format.ShowsCompat())
+		}
 	}
 }

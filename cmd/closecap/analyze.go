@@ -119,6 +119,7 @@ func (f *analyzeFlags) run(ctx context.Context, args []string, std streams) erro
 	f.paging = !slices.Contains(r.files, "-")
 	opt := f.analysis(r)
 	opt.SkipChecksums = f.skipChecksums
+	opt.SkipCompat = !format.ShowsCompat() && f.html == ""
 	opt.Words, opt.RawWords, opt.Relays = !f.noPayload && (f.words || opt.Words), f.words, opt.Words
 	opt.AllSegments = opt.AllSegments || f.pick.ID != 0
 	stop := showProgress(r, std.err)
