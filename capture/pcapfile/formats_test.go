@@ -128,6 +128,7 @@ func TestClock(t *testing.T) {
 		if err := k.resolution(c.resolution); err != nil {
 			t.Fatal(err)
 		}
+		k.settle()
 		if got := k.time(c.ticks); got != c.want {
 			t.Errorf("time(%d) at resolution %#x offset %d = %d, want %d", c.ticks, c.resolution, c.offset, got, c.want)
 		}

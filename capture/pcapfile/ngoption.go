@@ -51,6 +51,10 @@ func (p *pcapng) options(b []byte) iter.Seq2[uint16, []byte] {
 type clock struct {
 	units  uint64 // per second, a power of ten or two
 	offset int64  // seconds
+
+	// A unit of scale nanoseconds needs no division, which takes as long as to read the rest of a packet's block.
+	scale uint64
+	below uint64 // ticks of which that holds; 0 for none
 }
 
 var microseconds = clock{units: 1e6}
@@ -74,9 +78,17 @@ func (c *clock) resolution(v byte) error {
 	return nil
 }
 
+// settle is to be called once resolution and offset are known.
+func (c *clock) settle() {
+	if c.offset == 0 && 1e9%c.units == 0 {
+		c.scale = 1e9 / c.units
+		c.below = math.MaxInt64/c.scale + 1
+	}
+}
+
 func (c *clock) time(ticks uint64) event.Time {
-	if c.units == 1e9 && c.offset == 0 {
-		return event.Time(min(ticks, math.MaxInt64))
+	if ticks < c.below {
+		return event.Time(ticks * c.scale)
 	}
 	sec, rest := ticks/c.units, ticks%c.units
 	hi, lo := bits.Mul64(rest, 1e9)
