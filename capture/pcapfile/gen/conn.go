@@ -1,6 +1,9 @@
 package gen
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Endings is how many ways to end there are.
 const Endings = len(endings)
@@ -61,7 +64,7 @@ func (g *generator) open() conn {
 	}
 	var b strings.Builder
 	b.WriteString("SsA")
-	for range 1 + g.rand.IntN(3) { // a request, its answer in some segments
+	for range cmp.Or(g.requests, 1+g.rand.IntN(3)) { // a request, its answer in some segments
 		b.WriteString("Da")
 		for range 1 + g.rand.IntN(2) {
 			b.WriteString("dA")

@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Connections int // 300,000
 	Open        int // at a time: 20,000, of which up to a tenth never end
+	Requests    int // of each: one to three
 	Seed        uint64
 }
 
@@ -39,6 +40,8 @@ func Write(w io.Writer, opt Options) (Made, error) {
 		now:  1_764_000_000_000_000,
 		left: opt.Connections,
 		slot: make([]conn, 0, opt.Open),
+
+		requests: opt.Requests,
 
 		mayStay: opt.Open / 10,
 	}
@@ -64,6 +67,8 @@ type generator struct {
 	made    Made
 	noise   [4096]byte
 	frame   [2048]byte
+
+	requests int // of each connection, if not 0
 }
 
 func (g *generator) fileHeader() error {

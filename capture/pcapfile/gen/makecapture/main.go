@@ -13,6 +13,7 @@ func main() {
 	var opt gen.Options
 	flag.IntVar(&opt.Connections, "connections", 0, "how many in all (default 300000)")
 	flag.IntVar(&opt.Open, "open", 0, "how many at a time (default 20000)")
+	flag.IntVar(&opt.Requests, "requests", 0, "how many each connection has (default one to three)")
 	flag.Uint64Var(&opt.Seed, "seed", 0, "another seed makes other connections")
 	flag.Parse()
 	made, err := gen.Write(os.Stdout, opt)
