@@ -290,6 +290,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 		fl.Reset = Reset{} // the SYN that came again was taken
 		return
 	case e == rst.By && r.Kind == KindSynAck && !fl.Dir[e].SynSent:
+		fl.withdrawClosed(e.Other(), rst.Frame)
 		fl.Reset = Reset{} // it may have refused a SYN that was not captured, and taken the next
 		return
 	case rst.Refused && e != rst.By && r.Kind == KindSyn:

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"slices"
+
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -86,6 +88,11 @@ func (fl *Flow) closeForgotten(s *event.Segment) {
 			fl.enter(e, event.Closed, &event.Segment{Time: s.Time}, false)
 		}
 	}
+}
+
+// IsForgotten reports whether a new connection took fl's 4-tuple, and neither end knew of fl any more.
+func (fl *Flow) IsForgotten() bool {
+	return slices.ContainsFunc(fl.Changes, func(ch Change) bool { return ch.Frame == 0 })
 }
 
 // startsOver reports whether a SYN of e with the old ISN begins a connection all the same: an

@@ -260,12 +260,12 @@ func (fl judged) endedWithout(v *verdict) {
 		v.because("only one direction was captured, and no end of it")
 	case fl.quiet(tcp.Client) || fl.quiet(tcp.Server):
 		e := tcp.Client
-		if s.Tries > c.Tries {
+		if !fl.quiet(e) {
 			e = tcp.Server
 		}
 		v.ending = analyze.Silent
 		v.because("the %s sent again %s without an answer", e.Side(), times(uint32(fl.Dir[e].Tries)))
-	case c.State == event.Closed && s.State == event.Closed:
+	case fl.IsForgotten():
 		v.ending, v.confidence = analyze.UnknownEnding, analyze.Unknown
 		v.because("%s until frame %d, yet neither end knew of it any more "+
 			"when a new connection took its place", fl.noEnd(), fl.LastFrame)
@@ -274,10 +274,10 @@ func (fl judged) endedWithout(v *verdict) {
 	}
 }
 
-// noEnd says what there is instead of an end: nothing, or one that its receiver ignored.
+// noEnd says what there is instead of an end: nothing, or one that its receiver ignored or did not heed for long.
 func (fl judged) noEnd() string {
 	for i := range fl.Listed {
-		if r := &fl.Listed[i]; r.Flags&(event.FIN|event.RST) != 0 && r.Ignored != tcp.Acted && r.Ignored != tcp.SameFrame {
+		if r := &fl.Listed[i]; r.Flags&(event.FIN|event.RST) != 0 {
 			return fmt.Sprintf("frame %d changed nothing, and no other FIN or RST was captured", r.Frame)
 		}
 	}

@@ -62,7 +62,7 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	if s.Kind == analyze.KindSyn && repeat.Time.Sub(s.Time) < ackWithin {
 		return // no timer does that: it drew an ACK of an older connection, and that an RST
 	}
-	noteLostAcks(c, of, again)
+	noteLostAcks(c, of.first, again)
 	for _, at := range [...]int{of.first, of.newest} {
 		if answered, missed := answersBetween(c, at, again); missed && !fl.cameLate(c, c.Segments[at], again) {
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
@@ -153,19 +153,16 @@ func (fl judged) takeBackLosses(c *analyze.Connection) {
 	}
 }
 
-// noteLostAcks marks what acknowledged a segment, long before it was sent again all the same.
-func noteLostAcks(c *analyze.Connection, of copied, again int) {
+// noteLostAcks marks what acknowledged, behind the first transmission, all that was sent again long after.
+func noteLostAcks(c *analyze.Connection, first, again int) {
 	trip := roundTrip(c)
 	if trip == 0 {
 		return
 	}
-	s, repeat := c.Segments[of.first], c.Segments[again]
-	for i, a := range c.Segments[of.first+1 : again] {
-		if of.first+1+i == of.newest {
-			s = c.Segments[of.newest]
-		}
-		if answersTo(a, s) && a.Kind == analyze.KindAck && repeat.Time.Sub(a.Time) > fewRoundTrips*trip {
-			a.Lost = fmt.Sprintf("it acknowledged frame %d, yet frame %d repeats that", s.Frame, repeat.Frame)
+	repeat := c.Segments[again]
+	for _, a := range c.Segments[first+1 : again] {
+		if answersTo(a, repeat) && a.Kind == analyze.KindAck && repeat.Time.Sub(a.Time) > fewRoundTrips*trip {
+			a.Lost = fmt.Sprintf("it acknowledged what frame %d repeats all the same", repeat.Frame)
 		}
 	}
 }
@@ -173,7 +170,7 @@ func noteLostAcks(c *analyze.Connection, of copied, again int) {
 // noteUnanswered marks the last copies of what was repeated and never acknowledged.
 func noteUnanswered(c *analyze.Connection, copies map[uint64]copied, now event.Time) {
 	for i, s := range slices.Backward(c.Segments) {
-		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || s.Ignored != "" || copies[s.Retransmits].newest != i {
+		if slices.Contains(s.Notes, staleNote) || s.Retransmits == 0 || now.Sub(s.Time) < patience || copies[s.Retransmits].newest != i {
 			continue
 		}
 		if len(c.Segments)-i > farApart {
