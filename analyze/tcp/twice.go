@@ -7,7 +7,6 @@ import "github.com/closecap/closecap/analyze/event"
 type Twice struct {
 	Span
 	Of    End
-	Frame uint64 // that says so
 	Older *Twice
 }
 
@@ -17,6 +16,6 @@ func (fl *Flow) receivedTwice(e End, s *event.Segment, r *Listed) {
 	p := &fl.Dir[e.Other()]
 	span := Span{p.rel(s.Options.SACKLeft), p.rel(s.Options.SACKRight)}
 	if fl.Omitted == 0 && p.Based && span.From < span.To && (span.To <= r.Ack || s.Options.SACKTwice) {
-		fl.Twice = &Twice{span, e.Other(), s.Frame, fl.Twice}
+		fl.Twice = &Twice{span, e.Other(), fl.Twice}
 	}
 }

@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -59,10 +58,7 @@ var closerDoubts = []rule{
 			fl.Dir[e].FinFrame, e.Other().Side(), fl.Dir[e.Other()].FinFrame)
 	}},
 	// No FIN of the peer was captured, and an RST without a socket behind it is e's.
-	{func(fl judged, e tcp.End) bool {
-		rst := &fl.Reset
-		return rst.DrawnByNoData() && (rst.Trigger == 0 || rst.Trigger != fl.Dir[e].FinAckFrame)
-	}, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
+	{drawnByNoData, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		return fl.Reset.Frame != 0 && fl.sentMore(e.Other())
 	}, func(fl judged, e tcp.End) string {
@@ -71,7 +67,7 @@ var closerDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.Reset.By == e && fl.Reset.DrawnUnseen != 0 }, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
-		return rst.Trigger != 0 && rst.Trigger < fl.Dir[e].FinFrame && (fl.lacksOf(e) || fl.lacksOf(e.Other()) || fl.Midstream)
+		return rst.Trigger != 0 && rst.Trigger < fl.Dir[e].FinFrame && fl.Midstream
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d was on its way when frame %d was sent, and not all was captured: a FIN of the %s behind it may be missing too",
 			fl.Reset.Trigger, fl.Dir[e].FinFrame, e.Other().Side())
@@ -102,8 +98,7 @@ var aborterDoubts = []rule{
 		func(fl judged, e tcp.End) string { return fl.mayHaveEnded(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.AcksUnseen },
 		func(fl judged, e tcp.End) string { return fl.mayHaveAcked(fl.Reset.Frame, e.Other()) }},
-	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnByNoData() },
-		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
+	{drawnByNoData, func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.Frame, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.DrawnUnseen != 0 },
 		func(fl judged, e tcp.End) string { return fl.mayBeDrawnByFin(fl.Reset.DrawnUnseen, e.Other()) }},
 	{func(fl judged, _ tcp.End) bool { return fl.Reset.Breaks != 0 }, func(fl judged, e tcp.End) string {
@@ -124,7 +119,7 @@ var aborterDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.lacksOf(e.Other()) },
 		func(fl judged, e tcp.End) string { return fl.mayLackFin(e.Other()) }},
 	// What crosses its RST says nothing against a FIN of e before that.
-	{func(fl judged, e tcp.End) bool { return (fl.HasCloser || fl.Reset.Crossing) && fl.lacksLast(e) }, judged.mayLackFin},
+	{func(fl judged, e tcp.End) bool { return (fl.HasCloser || fl.Reset.Crossing) && fl.Reset.Presumed }, judged.mayLackFin},
 	{func(fl judged, e tcp.End) bool {
 		return fl.isLossy() && fl.Reset.Time.Sub(fl.Dir[e.Other()].LastTime) > max(fl.RoundTrip(), soonWithin)
 	}, func(fl judged, e tcp.End) string {
@@ -147,11 +142,8 @@ func (fl judged) lacksOf(e tcp.End) bool {
 	return d.Holes > 0 || fl.sentMore(e) || e == tcp.Server && p.SynSent && !d.SynSent
 }
 
-// lacksLast reports whether what e sent last before its RST was not captured.
-func (fl judged) lacksLast(e tcp.End) bool {
-	d := &fl.Dir[e]
-	return fl.Reset.Presumed || fl.sentMore(e) || slices.ContainsFunc(d.Gaps, func(g tcp.Span) bool { return g.To == d.Nxt })
-}
+// lacksAny reports whether the numbers of either end tell of something that was not captured.
+func (fl judged) lacksAny() bool { return fl.lacksOf(tcp.Client) || fl.lacksOf(tcp.Server) }
 
 // filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there.
 func (fl judged) filtered() bool {
@@ -182,6 +174,8 @@ func (fl judged) mayHaveEnded(frame uint64, e tcp.End) string {
 func (fl judged) mayLackFin(e tcp.End) string {
 	return fmt.Sprintf("not all that the %s sent was captured: a FIN before frame %d may be missing too", e.Side(), fl.Reset.Frame)
 }
+
+func drawnByNoData(fl judged, _ tcp.End) bool { return fl.Reset.DrawnByNoData() }
 
 func (fl judged) mayBeDrawnByFin(frame uint64, e tcp.End) string {
 	return fmt.Sprintf("what drew frame %d may not have been captured, such as a FIN of the %s", frame, e.Side())
@@ -241,7 +235,8 @@ func (fl judged) settleCloser(v *verdict) {
 	}
 	if v.closer == analyze.Both {
 		second := &fl.Dir[fl.Closer.Other()]
-		if (fl.Reset.Frame == 0 || fl.Reset.Class == tcp.NobodyReset) && fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime) {
+		unseen := (fl.Reset.Frame == 0 || fl.Reset.By == fl.Closer) && second.LacksBehind(fl.Dir[fl.Closer].AtFin.Acked)
+		if unseen || fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime) {
 			v.doubtCloser(fl.missesReset(fl.Closer, second.FinFrame))
 		}
 		return
@@ -250,7 +245,7 @@ func (fl judged) settleCloser(v *verdict) {
 		v.first = tcp.Server
 	}
 	rules := closerDoubts
-	if !fl.HasCloser || v.first == fl.Reset.By && fl.crossedByReset() {
+	if !fl.HasCloser || v.first != fl.Closer {
 		rules = aborterDoubts
 		if !fl.OnSenderHost() {
 			v.closerSure = analyze.Inferred // in whose name an RST came is seen, not who made it

@@ -21,7 +21,7 @@ func (fl judged) losses(c *analyze.Connection) {
 			continue // the reset's own account has it
 		case c.Ending == analyze.UnknownEnding, c.Ending == analyze.Graceful:
 			unacked = 0
-		case c.Reset != nil && fl.Reset.GoneAt != 0 && fl.Dir[e.Other()].FinEnd != 0:
+		case fl.Reset.GoneAt != 0 && fl.Dir[e.Other()].FinEnd != 0:
 			late = min(fl.bytesFrom(e, fl.Reset.GoneAt), unacked)
 			unacked -= late
 		case c.Reset != nil, fl.Dir[e].Retransmits > 0:
@@ -46,7 +46,7 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 	d := &fl.Dir[e]
 	switch {
 	case rst.Refused:
-	case rst.Class == tcp.LiveReset && rst.Acks && r.Cause != analyze.DataAfterClose && r.Confidence != analyze.Unknown:
+	case rst.Acks && r.Cause != analyze.DataAfterClose && r.Confidence != analyze.Unknown:
 		r.Lost.Unacked = min(uint64(max(0, d.Payload(d.Nxt)-max(rst.Ack, 1))), unacked)
 		r.Lost.TLSAlerts = min(d.AlertsAfter(rst.Ack), r.Lost.Unacked)
 		return

@@ -64,7 +64,7 @@ func (fl judged) endedByReset(v *verdict) {
 	if rst.Missed != 0 {
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.Missed, rst.By.Other().Side())
 	}
-	if rst.Crossing && v.closer == rst.By.Side() && !fl.HasCloser {
+	if rst.Crossing && !fl.HasCloser {
 		v.closer = analyze.Both
 		v.because("the %s sent an RST as well, before it can have had frame %d", rst.By.Other().Side(), rst.Frame)
 	}
@@ -117,40 +117,35 @@ func (fl judged) endedByFins(v *verdict) {
 		}
 		waited := fl.now.Sub(d.FinTime)
 		switch {
-		case fl.filtered() && d.Tries == 0 && d.Una >= d.FinEnd-1 && waited < patience:
-			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
-			v.because("%s %v after frame %d, and no pure ACK was captured", fl.theEnd(), waited, d.FinFrame)
-			return
-		case fl.filtered() && d.Tries == 0 && d.Una >= d.FinEnd-1:
-			v.confidence = analyze.Inferred
-			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
 		case fl.filtered() && d.Una < d.FinEnd-1:
 			fl.withholdEnding(v)
 			v.because("the capture holds no pure ACK, and nothing else acknowledges what came before frame %d", d.FinFrame)
 			return
 		case d.FinLost:
-			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
-			v.because("frame %d: this FIN was sent again and never acknowledged", d.FinFrame)
+			v.unacked(by, "frame %d: this FIN was sent again and never acknowledged", d.FinFrame)
 			return
-		case d.Tries >= silentTries && d.Una < d.FinEnd-1:
-			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
-			v.because("what came before the FIN of frame %d was sent again %s without an answer",
-				d.FinFrame, times(uint32(d.Tries)))
+		case fl.filtered() && waited < patience:
+			v.unacked(by, "%s %v after frame %d, and no pure ACK was captured", fl.theEnd(), waited, d.FinFrame)
+			return
+		case fl.filtered():
+			v.confidence = analyze.Inferred
+			v.because("no ACK of frame %d was captured, nor any other pure ACK", d.FinFrame)
+		case d.Tries > 0:
+			v.unacked(by, "what came before the FIN of frame %d was sent again %s without an answer", d.FinFrame, times(uint32(d.Tries)))
 			return
 		case fl.finNotTaken(tcp.End(e)):
-			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
-			v.because("frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
+			v.unacked(by, "frame %d was not acknowledged, though the %s went on for %v", d.FinFrame, tcp.End(e).Other().Side(), fl.Dir[tcp.End(e).Other()].LastTime.Sub(d.FinTime))
 			return
-		case waited >= tcp.Resend && d.Tries == 0 && !d.SentAgain && lacksBeside(first, second) != "":
-			fl.withholdEnding(v)
-			v.because("no ACK of frame %d was captured, nor %s", d.FinFrame, lacksBeside(first, second))
-			return
-		case waited >= tcp.Resend && d.Tries == 0 && !d.SentAgain:
+		case waited >= tcp.Resend && !d.SentAgain:
+			if lacks := lacksBeside(first, second); lacks != "" {
+				fl.withholdEnding(v)
+				v.because("no ACK of frame %d was captured, nor %s", d.FinFrame, lacks)
+				return
+			}
 			v.confidence = analyze.Inferred
 			v.because("frame %d was not sent again in %v, so its ACK arrived unseen", d.FinFrame, waited)
 		default:
-			v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
-			v.because("frame %d was not acknowledged in the %v until %s", d.FinFrame, waited, fl.theEnd())
+			v.unacked(by, "frame %d was not acknowledged in the %v until %s", d.FinFrame, waited, fl.theEnd())
 			return
 		}
 	}
@@ -159,6 +154,12 @@ func (fl judged) endedByFins(v *verdict) {
 		b = strconv.AppendUint(append(b, " and "...), second.FinAckFrame, 10)
 		v.why.end(append(b, " acknowledge them"...))
 	}
+}
+
+// unacked says that the FIN of an end was not acknowledged, and why.
+func (v *verdict) unacked(by analyze.Side, format string, args ...any) {
+	v.ending, v.finBy, v.confidence = analyze.FinUnacked, by, analyze.Inferred
+	v.because(format, args...)
 }
 
 // lacksBeside says what else was not captured than the ACK of a FIN, "" where nothing else was missed.

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"time"
+
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/tcp"
 )
@@ -12,7 +14,7 @@ func (fl judged) halfClose(h *analyze.HalfClose, v *verdict) *analyze.HalfClose 
 		return nil
 	}
 	a, b := &fl.Dir[v.first], &fl.Dir[v.first.Other()]
-	if a.FinTime == 0 || b.FinEnd == 0 && v.ending == analyze.Graceful {
+	if a.FinTime == 0 {
 		return nil
 	}
 	from, until := a.FinTime, fl.Last
@@ -40,8 +42,8 @@ func (fl judged) stall(s *analyze.Stall) *analyze.Stall {
 		if !ended {
 			until = fl.Last
 		}
-		if ns := int64(until.Sub(since)); ns > s.NS || s.By == analyze.NoSide {
-			*s = analyze.Stall{By: tcp.End(e).Side(), Since: since, NS: ns, Ended: ended}
+		if lasted := until.Sub(since); lasted > time.Duration(s.NS) {
+			*s = analyze.Stall{By: tcp.End(e).Side(), Since: since, NS: int64(lasted), Ended: ended}
 		}
 	}
 	if s.By == analyze.NoSide {

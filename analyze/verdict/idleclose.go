@@ -19,12 +19,12 @@ const goodbyeTime = 10 * time.Millisecond
 // packets are missing, the pause may have been none. A client that closes is one that gave up.
 func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.IdleClose {
 	p := &fl.Pause
-	if r == nil || r.Cause != analyze.DataAfterClose || !fl.HasCloser || fl.Closer != tcp.Server || r.By != analyze.Server ||
-		p.Before != fl.Closer || p.After == fl.Closer || p.Alert || p.Len == alert13 {
+	if r == nil || r.Cause != analyze.DataAfterClose || fl.Closer != tcp.Server || r.By != analyze.Server ||
+		p.Before != tcp.Server || p.Alert || p.Len == alert13 {
 		return nil
 	}
 	d, o := &fl.Dir[p.Before], &fl.Dir[p.After]
-	if d.Holes > 0 || o.Holes > 0 || o.Bytes <= uint64(p.Len) || r.Trigger < p.Frame {
+	if d.Holes > 0 || o.Holes > 0 || o.Bytes <= uint64(p.Len) {
 		return nil
 	}
 	since := p.From
@@ -36,8 +36,9 @@ func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.Idle
 	if met.Repeats == p.Frame {
 		frame, at = met.Frame, met.Time
 	}
-	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: frame, MarginNS: int64(at.Sub(d.FinTime)), Crossed: true}
-	if at >= d.FinTime {
+	margin := at.Sub(d.FinTime)
+	*c = analyze.IdleClose{By: r.By, Fin: d.FinFrame, Request: frame, MarginNS: int64(margin), Crossed: true}
+	if margin >= 0 {
 		c.Crossed = fl.listed(frame).Ack < d.FinEnd
 	} else if r.Trigger != frame {
 		return nil // the request had arrived before the close

@@ -42,7 +42,7 @@ func (fl judged) ledger(sc *scratch) {
 // both FINs that was taken came first, e may have been in LAST_ACK.
 func (fl judged) waits(e tcp.End, c *analyze.Connection) bool {
 	d := &fl.Dir[e]
-	first := c.Closer != analyze.NoSide || d.AtFin.AckedWithin || fl.Dir[e.Other()].FinEnd != 0
+	first := d.AtFin.AckedWithin || fl.Dir[e.Other()].FinEnd != 0
 	return fl.Waits[e].Since != 0 && !d.FinTwice && (fl.GotFinSurely(e) || c.Ending == analyze.Graceful && first)
 }
 
@@ -59,7 +59,7 @@ func (fl judged) listStates(sc *scratch) {
 			}
 			was := before
 			before = ch.State
-			if mayHaveCrossed && (ch.State == event.Closed && was == event.LastAck || fl.passesByFin(e, ch)) {
+			if mayHaveCrossed && (was == event.LastAck || fl.passesByFin(e, ch)) {
 				continue // it may be in CLOSING or TIME_WAIT
 			}
 			if ch.State == event.TimeWait && !fl.waits(e, &sc.connection) {
@@ -81,7 +81,7 @@ func (fl judged) listStates(sc *scratch) {
 // passesByFin reports whether ch is the state of an end that had got its peer's FIN before it sent its own, and
 // only that own FIN shows so, or what it sent behind one that was not captured.
 func (fl judged) passesByFin(e tcp.End, ch *tcp.Change) bool {
-	if fl.Dir[e].AtFin.Late && fl.Dir[e.Other()].FinEnd != 0 {
+	if fl.Dir[e].AtFin.Late {
 		return ch.State == event.CloseWait || ch.State == event.LastAck
 	}
 	return (ch.State == event.CloseWait || ch.State == event.LastAck && fl.GotFinFrame(e) == ch.Frame) && ch.Frame == fl.Dir[e].FinFrame
@@ -110,7 +110,7 @@ func (fl judged) listSegments(sc *scratch) {
 		s.Flags, s.FlagText = r.Flags, flagTexts[r.Flags]
 		s.Seq, s.Ack, s.Len, s.Window = r.Seq, r.Ack, r.Length, r.Window
 		s.Retransmits, s.Answers = r.Repeats, r.Answers
-		s.DataFin = fl.Multipath && r.Frame == fl.Dir[r.From].DataFinFrame
+		s.DataFin = r.Frame == fl.Dir[r.From].DataFinFrame
 		s.Root.Kind = analyze.RootUnknown
 		if r.Ignored != 0 {
 			s.Ignored = r.Ignored.Text(r.Ref)
@@ -168,17 +168,17 @@ func (fl judged) likelyCalls(sc *scratch) {
 		if d.FinFrame == 0 {
 			continue
 		}
-		if fl.Multipath && d.DataFinFrame != 0 {
+		if d.DataFinFrame != 0 {
 			add(e, "close() or shutdown(SHUT_WR)", "its DATA_FIN ends its stream", d.DataFinFrame)
 			continue
 		}
-		answered := fl.Reset.Frame != 0 && fl.Reset.By == e && c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose
+		answered := fl.Reset.By == e && c.Reset != nil && c.Reset.Cause == analyze.DataAfterClose
 		switch {
 		case answered:
 			add(e, "close() or shutdown(SHUT_RDWR)", "not shutdown(SHUT_WR): data after its FIN was answered by RST", d.FinFrame)
 		case p.BytesAckedAfterFin > 0 && p.BytesAtPeerFin > 0:
 			add(e, "shutdown(SHUT_WR)", "not close(): it acknowledged data after its FIN", d.FinFrame)
-		case c.Closer != analyze.NoSide && fl.HasCloser && e != fl.Closer && p.FinEnd != 0 && !fl.Simultaneous:
+		case c.Closer != analyze.NoSide && fl.HasCloser && e != fl.Closer && !fl.Simultaneous:
 			add(e, "close() or shutdown(SHUT_WR)", "its FIN follows the peer's", d.FinFrame)
 		case c.Reset != nil && c.Reset.Cause == analyze.Aborted && fl.Reset.By == e:
 			add(e, "close() or shutdown(SHUT_WR)", "it sent RST later: shutdown(SHUT_WR), if a call did that", d.FinFrame)

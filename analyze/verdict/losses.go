@@ -80,9 +80,10 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool) {
 	s, passed := c.Segments[at], false
 	var before *analyze.Segment // the newest of the other end
-	for i := at - 1; i >= max(0, at-farApart) && before == nil; i-- {
-		if a := c.Segments[i]; a.From != s.From && a.Ignored == "" {
+	for _, a := range slices.Backward(c.Segments[max(0, at-farApart):at]) {
+		if a.From != s.From {
 			before = a
+			break
 		}
 	}
 	for _, a := range c.Segments[at+1 : until] {
@@ -125,7 +126,7 @@ func (fl judged) takeBackLosses(c *analyze.Connection) {
 	}
 	again := map[uint64]repeated{} // by the original's frame
 	for _, s := range c.Segments {
-		if s.Retransmits == 0 || s.Ignored != "" {
+		if s.Retransmits == 0 {
 			continue
 		}
 		r, known := again[s.Retransmits]
@@ -143,7 +144,7 @@ func (fl judged) takeBackLosses(c *analyze.Connection) {
 		}
 		r, known := again[first]
 		for t := fl.Twice; t != nil; t = t.Older {
-			if t.Of.Side() == s.From && t.Frame > first {
+			if t.Of.Side() == s.From {
 				r.bytes -= max(0, min(t.To, r.span.To)-max(t.From, r.span.From))
 			}
 		}

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -58,7 +59,7 @@ var causeRules = [...]causeRule{
 	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("frame %d was answered by a kernel that had no such connection", rst.Trigger)
 	}, nil, ""},
-	{analyze.NoSocket, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.AnswersAny() && fl.goesOn() },
+	{analyze.NoSocket, analyze.Inferred, func(fl judged, _ *tcp.Reset) bool { return fl.goesOn() },
 		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("frame %d goes on with the numbers of the connection of %v (from frame %d): an address translation on the way has forgotten that one, and the %s knows nothing of this",
 				rst.Trigger, fl.Remapped.Addr, fl.Remapped.Frame, rst.By.Side())
@@ -90,7 +91,7 @@ var causeRules = [...]causeRule{
 	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return fl.heard(rst) && rst.ProbedInVain() }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
-	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.GaveUp() && fl.repeatsOne(rst.By) }, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.GaveUp() && fl.repeatsOne() }, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("the %s's data had been sent again %s without an answer, and the RST came when the next turn was due",
 			rst.By.Side(), times(uint32(fl.Dir[rst.By].Tries)))
 	}, nil, ""},
@@ -149,15 +150,20 @@ func (fl judged) lived(e tcp.End) bool {
 // heard reports whether something of the RST's receiver was captured: of one direction alone answers are not.
 func (fl judged) heard(rst *tcp.Reset) bool { return fl.Dir[rst.By.Other()].Packets > 0 }
 
-// repeatsOne reports whether what e sent again last was the same each time, as by a timer that nothing answers.
-func (fl judged) repeatsOne(e tcp.End) bool {
-	last, n := int64(-1), 0
-	for i := len(fl.Listed) - 1; i >= 0 && n < tcp.EnoughRepeats; i-- {
-		if q := &fl.Listed[i]; q.From == e && (q.Repeats != 0 || q.Again) {
-			if last >= 0 && q.Seq != last {
-				return false
-			}
-			last, n = q.Seq, n+1
+// repeatsOne reports whether what was sent again last was the same each time, as by a timer that nothing answers: by
+// the end that gave up, which has not heard its peer since.
+func (fl judged) repeatsOne() bool {
+	last, n := int64(0), 0
+	for i := range slices.Backward(fl.Listed) {
+		q := &fl.Listed[i]
+		if q.Repeats == 0 && !q.Again {
+			continue
+		}
+		if n > 0 && q.Seq != last {
+			return false
+		}
+		if last, n = q.Seq, n+1; n == tcp.EnoughRepeats {
+			break
 		}
 	}
 	return true

@@ -34,8 +34,8 @@ var resetDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].DrewUnseen != 0 && fl.Dir[e].FinEnd == 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("what drew frame %d was not captured: it may have been a FIN of the %s", fl.Dir[e].DrewUnseen, e.Side())
 	}},
-	{func(fl judged, e tcp.End) bool {
-		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.AnsweredLen == 0 && !fl.filtered() && (fl.lacksOf(e) || fl.lacksOf(e.Other()))
+	{func(fl judged, _ tcp.End) bool {
+		return fl.Reset.Class == tcp.NobodyReset && fl.Reset.AnsweredLen == 0 && !fl.filtered() && fl.lacksAny()
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d came of a kernel without a socket, and not all was captured: an RST of the %s before it may be missing",
 			fl.Reset.Frame, e.Other().Side())

@@ -19,12 +19,9 @@ func (fl judged) endedUnseen(e tcp.End) string {
 }
 
 // mayHaveReset reports whether e, whose FIN came first, may have reset the connection before a frame: an RST of its
-// could not be placed, or data that came for it was not answered in time, or not captured.
+// could not be placed, or data that came for it was not answered in time.
 func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	if (fl.Reset.Frame == 0 || fl.Reset.By == e) && p.LacksBehind(d.AtFin.Acked) {
-		return true
-	}
 	late := fl.TripTo(e)*9/8 + atOnceWithin
 	return slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
 		switch {
@@ -54,6 +51,6 @@ func (fl judged) unheard(e tcp.End) bool {
 // takes a handshake for granted of which not all is there.
 func (fl judged) isLossy() bool {
 	rst := &fl.Reset
-	return fl.lacksOf(tcp.Client) || fl.lacksOf(tcp.Server) || fl.Dir[tcp.Server].SynSent && !fl.Dir[tcp.Client].SynSent ||
+	return fl.lacksAny() || fl.Dir[tcp.Server].SynSent && !fl.Dir[tcp.Client].SynSent ||
 		rst.Seq > fl.Dir[rst.By].Nxt && !fl.filtered()
 }
