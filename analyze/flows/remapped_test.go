@@ -7,7 +7,34 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/seqnum"
+	"github.com/closecap/closecap/internal/story"
 )
+
+// TestRemappedEarlier resets the connection that a NAT forgot, later: that RST answers nothing that went on with other
+// numbers.
+func TestRemappedEarlier(t *testing.T) {
+	conns := followAll(analyze.Options{AllSegments: true}, story.Parse(t, `
+1 0.000000 client > server S seq 1000 win 64240
+2 0.001000 server > client S. seq 5000 ack 1001 win 64240
+3 0.002000 client > server . seq 1001 ack 5001 win 502
+4 0.003000 client > server P. seq 1001 ack 5001 len 12 win 502
+5 0.004000 server > client P. seq 5001 ack 1013 len 10 win 509
+6 0.005000 client > server . seq 1013 ack 5011 win 502
+7 400.000000 10.0.0.1:50000 > server P. seq 1013 ack 5011 len 12 win 502
+8 400.000100 server > 10.0.0.1:50000 R seq 5011
+9 900.000000 server > client R. seq 5011 ack 1013 win 509`))
+	for _, c := range conns {
+		if c.ID != 1 {
+			continue
+		}
+		if r := c.Remapped; r == nil || r.Earlier {
+			t.Errorf("remapped: %+v, want the later one", r)
+		}
+		if c.Closer != analyze.Server || c.Reset.Cause != analyze.Aborted {
+			t.Errorf("closed by %q, reset by cause %q, want server, aborted", c.Closer, c.Reset.Cause)
+		}
+	}
+}
 
 // TestManyStrays holds the search for what strays go on with to a bounded part of the work: each of many
 // connections to one server goes on under another port, and each is answered by an RST.
