@@ -1,7 +1,6 @@
 // Mutate breaks the analysis on purpose, one operator at a time, and runs the tests that hold it: a mutation
 // that no test notices must stand in .ci/mutants with its reason, and one that stands there must still
-// survive. Those that change no verdict on any story, whole or thinned in every way, are listed, and stand against
-// nothing.
+// survive. Of one that changes a verdict on a story, whole or thinned in some way, it tells on which.
 //
 //	mutate [-rows] [FILE...]
 //
@@ -59,15 +58,15 @@ func run(files []string) error {
 	if err != nil {
 		return fmt.Errorf("compare what the mutants say: %w", err)
 	}
-	bad, alike := 0, 0
+	bad := 0
 	survives := map[string]bool{}
 	for _, n := range lived {
 		survives[mutants[n]] = true
 		switch {
 		case reasons[mutants[n]] != "":
 		case told[n] == nil:
-			alike++
-			fmt.Println("changes nothing that any story tells, whole or thinned:", mutants[n])
+			bad++
+			fmt.Printf("no test notices: %s\n\tit changes nothing that any story tells, whole or thinned\n", mutants[n])
 		default:
 			bad++
 			fmt.Printf("no test notices: %s\n\tas in %s\n", mutants[n], told[n][0])
@@ -79,7 +78,7 @@ func run(files []string) error {
 			fmt.Println("explained, and no survivor any more:", m)
 		}
 	}
-	fmt.Printf("%d mutations, %d survive, %d of them explained, %d that change nothing\n", len(mutants)-1, len(lived), len(lived)-alike-bad, alike)
+	fmt.Printf("%d mutations, %d survive\n", len(mutants)-1, len(lived))
 	if *rows {
 		return hold(told)
 	}

@@ -20,7 +20,7 @@ var tests = []struct {
 	pkg  string
 	args []string
 }{
-	{"analyze/flows", []string{"-test.run", "TestStories|TestEarly|TestCalm"}},
+	{"analyze/flows", []string{"-test.run", "TestStories|TestEarly|TestCalm|TestRemapped"}},
 	{"analyze/join", []string{"-test.skip", "Cost|Index"}},
 	{"analyze/verdict", nil},
 	{"analyze/endings", []string{"-test.skip", "Bounds|Floods|ManyOfOnePair"}},
