@@ -56,6 +56,7 @@ func TestDroppedAreNotDiscarded(t *testing.T) {
 2 0.0011 client > server S seq 1000 win 64240
 3 0.0012 server > client S. seq 5000 ack 1001 win 64240
 4 0.0013 client > server . seq 1001 ack 5001 win 502
+10 0.0020-0.0021 client setsockopt(SO_LINGER, on, 0 s) = 0
 5 0.0032-0.0034 client send(2000 bytes) = 2000
 6 0.0033 client > server P. seq 1001 ack 5001 win 502 len 100
 7 0.0034 server > client . seq 5001 ack 1101 win 502
@@ -70,6 +71,13 @@ func TestDroppedAreNotDiscarded(t *testing.T) {
 		c := Join(rec, analyze.Options{}).Connections[0]
 		if whole := tt.rst == "1101"; c.Whole != whole {
 			t.Errorf("with an RST at %s Whole = %v", tt.rst, c.Whole)
+		}
+		sure := analyze.Observed
+		if tt.dropped > 0 && !c.Whole {
+			sure = analyze.Inferred
+		}
+		if c.Reset.Confidence != sure {
+			t.Errorf("with an RST at %s and %d packets lost its cause %s is %s, want %s", tt.rst, tt.dropped, c.Reset.Cause, c.Reset.Confidence, sure)
 		}
 		got := uint64(0)
 		if c.Lost != nil {

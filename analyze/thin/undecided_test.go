@@ -3,6 +3,8 @@ package thin_test
 // undecided are the inputs of which a thinner capture claims what the whole one does not, as nothing in it shows the
 // difference: which claims, and why.
 var undecided = map[string]struct{ claims, why string }{
+	"abort-later-where-packets-are-missing": {"closer",
+		"without what came before the hole there is none"},
 	"abort-without-the-repeated-fin": {"closer",
 		"SYN and RST alone are a filtered capture, in which the FINs would be"},
 	"ack-beyond-a-fin-then-time-wait": {"closer half-close state",
