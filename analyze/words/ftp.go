@@ -75,7 +75,11 @@ func (r *mail) names(to netip.AddrPort, active bool) {
 func (r *mail) ended(e End, s *event.Segment, ends *[2]end) {
 	said := &ends[Server]
 	whole := said.held == 0 && (e == Server && s.Seq == said.next || e == Client && s.Ack.Diff(said.next) <= 0)
-	switch t := r.transfer; {
+	t := r.transfer
+	if t != nil && e == Server {
+		t.shut = whole
+	}
+	switch {
 	case t == nil || t.over.frame != 0:
 	case t.code == 0 && !whole:
 		t.blind = true

@@ -39,6 +39,7 @@ type transfer struct {
 	over   spot           // the control connection's first end, if nothing was said between
 	ender  End            // whose that was
 	heard  bool           // its kernel had the final reply by then
+	shut   bool           // the server's end came, and nothing that it said before is missing
 }
 
 // waits reports whether the final reply to a transfer has yet to come.
@@ -130,7 +131,7 @@ func (t *transfer) judge(c *analyze.Connection, number func(uint64) uint64) (tol
 	doubt := t.doubt(c, place)
 	switch {
 	case t.Command == "":
-	case t.code == 0 && t.over.frame == 0: // still to come
+	case t.code == 0 && !t.shut: // it may still come, or was not captured
 	case t.code == 0:
 		told.Outcome = analyze.TransferUntold
 		why = fmt.Sprintf("%s, not known to be whole: no final reply came, its %s ended the control connection%s", what, [2]string{"client", "server"}[t.ender], place(t.over.frame))

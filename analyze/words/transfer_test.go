@@ -1,7 +1,10 @@
 package words_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,7 +123,8 @@ func TestTransfers(t *testing.T) {
 		"gone when 226 was on its way":  {passive, join(named, carry, []step{done, late(gone)}), "FTP STOR, not known to be whole: 226 all of it (frame 14) says only that the server saw the FIN, and its client closed the control connection (frame 15) without a word on it"},
 		"gone at once":                  {passive, join(named, carry, []step{done, gone}), "FTP STOR, not known to be whole: 226 all of it (frame 14) says only that the server saw the FIN, and its client closed the control connection (frame 15) without a word on it"},
 		"gone later":                    {passive, join(named, carry, []step{done, after(gone)}), "FTP STOR, complete: 226 all of it (frame 14)"},
-		"gone without any reply":        {passive, join(named, carry, []step{gone}), "FTP STOR, not known to be whole: no final reply came, its client ended the control connection (frame 14)"},
+		"gone, and no reply yet":        {passive, join(named, carry, []step{gone}), ""},
+		"gone without any reply":        {passive, join(named, carry, []step{gone, {server: true, flags: event.FIN}}), "FTP STOR, not known to be whole: no final reply came, its client ended the control connection (frame 14)"},
 		"the reply was not captured":    {passive, join(named, carry, []step{unseen(done), gone}), ""},
 		"its end was not captured":      {passive, join(named, carry, []step{unseen(gone), done}), ""},
 		"aborted":                       {passive, join(named, carry, []step{{text: "\xff\xf4\xff\xf2ABOR\r\n"}, done}), "FTP STOR, not known to be whole: 226 all of it (frame 15) came after its client's ABOR (frame 14)"},
@@ -138,5 +142,49 @@ func TestTransfers(t *testing.T) {
 	}
 	if told, _ := session([][2]string{to(control, server), passive, to("10.0.0.1:41001", passive[1])}, join(named, carry, []step{{conn: 2, text: "more"}, done}), 2); told != nil {
 		t.Errorf("a second connection to the port: %+v", told)
+	}
+}
+
+// outcomes are what is said of the transfers in packets, by connection.
+func outcomes(packets []packet) map[event.Pair]analyze.TransferOutcome {
+	k, clients := words.NewKeeper(), map[event.Pair]event.Segment{}
+	for i := range packets {
+		s := &packets[i].Segment
+		k.Segment(s, packets[i].payload)
+		if p := event.PairOf(s.Src, s.Dst); clients[p].Frame == 0 {
+			clients[p] = *s
+		}
+	}
+	said := map[event.Pair]analyze.TransferOutcome{}
+	for p, s := range clients {
+		c := &analyze.Connection{Client: s.Src, Server: s.Dst, Ending: analyze.Graceful}
+		if k.Take(c.Client, c.Server, 1<<62).Tell(c, words.Telling{}); c.Transfer != nil && c.Transfer.Outcome != "" {
+			said[p] = c.Transfer.Outcome
+		}
+	}
+	return said
+}
+
+// TestThinTransfers holds that a capture which lacks packets says of a transfer what the whole one says, or nothing.
+func TestThinTransfers(t *testing.T) {
+	all := read(t, "testdata/server-ftp-transfers.pcap")
+	whole, said := outcomes(all), 0
+	hold := func(how string, thin []packet) {
+		for p, o := range outcomes(thin) {
+			if said++; o != whole[p] {
+				t.Errorf("%s: %v is %s, and %q of the whole capture", how, p, o, whole[p])
+			}
+		}
+	}
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		hold(fmt.Sprintf("seed %d", seed), slices.DeleteFunc(slices.Clone(all), func(packet) bool { return r.IntN(20) == 0 }))
+	}
+	for n := 0; n < len(all); n += 20 {
+		hold(fmt.Sprintf("cut at %d", n), all[:n])
+		hold(fmt.Sprintf("from %d", n), all[n:])
+	}
+	if least := 20 * len(whole); len(whole) < 30 || said < least {
+		t.Errorf("%d transfers, and of thin captures %d were told, want %d", len(whole), said, least)
 	}
 }
