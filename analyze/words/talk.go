@@ -59,19 +59,19 @@ type seldom struct {
 
 // end is how far an end has come, in one cache line.
 type end struct {
-	next  seqnum.Value
-	finAt seqnum.Value // with fin: where that is in the stream
-	isn   seqnum.Value // with begun
-	held  int32        // bytes that came ahead of others, each piece with 64 more
-	bytes int64
-	at    spot // of the last byte
-	over  spot // its first FIN, or an RST of its own accord
-	based bool // next is known
-	begun bool // from the SYN on
-	fin   bool
-	holes bool // some of what it said was not captured, and not for the snap length
-	text  bool // what it said last may be text: its tail is kept
-	other bool // before that it said something else
+	next   seqnum.Value
+	finAt  seqnum.Value // with fin: where that is in the stream
+	isn    seqnum.Value // with begun
+	held   int32        // bytes that came ahead of others, each piece with 64 more
+	bytes  int64
+	at     spot // of the last byte
+	over   spot // its first FIN, or an RST of its own accord
+	based  bool // next is known
+	begun  bool // from the SYN on
+	fin    bool
+	holes  bool // some of what it said was not captured, and not for the snap length
+	text   bool // what it said last may be text: its tail is kept
+	broken bool // the line that it said last has what is not for reading, before its tail
 }
 
 // piece is a segment that came before those it follows.
@@ -221,7 +221,7 @@ func (t *Talk) pass(e End, n int64) {
 	d := &t.ends[e]
 	d.next = d.next.Add(uint32(n))
 	t.noText(e)
-	d.other = false
+	d.broken = false
 	if t.rest != nil && t.leg != nil {
 		t.leg.carried[e].torn = true
 	}
@@ -250,18 +250,14 @@ func (t *Talk) feed(e End, p *piece) {
 	d := &t.ends[e]
 	if n := p.said; n > 0 {
 		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+n, p.at
-		switch {
-		case p.payload == nil:
+		if p.payload != nil {
+			t.keepText(e, p.payload)
+		} else {
 			t.noText(e)
-			d.other = true
 			t.unheard = e == Client && (t.unheard || !t.told && t.ends[Server].bytes == 0)
 			if !t.told {
 				t.giveUpTelling()
 			}
-		case d.text || MayBeText(p.payload):
-			t.keepText(e, p.payload)
-		default:
-			d.other = true
 		}
 		if t.rest != nil && t.leg != nil {
 			t.leg.carried[e].add(p.payload, p.at.time)

@@ -2,7 +2,7 @@ package words
 
 import (
 	"encoding/binary"
-	"math/bits"
+	"unicode/utf8"
 )
 
 // maxTail is how much is kept of what an end said last, where that is text.
@@ -14,54 +14,61 @@ type tail struct {
 	text [maxTail]byte
 }
 
-// keep keeps the end of b.
-func (t *tail) keep(b []byte) {
-	b = b[max(0, len(b)-maxTail):]
+// keep keeps the end of b. broken says of the line that goes on where the tail begins whether it has what is not for
+// reading; keep returns that of the tail as it is now.
+func (t *tail) keep(b []byte, broken bool) bool {
 	if more := t.n + len(b) - maxTail; more > 0 {
-		t.n = copy(t.text[:], t.text[more:t.n])
+		old := min(more, t.n)
+		next := b[0]
+		if old < t.n {
+			next = t.text[old]
+		}
+		broken = breaks(broken, t.text[:old], next)
+		t.n = copy(t.text[:], t.text[old:t.n])
+		broken = breaks(broken, b[:more-old], b[more-old])
+		b = b[more-old:]
 	}
 	t.n += copy(t.text[t.n:], b)
+	return broken
 }
 
 // keepText keeps the end of what e said, where that may be text.
 func (t *Talk) keepText(e End, b []byte) {
-	d := &t.ends[e]
 	if !MayBeText(b) {
 		t.noText(e)
-		d.other = true
 		return
 	}
-	tail := &t.rests().tails[e]
-	if !d.text && d.other {
-		tail.keep([]byte{1}) // it ends the text
-	}
+	d := &t.ends[e]
 	d.text = true
-	tail.keep(b)
+	d.broken = t.rests().tails[e].keep(b, d.broken)
 }
 
-// noText forgets the text of e: something else came.
+// noText forgets the text of e, whose line goes on with what is not for reading.
 func (t *Talk) noText(e End) {
-	if d := &t.ends[e]; d.text {
+	d := &t.ends[e]
+	if d.broken = true; d.text {
 		d.text, t.tails[e].n = false, 0
 	}
 }
 
 // lastText returns the last line that e said, "" where it is not for reading.
 func (t *Talk) lastText(e End) string {
-	if !t.ends[e].text {
+	d := &t.ends[e]
+	if !d.text {
 		return ""
 	}
-	line, ok := lastLine(t.tails[e].text[:t.tails[e].n])
+	line, ok := lastLine(t.tails[e].text[:t.tails[e].n], d.broken)
 	if !ok {
 		return ""
 	}
 	return clip(line)
 }
 
-// lastLine returns the last line of b without its end; ok is false where it is not for reading.
-func lastLine(b []byte) (line []byte, ok bool) {
+// lastLine returns the last line of b without its end; ok is false where it is not for reading. Of a line that begins
+// before b, broken says whether that is so there.
+func lastLine(b []byte, broken bool) (line []byte, ok bool) {
 	end := len(b)
-	for end > 0 && (b[end-1] == '\r' || b[end-1] == '\n' || b[end-1] == ' ' || b[end-1] == 0) {
+	for end > 0 && ends(b[end-1]) {
 		end--
 	}
 	from := end
@@ -70,40 +77,79 @@ func lastLine(b []byte) (line []byte, ok bool) {
 			return nil, false
 		}
 	}
-	return b[from:end], true
+	if from == 0 {
+		if broken {
+			return nil, false
+		}
+		for from < min(utf8.UTFMax-1, end) && !utf8.RuneStart(b[from]) {
+			from++
+		}
+	}
+	return b[from:end], utf8.Valid(b[from:end])
 }
 
-// MayBeText reports whether what ends with b may end with a line of text: by its last bytes, of which other data has
-// some that are not for reading.
+// ends reports whether c is left out at the end of a line.
+func ends(c byte) bool { return c == '\r' || c == '\n' || c == ' ' || c == 0 }
+
+// MayBeText reports whether a line for reading may end with b, or begin in it: false where the line that goes on after b
+// has what is not for reading. It looks at the last bytes, of which other data has some.
 func MayBeText(b []byte) bool {
 	const looked = 64
 	b = b[max(0, len(b)-looked):]
-	for rest := b; len(rest) >= 8; rest = rest[:len(rest)-8] {
-		last := binary.LittleEndian.Uint64(rest[len(rest)-8:])
-		odd := control(last)
-		if odd == 0 {
-			continue
-		}
-		switch c := byte(last >> (56 - bits.LeadingZeros64(odd)&^7)); c {
-		default:
-			if c < 0x20 || c == 0x7f {
-				return false
-			}
-		case 0, '\t', '\r', '\n':
-		}
-		_, ok := lastLine(b)
-		return ok
+	next := byte(0)
+	if b[len(b)-1] >= 0xc0 {
+		next = 0x80 // as it may be
 	}
-	if len(b) == looked {
-		return true
+	for n := len(b); n > 0; n-- {
+		c := b[n-1]
+		switch {
+		case c == '\n':
+			return true
+		case illegible(c, next):
+			return false
+		}
+		for next = c; n > 8 && next < 0x80 && plain(binary.LittleEndian.Uint64(b[n-9:])); {
+			n, next = n-8, b[n-9]
+		}
 	}
-	_, ok := lastLine(b)
-	return ok
+	return true
 }
 
-// control is 0 where none of 8 bytes is below 0x20 or 0x7f (as in Bit Twiddling Hacks, hasless).
-func control(x uint64) uint64 {
+// breaks reports whether the line that goes on after b, with next, has what is not for reading; before says so of the
+// one that goes on where b begins.
+func breaks(before bool, b []byte, next byte) bool {
+	for n := len(b); n > 0; n-- {
+		c := b[n-1]
+		switch {
+		case c == '\n':
+			return false
+		case c == 0 || illegible(c, next):
+			return true
+		}
+		next = c
+	}
+	return before
+}
+
+// illegible reports whether no text has c before next: a control character, but for a 0 at its end, or what is no UTF-8.
+func illegible(c, next byte) bool {
+	follows := next&0xc0 == 0x80
+	switch {
+	case c == 0:
+		return !ends(next)
+	case c < 0x20:
+		return c != '\t' && c != '\r' || follows
+	case c < 0x7f:
+		return follows
+	case c < 0xc0:
+		return c == 0x7f
+	}
+	return !follows || c < 0xc2 || c > 0xf4
+}
+
+// plain reports whether 8 bytes are ASCII to be seen: no control characters (as in Bit Twiddling Hacks, hasless).
+func plain(x uint64) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	del := x ^ 0x7f*ones
-	return ((x-0x20*ones)&^x | (del-ones)&^del) & high
+	return (x|x-0x20*ones|del-ones)&high == 0
 }

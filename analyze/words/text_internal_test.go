@@ -1,30 +1,73 @@
 package words
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
+	"unicode/utf8"
 )
 
-// TestMayBeText holds the quick look at the last bytes to the slow one.
-func TestMayBeText(t *testing.T) {
-	some := []byte("ab \t\r\n\x00\x01\x1f\x7f\x80\xff ~")
-	r := rand.New(rand.NewPCG(1, 2))
-	seen := map[bool]int{}
-	for range 200_000 {
-		b := make([]byte, r.IntN(140))
-		n := 1 + r.IntN(len(some))
-		for i := range b {
-			if b[i] = some[r.IntN(n)]; r.IntN(6) > 0 {
-				b[i] = 'x'
-			}
+// streams makes what an end may say: lines, and what is not for reading, some of it long.
+func streams(r *rand.Rand) (b []byte) {
+	some := []string{"\n", "\r\n", "\x00", " ", "\t", "\x01", "\x1f", "\x7f", "\x80", "\xff", "\xc3", "é", "€", "𝄞", "a line ", "word"}
+	n := 1 + r.IntN(len(some))
+	for range r.IntN(60) {
+		switch r.IntN(8) {
+		case 0:
+			b = append(b, bytes.Repeat([]byte("x"), r.IntN(300))...)
+		case 1, 2, 3:
+			b = append(b, some[r.IntN(len(some))]...)
+		default:
+			b = append(b, some[r.IntN(n)]...)
 		}
-		_, want := lastLine(b[max(0, len(b)-64):])
-		if got := MayBeText(b); got != want {
-			t.Fatalf("MayBeText(%q) = %v, want %v", b, got, want)
-		}
-		seen[want]++
 	}
-	if seen[true] < 1000 || seen[false] < 1000 {
-		t.Errorf("too few of one kind: %v", seen)
+	return b
+}
+
+// lastOf is the last line of a stream, by the letter: all of it is for reading, and what is kept of it is UTF-8.
+func lastOf(b []byte) string {
+	kept := max(0, len(b)-maxTail)
+	b = bytes.TrimRight(b, "\r\n \x00")
+	from := bytes.LastIndexByte(b, '\n') + 1
+	if from <= kept {
+		if kept >= len(b) || breaks(false, b[from:kept], b[kept]) {
+			return ""
+		}
+		for from = kept; from < min(kept+3, len(b)) && !utf8.RuneStart(b[from]); from++ {
+		}
+	}
+	line := b[from:]
+	if !utf8.Valid(line) || bytes.ContainsFunc(line, func(c rune) bool { return c < 0x20 && c != '\t' && c != '\r' || c == 0x7f }) {
+		return ""
+	}
+	return clip(line)
+}
+
+// TestLastText holds that the last line is that of the stream, however it was cut into segments.
+func TestLastText(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	text, none, short := 0, 0, 0
+	for range 200_000 {
+		b := streams(r)
+		var whole Talk
+		most := 1 + r.IntN(1+r.IntN(700))
+		for rest := b; len(rest) > 0; {
+			n := min(len(rest), 1+r.IntN(most))
+			if !MayBeText(rest[:n]) {
+				short++
+			}
+			whole.keepText(Server, rest[:n])
+			rest = rest[n:]
+		}
+		got, want := whole.lastText(Server), lastOf(b)
+		if got != want {
+			t.Fatalf("%q, in pieces of up to %d: the last line is %q, want %q", b, most, got, want)
+		}
+		if text++; want == "" {
+			none++
+		}
+	}
+	if none < 10_000 || text-none < 10_000 || short < 10_000 {
+		t.Errorf("of %d streams %d end with no text, and %d segments were none", text, none, short)
 	}
 }
