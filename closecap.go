@@ -119,7 +119,11 @@ func (a *Analysis) read(ctx context.Context, show func(*analyze.Connection) bool
 		a.followPoints(ctx, show)
 		return
 	}
-	next, stop := iter.Pull2(intake.Batches(ctx, a.src, intake.Options{SkipChecksums: a.skipsChecksums(), Payload: a.opt.Words}))
+	reading := intake.Options{SkipChecksums: a.skipsChecksums()}
+	if a.opt.Words {
+		reading.Payload = words.Speech
+	}
+	next, stop := iter.Pull2(intake.Batches(ctx, a.src, reading))
 	defer stop()
 	a.next = next
 	first := a.batch()

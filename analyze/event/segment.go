@@ -58,10 +58,21 @@ const (
 	BadIPChecksum    // the IPv4 header's checksum is wrong
 )
 
+// Speech is what the bytes of a payload tell of what is said, by themselves; only where that was asked for, and all of
+// them were captured.
+type Speech uint8
+
+// What they tell.
+const (
+	NoText  Speech = 1 << iota // it does not end as text does
+	NoStart                    // no known protocol begins with it
+)
+
 // Options are the TCP options that matter to a connection's end.
 type Options struct {
 	MSS         uint16
 	WScale      uint8
+	Speech      Speech // no option: what the payload's bytes tell
 	TSVal       uint32 // timestamp value
 	TSEcr       uint32 // timestamp echo reply
 	SACKLeft    seqnum.Value

@@ -167,7 +167,7 @@ func (f *Follower) leftBehind(s *event.Segment, a *aim) bool {
 // push lets s wait at the connection at p.
 func (f *Follower) push(p place, s *event.Segment, a *aim) {
 	h := &f.roster.heads[p]
-	if f.words != nil {
+	if f.words != nil && !h.isQuiet(s) {
 		f.hear(p, s, a.swapped, true)
 	}
 	f.backlog.push(h, s, a.swapped)

@@ -35,6 +35,11 @@ func (p *speech) of(i int) []byte {
 	return p.all[p.ends[i-1]:p.ends[i]]
 }
 
+// isQuiet reports whether a segment that waits to be followed is heard with what waits: all that hear would say, of most.
+func (h *head) isQuiet(s *event.Segment) bool {
+	return h.marks&spoke == 0 && (s.Len == 0 || h.marks&deaf != 0 && s.Options.Speech == event.NoText|event.NoStart)
+}
+
 // hear hears a segment of the connection at p. Of one that was held back the payload is gone. On a connection of no known
 // protocol only text has to be heard before it waits to be followed: all else is heard with what waits. So most
 // connections need no memory of what was said until they are over, and then one that is still in the cache.
@@ -48,7 +53,7 @@ func (f *Follower) hear(p place, s *event.Segment, swapped, waits bool) {
 	}
 	h := &f.roster.heads[p]
 	if h.marks&(spoke|deaf) != spoke {
-		quiet := s.Len == 0 || int(s.Len) == len(payload) && !words.MayBeText(payload) && f.isDeaf(h, s, swapped, payload)
+		quiet := s.Len == 0 || len(payload) > 0 && s.Options.Speech&event.NoText != 0 && f.isDeaf(h, s, swapped, payload)
 		switch {
 		case quiet && waits:
 			return
@@ -71,8 +76,8 @@ func (f *Follower) isDeaf(h *head, s *event.Segment, swapped bool, payload []byt
 	server := swapped != (h.marks&hiFirst != 0)
 	switch {
 	case h.marks&deaf != 0:
-		return h.marks&spoke != 0 || !server || f.words.None(server, payload)
-	case h.waiting == 0 || !f.words.None(server, payload):
+		return h.marks&spoke != 0 || !server || f.words.None(s, server, payload)
+	case h.waiting == 0 || !f.words.None(s, server, payload):
 		return false
 	}
 	for i, t := range f.backlog.at(h.firstChunk)[:min(h.waiting, 2)] {
@@ -102,15 +107,15 @@ func (f *Follower) hearWaiting(p place) {
 	}
 }
 
-// fetchWords asks for what is needed to hear the segments of a group, which begins at i in the batch.
-func (f *Follower) fetchWords(segments []event.Segment, g *group, i int) {
-	for j := range segments {
-		s, p := &segments[j], g.places[j]
-		if f.roster.heads[p].marks&(spoke|deaf) == spoke && words.Says(s) {
-			f.words.Fetch(uint32(p))
-		}
-		if said := f.speech.of(i + j); s.Len > 0 && len(said) > 0 {
-			prefetch.Byte(&said[len(said)-1])
+// fetchWords asks for what is needed to hear what a segment of the connection at p says.
+func (f *Follower) fetchWords(h *head, p place) {
+	switch h.marks & (spoke | deaf) {
+	case spoke:
+		f.words.Fetch(uint32(p))
+	case 0:
+		if h.waiting > 0 { // see isDeaf
+			first := f.backlog.at(h.firstChunk)
+			prefetch.Span(&first[0].frame, &first[1].frame)
 		}
 	}
 }

@@ -91,6 +91,9 @@ func mingled(r *rand.Rand) (batch []event.Segment, payload []byte, ends []int) {
 		}
 		s.Frame = uint64(len(batch) + 1)
 		s.Time = event.Time(s.Frame) * 1e6
+		if len(s.payload) == int(s.Len) && s.Len > 0 {
+			s.Options.Speech = words.Speech([]byte(s.payload))
+		}
 		batch, payload = append(batch, s.Segment), append(payload, s.payload...)
 		ends = append(ends, len(payload))
 	}

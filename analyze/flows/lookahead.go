@@ -69,12 +69,13 @@ func (f *Follower) look(batch []event.Segment, i int) {
 func (f *Follower) reach(batch []event.Segment, i int) {
 	segments, g := f.group(batch, i)
 	for j := range segments {
-		if t := f.backlog.end(&f.roster.heads[g.places[j]]); t != nil {
+		h := &f.roster.heads[g.places[j]]
+		if t := f.backlog.end(h); t != nil {
 			f.ahead.lines.Add(&t.frame)
 		}
-	}
-	if f.words != nil {
-		f.fetchWords(segments, g, i*groupSize)
+		if f.words != nil && segments[j].Len > 0 {
+			f.fetchWords(h, g.places[j])
+		}
 	}
 }
 

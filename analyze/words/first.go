@@ -3,7 +3,33 @@ package words
 import (
 	"bytes"
 	"math/bits"
+
+	"github.com/closecap/closecap/analyze/event"
 )
+
+// Speech tells of a payload, which is not empty, what needs no more than its own bytes: whoever has just read them has
+// them in the cache.
+func Speech(payload []byte) (s event.Speech) {
+	if !mayBeText(payload) {
+		s |= event.NoText
+	}
+	if !mayStart(Client, payload) && !mayStart(Server, payload) {
+		s |= event.NoStart
+	}
+	return s
+}
+
+// mayStart reports whether a known protocol may begin with what e says first.
+func mayStart(e End, payload []byte) bool {
+	var heads [2][]byte
+	heads[e] = payload
+	for may := byFirst[e][payload[0]]; may != 0; may &= may - 1 {
+		if protocols[bits.TrailingZeros32(may)].is(heads[Client], heads[Server]) != no {
+			return true
+		}
+	}
+	return false
+}
 
 // tell asks which protocol the first bytes are of.
 func (t *Talk) tell(e End, b []byte) {

@@ -1,8 +1,6 @@
 package words
 
 import (
-	"math/bits"
-
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/flows/prefetch"
 )
@@ -51,7 +49,7 @@ func (h *Heard) sender(swapped bool) End {
 
 // Segment takes the next segment of connection n in the order of capture, with its payload as far as it was captured.
 // It keeps nothing of either. swapped is true of all segments one way and false of those the other way. deaf says that
-// from now on segments may go to Quiet whose payload was captured and is no text (MayBeText).
+// from now on segments may go to Quiet whose payload was captured and is no text (mayBeText).
 func (k *Numbered) Segment(n uint32, s *event.Segment, swapped bool, payload []byte) (deaf bool) {
 	h := k.begins(n, s, swapped)
 	if h == nil || h.mixed {
@@ -71,19 +69,14 @@ func (k *Numbered) Quiet(n uint32, s *event.Segment, swapped bool) {
 
 // None reports whether what begins with a payload that an end says first is of no known protocol, so that nothing else of
 // it matters than Quiet is told.
-func (k *Numbered) None(server bool, payload []byte) bool {
-	var heads [2][]byte
-	e := Client
+func (k *Numbered) None(s *event.Segment, server bool, payload []byte) bool {
+	if k.legs != nil || s.Options.Speech&event.NoStart != 0 {
+		return k.legs == nil
+	}
 	if server {
-		e = Server
+		return !mayStart(Server, payload)
 	}
-	heads[e] = payload
-	for may := byFirst[e][payload[0]]; may != 0; may &= may - 1 {
-		if protocols[bits.TrailingZeros32(may)].is(heads[Client], heads[Server]) != no {
-			return false
-		}
-	}
-	return k.legs == nil
+	return !mayStart(Client, payload)
 }
 
 // Fetch asks for what it takes to hear a segment of connection n.

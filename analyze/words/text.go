@@ -34,7 +34,7 @@ func (t *tail) keep(b []byte, broken bool) bool {
 
 // keepText keeps the end of what e said, where that may be text.
 func (t *Talk) keepText(e End, b []byte) {
-	if !MayBeText(b) {
+	if !mayBeText(b) {
 		t.noText(e)
 		return
 	}
@@ -91,9 +91,9 @@ func lastLine(b []byte, broken bool) (line []byte, ok bool) {
 // ends reports whether c is left out at the end of a line.
 func ends(c byte) bool { return c == '\r' || c == '\n' || c == ' ' || c == 0 }
 
-// MayBeText reports whether a line for reading may end with b, or begin in it: false where the line that goes on after b
+// mayBeText reports whether a line for reading may end with b, or begin in it: false where the line that goes on after b
 // has what is not for reading. It looks at the last bytes, of which other data has some.
-func MayBeText(b []byte) bool {
+func mayBeText(b []byte) bool {
 	const looked = 64
 	b = b[max(0, len(b)-looked):]
 	next := byte(0)
@@ -151,5 +151,5 @@ func illegible(c, next byte) bool {
 func plain(x uint64) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	del := x ^ 0x7f*ones
-	return (x|x-0x20*ones|del-ones)&high == 0
+	return (x|(x-0x20*ones)|(del-ones))&high == 0
 }

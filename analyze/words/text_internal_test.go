@@ -53,7 +53,7 @@ func TestLastText(t *testing.T) {
 		most := 1 + r.IntN(1+r.IntN(700))
 		for rest := b; len(rest) > 0; {
 			n := min(len(rest), 1+r.IntN(most))
-			if !MayBeText(rest[:n]) {
+			if !mayBeText(rest[:n]) {
 				short++
 			}
 			whole.keepText(Server, rest[:n])
@@ -69,5 +69,17 @@ func TestLastText(t *testing.T) {
 	}
 	if none < 10_000 || text-none < 10_000 || short < 10_000 {
 		t.Errorf("of %d streams %d end with no text, and %d segments were none", text, none, short)
+	}
+}
+
+// TestPlain holds the look at 8 bytes at once to that at one.
+func TestPlain(t *testing.T) {
+	for c := range uint64(256) {
+		for at := range 8 {
+			x := uint64(0x6161616161616161)&^(0xff<<(8*at)) | c<<(8*at)
+			if got, want := plain(x), c >= 0x20 && c < 0x7f; got != want {
+				t.Errorf("plain(%#x) = %v, want %v", x, got, want)
+			}
+		}
 	}
 }

@@ -85,7 +85,9 @@ const (
 // Options say how packets are read. The zero value works.
 type Options struct {
 	SkipChecksums bool // none is verified, and none is wrong
-	Payload       bool // batches hold the segments' payload
+	// Payload, when set, says of a payload that was captured whole what it tells of what is said: batches hold the
+	// segments' payload.
+	Payload func(payload []byte) event.Speech
 }
 
 // Batches reads and decodes in a goroutine of its own while the caller works. A batch is valid
@@ -103,7 +105,7 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 		}
 		for range inFlight {
 			empty := &Batch{Segments: make([]event.Segment, 0, batchSize)}
-			if opt.Payload {
+			if opt.Payload != nil {
 				empty.Payload, empty.Ends = make([]byte, 0, maxPayload+64<<10), make([]int, 0, batchSize)
 			}
 			b.free <- empty
@@ -141,7 +143,7 @@ type result struct {
 // batcher is the reading side of Batches.
 type batcher struct {
 	decoder decode.Decoder
-	payload bool
+	payload func([]byte) event.Speech // nil where nobody asks for it
 	done    <-chan struct{}
 	full    chan result
 	free    chan *Batch
@@ -230,8 +232,12 @@ func (b *batcher) packet(p *event.Packet) {
 	case decode.TCP:
 		to.Segments = to.Segments[:n+1]
 		c.Segments++
-		if b.payload {
-			to.keep(b.decoder.Payload())
+		if b.payload != nil {
+			payload := b.decoder.Payload()
+			if s := &to.Segments[n]; len(payload) > 0 && len(payload) == int(s.Len) {
+				s.Options.Speech = b.payload(payload)
+			}
+			to.keep(payload)
 		}
 	case decode.Unparsed:
 		c.Unparsed[b.decoder.Why()]++
@@ -257,7 +263,7 @@ func (b *batcher) abandoned() {
 	for b.decoder.Abandoned(&s) {
 		b.batch.Segments = append(b.batch.Segments, s)
 		b.counts.Segments++
-		if b.payload {
+		if b.payload != nil {
 			b.batch.keep(nil)
 		}
 	}

@@ -35,7 +35,7 @@ func TestPayload(t *testing.T) {
 	const n, size = 2000, 1000
 	b := talking(n, size)
 	seen := 0
-	for batch, err := range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{}), Options{Payload: true}) {
+	for batch, err := range Batches(context.Background(), pcapfile.NewReader(bytes.NewReader(b), "x", pcapfile.Options{}), Options{Payload: func([]byte) event.Speech { return 0 }}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,4 @@ package prefetch
 func ask(addresses **uint64, n int)
 
 //go:noescape
-func askByte(p *byte)
-
-//go:noescape
 func askSpan(first, last *uint64)

@@ -32,9 +32,3 @@ more:
 	CMPQ AX, CX
 	JLS  line
 	RET
-
-// func askByte(p *byte)
-TEXT ·askByte(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	PREFETCHT0 (AX)
-	RET

@@ -30,9 +30,3 @@ line:
 
 all:
 	RET
-
-// func askByte(p *byte)
-TEXT ·askByte(SB), NOSPLIT, $0-8
-	MOVD p+0(FP), R0
-	PRFM (R0), PLDL1KEEP
-	RET

@@ -4,6 +4,4 @@ package prefetch
 
 func ask(**uint64, int) {}
 
-func askByte(*byte) {}
-
 func askSpan(_, _ *uint64) {}

@@ -25,6 +25,3 @@ func (l *Lines) Ask() {
 
 // Span asks for all lines from the one where first points to that of last, which is no lower.
 func Span(first, last *uint64) { askSpan(first, last) }
-
-// Byte asks for the line of a byte.
-func Byte(p *byte) { askByte(p) }
