@@ -70,7 +70,8 @@ func FuzzTalk(f *testing.F) {
 	for _, file := range files {
 		f.Add(script(read(f, file)))
 	}
-	f.Add([]byte("\a00000000000000000000000\x01\n10")) // a line after one that is not for reading
+	f.Add([]byte("\a00000000000000000000000\x01\n10"))                                // a line after one that is not for reading
+	f.Add([]byte("\n000000000000000000000000000000000000000001\x00\x00\x00\x00\xff")) // no room for MySQL's error
 	f.Fuzz(func(t *testing.T, b []byte) {
 		whole, bytewise := speak(b, 0), speak(b, 1)
 		for _, e := range [...]words.End{words.Client, words.Server} {

@@ -36,10 +36,13 @@ func isMySQL(client, server []byte) answer {
 		}
 		return yes
 	case 0xff:
-		if len(server) < 4+n {
+		switch {
+		case n < 4:
+			return no
+		case len(server) < 4+n:
 			return more
 		}
-		if code := binary.LittleEndian.Uint16(server[5:]); n < 4 || code < 1000 || code > 4999 || !plainText(server[7:4+n]) {
+		if code := binary.LittleEndian.Uint16(server[5:]); code < 1000 || code > 4999 || !plainText(server[7:4+n]) {
 			return no
 		}
 		return yes
