@@ -59,8 +59,8 @@ func (fl judged) listStates(sc *scratch) {
 			}
 			was := before
 			before = ch.State
-			if mayHaveCrossed && (was == event.LastAck || fl.passesByFin(e, ch)) {
-				continue // it may be in CLOSING or TIME_WAIT
+			if mayHaveCrossed && (was == event.LastAck && ch.Frame != fl.Reset.Frame || fl.passesByFin(e, ch)) {
+				continue // it may be in CLOSING or TIME_WAIT, which an RST ends alike
 			}
 			if ch.State == event.TimeWait && !fl.waits(e, &sc.connection) {
 				continue
