@@ -95,7 +95,7 @@ type AtFin struct {
 	PeerSeen    bool       // something of the peer had been captured
 	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that
 	Late        bool       // the peer had acknowledged the FIN already, its sender gone on behind it, or it comes with data that is sent again
-	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on
+	AckedWithin bool       // the peer acknowledged the FIN with a segment in which it went on, or that stands before its own FIN
 }
 
 // ISN returns the initial sequence number as the header has it, false when no SYN told it.

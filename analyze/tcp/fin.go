@@ -65,6 +65,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	}
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
 	d.AcksFin = d.AcksFin || d.mayAckFin(s)
+	p.AtFin.AckedWithin = p.AtFin.AckedWithin || p.FinEnd != 0 && fl.ackedBeforeFin(e)
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
 		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
@@ -89,6 +90,19 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.replay(e)
 	}
 	fl.presumeFin(e, s)
+}
+
+// ackedBeforeFin reports whether e, whose FIN is new, had acknowledged its peer's before it sent that: an ACK without data
+// stands at the end of what its sender had sent.
+func (fl *Flow) ackedBeforeFin(e End) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	for i := len(fl.Listed) - 1; i >= 0 && fl.Listed[i].Frame > p.FinFrame; i-- {
+		q := &fl.Listed[i]
+		if q.From == e && q.Kind == KindAck && q.Ignored == Acted && q.Ack >= p.FinEnd && q.Seq < d.FinEnd {
+			return true
+		}
+	}
+	return false
 }
 
 // mayAckFin reports whether d, whose FIN is s, may acknowledge FINs as stacks do whose IP IDs do not count. Its SYN,
