@@ -14,7 +14,7 @@ func (fl *Flow) IsSteady() bool {
 
 func (d *Direction) isSteady() bool {
 	return d.Sent && d.FinEnd == 0 && d.Holes == 0 && d.provoked == 0 &&
-		d.Tries == 0 && d.keepalives == 0
+		d.Tries == 0 && d.keepalives == 0 && !d.renumbered()
 }
 
 // FastPath follows a segment of a steady flow as Follow does, in a fraction of the time: in-order

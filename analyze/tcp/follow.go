@@ -131,6 +131,8 @@ func (fl *Flow) fixNumbering(d, p *Direction, s *event.Segment) {
 			d.advance(at, s.Seq)
 			d.low = at
 		}
+	} else if p.lastAck < 0 {
+		fl.takeUnseenISN(d, p, s)
 	}
 	if s.Flags&event.ACK != 0 && !p.Based {
 		p.base(s.Ack, 1)

@@ -33,3 +33,25 @@ func (fl *Flow) chooseISN(d *Direction, s *event.Segment) {
 	}
 	d.SynFrame = o.Frame
 }
+
+// takeUnseenISN lets d, which goes on by s before the number of its SYN,ACK where its peer waits for it, begin there:
+// the SYN,ACK that its peer took is another, which was not captured.
+func (fl *Flow) takeUnseenISN(d, p *Direction, s *event.Segment) {
+	at := d.rel(s.Seq)
+	if !d.synAckSent || d.Nxt != 1 || at >= 0 || at != p.lastAck || s.Flags&(event.SYN|event.ACK) != event.ACK {
+		return
+	}
+	for i := range fl.Listed {
+		switch q := &fl.Listed[i]; {
+		case q.Frame == d.SynFrame:
+			q.Ignored, q.Ref = anotherISN, s.Frame
+		case q.Flags&event.ACK != 0 && (q.From == Client) == (p == &fl.Dir[Client]):
+			q.Ack += 1 - at
+		}
+	}
+	d.base(s.Seq, 1)
+	d.SynFrame, p.lastAck = 0, 1
+}
+
+// renumbered reports whether d has other numbers than with its SYN,ACK, which what else follows numbers goes by.
+func (d *Direction) renumbered() bool { return d.SynSent && d.SynFrame == 0 }

@@ -39,8 +39,6 @@ var undecided = map[string]struct{ claims, why string }{
 		"without pure ACKs it is a filtered capture, and none shows that the FIN's own is missing"},
 	"fin-not-taken-then-a-bare-reset": {"ending",
 		"only the client's late ACK shows that it had not taken the FIN"},
-	"fin-of-a-connection-numbered-otherwise": {"closer ending half-close state time-wait",
-		"without the SYN,ACK nothing is numbered otherwise, without the server's FIN there is none"},
 	"fin-on-repeated-data": {"closer half-close state",
 		"without the data's first transmission nothing is repeated"},
 	"fin-repeated-behind-its-answer": {"closer half-close",
