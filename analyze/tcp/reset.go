@@ -74,13 +74,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.believeReset() // it stands at what e wanted next
 	}
 	if r.Ignored = fl.refuses(e, s, r); r.Ignored != Acted {
-		if r.Ignored == insideWindow {
-			d.provoked = s.Frame
-		}
-		if fl.Reset.Frame == 0 && d.Based && r.Seq > d.Nxt && (r.Ignored == insideWindow || !p.SynSent || class == LiveReset) {
-			facts := fl.describeReset(e, s, r, class, trigger)
-			fl.lastRST = &facts
-		}
+		fl.refused(e, s, r, class, trigger)
 		return
 	}
 	if p.State == event.TimeWait {
@@ -116,6 +110,24 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
 	fl.doubtTTL()
 	fl.closeBoth(e, s)
+}
+
+// refused follows an RST of e that its receiver does not act on.
+func (fl *Flow) refused(e End, s *event.Segment, r *Listed, class resetClass, trigger *Listed) {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	if r.Ignored == insideWindow {
+		d.provoked = s.Frame
+	}
+	switch rst := &fl.Reset; {
+	case !d.Based || r.Seq <= d.Nxt:
+	case rst.Frame != 0:
+		if rst.By == e && class == NobodyReset {
+			rst.DrawnUnseen = s.Frame // what drew it acknowledges what was not captured of e
+		}
+	case r.Ignored == insideWindow || !p.SynSent || class == LiveReset:
+		facts := fl.describeReset(e, s, r, class, trigger)
+		fl.lastRST = &facts
+	}
 }
 
 // killedByReset ends the TIME_WAIT of e's peer, and e.

@@ -77,6 +77,8 @@ var undecided = map[string]struct{ claims, why string }{
 		"without the SYN,ACK nothing shows that the server had sent data"},
 	"reset-past-a-fin-same-host": {"closer",
 		"only the FIN shows that the RST's sender was not the first: its RST left before that came, and says nothing of it"},
+	"resets-for-crossing-fins": {"closer",
+		"without the FINs data meet a kernel without a socket, and nothing shows that they had been sent before"},
 	"resets-behind-its-fin-before-the-peers": {"closer half-close simultaneous",
 		"without the client's FIN and RST the server's answers what was on its way when it closed, as it would have without them"},
 	"second-reset-drawn-behind-an-ack": {"closer",
