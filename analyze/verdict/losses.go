@@ -64,12 +64,16 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	}
 	noteLostAcks(c, of.first, again)
 	for _, at := range [...]int{of.first, of.newest} {
-		if answered, missed := answersBetween(c, at, again); missed && !fl.cameLate(c, c.Segments[at], again) {
+		answered, missed := answersBetween(c, at, again)
+		trip := fl.tripFrom(c.Segments[at].From)
+		answer, took := answerToRepeat(c, c.Segments[at], again)
+		switch {
+		case missed && answer != nil && took >= trip*7/8: // sooner, it had only come late
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
-			if fl.RoundTrip() == 0 {
+			if trip == 0 || took > trip*9/8+atOnceWithin || answer.Kind != analyze.KindAck { // an ACK may be missing before that
 				c.Segments[at].Lost = "it, or it only came late: " + c.Segments[at].Lost
 			}
-		} else if !missed && !answered && at == of.newest {
+		case !missed && !answered && at == of.newest:
 			s.Lost = fmt.Sprintf("it, or what answers it: frame %d repeats it", repeat.Frame)
 		}
 	}
@@ -102,20 +106,23 @@ func answersBetween(c *analyze.Connection, at, until int) (answered, missed bool
 	return answered, missed
 }
 
-// cameLate reports whether a segment, which had been missed, may have arrived all the same, before what repeats it:
-// it was acknowledged sooner than the repetition can have been, or the answer to that was not captured.
-func (fl judged) cameLate(c *analyze.Connection, s *analyze.Segment, again int) bool {
-	repeat, to := c.Segments[again], tcp.Client
-	if s.From == analyze.Client {
-		to = tcp.Server
-	}
-	trip := fl.TripTo(to)
+// answerToRepeat returns what was captured first that acknowledges a segment behind its repetition, nil where nothing
+// was, and how long after that it came.
+func answerToRepeat(c *analyze.Connection, s *analyze.Segment, again int) (*analyze.Segment, time.Duration) {
 	for _, a := range c.Segments[again+1:] {
 		if answersTo(a, s) {
-			return a.Time.Sub(repeat.Time) < trip*7/8
+			return a, a.Time.Sub(c.Segments[again].Time)
 		}
 	}
-	return true
+	return nil, 0
+}
+
+// tripFrom is how long an answer to what an end sends took at the handshake, 0 where that is not known.
+func (fl judged) tripFrom(by analyze.Side) time.Duration {
+	if by == analyze.Client {
+		return fl.TripTo(tcp.Server)
+	}
+	return fl.TripTo(tcp.Client)
 }
 
 // takeBackLosses says nothing of loss where as much came twice as was sent again.
