@@ -182,7 +182,7 @@ func (fl judged) endedByOneFin(e tcp.End, v *verdict) {
 		v.ending, v.finBy = analyze.Graceful, analyze.NoSide
 		v.because("frame %d acknowledges the FIN of the %s all the same", p.AckStepFrame, e.Other().Side())
 	case fl.finInferred(e.Other()):
-		v.withhold()
+		fl.withholdEnding(v)
 		v.because("frame %d acknowledges one number more than was captured of the %s: a FIN, or a byte",
 			p.AckStepFrame, e.Other().Side())
 	case d.FinAckFrame != 0 && fl.quiet(e.Other()):
