@@ -149,13 +149,12 @@ func (fl *Flow) breaks(e End, s *event.Segment) pathBreak {
 			b |= BreakTTL
 		}
 	}
-	if s.Has&event.HasIPID != 0 && s.IPID != 0 && d.ipidMoves == enoughMoves && s.IPID-d.ipid > 4096 {
+	ownCounter := fl.sameHost && s.Flags&event.ACK == 0 // the kernel's, for what no socket sends
+	if s.Has&event.HasIPID != 0 && s.IPID != 0 && d.ipidMoves == enoughMoves && s.IPID-d.ipid > 4096 && !ownCounter {
 		b |= BreakIPID
 	}
-	if s.Has&event.HasTimestamps != 0 && d.hasTS && d.Stale == 0 {
-		if d := int32(s.Options.TSVal - d.tsVal); d < 0 {
-			b |= BreakTimestamp
-		}
+	if s.Has&event.HasTimestamps != 0 && d.hasTS && d.Stale == 0 && int32(s.Options.TSVal-d.tsVal) < 0 && !(d.ipidMoves == enoughMoves && d.countsOn(s)) {
+		b |= BreakTimestamp // some kernels stamp an RST with 0
 	}
 	return b
 }
