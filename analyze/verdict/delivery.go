@@ -64,10 +64,15 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 	r.Lost.MayBe = unacked
 }
 
-// bytesFrom counts the bytes of e from pos on that nobody acknowledged.
+// bytesFrom counts the bytes of e from pos on that were captured and nobody acknowledged.
 func (fl judged) bytesFrom(e tcp.End, pos int64) uint64 {
 	d := &fl.Dir[e]
-	return uint64(max(0, d.Payload(d.Nxt)-max(pos, d.Una, 1)))
+	from, to := max(pos, d.Una, 1), d.Payload(d.Nxt)
+	n := to - from
+	for _, g := range d.Gaps {
+		n -= max(0, min(g.To, to)-max(g.From, from))
+	}
+	return min(uint64(max(0, n)), d.Bytes)
 }
 
 // lostBy counts the bytes that e sent and nobody acknowledged, and those that were not captured.
@@ -76,9 +81,8 @@ func (fl judged) lostBy(e tcp.End) (unacked, missing uint64) {
 	if !d.Sent {
 		return 0, 0
 	}
-	end := d.Payload(d.Nxt)
 	if p.Packets > 0 {
-		unacked = min(uint64(max(0, end-max(d.Una, 1))), d.Bytes)
+		unacked = fl.bytesFrom(e, d.Una)
 	}
 	missing = uint64(max(0, d.Holes))
 	if d.AckStep > 1 {
