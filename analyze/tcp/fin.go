@@ -68,7 +68,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	p.AtFin.AckedWithin = p.AtFin.AckedWithin || p.FinEnd != 0 && fl.ackedBeforeFin(e)
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
-		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0, Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
+		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0 && !p.LacksLast(), Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
 	}
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
 	if !fl.HasCloser && fl.Reset.Frame == 0 {

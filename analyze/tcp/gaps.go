@@ -80,3 +80,8 @@ func (d *Direction) fresh(from, to int64) int64 {
 func (d *Direction) LacksBehind(pos int64) bool {
 	return d.low > pos || slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.To > pos })
 }
+
+// LacksLast reports whether what stands last of what d is known to have sent was not captured.
+func (d *Direction) LacksLast() bool {
+	return slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.To == d.Nxt })
+}
