@@ -88,7 +88,9 @@ var causeRules = [...]causeRule{
 		func(_ judged, _ *tcp.Reset, because func(string, ...any)) {
 			because("no captured segment drew it, and it does not look like a socket's abort")
 		}, nil, ""},
-	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return fl.heard(rst) && rst.ProbedInVain() }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+	{analyze.KeepaliveTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool {
+		return fl.heard(rst) && rst.ProbedInVain() && !fl.lacksOf(rst.By.Other())
+	}, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("%d keep-alives of the %s had gone unanswered", rst.Keepalives, rst.By.Side())
 	}, nil, ""},
 	{analyze.RetransmitTimeout, analyze.Inferred, func(fl judged, rst *tcp.Reset) bool { return rst.GaveUp() && fl.repeatsOne() }, func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
@@ -102,9 +104,9 @@ var causeRules = [...]causeRule{
 	{analyze.UnknownCause, analyze.Unknown, func(_ judged, rst *tcp.Reset) bool { return onlyUnreadResets(rst) && !rst.ReceivedData }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 		because("no call resets a socket in %s that has no data unread, and the %s had been sent none", rst.State, rst.By.Side())
 	}, nil, ""},
-	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Keepalives == 1 }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
-		because("the RST continues the sequence of a live socket, behind a keep-alive without an answer")
-	}, []analyze.ResetCause{analyze.KeepaliveTimeout}, "the answer to a single keep-alive may be missing"},
+	{analyze.Aborted, analyze.Inferred, func(_ judged, rst *tcp.Reset) bool { return rst.Keepalives == 1 || rst.ProbedInVain() }, func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		because("the RST continues the sequence of a live socket, behind %s without an answer", analyze.Count(uint64(rst.Keepalives), "keep-alive"))
+	}, []analyze.ResetCause{analyze.KeepaliveTimeout}, "the answer to a keep-alive may be missing"},
 	{analyze.Aborted, analyze.Inferred, func(judged, *tcp.Reset) bool { return true },
 		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a live socket")
