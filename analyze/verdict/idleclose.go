@@ -44,7 +44,7 @@ func (fl judged) idleClose(c *analyze.IdleClose, r *analyze.Reset) *analyze.Idle
 		return nil // the request had arrived before the close
 	}
 	idle := d.FinTime.Sub(since)
-	if idle <= max(shortestIdle, fewRoundTrips*fl.RoundTrip()) {
+	if trip := fl.RoundTrip(); idle <= max(shortestIdle, fewRoundTrips*trip) || trip == 0 && !fl.OnSenderHost() && idle < patience {
 		return nil
 	}
 	*c.IdleNS.Of(p.Before.Side()), *c.IdleNS.Of(p.After.Side()) = uint64(idle), uint64(at.Sub(since))
