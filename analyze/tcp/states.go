@@ -121,7 +121,7 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 	switch {
 	case syn && p.State == event.SynSent && fl.sameHost && r.Ack >= 1:
 		fl.enter(e.Other(), event.Established, s, false)
-	case !syn && d.State == event.SynSent && (p.SynSent || !p.Sent) && r.Ack >= 1:
+	case !syn && d.State == event.SynSent && r.Ack >= 1 && (p.SynSent || fl.doubt == nil):
 		fl.enter(e, event.Established, s, true)
 	case !syn && d.State == event.SynRecv && fl.simultaneousOpen:
 		fl.enter(e, event.Established, s, true)
