@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/seqnum"
 )
 
 // Reuse is what a segment on a known 4-tuple means for the flow that stands there.
@@ -121,11 +122,26 @@ func (fl *Flow) heldTaken(s *event.Segment) bool {
 	case s.Flags&(event.SYN|event.RST) == event.SYN:
 		return s.Src == syn.Src && fl.IsClosed()
 	case s.Flags&event.RST == 0 && s.Src == syn.Src:
-		return s.Seq == syn.Seq.Add(1) // it goes on, though the answer was not captured
+		return s.Seq == syn.Seq.Add(1) || fl.goesOnFrom(syn, s.Seq) // though the answer was not captured
+	case s.Flags&event.RST == 0:
+		return s.Flags&event.ACK != 0 && fl.goesOnFrom(syn, s.Ack)
 	case s.Flags&event.RST != 0:
 		return s.Src == syn.Dst && s.Flags&event.ACK != 0 && s.Ack == syn.Seq.Add(1)
 	}
 	return false
+}
+
+// firstWindow is up to how much an end sends that knows only its peer's SYN, which does not scale its window.
+const firstWindow = 1 << 16
+
+// goesOnFrom reports whether the sender of the SYN that is held back had got to at with it, and not with this connection.
+func (fl *Flow) goesOnFrom(syn *event.Segment, at seqnum.Value) bool {
+	d := &fl.Dir[Client]
+	if syn.Src == fl.Addr[Server] {
+		d = &fl.Dir[Server]
+	}
+	n := at.Diff(syn.Seq)
+	return n > 0 && n <= firstWindow && d.Based && syn.Seq.Diff(d.nxtAbs) > 0
 }
 
 // EndForReuse ends what still runs of TIME_WAIT by the SYN s of the next connection on the 4-tuple,
