@@ -125,6 +125,10 @@ var aborterDoubts = []rule{
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("not all was captured: a FIN of the %s before frame %d may be missing too", e.Other().Side(), fl.Reset.Frame)
 	}},
+	{judged.livedUntilReset, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d answers as a kernel without a socket does, and nothing captured shows that the %s had ended: a firewall answers so, too",
+			fl.Reset.Frame, e.Side())
+	}},
 }
 
 // alive reports whether a SYN or payload of e was captured: e had not ended before that.

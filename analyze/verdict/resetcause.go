@@ -149,6 +149,14 @@ func (fl judged) lived(e tcp.End) bool {
 	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
 }
 
+// livedUntilReset reports whether e, on another host, was there and did not end, as far as it was captured, and an RST as of
+// a kernel without a socket answers in its name.
+func (fl judged) livedUntilReset(e tcp.End) bool {
+	rst := &fl.Reset
+	return rst.Class == tcp.NobodyReset && rst.Trigger != 0 && !rst.Restarted && fl.lived(e) &&
+		(!fl.IsEmbryo() || rst.AnsweredLen > 0) && (rst.AnsweredLen == 0 || rst.Mixed || !fl.Orphaned())
+}
+
 // heard reports whether something of the RST's receiver was captured: of one direction alone answers are not.
 func (fl judged) heard(rst *tcp.Reset) bool { return fl.Dir[rst.By.Other()].Packets > 0 }
 
