@@ -73,9 +73,9 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 }
 
 // answersUnseenSyn reports whether the SYN,ACK s of d takes a SYN of p that was not captured: neither number is
-// one of the connection's own, of which an end was.
+// one of the connection's own, of which an end was. Behind its FIN d sends none of this connection.
 func (fl *Flow) answersUnseenSyn(d, p *Direction, s *event.Segment) bool {
-	return (fl.HasCloser || fl.Reset.Frame != 0) && d.SynSent && d.rel(s.Seq) != 0 && p.Based && p.rel(s.Ack) != 1
+	return (fl.HasCloser || fl.Reset.Frame != 0) && (d.SynSent || d.FinEnd != 0) && d.rel(s.Seq) != 0 && p.Based && p.rel(s.Ack) != 1
 }
 
 // closeForgotten closes the ends of a connection whose 4-tuple answers a new SYN: a kernel that
