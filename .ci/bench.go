@@ -96,22 +96,7 @@ func bench(closecap, dir string, connections int, limit time.Duration) error {
 			}
 		}
 	}
-	var copies [2]cost // of the large capture, and of that with few connections
-	for i, c := range contests {
-		if c.copy && errs[i] == nil {
-			copies[number(c.bulk)] = costs[i]
-		}
-	}
-	for i, c := range contests {
-		switch {
-		case errors.Is(errs[i], exec.ErrNotFound):
-			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
-		case errs[i] != nil:
-			fmt.Fprintf(t, "%s\t%v\t\t\t\t\n", c.name, errs[i])
-		default:
-			row(t, c.name, costs[i], copies[number(c.bulk)])
-		}
-	}
+	rows(t, contests, costs, errs)
 	var tenth cost
 	for range rounds {
 		if err := measure(contests[0], small, &tenth); err != nil {
@@ -155,6 +140,26 @@ func contests(closecap, large, bulk string, limit time.Duration) []contest {
 		few(copies),
 		{name: "tcptrace -n FILE", args: []string{"tcptrace", "-n", "{}"}, runs: 1, limit: limit},
 		{name: "tshark -q -z conv,tcp -r FILE", args: []string{"tshark", "-q", "-z", "conv,tcp", "-r", "{}"}, runs: 1, limit: limit},
+	}
+}
+
+// rows writes what each contest cost, also beside tcpdump's copy of the same capture.
+func rows(t io.Writer, contests []contest, costs []cost, errs []error) {
+	var copies [2]cost // of the large capture, and of that with few connections
+	for i, c := range contests {
+		if c.copy && errs[i] == nil {
+			copies[number(c.bulk)] = costs[i]
+		}
+	}
+	for i, c := range contests {
+		switch {
+		case errors.Is(errs[i], exec.ErrNotFound):
+			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
+		case errs[i] != nil:
+			fmt.Fprintf(t, "%s\t%v\t\t\t\t\n", c.name, errs[i])
+		default:
+			row(t, c.name, costs[i], copies[number(c.bulk)])
+		}
 	}
 }
 
