@@ -11,14 +11,15 @@ type Heard struct {
 	swapped bool // see Numbered
 	Talk
 	client, server endpoint
-	place, newer   place // see Keeper
-	_              [6]uint32
+	place, newer   place     // see Keeper
+	_              [4]uint32 // whole cache lines
 }
 
 // place is a Heard's in the memory; 0 is that of none.
 type place int32
 
-const slabSize = 64
+// slabSize makes slabs that begin with a page.
+const slabSize = 128
 
 // memory is where Heards are, of which those that were given back are used first. The garbage collector finds next to no
 // pointers in it.

@@ -25,15 +25,20 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	client := h.end(&address)
 	x := ended{Heard: h, c: c, over: over, calls: how.Calls}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
+	for e, side := range x.side {
+		if x.closed = x.closed || c.Closer == side; c.Closer == side {
+			x.closer = End(e)
+		}
+	}
+	if x.mute() {
+		return
+	}
 	var all analyze.LastWords
 	reads := h.reads() || h.ends[Client].held+h.ends[Server].held > 0
 	for e, side := range x.side {
 		if reads {
 			x.said[e] = h.lastOf(End(e), over)
 			x.said[e].renumber(how.Number)
-		}
-		if x.closed = x.closed || c.Closer == side; c.Closer == side {
-			x.closer = End(e)
 		}
 		w := h.words(End(e), &x.said[e], how.Raw)
 		if w == nil {
@@ -65,6 +70,13 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		*c.LastWords = all
 		c.Explains = analyze.Topic(c)
 	}
+}
+
+// mute reports whether there is nothing to tell, as is so of most connections of no known protocol: nobody idled, and
+// nothing met the close.
+func (x *ended) mute() bool {
+	return x.rest == nil && x.met == (met{}) && x.c.IdleClose == nil && x.c.Stall == nil &&
+		(!x.closed || x.ends[x.closer].over.frame == 0 || x.silence() < longIdle)
 }
 
 // tells reports whether anything is told.
