@@ -164,6 +164,9 @@ func neverAlive(fl judged, e tcp.End) bool {
 func ackedUnseen(fl judged, e tcp.End) bool {
 	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
 	to := max(at.Acked, at.PeerReach)
+	if p.FinEnd-1 == to && to == at.PeerNxt+1 && !p.SynSent && p.Bytes == 0 {
+		return false // the first that was captured of the peer was a keep-alive
+	}
 	return to > at.PeerNxt && p.FinEnd-1 <= to
 }
 
