@@ -65,6 +65,15 @@ func distance(ttl uint8) uint8 {
 // initialTTL is with which TTL Linux and the BSDs begin; Windows begins with 128, others with 255.
 const initialTTL = 64
 
+// oddTTL is up to what TTL packets arrive that began with 32, as those of no common stack do. Some programs that
+// answer a VPN's packets themselves begin so, and what they send at the end is of their own.
+const oddTTL = 32
+
+// HasOddStack reports whether e's stack seems to be none whose ways are known. Hop limits of IPv6 are set by routers.
+func (fl *Flow) HasOddStack(e End) bool {
+	return fl.Dir[e].TTL > 0 && fl.Dir[e].TTL <= oddTTL && fl.Addr[e].Addr().Unmap().Is4()
+}
+
 // KeepsLinuxTime reports whether e's TIME_WAIT ends as the options say: they name another time than
 // Linux's, e lives on the capturing host, or its TTL may be Linux's. Hop limits of IPv6 are set by routers.
 func (fl *Flow) KeepsLinuxTime(e End) bool {

@@ -52,6 +52,10 @@ var closerDoubts = []rule{
 		return fmt.Sprintf("frame %d is the first to acknowledge frame %d, as no FIN is of stacks like the %s's (Apple, BSD): it may repeat one that was not captured",
 			fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame, e.Other().Side())
 	}},
+	{func(fl judged, e tcp.End) bool { return fl.lacksOfOdd(e.Other()) }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("not all was captured, and what the %s's stack does is not known (TTL %d): it may have sent a FIN before frame %d",
+			e.Other().Side(), fl.Dir[e.Other()].TTL, fl.Dir[e].FinFrame)
+	}},
 	{answeredInTime, nil},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e.Other()].FinEnd != 0 }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the ACK of frame %d was not captured, so a FIN of the %s before frame %d may be missing too",

@@ -42,6 +42,9 @@ func (fl judged) ledger(sc *scratch) {
 // both FINs that was taken came first, e may have been in LAST_ACK.
 func (fl judged) waits(e tcp.End, c *analyze.Connection) bool {
 	d := &fl.Dir[e]
+	if fl.lacksOfOdd(e) {
+		return false
+	}
 	first := d.AtFin.AckedWithin || fl.Dir[e.Other()].FinEnd != 0
 	return fl.Waits[e].Since != 0 && !d.FinTwice && (fl.GotFinSurely(e) || c.Ending == analyze.Graceful && first)
 }

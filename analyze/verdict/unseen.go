@@ -54,3 +54,8 @@ func (fl judged) isLossy() bool {
 	return fl.lacksAny() || fl.Dir[tcp.Server].SynSent && !fl.Dir[tcp.Client].SynSent ||
 		rst.Seq > fl.Dir[rst.By].Nxt && !fl.filtered()
 }
+
+// lacksOfOdd reports whether e's stack is none whose ways are known, and not all was captured.
+func (fl judged) lacksOfOdd(e tcp.End) bool {
+	return fl.HasOddStack(e) && (fl.Midstream || fl.isLossy())
+}
