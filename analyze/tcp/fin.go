@@ -77,6 +77,8 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.answeredFin(e)
 	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
 		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)
+	} else if fl.crossesFin(e, s, r) {
+		fl.Simultaneous = true
 	}
 	switch d.State {
 	case event.CloseWait:
@@ -90,6 +92,17 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.replay(e)
 	}
 	fl.presumeFin(e, s)
+}
+
+// crossesFin reports whether e's FIN, which is new, left before its peer's FIN can have come, though an RST of that peer
+// came behind that.
+func (fl *Flow) crossesFin(e End, s *event.Segment, r *Listed) bool {
+	p, rst := &fl.Dir[e.Other()], &fl.Reset
+	if !fl.HasCloser || fl.Closer == e || rst.Frame == 0 || rst.By == e || s.Flags&event.ACK == 0 || r.Ack >= p.FinEnd {
+		return false
+	}
+	rst.MayCross = fl.rtt == 0
+	return fl.rtt > 0 && fl.Crossed(p.FinTime, s.Time)
 }
 
 // ackedBeforeFin reports whether e, whose FIN is new, had acknowledged its peer's before it sent that: an ACK without data

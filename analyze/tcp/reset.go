@@ -43,6 +43,7 @@ type Reset struct {
 	GoneAt         int64  // where the data that met none begin; 0 for none
 	BothReset      bool   // its receiver's socket reset the connection as well
 	Crossing       bool   // and neither RST can have come before the other was sent
+	MayCross       bool   // a FIN of its receiver came that had not got its sender's, and how long that was on its way is not known
 	Ack            int64
 	DrawnUnseen    uint64        // a later RST of its sender, drawn by what was not captured
 	AnsweredSeq    int64         // where what it answers begins

@@ -34,6 +34,10 @@ var closerDoubts = []rule{
 		func(fl judged, e tcp.End) string {
 			return fmt.Sprintf("a FIN of the %s was captured, too, though nothing shows that it was taken", e.Other().Side())
 		}},
+	{func(fl judged, e tcp.End) bool { return fl.Reset.MayCross }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("the FIN of frame %d was sent without that of frame %d, and how long they were on their way is not known",
+			fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame)
+	}},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
 	}},
@@ -75,6 +79,10 @@ var closerDoubts = []rule{
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d was on its way when frame %d was sent, and not all was captured: a FIN of the %s behind it may be missing too",
 			fl.Reset.Trigger, fl.Dir[e].FinFrame, e.Other().Side())
+	}},
+	{judged.answerMayCome, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("%s before an answer to frame %d can have come: a FIN of the %s may have been on its way, too",
+			fl.theEnd(), fl.Dir[e].FinFrame, e.Other().Side())
 	}},
 	{func(fl judged, e tcp.End) bool {
 		d, rst := &fl.Dir[e], &fl.Reset
@@ -264,7 +272,7 @@ func (fl judged) settleCloser(v *verdict) {
 	}
 	if why := fl.doubt(rules, v.first); why != "" {
 		v.doubtCloser(why)
-	} else if fl.lacksOf(v.first.Other()) {
+	} else if fl.lacksOf(v.first.Other()) || fl.unanswered(v.first) {
 		v.closerSure = analyze.Inferred // nothing says that a FIN is missing, but something is
 	}
 }

@@ -41,3 +41,19 @@ func (fl judged) answerIsLate(e tcp.End) bool {
 	}
 	return fl.Reset.Time.Sub(fl.Dir[e].FinTime) > fl.RoundTrip()+ackWithin
 }
+
+// unanswered reports whether e reset the connection behind its FIN, and nothing shows that its peer had got either.
+func (fl judged) unanswered(e tcp.End) bool {
+	d := &fl.Dir[e]
+	return fl.Reset.Frame != 0 && fl.Reset.By == e && d.FinEnd != 0 && d.FinAckFrame == 0 && !fl.OnSenderHost()
+}
+
+// answerMayCome reports whether e answered what was on its way when it closed, and more of its peer, sent before that
+// can have got e's FIN, may come later than all that was captured.
+func (fl judged) answerMayCome(e tcp.End) bool {
+	trip := fl.TripTo(e.Other()) * 9 / 8
+	if trip == 0 {
+		trip = patience
+	}
+	return fl.unanswered(e) && fl.Reset.AnsweredLen > 0 && !fl.Reset.BothReset && fl.now.Sub(fl.Dir[e].FinTime) <= trip
+}
