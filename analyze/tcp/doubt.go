@@ -9,6 +9,8 @@ import "github.com/closecap/closecap/analyze/event"
 func (fl *Flow) impossible(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
+	case s.Has&badSum != 0 && fl.farAway(e, r):
+		return damaged
 	case fl.Midstream:
 	case s.Len > 0 && s.Flags&event.FIN == 0 && fl.beyondWindow(e.Other(), r.Seq):
 		return outsideWindow
@@ -19,6 +21,16 @@ func (fl *Flow) impossible(e End, s *event.Segment, r *Listed) Ignored {
 		return underSent
 	}
 	return Acted
+}
+
+// badSum says that a segment is damaged, or that its checksum was left to the network card.
+const badSum = event.BadChecksum | event.BadIPChecksum
+
+// farAway reports whether e's segment stands where its peer has no room for it, or acknowledges what e had none for.
+func (fl *Flow) farAway(e End, r *Listed) bool {
+	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	return p.SynSent && d.Based && r.Seq > max(d.Una, d.Nxt)+p.offers() ||
+		d.SynSent && p.Based && r.Flags&event.ACK != 0 && r.Ack > max(p.Una, p.Nxt)+d.offers()
 }
 
 // doubts returns why the receiver of e's FIN may refuse it, acted when it will not. Either the

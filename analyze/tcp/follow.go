@@ -127,7 +127,7 @@ func (fl *Flow) fixNumbering(d, p *Direction, s *event.Segment) {
 		d.base(s.Seq, at)
 	} else if !d.Sent {
 		// Known from the peer's acknowledgements alone: what was sent before is not missing.
-		if at := d.rel(s.Seq); at > d.Nxt {
+		if at := d.rel(s.Seq); at > d.Nxt && s.Has&badSum == 0 {
 			d.advance(at, s.Seq)
 			d.low = at
 		}

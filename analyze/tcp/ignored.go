@@ -22,6 +22,7 @@ const (
 	senderGoesOn
 	staysInSynSent
 	cameTwice
+	damaged
 )
 
 // Text says in words why a segment was ignored, "" when it was not.
@@ -55,6 +56,8 @@ func (g Ignored) Text(ref uint64) string {
 		return "its sequence number lies before data that had been sent"
 	case senderGoesOn:
 		return fmt.Sprintf("its sender goes on in its place with frame %d, and nobody had acknowledged it", ref)
+	case damaged:
+		return "its checksum is wrong, and its numbers lie outside the windows"
 	case synWithFin:
 		return "no stack takes SYN and FIN together"
 	}

@@ -112,6 +112,11 @@ func (fl judged) endedByFins(v *verdict) {
 	v.sent(second.FinFrame, "FIN", fl.Closer.Other().Side())
 	for e := range fl.Dir {
 		d, by := &fl.Dir[e], tcp.End(e).Side()
+		if d.FinAckFrame != 0 && fl.passedBy(tcp.End(e)) {
+			fl.withholdEnding(v)
+			v.because("more is acknowledged than the FIN of frame %d: whether that was taken is not known", d.FinFrame)
+			return
+		}
 		if d.FinAckFrame != 0 {
 			continue
 		}
@@ -155,6 +160,9 @@ func (fl judged) endedByFins(v *verdict) {
 		v.why.end(append(b, " acknowledge them"...))
 	}
 }
+
+// passedBy reports whether more was acknowledged than e's FIN, in a connection of which the capture lacks the begin.
+func (fl judged) passedBy(e tcp.End) bool { return fl.Midstream && fl.Dir[e].PastFin }
 
 // unacked says that the FIN of an end was not acknowledged, and why.
 func (v *verdict) unacked(by analyze.Side, format string, args ...any) {

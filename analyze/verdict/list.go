@@ -42,7 +42,7 @@ func (fl judged) ledger(sc *scratch) {
 // both FINs that was taken came first, e may have been in LAST_ACK.
 func (fl judged) waits(e tcp.End, c *analyze.Connection) bool {
 	d := &fl.Dir[e]
-	if fl.lacksOfOdd(e) {
+	if fl.lacksOfOdd(e) || fl.passedBy(e.Other()) {
 		return false
 	}
 	first := d.AtFin.AckedWithin || fl.Dir[e.Other()].FinEnd != 0
