@@ -47,3 +47,7 @@ type LegEnd struct {
 	ByRelay    bool           `json:"by_relay,omitempty"` // the relay had ended that one, too
 	Answered   bool           `json:"answered,omitempty"` // the relay then gave the answer of this leg: NS is until that
 }
+
+// IsGatewayError reports whether it is by a status of HTTP that a gateway says that the server behind it gave no answer,
+// or that there is none (RFC 9110 15.6.3 to 15.6.5).
+func IsGatewayError(status int) bool { return status >= 502 && status <= 504 }

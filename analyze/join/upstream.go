@@ -1,6 +1,7 @@
 package join
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -92,9 +93,12 @@ func endedBy(c *analyze.Connection, then event.Time) bool {
 	return end != 0 && end <= then
 }
 
-// isGatewayError reports whether a text begins an answer of HTTP by which a gateway says that the server behind it gave
-// none (RFC 9110 15.6.3, 15.6.5), or that there is none.
+// isGatewayError reports whether a text begins an answer of HTTP that is a gateway's error.
 func isGatewayError(text string) bool {
 	_, status, ok := strings.Cut(text, " ")
-	return ok && strings.HasPrefix(text, "HTTP/1.") && len(status) >= 3 && (status[:3] == "502" || status[:3] == "503" || status[:3] == "504")
+	if !ok || !strings.HasPrefix(text, "HTTP/1.") || len(status) < 3 {
+		return false
+	}
+	n, err := strconv.Atoi(status[:3])
+	return err == nil && analyze.IsGatewayError(n)
 }

@@ -10,9 +10,6 @@ import (
 // maxFailed bounds of how many connections that were not opened it is asked for whom they were.
 const maxFailed = 256
 
-// noUpstream are the statuses by which a gateway says that the server behind it gave no answer (RFC 9110 15.6).
-var noUpstream = map[int]bool{502: true, 503: true, 504: true}
-
 // tieFailed ties a connection that was refused, or not answered, to the one whose request waited then at its client's
 // address and got a gateway's error after that: where nothing else can have waited there.
 func (l *Legs) tieFailed(all []*analyze.Connection) {
@@ -36,7 +33,7 @@ func (l *Legs) tieFailed(all []*analyze.Connection) {
 			}
 		}
 		if waiting != 1 || front == nil || front.c.Relay != nil && front.c.Relay.Same != analyze.NothingBack || sameHost(front, &leg{c: back}) ||
-			!noUpstream[front.status] || front.asked > back.Start || front.answered < end {
+			!analyze.IsGatewayError(front.status) || front.asked > back.Start || front.answered < end {
 			continue
 		}
 		front.c.Relay = &analyze.Relay{Leg: back.ID, Side: analyze.Server, Same: analyze.NothingBack, Confidence: analyze.Inferred}
@@ -60,7 +57,7 @@ func (l *Legs) TieTold(res *analyze.Result) {
 		m := &res.MayRelay[i]
 		x, back := fronts[m.Front], byID[m.Back]
 		if x == nil || back == nil || back.Relay != nil || x.c.Relay != nil && x.c.Relay.Same != analyze.NothingBack ||
-			!noUpstream[x.status] || !slices.Contains(m.Frames, x.answer) {
+			!analyze.IsGatewayError(x.status) || !slices.Contains(m.Frames, x.answer) {
 			continue
 		}
 		x.c.Relay, back.Relay = &m.Relays[0], &m.Relays[1]
