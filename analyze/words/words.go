@@ -11,6 +11,7 @@ package words
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
@@ -142,13 +143,20 @@ func begins(b []byte, want string) answer {
 	return yes
 }
 
-// clip cuts what a peer said to a length that fits a sentence.
+// clip cuts what a peer said to a length that fits a sentence, at the border of a character of UTF-8.
 func clip(b []byte) string {
 	const most = 160
-	if len(b) > most {
-		return string(b[:most]) + "…"
+	if len(b) <= most {
+		return string(b)
 	}
-	return string(b)
+	n := most
+	for n > most-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+		n--
+	}
+	if !utf8.RuneStart(b[n]) { // no UTF-8
+		n = most
+	}
+	return string(b[:n]) + "…"
 }
 
 // firstLine returns s up to its first line end.
