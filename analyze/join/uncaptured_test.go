@@ -17,18 +17,28 @@ func TestUncaptured(t *testing.T) {
 		rec.Calls = append(rec.Calls, &event.Call{ID: len(rec.Calls) + 1, Name: name, FD: 9, PID: 1, Local: local, Remote: remote, Start: 5, End: 6, RecvQ: -1})
 	}
 	rec.Calls = append(rec.Calls, &event.Call{ID: len(rec.Calls) + 1, Name: "close", FD: 3, PID: 1, Local: local, Start: 7, End: 8, RecvQ: -1})
+	other := netip.MustParseAddrPort("10.0.0.1:99") // bound, and no more
+	held := []event.Holder{{Actor: "child", PID: 7, FD: 3}}
+	rec.Calls = append(rec.Calls,
+		&event.Call{ID: len(rec.Calls) + 1, Name: "listen", FD: 3, PID: 1, Local: local, Start: 1, End: 2, RecvQ: -1},
+		&event.Call{ID: len(rec.Calls) + 2, Name: "close", FD: 4, PID: 1, Local: other, Start: 7, End: 8, RecvQ: -1},
+		&event.Call{ID: len(rec.Calls) + 3, Name: "close", FD: 5, PID: 1, Local: local, Start: 7, End: 8, RecvQ: -1, Holders: held})
 	res := Join(rec, analyze.Options{})
 	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "1 connection ") || !strings.Contains(res.Warnings[0], "10.0.0.1:80 and 10.0.0.9:4000") {
 		t.Errorf("warnings %q, want one of 10.0.0.1:80 and 10.0.0.9:4000", res.Warnings)
 	}
-	want := map[string]string{"close 9": "no packet of this connection was captured", "close 3": "nothing on the wire: a listening socket has no peer"}
+	want := map[int]string{
+		9: "no packet of this connection was captured",
+		3: "nothing on the wire: a listening socket has no peer",
+		4: "nothing on the wire: this socket has no peer",
+		5: "nothing on the wire: a listening socket has no peer; child, pid 7 still holds this socket as fd 3",
+	}
 	for _, c := range res.Calls {
 		if c.Name == "close" && c.PID == 1 {
-			key := map[int]string{9: "close 9", 3: "close 3"}[c.FD]
-			if c.Explain != want[key] {
-				t.Errorf("%s: %q, want %q", key, c.Explain, want[key])
+			if c.Explain != want[c.FD] {
+				t.Errorf("close %d: %q, want %q", c.FD, c.Explain, want[c.FD])
 			}
-			delete(want, key)
+			delete(want, c.FD)
 		}
 	}
 	if len(want) != 0 {

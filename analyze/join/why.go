@@ -13,11 +13,19 @@ import (
 // segment explains. A call that speaks for itself gets no words.
 func (l *linker) explain() {
 	closed := map[holderKey]*analyze.Call{} // the last call that closed a descriptor
+	listening := map[uint16]bool{}          // ports
+	for _, c := range l.res.Calls {
+		if k := c.Kind(); k == event.ListenCall || k == event.AcceptCall {
+			listening[c.Local.Port()] = true
+		}
+	}
 	for _, c := range l.res.Calls {
 		if c.Errno == "EBADF" {
 			c.Explain = whyBadFD(c, closed[keyOf(c)])
+		} else if lc := l.byID[c.Connection]; lc != nil {
+			c.Explain = why(lc, c)
 		} else {
-			c.Explain = why(l.byID[c.Connection], c)
+			c.Explain = whyAlone(c, listening[c.Local.Port()])
 		}
 		if c.Kind() == event.CloseCall && c.Errno == "" {
 			closed[keyOf(c)] = c
@@ -26,9 +34,6 @@ func (l *linker) explain() {
 }
 
 func why(lc *linked, c *analyze.Call) string {
-	if lc == nil {
-		return whyAlone(c)
-	}
 	if c.End == 0 {
 		return "had not returned when the recording ended"
 	}
@@ -56,25 +61,36 @@ func whyBadFD(c, closed *analyze.Call) string {
 	return fmt.Sprintf("this process gave up fd %d with #%d; nothing was asked of the connection", c.FD, closed.ID)
 }
 
-// whyAlone speaks of calls on sockets without a peer.
-func whyAlone(c *analyze.Call) string {
+// whyAlone speaks of closes of sockets without a peer.
+func whyAlone(c *analyze.Call, listening bool) string {
+	if c.Kind() != event.CloseCall {
+		return ""
+	}
+	alone := "nothing on the wire: this socket has no peer"
+	if listening {
+		alone = "nothing on the wire: a listening socket has no peer"
+	}
 	switch {
-	case c.Kind() == event.CloseCall && len(c.Holders) > 0:
+	case isListening(c) && len(c.Holders) > 0:
+		return alone + "; " + holdersOf(c)
+	case len(c.Holders) > 0:
 		return stillHeld(c)
-	case c.Kind() == event.CloseCall && isUncaptured(c):
+	case isUncaptured(c):
 		return "no packet of this connection was captured"
-	case c.Kind() == event.CloseCall && isListening(c) && len(c.Caused) == 0:
-		return "nothing on the wire: a listening socket has no peer"
+	case isListening(c) && len(c.Caused) == 0:
+		return alone
 	}
 	return ""
 }
 
-func stillHeld(c *analyze.Call) string {
+func stillHeld(c *analyze.Call) string { return "no FIN: " + holdersOf(c) }
+
+func holdersOf(c *analyze.Call) string {
 	var who []string
 	for _, h := range c.Holders {
 		who = append(who, fmt.Sprintf("%s still holds this socket as fd %d", holderName(h), h.FD))
 	}
-	return "no FIN: " + strings.Join(who, "; ")
+	return strings.Join(who, "; ")
 }
 
 // holderName names a process; the actor's name often holds the pid already.
