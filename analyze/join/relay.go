@@ -1,6 +1,7 @@
 package join
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -20,6 +21,7 @@ type carried struct {
 // relayed is what a process moved between two connections.
 type relayed struct {
 	analyze.Relay
+	tid      int
 	sent     uint64 // bytes of the calls that sent it on, heads that were written anew included
 	requests int    // that were passed on with another head
 	answers  int    // likewise
@@ -39,11 +41,17 @@ func (l *linker) relays() {
 		partners[x.back]++
 	}
 	for x, r := range relays {
-		if partners[x.front] == 1 && partners[x.back] == 1 && l.passedOn(x, r) {
+		if partners[x.front] == 1 && partners[x.back] == 1 && !l.talksTo(x.front, r.tid) && l.passedOn(x, r) {
 			l.tie(x.front, x.back, r.Relay, analyze.Server)
 			l.tie(x.back, x.front, r.Relay, analyze.Client)
 		}
 	}
+}
+
+// talksTo says whether the thread is itself the client of the connection, as a test is that talks to its own server:
+// what it sends next elsewhere is then no more passed on than what it had sent there.
+func (l *linker) talksTo(front, tid int) bool {
+	return slices.ContainsFunc(l.byID[front].calls, func(c *analyze.Call) bool { return c.TID == tid && c.Side == analyze.Client })
 }
 
 // passedOn says whether what went through the process is most of what it sent on both legs and, where only the
@@ -176,7 +184,7 @@ func note(relays map[legs]*relayed, recv, send *analyze.Call, n int64, shown boo
 	x := legsOf(recv, send)
 	r := relays[x]
 	if r == nil {
-		r = &relayed{Relay: analyze.Relay{PID: send.PID, Actor: send.Actor, Received: recv.ID, Sent: send.ID, Confidence: analyze.Inferred}}
+		r = &relayed{tid: send.TID, Relay: analyze.Relay{PID: send.PID, Actor: send.Actor, Received: recv.ID, Sent: send.ID, Confidence: analyze.Inferred}}
 		relays[x] = r
 	}
 	r.Bytes, r.sent = r.Bytes+uint64(n), r.sent+uint64(send.Ret)

@@ -36,8 +36,8 @@ func (l *linker) upstreams() {
 				l.tieUpstreams(c, opened[c.Connection])
 			}
 			delete(opened, c.Connection)
-		case c.Side == analyze.Client && kind == event.ConnectCall && lc.Bytes.Server == 0:
-			if front := w.only(); front != nil {
+		case c.Side == analyze.Client && kind == event.ConnectCall && !c.IsDisconnect() && lc.Bytes.Server == 0:
+			if front := w.only(); front != nil && !l.talksTo(front.Connection, c.TID) {
 				opened[front.Connection] = append(opened[front.Connection], upstream{front, c})
 			}
 		}
