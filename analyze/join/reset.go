@@ -96,14 +96,18 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 		return
 	}
 	data := lc.segment(r.Trigger, len(lc.Segments)-1)
+	gone := gaveUp != nil && gaveUp.End < s.Time
+	if gone && data != nil && data.Flags.Has(event.FIN) { // it met nobody, so that end did not close first
+		addWhy(r, gaveUpWords(r, gaveUp))
+		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCloser })
+	}
 	if data == nil || data.Len == 0 {
 		return
 	}
-	gone := gaveUp != nil && gaveUp.End < s.Time
 	f := analyze.ResetFacts{Answers: true, Data: true, Closed: !gone && (closing != nil || shut != nil)}
 	switch cause := f.Cause(); {
 	case gone:
-		setCause(r, cause, sure(gaveUp), fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, gaveUp.ID, gaveUp.Name))
+		setCause(r, cause, sure(gaveUp), gaveUpWords(r, gaveUp))
 		return
 	case closing != nil:
 		setCause(r, cause, sure(closing), fmt.Sprintf("frame %d brought %d bytes after #%d %s()", data.Frame, data.Len, closing.ID, closing.Name))
@@ -115,6 +119,10 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	if trigger != nil {
 		l.confirm(r, trigger)
 	}
+}
+
+func gaveUpWords(r *analyze.Reset, c *analyze.Call) string {
+	return fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, c.ID, c.Name)
 }
 
 // unreadBy returns how many bytes had come when c began, and how many of them its side's calls had not
