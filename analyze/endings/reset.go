@@ -66,7 +66,10 @@ func Cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze
 		return f.Cause(), analyze.InKernel
 	}
 	switch r.Reason {
-	case "TCP_ABORT_ON_CLOSE":
+	case "TCP_ABORT_ON_CLOSE": // MPTCP says so of SO_LINGER 0, too (__mptcp_close)
+		if f.LingerZero && f.Unread == 0 {
+			return analyze.LingerZero, analyze.InKernel
+		}
 		return analyze.UnreadData, analyze.InKernel
 	case "TCP_ABORT_ON_DATA":
 		return analyze.DataAfterClose, analyze.InKernel
@@ -138,7 +141,7 @@ func Explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, 
 		task = TaskName(r.Task)
 	}
 	switch {
-	case c == analyze.UnreadData && e != nil:
+	case c == analyze.UnreadData && e != nil && e.Unread > 0: // of an MPTCP subflow MPTCP has it
 		return fmt.Sprintf("%s left %d bytes unread", task, e.Unread)
 	case c == analyze.LingerZero:
 		return fmt.Sprintf("%s with SO_LINGER at 0 seconds", task)

@@ -58,6 +58,10 @@ func TestKernelsWord(t *testing.T) {
 	data := &event.Offender{Flags: event.ACK | event.PSH, Seq: 1001, Ack: 5002, Len: 5}
 	without := reset(at, "", 7, nil)
 	without.Reset.Task = &event.Task{PID: 812, TID: 812, Comm: "nginx", Call: "close", FD: 7, Owner: true}
+	fast := reset(at, "TCP_ABORT_ON_CLOSE", 7, nil) // of an MPTCP subflow
+	fast.Reset.Task = without.Reset.Task
+	lingers := end(at, 7, 0)
+	lingers.Endpoint.Linger = true
 	for name, tt := range map[string]struct {
 		events  string
 		kernel  []event.KernelEvent
@@ -74,6 +78,7 @@ func TestKernelsWord(t *testing.T) {
 		"another time's":           {aborted, told(reset(at+200_000_000, "TCP_ABORT_ON_CLOSE", 7, nil)), analyze.Aborted, analyze.Inferred, "", 0, ""},
 		"another segment's":        {late, told(reset(4_200_000, "NO_SOCKET", 0, &event.Offender{Flags: event.ACK, Seq: 1, Ack: 2, Len: 5})), analyze.DataAfterClose, analyze.Observed, "", 0, ""},
 		"calls that say another":   {lingered, told(end(at, 7, 5), reset(at, "TCP_ABORT_ON_CLOSE", 7, nil)), analyze.UnreadData, analyze.InKernel, reason + "TCP_ABORT_ON_CLOSE", 5, "packets and calls say linger-zero of the RST in frame 11, the kernel says unread-data"},
+		"MPTCP with SO_LINGER 0":   {lingered, told(lingers, fast), analyze.LingerZero, analyze.InKernel, reason + "TCP_ABORT_ON_CLOSE", 0, ""},
 		"a kernel without reasons": {aborted, told(end(at, 7, 5), without), analyze.UnreadData, analyze.InKernel, "nginx[812] close left 5 bytes unread", 5, ""},
 		"a coarser word":           {lingered, told(reset(at, "TCP_STATE", 7, nil)), analyze.LingerZero, analyze.Observed, reason + "TCP_STATE", 0, ""},
 		"no socket there":          {late, told(reset(4_200_000, "NO_SOCKET", 0, data)), analyze.DataAfterClose, analyze.Observed, reason + "NO_SOCKET", 0, ""},
