@@ -12,6 +12,9 @@ const fewRoundTrips = 3
 // atOnce is how long a kernel takes to answer.
 const atOnce = 300 * time.Microsecond
 
+// ackAnswered is how long, a few round trips aside, after an ACK the RST may come that it drew.
+const ackAnswered = 5 * time.Millisecond
+
 // answerTime is how long after a segment the RST that answers it may come.
 func (fl *Flow) answerTime() time.Duration {
 	if fl.rtt == 0 {
@@ -71,6 +74,9 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 			continue // it was sent before e's FIN came in
 		}
 		break
+	}
+	if drew != nil && drew.Kind == KindAck && fl.rtt != 0 && r.Time.Sub(drew.Time) > few+ackAnswered {
+		drew = nil // what drew it was not captured: a firewall answers before a segment leaves
 	}
 	if drew != nil {
 		found := *drew
