@@ -39,10 +39,28 @@ func meantCause(c *analyze.Connection, calls []*analyze.Call) string {
 	switch own := callByID(calls, r.Call); {
 	case r.Cause == analyze.DataAfterClose:
 		return afterCloseWords(c, calls)
-	case r.Cause == analyze.Aborted && own != nil && own.Side == r.By:
+	case r.Cause == analyze.Aborted && (own != nil && own.Side == r.By || remoteCall(c, r.Frame) != ""):
 		return "it aborted the connection"
 	}
 	return analyze.CauseCode(r.Cause).Words
+}
+
+// rootOf returns the root cause of a frame of c; the zero value where it is not listed.
+func rootOf(c *analyze.Connection, frame uint64) (root analyze.Root) {
+	for _, s := range c.Segments {
+		if s.Frame == frame {
+			return s.Root
+		}
+	}
+	return root
+}
+
+// remoteCall names the call that sent a frame of c where the kernel alone tells of it; "" otherwise.
+func remoteCall(c *analyze.Connection, frame uint64) string {
+	if root := rootOf(c, frame); root.Kind == analyze.RootRemote {
+		return root.Why
+	}
+	return ""
 }
 
 func finBefore(c *analyze.Connection, frame uint64) bool {
@@ -59,10 +77,12 @@ func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	var lines []string
 	drew := callByID(calls, c.Reset.Call)
 	switch {
-	case drew != nil && drew.Side == c.Reset.By:
+	case drew != nil && drew.Side == c.Reset.By && rootOf(c, c.Reset.Frame).Kind != analyze.RootAnswer:
 		lines = append(lines, fmt.Sprintf("%s sent it.", callWords(drew)))
-	case drew != nil:
+	case drew != nil && drew.Side != c.Reset.By:
 		lines = append(lines, answeredSentence(c.Reset, drew))
+	case drew == nil && remoteCall(c, c.Reset.Frame) != "":
+		lines = append(lines, Safe(remoteCall(c, c.Reset.Frame))+" sent it, a call that was not recorded.")
 	case c.Reset.Trigger != 0 && c.Ending != analyze.WasRefused:
 		lines = append(lines, fmt.Sprintf("It answers frame %d of the %s.", c.Reset.Trigger, c.Reset.By.Other()))
 	}

@@ -51,3 +51,33 @@ func TestQueuedSentence(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoSentReset: a call sent the RST where it stands at its root, and where the kernel alone tells of it; a call
+// whose answer a kernel answered did not.
+func TestWhoSentReset(t *testing.T) {
+	send := &analyze.Call{Side: analyze.Server, Call: &event.Call{ID: 5, Actor: "web", Name: "send", Args: "2 bytes", Ret: 2}}
+	for name, tt := range map[string]struct {
+		call  int
+		root  analyze.Root
+		line  string
+		cause string
+	}{
+		"a call": {5, analyze.Root{Kind: analyze.RootCall, Call: 5}, "web send(2 bytes) #5 sent it.", "it aborted the connection"},
+		"an answer": {5, analyze.Root{Kind: analyze.RootAnswer, Call: 5, Frame: 8}, "It answers frame 8 of the client.",
+			"it aborted the connection"},
+		"of another process": {0, analyze.Root{Kind: analyze.RootRemote, Why: "ss[7] sendmsg"}, "ss[7] sendmsg sent it, a call that was not recorded.",
+			"it aborted the connection"},
+		"of nobody known": {0, analyze.Root{Kind: analyze.RootUnknown, Why: "in no call"}, "It answers frame 8 of the client.",
+			"it aborted the connection; which call did so is not known"},
+	} {
+		rst := &analyze.Segment{Frame: 9, From: analyze.Server, Time: 3, Kind: analyze.KindRst, Flags: event.RST, Root: tt.root}
+		c := &analyze.Connection{Ending: analyze.WasReset, Segments: []*analyze.Segment{rst},
+			Reset: &analyze.Reset{By: analyze.Server, Frame: 9, Trigger: 8, Call: tt.call, Cause: analyze.Aborted}}
+		if got := resetSentences(c, []*analyze.Call{send}); len(got) == 0 || got[0] != tt.line {
+			t.Errorf("%s: %q, want %q first", name, got, tt.line)
+		}
+		if got := meantCause(c, []*analyze.Call{send}); got != tt.cause {
+			t.Errorf("%s: %q, want %q", name, got, tt.cause)
+		}
+	}
+}
