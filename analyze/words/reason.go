@@ -42,7 +42,7 @@ func topicOf(name string) string {
 		return "goaway"
 	case wsGoodbye, "websocket":
 		return "websocket-close"
-	case "TLS alert", "tls":
+	case tlsGoodbye, "tls":
 		return "tls-close"
 	}
 	return ""
@@ -305,6 +305,9 @@ func (x *ended) idle() string {
 	idle := x.idled()
 	if idle == 0 {
 		return ""
+	}
+	if why := x.notified(idle); why != "" {
+		return why
 	}
 	var b [96]byte
 	why := append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed after "...)

@@ -21,6 +21,12 @@ const (
 	tlsServerHello = 2
 )
 
+// tlsGoodbye is the name of an alert, which ends TLS.
+const tlsGoodbye = "TLS alert"
+
+// closeNotify is one that says no more than that, in words.
+const closeNotify = "TLS alert: warning close_notify"
+
 // isTLS wants a ClientHello, or an alert of a server that takes what it heard, or its silence, for none.
 func isTLS(client, server []byte) answer {
 	if len(client) == 0 && len(server) > 0 {
@@ -208,7 +214,7 @@ func (r *tlsReader) last(e End, how fate) said {
 		return said{early: w.early, sealed: true}
 	}
 	if d.closing > 0 {
-		w.goodbye = goodbye{name: "TLS alert", at: d.at}
+		w.goodbye = goodbye{name: tlsGoodbye, at: d.at}
 	}
 	switch came, total, cut := d.cut(); {
 	case cut && total > 0 && how.done:
