@@ -25,10 +25,29 @@ func (c *Connection) Losses() iter.Seq[*Lost] {
 		if c.Reset != nil && !yield(&c.Reset.Lost) {
 			return
 		}
-		if c.Lost != nil {
-			yield(c.Lost)
+		if c.Lost != nil && !yield(c.Lost) {
+			return
+		}
+		if c.AlsoLost != nil {
+			yield(c.AlsoLost)
 		}
 	}
+}
+
+// LossOf returns the account of what an end sent in vain, an empty one of c where there was none.
+func (c *Connection) LossOf(from Side) *Lost {
+	for l := range c.Losses() {
+		if l.From == from {
+			return l
+		}
+	}
+	l := &Lost{From: from}
+	if c.Lost == nil {
+		c.Lost = l
+	} else {
+		c.AlsoLost = l
+	}
+	return l
 }
 
 // Sum is how many bytes of data reached no application. What is missing from the capture is not lost, and

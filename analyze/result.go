@@ -143,7 +143,8 @@ type Connection struct {
 	Remapped  *Remapped  `json:"remapped,omitempty"`
 	LastWords *LastWords `json:"last_words,omitempty"` // where they were asked for
 	Reset     *Reset     `json:"reset,omitempty"`
-	Lost      *Lost      `json:"lost,omitempty"` // bytes lost without a reset, or of the end that sent the reset
+	Lost      *Lost      `json:"lost,omitempty"`      // bytes lost without a reset, or of the end that sent the reset
+	AlsoLost  *Lost      `json:"also_lost,omitempty"` // those of the other end, where Lost tells of one and no reset does
 	// InFlight counts the bytes that were sent and not acknowledged when the capture ended.
 	InFlight PerSide `json:"in_flight,omitzero"`
 	// Vantages are the capture points that saw it, from the client's side to the server's, where several

@@ -146,6 +146,15 @@ func (v *validator) parts(c *Connection) {
 		v.check(r.Lost.Unacked+r.Lost.AfterClose <= sent, "lost %+v of %d bytes", r.Lost, sent)
 		v.check(r.Lost.TLSAlerts <= r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose, "lost %+v: more alerts than bytes", r.Lost)
 	}
+	for _, side := range []Side{Client, Server} {
+		accounts := 0
+		for l := range c.Losses() {
+			if l.From == side {
+				accounts++
+			}
+		}
+		v.check(accounts <= 1, "%d accounts of what the %s lost", accounts, side)
+	}
 	if h := c.HalfClose; h != nil {
 		v.check(h.NS >= 0, "half-closed for %d ns", h.NS)
 		v.check(h.Bytes <= *c.Bytes.Of(h.By.Other()), "half-close of %d bytes", h.Bytes)

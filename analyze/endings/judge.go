@@ -290,7 +290,8 @@ func (v *verdict) gaveUp(i int, e *event.Endpoint) {
 // lose counts what side i had sent in vain.
 func (v *verdict) lose(i int) {
 	if e := v.end[i]; e != nil && v.unacked(i)+uint64(e.Unsent) > 0 {
-		v.Lost = &analyze.Lost{Unacked: v.unacked(i), Discarded: uint64(e.Unsent), From: sideOf(i)}
+		l := v.LossOf(sideOf(i))
+		l.Unacked, l.Discarded = v.unacked(i), uint64(e.Unsent)
 	}
 }
 
@@ -301,12 +302,8 @@ func (v *verdict) leaveUnread() {
 		if e == nil || v.Reset != nil && v.Reset.Lost.From == from {
 			continue
 		}
-		n := e.NeverRead(v.free[i])
-		if n > 0 && v.Lost == nil {
-			v.Lost = &analyze.Lost{From: from}
-		}
-		if n > 0 && v.Lost.From == from {
-			v.Lost.Unread += n
+		if n := e.NeverRead(v.free[i]); n > 0 {
+			v.LossOf(from).Unread += n
 		}
 	}
 }

@@ -174,7 +174,12 @@ func judgeNoReset(c *analyze.Connection, _ []string) (string, Judgement) {
 }
 
 func judgeLost(c *analyze.Connection, args []string) (string, Judgement) {
-	got := kindsOf(c.Lost)
+	var got []string
+	for l := range c.Losses() { // what the reset cost comes last
+		if c.Reset == nil || l != &c.Reset.Lost {
+			got = append(got, kindsOf(l)...)
+		}
+	}
 	if c.Reset != nil {
 		got = append(got, kindsOf(&c.Reset.Lost)...)
 	}
@@ -218,9 +223,6 @@ func amount(text string, n uint64) bool {
 
 // kindsOf writes what l counts as an expectation does.
 func kindsOf(l *analyze.Lost) []string {
-	if l == nil {
-		return nil
-	}
 	var out []string
 	for _, k := range []struct {
 		name string

@@ -21,7 +21,7 @@ const (
 	placeBytes = 64 + 8 + 8 + 8 + 16
 	entryBytes = 64
 	chunkBytes = chunkSize*entryBytes + 4
-	flowBytes  = 2608
+	flowBytes  = 2624
 )
 
 // bounds sets how many connections are kept and how much memory they may take, where opt does not say.

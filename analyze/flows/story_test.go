@@ -105,6 +105,9 @@ func summarize(conns []*analyze.Connection) string {
 		if c.Lost != nil {
 			p("  lost %s", lostText(*c.Lost))
 		}
+		if c.AlsoLost != nil {
+			p("  lost %s", lostText(*c.AlsoLost))
+		}
 		if c.InFlight != (analyze.PerSide{}) {
 			p("  in flight %d:%d", c.InFlight.Client, c.InFlight.Server)
 		}

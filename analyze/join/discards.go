@@ -25,12 +25,7 @@ func (lc *linked) discards() {
 			r.Lost.From, r.Lost.Discarded = side, taken-sent
 			continue
 		}
-		if lc.Lost == nil {
-			lc.Lost = &analyze.Lost{From: side}
-		}
-		if lc.Lost.From == side {
-			lc.Lost.Discarded = taken - sent
-		}
+		lc.LossOf(side).Discarded = taken - sent
 	}
 }
 

@@ -228,16 +228,12 @@ func (l *linker) heedUnread(lc *linked) {
 			r = nil // of the socket's connection before
 		}
 		n := e.NeverRead(r)
-		switch {
-		case n == 0:
-			continue
-		case lc.Lost == nil:
-			lc.Lost = &analyze.Lost{From: from}
-		case lc.Lost.From != from:
+		if n == 0 {
 			continue
 		}
-		lc.Lost.Unread = n
-		lc.keepRead(lc.Lost)
-		lc.Why = append(lc.Why, fmt.Sprintf("the kernel had %d bytes unread when the %s let its socket go", lc.Lost.Unread, side))
+		lost := lc.LossOf(from)
+		lost.Unread = n
+		lc.keepRead(lost)
+		lc.Why = append(lc.Why, fmt.Sprintf("the kernel had %d bytes unread when the %s let its socket go", lost.Unread, side))
 	}
 }

@@ -67,6 +67,7 @@ type Direction struct {
 	DrewUnseen   uint64 // frame of its peer, past its FIN, that only something of this end can have drawn that was not captured
 	Retransmits  uint32
 	Stale        uint32 // segments with an older timestamp than the peer had taken
+	resentTo     uint32 // the end of what was sent again, of Nxt's lower half
 	copyAt       uint32 // where packets were captured once more, with copyTTL
 	copyTTL      uint8
 	wscale       uint8
@@ -102,6 +103,9 @@ type AtFin struct {
 func (d *Direction) ISN() (uint32, bool) {
 	return uint32(d.nxtAbs) - uint32(d.Nxt), d.SynFrame != 0
 }
+
+// IsResent reports whether something was sent again of what nobody has acknowledged.
+func (d *Direction) IsResent() bool { return d.Retransmits > 0 && int32(d.resentTo-uint32(d.Una)) > 0 }
 
 // rel returns the position of a header's sequence number in d's stream.
 func (d *Direction) rel(v seqnum.Value) int64 { return d.Nxt + int64(v.Diff(d.nxtAbs)) }

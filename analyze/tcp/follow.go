@@ -347,6 +347,9 @@ func (fl *Flow) cameBefore(e End, r *Listed) uint64 {
 
 // again counts r as a retransmission.
 func (d *Direction) again(r *Listed) {
+	if to := uint32(r.End()); d.Retransmits == 0 || int32(to-d.resentTo) > 0 {
+		d.resentTo = to
+	}
 	d.Retransmits++
 	d.Tries++
 	d.probed = [2]event.Time{d.probed[1], r.Time}

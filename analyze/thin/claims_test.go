@@ -54,6 +54,9 @@ func claimsOf(c *analyze.Connection) []claim {
 	if c.Lost != nil {
 		lost(c, c.Lost, c.Confidence, add)
 	}
+	if c.AlsoLost != nil {
+		lost(c, c.AlsoLost, c.Confidence, add)
+	}
 	for _, t := range c.TimeWait {
 		add("time-wait of "+who(c, t.Holder), "held", t.Confidence)
 		if t.EndedBy != "" && t.EndedBy != "expiry" {

@@ -24,15 +24,17 @@ func (fl judged) losses(c *analyze.Connection) {
 		case fl.Reset.GoneAt != 0 && fl.Dir[e.Other()].FinEnd != 0:
 			late = min(fl.bytesFrom(e, fl.Reset.GoneAt), unacked)
 			unacked -= late
-		case c.Reset != nil, fl.Dir[e].Retransmits > 0:
+		case c.Reset != nil, fl.Dir[e].IsResent():
 		default:
 			*c.InFlight.Of(e.Side()) = unacked
 			unacked = 0
 		}
-		if l := (analyze.Lost{AfterClose: late, MayBe: unacked, Missing: missing, From: e.Side()}); late+l.MayBe+l.Missing > 0 &&
-			(c.Lost == nil || late+l.MayBe+l.Missing > c.Lost.MayBe+c.Lost.Missing) {
-			c.Lost = &l
+		if late+unacked+missing > 0 {
+			*c.LossOf(e.Side()) = analyze.Lost{AfterClose: late, MayBe: unacked, Missing: missing, From: e.Side()}
 		}
+	}
+	if a, b := c.Lost, c.AlsoLost; b != nil && b.AfterClose+b.MayBe+b.Missing > a.AfterClose+a.MayBe+a.Missing {
+		c.Lost, c.AlsoLost = b, a
 	}
 }
 

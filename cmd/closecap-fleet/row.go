@@ -39,6 +39,7 @@ type row struct {
 	IdleClose        *idleClose  `parquet:"idle_close,optional"`
 	Reset            *reset      `parquet:"reset,optional"`
 	Lost             *lost       `parquet:"lost,optional"`
+	AlsoLost         *lost       `parquet:"also_lost,optional"`
 	InFlight         *perSide    `parquet:"in_flight,optional"`
 	Vantages         []vantage   `parquet:"vantages,list"`
 	TimeWait         []timeWait  `parquet:"time_wait,list"`
@@ -206,6 +207,10 @@ func rowOf(c *analyze.Connection, brief bool) row {
 	if c.Lost != nil {
 		l := lostOf(c.Lost)
 		r.Lost = &l
+	}
+	if c.AlsoLost != nil {
+		l := lostOf(c.AlsoLost)
+		r.AlsoLost = &l
 	}
 	for _, v := range c.Vantages {
 		r.Vantages = append(r.Vantages, vantage{v.Point, v.Client.String(), v.Server.String(), perSide(v.Packets), v.ClockAhead})

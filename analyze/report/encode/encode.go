@@ -128,6 +128,9 @@ func (e *Encoder) ending(b []byte, c *analyze.Connection) []byte {
 	if c.Lost != nil {
 		b = appendLost(append(b, `,"lost":`...), c.Lost)
 	}
+	if c.AlsoLost != nil {
+		b = appendLost(append(b, `,"also_lost":`...), c.AlsoLost)
+	}
 	if c.InFlight != (analyze.PerSide{}) {
 		b = appendPerSide(append(b, `,"in_flight":`...), c.InFlight)
 	}
