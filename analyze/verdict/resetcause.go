@@ -149,11 +149,11 @@ func (fl judged) lived(e tcp.End) bool {
 	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
 }
 
-// livedUntilReset reports whether e, on another host, was there and did not end, as far as it was captured, and an RST as of
+// livedUntilReset reports whether e was there and did not end, as far as it was captured, and an RST as of
 // a kernel without a socket answers in its name.
 func (fl judged) livedUntilReset(e tcp.End) bool {
 	rst := &fl.Reset
-	return rst.Class == tcp.NobodyReset && rst.Trigger != 0 && !rst.Restarted && fl.lived(e) &&
+	return rst.Class == tcp.NobodyReset && !rst.Restarted && fl.alive(e) && !fl.Dir[e].FinSeen &&
 		(!fl.IsEmbryo() || rst.AnsweredLen > 0) && (rst.AnsweredLen == 0 || rst.Mixed || !fl.Orphaned())
 }
 
