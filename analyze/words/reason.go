@@ -155,9 +155,11 @@ func (x *ended) late(e End) bool {
 	return x.closed && x.closer != e && over != 0 && over < x.said[e].goodbye.at.frame
 }
 
-// broken reports whether a message was cut, or a request not answered.
+// broken reports whether a message was cut, or a request not answered: also where it was the last that was said, and its
+// client, which closed, may still wait for the answer.
 func (x *ended) broken() bool {
-	return x.over && x.closed && (x.said[Client].open > 0 || x.said[Client].cut || x.said[Server].cut)
+	waits := x.closer == Client && x.turn.of == Client && x.turn.frame != 0
+	return x.closed && (waits || x.over && (x.said[Client].open > 0 || x.said[Client].cut || x.said[Server].cut))
 }
 
 // quotes notes that the reason holds what an end said.

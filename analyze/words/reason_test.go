@@ -34,6 +34,7 @@ type known struct {
 	stall  *analyze.Stall
 	calls  []*analyze.Call
 	closer analyze.Side // "" for the server
+	ending analyze.Ending
 }
 
 // reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
@@ -64,7 +65,7 @@ func reasonOf(list []sent, reset *analyze.Reset, known known) (string, analyze.C
 		now = now.Add(s.after)
 		put(s.end, s.flags, 101+uint32(s.ack), s.text)
 	}
-	c := &analyze.Connection{Client: here, Server: there, Ending: analyze.Graceful, Closer: cmp.Or(known.closer, analyze.Server), CloserSure: analyze.Observed,
+	c := &analyze.Connection{Client: here, Server: there, Ending: cmp.Or(known.ending, analyze.Graceful), Closer: cmp.Or(known.closer, analyze.Server), CloserSure: analyze.Observed,
 		Whole: true, LastFrame: frame}
 	if reset != nil {
 		if reset.Cause == analyze.DataAfterClose {
@@ -140,6 +141,21 @@ func TestRaces(t *testing.T) {
 		}
 		if got != tt.want || got != "" && sure != analyze.Observed {
 			t.Errorf("%s: %q (%s), want %q; %+v", name, got, sure, tt.want, all)
+		}
+	}
+}
+
+// TestHalfClosedReason holds that what a request says of its connection is no reason why the client closes behind it: it
+// gives up, or waits for the answer.
+func TestHalfClosedReason(t *testing.T) {
+	last := strings.Replace(get, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
+	for want, ending := range map[string]analyze.Ending{
+		"": analyze.HalfClosed,
+		"the client closed after 2.0 s with no answer to GET / HTTP/1.1 (frame 3)": analyze.Graceful,
+	} {
+		list := []sent{{0, 0, ack, 0, last}, {0, 1, ack, len(last), ""}, {wait, 0, fin, 0, ""}, {0, 1, ack, len(last) + 1, ""}}
+		if got, _, _ := reasonOf(list, nil, known{closer: analyze.Client, ending: ending}); got != want {
+			t.Errorf("%s: %q, want %q", ending, got, want)
 		}
 	}
 }
