@@ -149,12 +149,11 @@ func (fl judged) lived(e tcp.End) bool {
 	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
 }
 
-// livedUntilReset reports whether e was there and did not end, as far as it was captured, and an RST as of
-// a kernel without a socket answers in its name.
-func (fl judged) livedUntilReset(e tcp.End) bool {
+// livedUntilReset reports whether an RST as of a kernel without a socket ends the connection, in the name of an end that
+// did not end before, as far as it was captured.
+func (fl judged) livedUntilReset(tcp.End) bool {
 	rst := &fl.Reset
-	return rst.Class == tcp.NobodyReset && !rst.Restarted && fl.alive(e) && !fl.Dir[e].FinSeen &&
-		(!fl.IsEmbryo() || rst.AnsweredLen > 0) && (rst.AnsweredLen == 0 || rst.Mixed || !fl.Orphaned())
+	return rst.Class == tcp.NobodyReset && !rst.Restarted && (!fl.IsEmbryo() || rst.AnsweredLen > 0) && !fl.Orphaned()
 }
 
 // heard reports whether something of the RST's receiver was captured: of one direction alone answers are not.

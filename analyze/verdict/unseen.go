@@ -22,7 +22,7 @@ func (fl judged) endedUnseen(e tcp.End) string {
 // could not be placed, or data that came for it was not answered in time.
 func (fl judged) mayHaveReset(e tcp.End, frame uint64, at event.Time) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	if rst := &fl.Reset; fl.Simultaneous && rst.Frame != 0 && rst.By == e && rst.Frame < p.FinFrame {
+	if rst := &fl.Reset; rst.Frame != 0 && rst.Frame < p.FinFrame {
 		return false // that one came
 	}
 	late := fl.TripTo(e)*9/8 + atOnceWithin

@@ -145,6 +145,36 @@ func TestRaces(t *testing.T) {
 	}
 }
 
+// TestUnknownProtocol holds that what met the close tells its reason where no protocol is known, too, and that nothing does where
+// nobody idled and nothing met it.
+func TestUnknownProtocol(t *testing.T) {
+	const some = "\x01\x02\x03\x04"
+	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}
+	first := []sent{{0, 0, ack, 0, some}, {0, 1, ack, 4, some}, {0, 0, ack, 4, ""}}
+	for name, tt := range map[string]struct {
+		list  []sent
+		reset *analyze.Reset
+		known known
+		want  string
+	}{
+		"crossed": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{time.Millisecond, 0, ack, 4, some}), byServer, known{},
+			"data (frame 7) crossed the server's close by 1.0 ms, no byte of an answer had come"},
+		"late": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, ack, 5, ""}, sent{time.Millisecond, 0, ack, 5, some}), byServer, known{},
+			"data (frame 8) was sent 1.0 ms after the server's close, of which the client's kernel knew: a connection at its end was used again"},
+		"seen at the client": {append(first[:3:3], sent{300 * time.Millisecond, 0, ack, 4, some}, sent{200 * time.Microsecond, 1, fin, 4, ""}), byServer, known{},
+			"data (frame 6) crossed the server's close by 0.2 ms, no byte of an answer had come"},
+		"idle": {append(first[:3:3], sent{wait, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{},
+			"the server closed after 2.0 s of idling"},
+		"stalled": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{stall: &analyze.Stall{By: analyze.Client, NS: int64(2 * time.Second)}},
+			"the server closed after the client had read nothing for 1.0 s"},
+		"nothing": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{}, ""},
+	} {
+		if got, _, _ := reasonOf(tt.list, tt.reset, tt.known); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 // TestHalfClosedReason holds that what a request says of its connection is no reason why the client closes behind it: it
 // gives up, or waits for the answer.
 func TestHalfClosedReason(t *testing.T) {
