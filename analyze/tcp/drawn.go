@@ -12,7 +12,7 @@ const fewRoundTrips = 3
 // atOnce is how long a kernel takes to answer.
 const atOnce = 300 * time.Microsecond
 
-// ackAnswered is how long, a few round trips aside, after an ACK the RST may come that it drew.
+// ackAnswered is how long, a few round trips aside, after an ACK the RST may come that it drew, on one host.
 const ackAnswered = 5 * time.Millisecond
 
 // answerTime is how long after a segment the RST that answers it may come.
@@ -75,7 +75,7 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 		}
 		break
 	}
-	if drew != nil && drew.Kind == KindAck && fl.rtt != 0 && r.Time.Sub(drew.Time) > few+ackAnswered {
+	if drew != nil && drew.Kind == KindAck && fl.sameHost && fl.rtt != 0 && r.Time.Sub(drew.Time) > few+ackAnswered {
 		drew = nil // what drew it was not captured: a firewall answers before a segment leaves
 	}
 	if drew != nil {
