@@ -39,25 +39,33 @@ func meantCause(c *analyze.Connection, calls []*analyze.Call) string {
 	switch own := callByID(calls, r.Call); {
 	case r.Cause == analyze.DataAfterClose:
 		return afterCloseWords(c, calls)
-	case r.Cause == analyze.Aborted && (own != nil && own.Side == r.By || remoteCall(c, r.Frame) != ""):
+	case r.Cause == analyze.Aborted && (own != nil && own.Side == r.By || remoteCall(resetRoot(c)) != ""):
 		return "it aborted the connection"
 	}
 	return analyze.CauseCode(r.Cause).Words
 }
 
-// rootOf returns the root cause of a frame of c; the zero value where it is not listed.
-func rootOf(c *analyze.Connection, frame uint64) (root analyze.Root) {
+// segmentOf returns the segment of a frame of c, nil where it is not listed.
+func segmentOf(c *analyze.Connection, frame uint64) *analyze.Segment {
 	for _, s := range c.Segments {
 		if s.Frame == frame {
-			return s.Root
+			return s
 		}
+	}
+	return nil
+}
+
+// resetRoot returns the root cause of c's RST; the zero value where that is not listed.
+func resetRoot(c *analyze.Connection) (root analyze.Root) {
+	if s := segmentOf(c, c.Reset.Frame); s != nil {
+		root = s.Root
 	}
 	return root
 }
 
-// remoteCall names the call that sent a frame of c where the kernel alone tells of it; "" otherwise.
-func remoteCall(c *analyze.Connection, frame uint64) string {
-	if root := rootOf(c, frame); root.Kind == analyze.RootRemote {
+// remoteCall names the call that is a root cause where the kernel alone tells of it; "" otherwise.
+func remoteCall(root analyze.Root) string {
+	if root.Kind == analyze.RootRemote {
 		return root.Why
 	}
 	return ""
@@ -75,14 +83,14 @@ func finBefore(c *analyze.Connection, frame uint64) bool {
 // resetSentences tell what drew the RST, and what calls met afterwards.
 func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 	var lines []string
-	drew := callByID(calls, c.Reset.Call)
+	drew, root := callByID(calls, c.Reset.Call), resetRoot(c)
 	switch {
-	case drew != nil && drew.Side == c.Reset.By && rootOf(c, c.Reset.Frame).Kind != analyze.RootAnswer:
+	case drew != nil && drew.Side == c.Reset.By && root.Kind != analyze.RootAnswer:
 		lines = append(lines, fmt.Sprintf("%s sent it.", callWords(drew)))
 	case drew != nil && drew.Side != c.Reset.By:
 		lines = append(lines, answeredSentence(c.Reset, drew))
-	case drew == nil && remoteCall(c, c.Reset.Frame) != "":
-		lines = append(lines, Safe(remoteCall(c, c.Reset.Frame))+" sent it, a call that was not recorded.")
+	case drew == nil && remoteCall(root) != "":
+		lines = append(lines, Safe(remoteCall(root))+" sent it, a call that was not recorded.")
 	case c.Reset.Trigger != 0 && c.Ending != analyze.WasRefused:
 		lines = append(lines, fmt.Sprintf("It answers frame %d of the %s.", c.Reset.Trigger, c.Reset.By.Other()))
 	}
@@ -162,10 +170,8 @@ func finWords(c *analyze.Connection, call *analyze.Call) string {
 }
 
 func timeOf(c *analyze.Connection, frame uint64) event.Time {
-	for _, s := range c.Segments {
-		if s.Frame == frame {
-			return s.Time
-		}
+	if s := segmentOf(c, frame); s != nil {
+		return s.Time
 	}
 	return c.End
 }

@@ -70,10 +70,12 @@ func (k *Numbered) Quiet(n uint32, s *event.Segment, swapped bool) {
 // None reports whether what begins with a payload that an end says first is of no known protocol, so that nothing else of
 // it matters than Quiet is told.
 func (k *Numbered) None(s *event.Segment, server bool, payload []byte) bool {
-	if k.legs != nil || s.Options.Speech&event.NoStart != 0 {
-		return k.legs == nil
-	}
-	if server {
+	switch {
+	case k.legs != nil:
+		return false
+	case s.Options.Speech&event.NoStart != 0:
+		return true
+	case server:
 		return !mayStart(Server, payload)
 	}
 	return !mayStart(Client, payload)

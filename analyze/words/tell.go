@@ -26,8 +26,8 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	x := ended{Heard: h, c: c, over: over, calls: how.Calls}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
 	for e, side := range x.side {
-		if x.closed = x.closed || c.Closer == side; c.Closer == side {
-			x.closer = End(e)
+		if c.Closer == side {
+			x.closer, x.closed = End(e), true
 		}
 	}
 	if x.mute() {
