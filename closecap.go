@@ -74,7 +74,6 @@ type Analysis struct {
 	opt    Options
 	next   func() (*intake.Batch, error, bool)
 	counts intake.Counts
-	clock  clock
 	words  *words.Numbered // nil without Words, and where calls are joined
 	ties   bool            // relays
 	legs   *words.Legs     // nil where nobody ties them
@@ -104,7 +103,7 @@ func (a *Analysis) Connections(ctx context.Context) iter.Seq2[*analyze.Connectio
 			return more
 		}
 		a.read(ctx, handOut)
-		if w := a.clock.warning(); w != "" && a.res != nil {
+		if w := earlyWarning(a.counts.Early); w != "" && a.res != nil {
 			a.res.Warnings = append(a.res.Warnings, w)
 		}
 		for _, err := range a.errs {
@@ -162,7 +161,6 @@ func (a *Analysis) batch() *intake.Batch {
 		}
 		if err == nil {
 			a.counts = b.Counts
-			a.clock.see(b.Segments)
 			return b
 		}
 		a.errs = append(a.errs, err)
