@@ -55,27 +55,24 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 			f.judged <- lot
 		}
 	}()
-	judge, transient := new(flows.Judge), false
-	more := true
+	judge, more := new(flows.Judge), true
 	var all, lacking uint64
-	telling := words.Telling{Raw: a.opt.RawWords}
+	var last *[flows.JudgedAtOnce]analyze.LastWords // where these are put, to be put there again
 	for lot := range f.finished {
-		if !transient && a.opt.Transient != nil && a.opt.Transient() {
-			judge, transient = flows.NewJudge(), true
-			telling.Into = new(analyze.LastWords)
+		if last == nil && a.opt.Transient != nil && a.opt.Transient() {
+			judge, last = flows.NewJudge(), new([flows.JudgedAtOnce]analyze.LastWords)
 		}
-		judged := 0
-		judge.Connections(lot.finished, func(c *analyze.Connection) {
-			if all++; !c.Whole {
-				lacking++
+		for rest := lot.finished; len(rest) > 0 && more; {
+			judged := judge.Connections(rest)
+			a.tell(rest, judged, last)
+			for _, c := range judged {
+				if all++; !c.Whole {
+					lacking++
+				}
+				more = more && show(c)
 			}
-			if h := lot.finished[judged].Heard; h != nil {
-				h.Tell(c, telling)
-				a.legs.Add(h, c)
-			}
-			judged++
-			more = more && show(c)
-		})
+			rest = rest[len(judged):]
+		}
 		if !more {
 			return
 		}
@@ -89,6 +86,25 @@ func (a *Analysis) follow(first *intake.Batch, show func(*analyze.Connection) bo
 		return
 	}
 	a.followed(f.follower.Stats(), lacking, all)
+}
+
+// tell adds to each that was judged what was said on it last, in last or, where that is nil, in memory of its own.
+func (a *Analysis) tell(finished []flows.Finished, judged []*analyze.Connection, last *[flows.JudgedAtOnce]analyze.LastWords) {
+	if a.words == nil {
+		return
+	}
+	telling := words.Telling{Raw: a.opt.RawWords}
+	for i, c := range judged {
+		h := finished[i].Heard
+		if h == nil {
+			continue
+		}
+		if last != nil {
+			telling.Into = &last[i]
+		}
+		h.Tell(c, telling)
+		a.legs.Add(h, c)
+	}
 }
 
 // followRelays holds the connections until all have come, and ties those of relays.

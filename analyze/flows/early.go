@@ -52,7 +52,7 @@ func (f *Follower) showEnded() {
 		}
 		f.stray(fl)
 		f.heard = f.words.Look(uint32(p))
-		f.done(f.judge.connection(fl.Copy(), fl, f.now))
+		f.done(connection(&f.judge, fl.Copy(), fl, f.now))
 		f.heard.Told()
 		fl.shown = true
 		r.move(to, p, fl.Last)

@@ -156,7 +156,7 @@ func TestEarlyCopies(t *testing.T) {
 			for _, p := range f.table.all(nil) {
 				f.catchUp(p)
 				fl := f.roster.flows[p]
-				f.judge.connection(fl.Copy(), fl, f.now)
+				connection(&f.judge, fl.Copy(), fl, f.now)
 			}
 		}
 		f.Finish()

@@ -28,27 +28,39 @@ func (f *Follower) TakeBack(o Finished) {
 	f.release(o.fl)
 }
 
+// JudgedAtOnce is how many connections are judged before they are shown. To judge one and to write it takes more code
+// than a processor's first cache holds: with one after the other, each takes the other's place in it, for 5 % of
+// the CPU time of ndjson.
+const JudgedAtOnce = 16
+
 // Judge turns what a Follower hands over into Connections. The zero value gives each Connection
 // memory of its own.
-type Judge struct{ judge verdict.Judge }
+type Judge struct {
+	judges [JudgedAtOnce]verdict.Judge
+	judged [JudgedAtOnce]*analyze.Connection
+}
 
-// NewJudge returns a Judge whose Connections are valid only until the next one.
-func NewJudge() *Judge { return &Judge{judge: verdict.NewJudge()} }
+// NewJudge returns a Judge whose Connections are valid only until the next ones.
+func NewJudge() *Judge {
+	return &Judge{judges: [JudgedAtOnce]verdict.Judge(verdict.NewJudges(JudgedAtOnce))}
+}
 
-// Connections judges a lot and hands each Connection to show.
-func (j *Judge) Connections(lot []Finished, show func(*analyze.Connection)) {
-	for i, o := range lot {
+// Connections judges the first of a lot, up to JudgedAtOnce, and returns them, in an array that is used again.
+func (j *Judge) Connections(lot []Finished) []*analyze.Connection {
+	n := min(JudgedAtOnce, len(lot))
+	for i, o := range lot[:n] {
 		if i+1 < len(lot) { // it was followed on another core: 4 % of the CPU time
 			prefetch.Span(lot[i+1].fl.Span())
 			lot[i+1].Heard.Fetch()
 		}
-		show(j.connection(&o.fl.Flow, o.fl, o.now))
+		j.judged[i] = connection(&j.judges[i], &o.fl.Flow, o.fl, o.now)
 	}
+	return j.judged[:n]
 }
 
 // connection judges flow, which is fl's or a copy of that.
-func (j *Judge) connection(flow *tcp.Flow, fl *followed, now event.Time) *analyze.Connection {
-	c := j.judge.Connection(flow, now)
-	c.Compat = fl.tools.Compat(flow, j.judge.Keep(fl.tools.History()))
+func connection(j *verdict.Judge, flow *tcp.Flow, fl *followed, now event.Time) *analyze.Connection {
+	c := j.Connection(flow, now)
+	c.Compat = fl.tools.Compat(flow, j.Keep(fl.tools.History()))
 	return c
 }

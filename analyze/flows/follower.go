@@ -12,6 +12,7 @@ import (
 	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
+	"github.com/closecap/closecap/analyze/verdict"
 	"github.com/closecap/closecap/analyze/words"
 )
 
@@ -62,7 +63,7 @@ type Follower struct {
 	words    *words.Numbered // see Hear; may be nil
 	heard    *words.Heard    // see Heard
 	speech   speech
-	judge    Judge
+	judge    verdict.Judge
 	early    time.Duration // see Early; 0 for not early
 	roster   roster
 	table    table

@@ -123,7 +123,7 @@ func (f *Follower) finish(p place) {
 		f.handOver(o)
 	case !fl.shown:
 		f.heard = o.Heard
-		f.done(f.judge.connection(&fl.Flow, fl, at))
+		f.done(connection(&f.judge, &fl.Flow, fl, at))
 		fallthrough
 	default:
 		f.TakeBack(o)

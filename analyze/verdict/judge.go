@@ -83,11 +83,14 @@ type Judge struct {
 	scratch *scratch // where every Connection is written, when not nil
 }
 
-// NewJudge returns a judge whose Connections are valid only until the next one.
-func NewJudge() Judge {
-	s := newScratch()
-	s.texts = new(texts)
-	return Judge{s}
+// NewJudges returns n judges, for one goroutine, whose Connections are each valid only until the same judge's next one.
+func NewJudges(n int) []Judge {
+	judges, shared := make([]Judge, n), new(texts)
+	for i := range judges {
+		judges[i].scratch = newScratch()
+		judges[i].scratch.texts = shared
+	}
+	return judges
 }
 
 // Keep returns b as a string that is valid for longer than the Connections.
