@@ -29,7 +29,7 @@ func NewReplay(begin *event.KernelWatch) *Replay {
 	for _, a := range begin.Own {
 		r.own[a] = true
 	}
-	r.tracker = NewTracker(Options{State: r.state, Local: func(a netip.Addr) bool { return r.own[a] }})
+	r.tracker = NewTracker(Options{Names: begin.Names, State: r.state, Local: func(a netip.Addr) bool { return r.own[a] }})
 	return r
 }
 

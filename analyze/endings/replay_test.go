@@ -117,6 +117,27 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestReplayNames: a watcher that is told who holds a socket that has ended waits for that with its verdict, and so
+// does who judges it again.
+func TestReplayNames(t *testing.T) {
+	w := watch()
+	w.entries[0].Begin.Names, w.tracker.opt.Names = true, true
+	e := &event.Endpoint{Socket: 2, Local: there, Remote: here, Born: true, Accepted: true, HadFile: true, Held: true,
+		Steps: steps(second, event.Established, event.Closed)}
+	e.ResetIn = e.Stop()
+	w.add(event.KernelEvent{Endpoint: e})
+	w.judge(e.Stop().Add(2 * settling))
+	task := &event.Task{PID: 9, TID: 9, Comm: "httpd", FD: 4, Owner: true}
+	w.add(event.KernelEvent{Held: &event.Held{Time: e.Stop().Add(3 * settling), Socket: 2, Task: task}})
+	w.end(e.Stop().Add(4 * settling))
+	if c := only(t, w.judged); c.Tasks.Server == nil || c.Tasks.Server.Comm != "httpd" {
+		t.Fatalf("server %+v, want httpd", c.Tasks.Server)
+	}
+	if d := cmp.Diff(asJSON(t, w.judged), asJSON(t, replay(t, w.entries))); d != "" {
+		t.Errorf("watched -, replayed +\n%s", d)
+	}
+}
+
 // TestReplayAnswers needs what the kernel said when it was asked: without, both verdicts are others.
 func TestReplayAnswers(t *testing.T) {
 	w := watch(there.Addr())

@@ -22,6 +22,7 @@ type KernelWatch struct {
 	Own   []netip.Addr `json:"own"`             // the machine's addresses
 	Ports int          `json:"ports,omitempty"` // ephemeral ports; 0 for not known
 	Lacks []string     `json:"lacks,omitempty"` // what this kernel can't tell, a sentence each
+	Names bool         `json:"names,omitempty"` // it was to be told who holds a socket that had ended, and judged that one later
 }
 
 // KernelAnswer is what the kernel said when it was asked for an endpoint.

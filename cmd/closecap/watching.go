@@ -79,8 +79,9 @@ func newWatching(f *watchFlags, std streams) *watching {
 // until shows connections until ctx is done or there were enough, and then adds them up.
 func (w *watching) until(ctx context.Context) error {
 	own, begin := ownAddresses(), present()
-	w.log.begin(begin, own, w.summary.Ports, w.source.Lacks())
-	opt := endings.Options{Local: isOwn(own), Names: w.source.NamesHolders()}
+	names := w.source.NamesHolders()
+	w.log.begin(begin, own, w.summary.Ports, w.source.Lacks(), names)
+	opt := endings.Options{Local: isOwn(own), Names: names}
 	if diag, err := kernel.OpenDiag(); err == nil {
 		defer diag.Close()
 		if own, err := bpf.Netns("self"); err == nil {

@@ -85,9 +85,9 @@ func (l *watchLog) write(e event.KernelEntry) {
 func (l *watchLog) failed() bool { return l != nil && l.err != nil }
 
 // begin notes what no event tells.
-func (l *watchLog) begin(now event.Time, own map[netip.Addr]bool, ports int, lacks []string) {
+func (l *watchLog) begin(now event.Time, own map[netip.Addr]bool, ports int, lacks []string, names bool) {
 	l.write(event.KernelEntry{Begin: &event.KernelWatch{
-		Time: now, Own: slices.SortedFunc(maps.Keys(own), netip.Addr.Compare), Ports: ports, Lacks: lacks,
+		Time: now, Own: slices.SortedFunc(maps.Keys(own), netip.Addr.Compare), Ports: ports, Lacks: lacks, Names: names,
 	}})
 }
 
