@@ -136,7 +136,7 @@ func (fl *Flow) killedByReset(e End, s *event.Segment) {
 	fl.killed(e.Other(), s)
 	fl.enter(e.Other(), event.Closed, s, false)
 	if d := &fl.Dir[e]; d.State != event.TimeWait && d.State != event.Closed {
-		fl.enter(e, event.Closed, s, fl.sameHost)
+		fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 	}
 }
 
@@ -151,8 +151,14 @@ func (fl *Flow) closeSender(e End, s *event.Segment) {
 	d := &fl.Dir[e]
 	// SYN_SENT outlives the RST with which it answers an older connection (RFC 9293 3.5.1).
 	if d.State != event.StateUnknown && (d.State != event.SynSent || fl.Reset.Seq <= d.Nxt) && fl.Reset.Breaks == 0 {
-		fl.enter(e, event.Closed, s, fl.sameHost) // who made it is seen on its host alone
+		fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 	}
+}
+
+// ownReset reports whether e's RST shows that its socket is closed. Who made an RST is seen on its host alone, and
+// there, too, a firewall answers as a kernel without a socket does.
+func (fl *Flow) ownReset(e End, s *event.Segment) bool {
+	return fl.sameHost && s.Flags&event.ACK != 0 && !fl.Dir[e].otherReset(s)
 }
 
 // closeReceiver ends e by its peer's RST.

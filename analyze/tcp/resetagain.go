@@ -38,7 +38,7 @@ func (fl *Flow) resetAgain(e End, s *event.Segment, r *Listed, class resetClass,
 func (fl *Flow) closeBehind(e End, s *event.Segment) bool {
 	before := len(fl.Changes)
 	if d := &fl.Dir[e]; d.State != event.StateUnknown && fl.breaks(e, s) == 0 {
-		fl.enter(e, event.Closed, s, fl.sameHost)
+		fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 	}
 	fl.closeReceiver(e.Other(), s)
 	return len(fl.Changes) > before

@@ -65,8 +65,6 @@ var undecided = map[string]struct{ claims, why string }{
 		"without the FIN's first transmission nothing was sent again"},
 	"reset-long-after-both-fins-with-a-hole": {"ending reset",
 		"without the SYN,ACK nothing shows that the server had sent data"},
-	"reset-long-behind-an-ack": {"state",
-		"cut at the RST nothing shows that the server, whose name a firewall of its host took, goes on"},
 	"reset-past-a-fin-same-host": {"closer",
 		"only the FIN shows that the RST's sender was not the first: its RST left before that came, and says nothing of it"},
 	"reset-behind-its-fin-within-a-round-trip": {"closer",
