@@ -42,7 +42,7 @@ func (v *validator) losses(c *Connection) {
 		if l.From == NoSide {
 			continue
 		}
-		read, sent := v.read[streamOf{c.ID, l.From}], *c.Bytes.Of(l.From)
+		read, sent := v.read[streamOf{c.ID, c.Peer(l.From).Other()}], *c.Bytes.Of(l.From)
 		n := l.Unacked + l.Unread + l.AfterClose + l.MayBe
 		v.check(n == 0 || read+n <= sent, "lost %+v of %d bytes, of which %d were read", *l, sent, read)
 	}

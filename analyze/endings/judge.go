@@ -240,9 +240,9 @@ func (v *verdict) firstFin() {
 			}
 			own, both := firstSent(e)
 			v.Closer = sideOf(i)
-			if both {
+			if both && e.Local != e.Remote { // else its peer is itself
 				v.Closer, v.Simultaneous = analyze.Both, true
-			} else if !own {
+			} else if !own && !both {
 				v.Closer = v.Closer.Other()
 			}
 		}

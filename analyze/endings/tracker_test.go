@@ -201,6 +201,11 @@ func TestPeerElsewhere(t *testing.T) {
 			change: func(e *event.Endpoint) { e.FinIn = true },
 			ending: analyze.Graceful, closer: analyze.Both, conf: analyze.InKernel,
 		},
+		"its own peer": {
+			end:    lone(event.SynSent, event.SynRecv, event.Established, event.FinWait1, event.Closing, event.Closed),
+			change: func(e *event.Endpoint) { e.FinIn, e.Remote = true, e.Local },
+			ending: analyze.Graceful, closer: analyze.Client, conf: analyze.InKernel,
+		},
 		"refused": {
 			end: lone(event.SynSent, event.Closed),
 			change: func(e *event.Endpoint) {

@@ -188,8 +188,8 @@ func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
 	if r.Confidence == analyze.InKernel {
 		lc.Candidates = slices.DeleteFunc(lc.Candidates, func(p analyze.Possible) bool { return p.Claim == analyze.ClaimCause })
 	}
-	if e != nil && e.Socket == k.Socket && !lc.Multipath && (r.Lost.From == analyze.NoSide || r.Lost.From == r.By.Other()) {
-		r.Lost.From, r.Lost.Unread = r.By.Other(), uint64(e.Unread)
+	if e != nil && e.Socket == k.Socket && !lc.Multipath && (r.Lost.From == analyze.NoSide || r.Lost.From == lc.Peer(r.By)) {
+		r.Lost.From, r.Lost.Unread = lc.Peer(r.By), uint64(e.Unread)
 		lc.keepRead(&r.Lost)
 		r.Lost.TLSAlerts = min(r.Lost.TLSAlerts, r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose)
 	}
@@ -218,7 +218,7 @@ func (l *linker) heedUnread(lc *linked) {
 		return // what a subflow received is MPTCP's, whose queue nobody asked for
 	}
 	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
-		from := side.Other()
+		from := lc.Peer(side)
 		e := l.told.end(lc, side)
 		if e == nil || lc.Reset != nil && lc.Reset.Lost.From == from {
 			continue

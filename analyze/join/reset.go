@@ -50,15 +50,15 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d connect(AF_UNSPEC) dissolved the connection", c.ID))
 	case cause == analyze.ListenerClosed:
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d closed the listener before anyone accepted", c.ID))
-		if sent := *lc.Bytes.Of(r.By.Other()); sent > r.Lost.Unacked {
-			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, r.By.Other()
+		if sent := *lc.Bytes.Of(lc.Peer(r.By)); sent > r.Lost.Unacked {
+			r.Lost.Unread, r.Lost.From = sent-r.Lost.Unacked, lc.Peer(r.By)
 		}
 	case cause == analyze.UnreadData && c.RecvQ > 0:
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
-		r.Lost.Unread, r.Lost.From = f.Unread, r.By.Other()
+		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.UnreadData:
 		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", came-unread, came, c.ID, c.Name))
-		r.Lost.Unread, r.Lost.From = f.Unread, r.By.Other()
+		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.LingerZero:
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
 	case cause == analyze.Linger2:
@@ -157,7 +157,7 @@ func (lc *linked) cameBy(c *analyze.Call) uint64 {
 			came = max(came, s.Ack-1)
 		}
 	}
-	return min(uint64(came), *lc.Bytes.Of(c.Side.Other()))
+	return min(uint64(came), *lc.Bytes.Of(lc.Peer(c.Side)))
 }
 
 // inSynRecv returns the call after which, at last before s, the kernel said that side was in SYN_RECV,

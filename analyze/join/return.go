@@ -23,7 +23,7 @@ func (l *linker) returns() {
 }
 
 func returnedBy(lc *linked, c *analyze.Call) []*analyze.Segment {
-	peer := c.Side.Other()
+	peer := lc.Peer(c.Side)
 	last := func(class segmentClass) []*analyze.Segment {
 		return one(lc.segmentsOf(class, peer).lastUpTo(c.End, nil))
 	}
@@ -65,7 +65,7 @@ func (lc *linked) finAcked(c *analyze.Call) *analyze.Segment {
 		return nil
 	}
 	end := fin.Seq + int64(fin.Len) + 1 // the FIN takes a number
-	return lc.segmentsOf(finAckers, c.Side.Other()).lastUpTo(c.End, func(s *analyze.Segment) bool { return s.Ack >= end })
+	return lc.segmentsOf(finAckers, lc.Peer(c.Side)).lastUpTo(c.End, func(s *analyze.Segment) bool { return s.Ack >= end })
 }
 
 func one(s *analyze.Segment) []*analyze.Segment {
@@ -80,7 +80,7 @@ func (lc *linked) carriers(c *analyze.Call) []*analyze.Segment {
 	if c.Bytes == nil {
 		return nil
 	}
-	brought := lc.bytesOf(c.Side.Other()).meets(c.Bytes[0], c.Bytes[1])
+	brought := lc.bytesOf(lc.Peer(c.Side)).meets(c.Bytes[0], c.Bytes[1])
 	return slices.DeleteFunc(brought, func(s *analyze.Segment) bool { return s.Time > c.End })
 }
 
@@ -90,7 +90,7 @@ func (lc *linked) eof(c *analyze.Call) *analyze.Segment {
 	if lc.readShut(c) != nil {
 		return nil
 	}
-	return lc.ends(c.Side.Other()).lastUpTo(c.End, nil)
+	return lc.ends(lc.Peer(c.Side)).lastUpTo(c.End, nil)
 }
 
 // readShut returns the earlier shutdown of the caller's reading side, nil when there is none.

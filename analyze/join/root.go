@@ -92,7 +92,7 @@ func (l *linker) repeatRoot(c *linked, i int) analyze.Root {
 	if a := c.segment(s.Answers, i); a != nil && s.Kind == analyze.KindSynAck && soonAfter(s, a) {
 		return l.answer(a, analyze.Inferred)
 	}
-	if d := c.lastFrom(s.From.Other(), i); d != nil && d.Kind == analyze.KindAck && soonAfter(s, d) {
+	if d := c.lastFrom(c.Peer(s.From), i); d != nil && d.Kind == analyze.KindAck && soonAfter(s, d) {
 		return analyze.Root{Kind: analyze.RootAnswer, Frame: d.Frame, Timer: "retransmit", Confidence: analyze.Inferred,
 			Why: fmt.Sprintf("repeats frame %d because frame %d shows it missing", s.Retransmits, d.Frame)}
 	}
@@ -168,7 +168,7 @@ func withData(c *linked, s *analyze.Segment, r analyze.Root) analyze.Root {
 // waited says what let a segment go that did not leave inside its own call.
 func waited(c *linked, i int) (why string, frame uint64) {
 	s := c.Segments[i]
-	if a := c.lastFrom(s.From.Other(), i); a != nil && soonAfter(s, a) {
+	if a := c.lastFrom(c.Peer(s.From), i); a != nil && soonAfter(s, a) {
 		return fmt.Sprintf("waited in the send queue until frame %d", a.Frame), a.Frame
 	}
 	return "waited in the send queue", 0

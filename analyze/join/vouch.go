@@ -25,7 +25,7 @@ func (l *linker) vouch(lc *linked) {
 
 // keepRead takes from l what a call returned after all: no byte is both read and lost.
 func (lc *linked) keepRead(l *analyze.Lost) {
-	read, _ := lc.covered(l.From.Other(), event.RecvCall)
+	read, _ := lc.covered(lc.Peer(l.From), event.RecvCall)
 	sent := *lc.Bytes.Of(l.From) + l.Missing
 	over := l.MayBe + l.Unacked + l.Unread + l.AfterClose
 	over -= min(over, sent-min(sent, read))
@@ -79,7 +79,7 @@ func (l *linker) vouchLinger2(lc *linked) {
 // neverRead reports whether the application that the bytes of l were for was recorded, and read none of
 // them: they stand at the end of their stream.
 func (lc *linked) neverRead(l *analyze.Lost) bool {
-	reader := l.From.Other()
+	reader := lc.Peer(l.From)
 	read, _ := lc.covered(reader, event.RecvCall)
 	return lc.known[columnOf(reader)] && !lc.Guessed && read+l.MayBe <= *lc.Bytes.Of(l.From)
 }

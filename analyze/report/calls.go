@@ -59,7 +59,7 @@ func callRows(r *analyze.Result) []callRow {
 // same endpoints, of which each is the other's client, it is turned, so that in one row all arrows point
 // the way of the row's own connection.
 func seenFrom(row *analyze.Connection, of *analyze.Connection, s *analyze.Segment) *analyze.Segment {
-	if row == nil || of == nil || row.Client != of.Server || row.Server != of.Client {
+	if row == nil || of == nil || row == of || row.Client != of.Server || row.Server != of.Client {
 		return s
 	}
 	t := *s

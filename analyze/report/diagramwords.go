@@ -232,7 +232,7 @@ func (d *diagram) receiverWords(s *analyze.Segment) []string {
 	if s.Frame == r.Trigger && r.Lost.AfterClose > 0 && s.Len > 0 {
 		words = append(words, count(r.Lost.AfterClose, "byte")+" lost, came after close")
 	}
-	if s.Frame == r.Frame && r.Lost.Unacked > 0 && r.Lost.From == s.From.Other() {
+	if s.Frame == r.Frame && r.Lost.Unacked > 0 && r.Lost.From == d.conn.Peer(s.From) {
 		words = append(words, count(r.Lost.Unacked, "byte")+" lost, never acknowledged")
 	}
 	return words

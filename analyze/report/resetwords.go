@@ -103,7 +103,7 @@ func resetSentences(c *analyze.Connection, calls []*analyze.Call) []string {
 // queuedSentence tells of the call by which the other end had closed before the RST, where its FIN waited behind
 // data that never left.
 func queuedSentence(c *analyze.Connection, calls []*analyze.Call) string {
-	side, reset := c.Reset.By.Other(), timeOf(c, c.Reset.Frame)
+	side, reset := c.Peer(c.Reset.By), timeOf(c, c.Reset.Frame)
 	if l := c.Reset.Lost; l.From != side || l.Discarded == 0 || c.Fin(side) != nil {
 		return ""
 	}

@@ -26,6 +26,9 @@ func Verdicts(r *analyze.Result) []string {
 func (o *outline) verdict(c *analyze.Connection, zone *time.Location) string {
 	calls := o.calls[c.ID]
 	lines := []string{endingSentence(c, calls) + confidenceSentence(c)}
+	if c.IsToItself() {
+		lines = append(lines, "One socket is both ends: it had connected to its own address and port.")
+	}
 	lines = append(lines, lastWordsSentences(c)...)
 	if s := otherLegSentence(c); s != "" {
 		lines = append(lines, s)
@@ -92,6 +95,9 @@ func endingSentence(c *analyze.Connection, calls []*analyze.Call) string {
 	case analyze.Graceful:
 		if c.Simultaneous {
 			return "graceful: both ends closed at once, each FIN left before the other's arrived (simultaneous close)."
+		}
+		if c.IsToItself() {
+			return "graceful: the " + closer + " closed."
 		}
 		if c.Closer == analyze.NoSide {
 			return "graceful: both ends closed; which of them first is not known."

@@ -12,7 +12,7 @@ func (fl *Flow) Begin(opt *analyze.Options, id int, swapped bool, s *event.Segme
 	fl.Start, fl.FirstFrame = s.Time, s.Frame
 	fl.Filtered = true
 	fl.orient(swapped, s)
-	fl.sameHost = opt.SameHost || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+	fl.sameHost = opt.SameHost || fl.IsToItself() || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
 }
 
 // orient decides who is the client: the sender of the SYN, the receiver of a SYN,ACK, else
@@ -22,7 +22,7 @@ func (fl *Flow) orient(swapped bool, s *event.Segment) {
 	switch {
 	case s.Flags&(event.SYN|event.ACK) == event.SYN:
 	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
-		srcIsClient = false
+		srcIsClient = s.Src == s.Dst
 		fl.Guessed = false
 		fl.Midstream = true
 	default:
@@ -85,7 +85,9 @@ func (fl *Flow) Follow(e End, s *event.Segment, seq, ack int64) {
 	if s.Options.TLSAlert {
 		d.alert(seq, int64(s.Len))
 	}
-	if s.Flags&event.RST != 0 {
+	if fl.IsToItself() {
+		fl.followItself(s, &r)
+	} else if s.Flags&event.RST != 0 {
 		r.Kind = KindRst
 		if fl.doubt != nil && s.Flags&(event.ACK|event.SYN) == event.ACK && fl.Addr[e] != fl.doubt.Src {
 			fl.decideDoubt(e, &r)

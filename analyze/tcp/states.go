@@ -172,7 +172,7 @@ func (fl *Flow) rearmed(e End, s *event.Segment) {
 
 // IsClosed reports whether both ends have said that they are done.
 func (fl *Flow) IsClosed() bool {
-	return fl.Reset.Frame != 0 || fl.Dir[Client].FinEnd != 0 && fl.Dir[Server].FinEnd != 0
+	return fl.Reset.Frame != 0 || fl.Dir[Client].FinEnd != 0 && (fl.Dir[Server].FinEnd != 0 || fl.IsToItself())
 }
 
 // WasReset reports whether an RST ended the connection.

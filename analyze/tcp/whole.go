@@ -5,6 +5,9 @@ package tcp
 func (fl *Flow) IsWhole() bool {
 	c, s := &fl.Dir[Client], &fl.Dir[Server]
 	rst := &fl.Reset
+	if fl.IsToItself() {
+		return fl.Handshake && c.isWhole() && (c.FinAckFrame != 0 || rst.Class == LiveReset && rst.Acks && rst.Ack == c.Nxt)
+	}
 	if rst.Refused {
 		return c.SynSent && c.isWhole()
 	}

@@ -140,7 +140,7 @@ func against(part *analyze.Connection, whole []*analyze.Connection, hold func(cl
 // about the time until the thinner capture ended.
 func supports(whole, part *analyze.Connection, k claim) bool {
 	if k.what == "ending" && slices.Contains(untilEnd, part.Ending) {
-		oneSided := part.Packets.Client == 0 || part.Packets.Server == 0
+		oneSided := (part.Packets.Client == 0 || part.Packets.Server == 0) && !part.IsToItself()
 		waits := part.Ending == analyze.Open || part.Ending == analyze.Unanswered
 		return waits && !(oneSided && part.Ending == analyze.Open) || !oneSided || whole.Ending == part.Ending
 	}

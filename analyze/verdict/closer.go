@@ -236,7 +236,7 @@ func (fl judged) settleCloser(v *verdict) {
 		fl.multipathCloser(v)
 		return
 	}
-	if v.closer == analyze.NoSide {
+	if v.closer == analyze.NoSide || fl.IsToItself() {
 		return
 	}
 	if v.closerSure = v.confidence; v.ending == analyze.UnknownEnding {

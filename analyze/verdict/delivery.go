@@ -17,7 +17,7 @@ func (fl judged) losses(c *analyze.Connection) {
 			continue
 		}
 		switch {
-		case c.Reset != nil && e != fl.Reset.By:
+		case c.Reset != nil && e == fl.Peer(fl.Reset.By):
 			continue // the reset's own account has it
 		case c.Ending == analyze.UnknownEnding, c.Ending == analyze.Graceful:
 			unacked = 0
@@ -42,7 +42,7 @@ func (fl judged) losses(c *analyze.Connection) {
 // with its RST never reached it, and what met a closed one is lost. The rest may have arrived.
 func (fl judged) resetLosses(r *analyze.Reset) {
 	rst := &fl.Reset
-	e := rst.By.Other()
+	e := fl.Peer(rst.By)
 	unacked, missing := fl.lostBy(e)
 	r.Lost = analyze.Lost{Missing: missing, From: e.Side()}
 	d := &fl.Dir[e]
@@ -79,7 +79,7 @@ func (fl judged) bytesFrom(e tcp.End, pos int64) uint64 {
 
 // lostBy counts the bytes that e sent and nobody acknowledged, and those that were not captured.
 func (fl judged) lostBy(e tcp.End) (unacked, missing uint64) {
-	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
+	d, p := &fl.Dir[e], &fl.Dir[fl.Peer(e)]
 	if !d.Sent {
 		return 0, 0
 	}

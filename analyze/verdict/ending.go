@@ -14,6 +14,8 @@ import (
 func (fl judged) ending(v *verdict) {
 	c, s := &fl.Dir[tcp.Client], &fl.Dir[tcp.Server]
 	switch {
+	case fl.IsToItself():
+		fl.endedItself(v)
 	case fl.Reset.Frame != 0 && !fl.overBeforeReset():
 		fl.endedByReset(v)
 	case c.FinEnd != 0 && s.FinEnd != 0:

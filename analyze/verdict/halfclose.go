@@ -10,7 +10,7 @@ import (
 // halfClose measures in h the time in which only one end had closed; nil when there was none, or when
 // it is not known which end closed first.
 func (fl judged) halfClose(h *analyze.HalfClose, v *verdict) *analyze.HalfClose {
-	if v.closer == analyze.NoSide || v.closer == analyze.Both || v.ending == analyze.WasRefused {
+	if v.closer == analyze.NoSide || v.closer == analyze.Both || v.ending == analyze.WasRefused || fl.IsToItself() {
 		return nil
 	}
 	a, b := &fl.Dir[v.first], &fl.Dir[v.first.Other()]

@@ -147,7 +147,7 @@ func (fl judged) warnings(c *analyze.Connection) {
 	if fl.Warnings&tcp.WarnEvicted != 0 {
 		add("given up to bound memory: what came later is not in this verdict")
 	}
-	if c.Packets.Client == 0 || c.Packets.Server == 0 {
+	if (c.Packets.Client == 0 || c.Packets.Server == 0) && !fl.IsToItself() {
 		if c.Ending != analyze.Unanswered {
 			add("only one direction was captured")
 		}

@@ -157,7 +157,7 @@ func (fl judged) livedUntilReset(tcp.End) bool {
 }
 
 // heard reports whether something of the RST's receiver was captured: of one direction alone answers are not.
-func (fl judged) heard(rst *tcp.Reset) bool { return fl.Dir[rst.By.Other()].Packets > 0 }
+func (fl judged) heard(rst *tcp.Reset) bool { return fl.Dir[fl.Peer(rst.By)].Packets > 0 }
 
 // repeatsOne reports whether what was sent again last was the same each time, as by a timer that nothing answers: by
 // the end that gave up, which has not heard its peer since.

@@ -131,7 +131,7 @@ func (x *ended) explain(all *analyze.LastWords) {
 
 // acknowledged reports whether the other end's kernel has all that a side sent.
 func acknowledged(c *analyze.Connection, side analyze.Side) bool {
-	if c.Ending == analyze.UnknownEnding || *c.InFlight.Of(side) > 0 || *c.Packets.Of(side.Other()) == 0 {
+	if c.Ending == analyze.UnknownEnding || *c.InFlight.Of(side) > 0 || *c.Packets.Of(c.Peer(side)) == 0 {
 		return false
 	}
 	for l := range c.Losses() {

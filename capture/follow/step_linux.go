@@ -38,7 +38,8 @@ func (f *Follower) step(e *bpf.Step) {
 		f.tell(s, trace.Socket{Cookie: s.cookie, Local: s.local, Remote: s.remote, State: trace.Connecting})
 	case e.New == event.Established:
 		f.announce(s)
-	case e.New == event.Closed && (e.Old == event.FinWait2 || e.Old == event.Closing) && !e.Own:
+	case e.New == event.Closed && (e.Old == event.FinWait2 || e.Old == event.Closing) && !e.Own,
+		e.New == event.Closed && e.Old == event.Closing && e.Task != nil && e.Task.Call == "shutdown": // which aborts nothing
 		s.state = event.TimeWait // or FIN_WAIT2 without a socket, which looks the same
 	}
 	if e.Own && e.Task != nil && closesByImplication(e) {
