@@ -26,11 +26,13 @@ type Call struct {
 	// Syscall is the system call itself where it is not Name: sendmsg, write, execve.
 	Syscall string `json:"syscall,omitempty"`
 
-	Ret    int64  `json:"ret"` // as the system call returned it; -1 with Errno
-	Errno  string `json:"errno"`
-	Start  Time   `json:"start"`
-	End    Time   `json:"end"`              // 0 while the call had not returned when the recording ended
-	Thread bool   `json:"thread,omitempty"` // made in the background, beside the actor's other calls
+	Ret   int64  `json:"ret"` // as the system call returned it; -1 with Errno
+	Errno string `json:"errno"`
+	Start Time   `json:"start"`
+	End   Time   `json:"end"` // 0 where the call had not returned when the recording ended
+	// Abandoned is when its thread was ended inside the call, as by a signal: it never returned. 0 where nothing did.
+	Abandoned Time `json:"abandoned,omitzero"`
+	Thread    bool `json:"thread,omitempty"` // made in the background, beside the actor's other calls
 
 	// Blocked says that the call waited. It is set only where the recorder knows.
 	Blocked bool `json:"blocked,omitempty"`

@@ -119,7 +119,7 @@ func (c *Call) Check() error {
 	}{
 		{"id", int64(c.ID), 0}, {"pid", int64(c.PID), 0}, {"tid", int64(c.TID), 0}, {"fd", int64(c.FD), -1},
 		{"accepted fd", int64(c.Accepted), 0}, {"recvq", int64(c.RecvQ), -1},
-		{"start", int64(c.Start), 0}, {"end", int64(c.End), 0},
+		{"start", int64(c.Start), 0}, {"end", int64(c.End), 0}, {"abandoned", int64(c.Abandoned), 0},
 	}
 	for _, v := range numbers {
 		if v.n < v.least {

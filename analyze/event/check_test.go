@@ -50,7 +50,7 @@ func TestCallCheck(t *testing.T) {
 	for name, spoil := range map[string]func(*Call){
 		"id": func(c *Call) { c.ID = -1 }, "pid": func(c *Call) { c.PID = -7 }, "tid": func(c *Call) { c.TID = -7 },
 		"fd": func(c *Call) { c.FD = -2 }, "accepted": func(c *Call) { c.Accepted = -1 }, "recvq": func(c *Call) { c.RecvQ = -2 },
-		"start": func(c *Call) { c.Start = -1 }, "end": func(c *Call) { c.End = -1 },
+		"start": func(c *Call) { c.Start = -1 }, "end": func(c *Call) { c.End = -1 }, "abandoned": func(c *Call) { c.Abandoned = -1 },
 		"holder": func(c *Call) { c.Holders[0].PID = -1 }, "left": func(c *Call) { c.Samples[0].Left = -1 },
 	} {
 		c := good()

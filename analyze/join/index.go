@@ -109,10 +109,10 @@ func newCallList(calls []*analyze.Call) *callList {
 
 // lastMoment is the latest time at which the call still runs.
 func lastMoment(c *analyze.Call) event.Time {
-	if c.End == 0 {
+	if c.End == 0 && c.Abandoned == 0 {
 		return math.MaxInt64
 	}
-	return c.End
+	return max(c.End, c.Abandoned)
 }
 
 // begun counts the calls that had begun at t.

@@ -108,7 +108,7 @@ func (n *numbered) get(id int) *analyze.Call {
 }
 
 // within reports whether t lies inside the call.
-func within(c *analyze.Call, t event.Time) bool { return c.Start <= t && (c.End == 0 || t <= c.End) }
+func within(c *analyze.Call, t event.Time) bool { return c.Start <= t && t <= lastMoment(c) }
 
 // linked is a connection with its calls in order of start. Its lists are made when first asked
 // for, and from the holders and byte ranges that the calls have then.

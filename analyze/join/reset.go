@@ -116,6 +116,9 @@ func (l *linker) passiveReset(lc *linked, r *analyze.Reset, s *analyze.Segment) 
 	default:
 		return
 	}
+	if late := min(r.Lost.MayBe, uint64(data.Len)); r.Lost.AfterClose == 0 { // the FIN had not left
+		r.Lost.AfterClose, r.Lost.MayBe = late, r.Lost.MayBe-late
+	}
 	if trigger != nil {
 		l.confirm(r, trigger)
 	}

@@ -112,6 +112,8 @@ func setCallField(t *testing.T, c *event.Call, i int, w string) {
 		fmt.Sscan(value, &c.Socket)
 	case key == "fd":
 		fmt.Sscan(value, &c.FD)
+	case key == "abandoned":
+		c.Abandoned = at(t, value)
 	case key == "recvq":
 		fmt.Sscan(value, &c.RecvQ)
 	case key == "want":

@@ -34,8 +34,11 @@ func (l *linker) explain() {
 }
 
 func why(lc *linked, c *analyze.Call) string {
-	if c.End == 0 {
+	if c.End == 0 && c.Abandoned == 0 {
 		return "had not returned when the recording ended"
+	}
+	if c.End == 0 && c.Kind() != event.CloseCall {
+		return "" // its note says what ended it
 	}
 	switch c.Kind() {
 	case event.CloseCall:

@@ -62,7 +62,11 @@ func shownArgs(c *analyze.Call) string {
 func resultLine(c *analyze.Call) line {
 	l := line{text: resultWords(c), hang: 2}
 	if !returned(c) {
-		return line{text: "did not return", style: warn}
+		l = line{text: "did not return", style: warn, hang: 2}
+		if c.Abandoned != 0 {
+			l.text += " " + together("ended after "+span(c.Abandoned.Sub(c.Start)))
+		}
+		return l
 	}
 	if c.Errno != "" {
 		l.style = bad

@@ -51,6 +51,8 @@ var undecided = map[string]struct{ claims, why string }{
 		"without the byte its ACK is the FIN's, without the first FIN nothing goes on behind it"},
 	"handshake-ack-behind-the-data": {"closer",
 		"only the second RST was drawn by what was not captured"},
+	"killed-in-a-lingering-close": {"closer",
+		"without the handshake's ACK and the data the RST answers the SYN,ACK"},
 	"late-ack-starts-nothing": {"ending reset",
 		"FIN and RST alone are a filtered capture, in which the server's FIN would be"},
 	"linger-zero-52-loss-0.02": {"closer",

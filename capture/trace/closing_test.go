@@ -147,8 +147,8 @@ func TestExecThread(t *testing.T) {
 		"close(2, ) = 0",
 	)
 	recv := only(r.calls, "recv")[0]
-	if recv.End != 0 || !strings.HasPrefix(recv.Note, "did not return") {
-		t.Errorf("recv = %+v, want no end and the reason", recv)
+	if recv.End != 0 || recv.Abandoned <= recv.Start || !strings.HasPrefix(recv.Note, "did not return") {
+		t.Errorf("recv = %+v, want no end, when it was abandoned, and the reason", recv)
 	}
 	for _, c := range only(r.calls, "close") {
 		if c.Syscall != "execve" || c.TID != c.PID {

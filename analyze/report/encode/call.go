@@ -31,6 +31,9 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	b = appendString(append(b, `,"errno":`...), c.Errno)
 	b = e.time(append(b, `,"start":`...), c.Start)
 	b = e.time(append(b, `,"end":`...), c.End)
+	if c.Abandoned != 0 {
+		b = e.time(append(b, `,"abandoned":`...), c.Abandoned)
+	}
 	if c.Thread {
 		b = append(b, `,"thread":true`...)
 	}

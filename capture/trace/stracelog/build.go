@@ -23,8 +23,9 @@ type builder struct {
 	comms map[int]string
 	procs map[int]*process // by thread
 	conns map[[2]netip.AddrPort]*socket
-	made  []*socket // of log.Calls, side by side; nil where unknown
-	blind int       // calls on descriptors that the log does not explain
+	made  []*socket          // of log.Calls, side by side; nil where unknown
+	died  map[int]event.Time // by thread
+	blind int                // calls on descriptors that the log does not explain
 	warns map[string]bool
 }
 
@@ -46,7 +47,7 @@ func newBuilder(opts Options, single bool) *builder {
 	return &builder{
 		opts: opts, kept: newKeeper(single), words: map[string]string{},
 		comms: map[int]string{}, procs: map[int]*process{},
-		conns: map[[2]netip.AddrPort]*socket{}, warns: map[string]bool{},
+		conns: map[[2]netip.AddrPort]*socket{}, warns: map[string]bool{}, died: map[int]event.Time{},
 	}
 }
 
@@ -88,6 +89,7 @@ func (b *builder) finish() *Log {
 		switch r.kind {
 		case lineOther:
 		case lineEnded:
+			b.died[r.tid] = r.start
 			b.ended(p, r)
 		default:
 			handlers[r.name](b, p, r, split(r.args()))
@@ -99,11 +101,21 @@ func (b *builder) finish() *Log {
 	}
 	b.raws = nil
 	b.fillIn()
+	b.abandoned()
 	slices.SortStableFunc(b.log.Calls, func(x, y *event.Call) int { return cmp.Compare(x.Start, y.Start) })
 	if b.blind > 0 {
 		b.warn("%d calls left out: the log does not say what their descriptors are (strace -yy)", b.blind)
 	}
 	return &b.log
+}
+
+// abandoned says of the calls that did not return which of them the end of their thread cut off.
+func (b *builder) abandoned() {
+	for _, c := range b.log.Calls {
+		if at := b.died[c.TID]; c.End == 0 && at >= c.Start {
+			c.Abandoned, c.Note = at, "did not return: its thread ended"
+		}
+	}
 }
 
 // moment is when a call took effect, for the order of state changes. closes count from their

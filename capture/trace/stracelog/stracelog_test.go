@@ -134,7 +134,7 @@ func TestReadHalves(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `2023-11-14T22:13:20.000001000Z 4µs pid 7 tid 7: recv/recvfrom(3, 10 bytes) = 5 local=127.0.0.1:1 remote=127.0.0.1:2 text="a<b>\")"
-2023-11-14T22:13:20.000002000Z ? pid 8 tid 8: recv/recvfrom(4, 0 bytes) = -1 local=127.0.0.1:2 remote=127.0.0.1:1 note=did not return before the log ended
+2023-11-14T22:13:20.000002000Z ? pid 8 tid 8: recv/recvfrom(4, 0 bytes) = -1 local=127.0.0.1:2 remote=127.0.0.1:1 note=did not return: its thread ended
 2023-11-14T22:13:20.000002000Z 5µs pid 8 tid 8: kill(4, SIGSEGV) = 0 local=127.0.0.1:2 remote=127.0.0.1:1
 lines 7, unparsed 1, folded 0
 log:4: resumed, but never begun: "9 1700000000.000006 <... recvfrom resumed>\"x\", 1, 0, NULL, NULL) = 1 <0.000004>"
