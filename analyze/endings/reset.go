@@ -58,6 +58,9 @@ func (v *verdict) lostTo(by int, r *event.KernelReset, cause analyze.ResetCause)
 // Cause tells why r was sent, by the kernel's reason and what was going on. e is the end that sent it, nil where
 // that is not known.
 func Cause(r *event.KernelReset, e *event.Endpoint) (analyze.ResetCause, analyze.Confidence) {
+	if r.Reason == "INVALID_SYN" && r.Offender != nil && !r.Offender.Flags.Has(event.SYN) { // tcp_check_req, tcp_abort_on_overflow
+		return analyze.AcceptQueueFull, analyze.InKernel
+	}
 	if r.State == event.Listen && !isRefusal(r) { // it answers for a connection that is no more
 		return analyze.NoSocket, analyze.InKernel
 	}
@@ -153,6 +156,8 @@ func Explanation(c analyze.ResetCause, r *event.KernelReset, e *event.Endpoint, 
 		return fmt.Sprintf("%d bytes came after the %s had closed both directions", r.Offender.Len, by)
 	case c == analyze.ConnRefused && r.State == event.StateUnknown:
 		return "a SYN came and nobody listens on that port"
+	case c == analyze.AcceptQueueFull:
+		return "what completes the handshake came, and the listener's accept queue was full (tcp_abort_on_overflow)"
 	case c == analyze.NoSocket && r.Offender != nil:
 		return fmt.Sprintf("a segment of %d bytes came and no socket was there any more", r.Offender.Len)
 	case c == analyze.KeepaliveTimeout && e != nil:

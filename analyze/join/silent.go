@@ -20,6 +20,10 @@ func (lc *linked) believes(s sampleOf, got event.TCPState) bool {
 		}
 		ch.Time = s.Time
 		lc.Why = append(lc.Why, fmt.Sprintf("after #%d the kernel had no socket for the %s, which sent nothing but its SYN,ACK: that was a SYN cookie, or is forgotten", s.call.ID, side))
+	case s.State == event.Established && got == event.SynRecv:
+		if ack := lc.segmentsOf(afterTheSyn, side.Other()).firstUpTo(s.Time); ack != nil {
+			ch.Time, ch.Frame = ack.Time, ack.Frame
+		}
 	case s.State == event.Closed:
 		ch.Time = lc.forgotten(side, s.Sample, got)
 	case endsOwnStream(got, s.State):

@@ -171,6 +171,9 @@ func noteLostAcks(c *analyze.Connection, first, again int) {
 	for _, a := range c.Segments[first+1 : again] {
 		if answersTo(a, repeat) && a.Kind == analyze.KindAck && repeat.Time.Sub(a.Time) > fewRoundTrips*trip {
 			a.Lost = fmt.Sprintf("it acknowledged what frame %d repeats all the same", repeat.Frame)
+			if repeat.Kind == analyze.KindSynAck {
+				a.Lost = "it, or a listener let it pass (accept queue full, or TCP_DEFER_ACCEPT): " + a.Lost
+			}
 		}
 	}
 }

@@ -144,6 +144,14 @@ func (fl judged) neverOpened(e tcp.End) bool {
 	return e == tcp.Server && (d.SynFrame != 0 || p.SynFrame != 0) && d.Bytes == 0 && d.FinFrame == 0 && p.Una <= 1
 }
 
+// mayNotHaveOpened reports whether what came of e, or did not, speaks against its having left SYN_RECV: a kernel
+// without a socket answered, or nobody what was sent again.
+func (fl judged) mayNotHaveOpened(e tcp.End) bool {
+	p, rst := &fl.Dir[e.Other()], &fl.Reset
+	refuted := rst.Frame != 0 && rst.By == e && rst.Class == tcp.NobodyReset || p.Tries > 0
+	return refuted && fl.neverOpened(e)
+}
+
 // lived reports whether e, on another host, had been seen to send, and no end of its.
 func (fl judged) lived(e tcp.End) bool {
 	return fl.alive(e) && !fl.Dir[e].FinSeen && !fl.OnSenderHost()
