@@ -89,6 +89,16 @@ func (fl *Flow) hadArrived(e End) bool {
 	return rst.Time.Sub(p.LastTime) > way
 }
 
+// FirstAcked counts the bytes that the RST acknowledges and nothing captured before it: they had arrived.
+func (fl *Flow) FirstAcked() uint64 {
+	rst := &fl.Reset
+	d, p := &fl.Dir[rst.By], &fl.Dir[fl.Peer(rst.By)]
+	if fl.Filtered || !rst.Acks || rst.AcksUnseen || rst.Talks != 0 || d.lastAck < 1 {
+		return 0
+	}
+	return uint64(max(0, p.Payload(rst.Ack)-d.lastAck))
+}
+
 // TripTo is how long a segment took at the handshake from where it was captured to e, and e's answer
 // back; 0 when that was not captured.
 func (fl *Flow) TripTo(e End) time.Duration {

@@ -108,8 +108,12 @@ var causeRules = [...]causeRule{
 		because("the RST continues the sequence of a live socket, behind %s without an answer", analyze.Count(uint64(rst.Keepalives), "keep-alive"))
 	}, []analyze.ResetCause{analyze.KeepaliveTimeout}, "the answer to a keep-alive may be missing"},
 	{analyze.Aborted, analyze.Inferred, func(judged, *tcp.Reset) bool { return true },
-		func(_ judged, rst *tcp.Reset, because func(string, ...any)) {
+		func(fl judged, rst *tcp.Reset, because func(string, ...any)) {
 			because("the RST continues the sequence of a live socket")
+			if n := fl.FirstAcked(); n > 0 {
+				because("it acknowledges %s that nothing captured before it does: they had arrived, and lay unread unless a call took them just before",
+					analyze.Count(n, "byte"))
+			}
 			if !rst.ReceivedData {
 				because("the %s had been sent no data, so none was unread", rst.By.Side())
 			}
