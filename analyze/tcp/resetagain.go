@@ -52,6 +52,7 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 	case class == LiveReset:
 		rst.BothReset = true
 		rst.Crossing = rst.Crossing || fl.crossesReset(e, s)
+		fl.livedOn(e, s)
 	case class != NobodyReset || trigger != nil && trigger.Frame > rst.Frame || rst.Gone != 0:
 	default:
 		rst.Gone = s.Frame
@@ -59,6 +60,20 @@ func (fl *Flow) metNoSocket(e End, class resetClass, trigger *Listed, s *event.S
 			rst.GoneAt = trigger.Seq
 		}
 	}
+}
+
+// livedOn takes in that the socket of e aborts so long after its peer's RST that it had not got that.
+func (fl *Flow) livedOn(e End, s *event.Segment) {
+	rst := &fl.Reset
+	if rst.Missed != 0 || rst.Talks != 0 || fl.Dir[e].otherReset(s) || fl.breaks(e, s) != 0 || s.Time.Sub(rst.Time) <= fl.resetGrace() {
+		return
+	}
+	rst.Missed = s.Frame
+	if q := fl.find(rst.Frame); q != nil {
+		q.Ignored, q.Ref = receiverGoesOn, s.Frame
+	}
+	fl.withdrawClosed(e, rst.Frame)
+	fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 }
 
 // crossesReset reports whether the socket of e reset the connection before the other end's RST can have come. Then

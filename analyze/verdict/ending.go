@@ -63,7 +63,10 @@ func (fl judged) endedByReset(v *verdict) {
 		v.confidence = analyze.Inferred
 		v.because("its number lies beyond what was captured, and nothing goes on behind it")
 	}
-	if rst.Missed != 0 {
+	switch {
+	case rst.Missed != 0 && rst.BothReset:
+		v.because("frame %d: the %s reset the connection itself later, so it did not get the RST", rst.Missed, rst.By.Other().Side())
+	case rst.Missed != 0:
 		v.because("frame %d: the %s goes on, so it did not get the RST", rst.Missed, rst.By.Other().Side())
 	}
 	if rst.Crossing && !fl.HasCloser {
