@@ -16,6 +16,7 @@ const (
 	BreakNearer           // BreakTTL, and it came from nearer
 	BreakIPID
 	BreakTimestamp
+	BreakForm   // beside another: an RST,ACK without the timestamps that its sender's other packets bear
 	BreakSooner // an answer that came long before one can have come from its supposed sender
 )
 
@@ -23,6 +24,14 @@ const (
 // segment: two that do not depend on each other, or that it came from nearer.
 func (b pathBreak) Foreign() bool {
 	return b&BreakNearer != 0 || bits.OnesCount8(uint8(b)) >= 2
+}
+
+// withoutTTL is b where the TTL says nothing.
+func (b pathBreak) withoutTTL() pathBreak {
+	if b &^= BreakTTL | BreakNearer; b == BreakForm {
+		return 0
+	}
+	return b
 }
 
 // leastTrip is how long a round trip must be for an answer to come too soon: shorter ones vary by more.
@@ -136,7 +145,7 @@ func (fl *Flow) copied(d *Direction, first uint64, s *event.Segment, w *sighting
 		fl.copyHops = d.TTL - s.TTL
 	}
 	if rst := &fl.Reset; first == rst.Frame && s.TTL == rst.UsualTTL {
-		rst.Breaks &^= BreakTTL | BreakNearer
+		rst.Breaks = rst.Breaks.withoutTTL()
 		fl.closeSender(rst.By, &event.Segment{Frame: rst.Frame, Time: rst.Time})
 	}
 	d.copyAt, d.copyTTL = w.at, s.TTL
@@ -164,6 +173,9 @@ func (fl *Flow) breaks(e End, s *event.Segment) pathBreak {
 	}
 	if s.Has&event.HasTimestamps != 0 && d.hasTS && d.Stale == 0 && int32(s.Options.TSVal-d.tsVal) < 0 && !(d.ipidMoves == enoughMoves && d.countsOn(s)) {
 		b |= BreakTimestamp // some kernels stamp an RST with 0
+	}
+	if b != 0 && s.Flags&event.ACK != 0 && d.hasTS && s.Has&(event.HasTimestamps|event.OptionsTruncated) == 0 {
+		b |= BreakForm // alone it is the way of some stacks
 	}
 	return b
 }

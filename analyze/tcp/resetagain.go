@@ -155,6 +155,6 @@ func (fl *Flow) mayCross(s *event.Segment) bool {
 // all that it can be compared with: what is missing may have come with another as well.
 func (fl *Flow) doubtTTL() {
 	if fl.Reset.Presumed && fl.Dir[fl.Reset.By].Packets <= 2 {
-		fl.Reset.Breaks &^= BreakTTL | BreakNearer
+		fl.Reset.Breaks = fl.Reset.Breaks.withoutTTL()
 	}
 }

@@ -23,6 +23,9 @@ func (fl judged) endedItself(v *verdict) {
 	case d.FinEnd != 0:
 		v.sent(d.FinFrame, "FIN", analyze.Client)
 		v.unacked(analyze.Client, "frame %d was not acknowledged in the %v until %s", d.FinFrame, fl.now.Sub(d.FinTime), fl.theEnd())
+	case d.Packets == 1 && !d.SynSent:
+		v.withhold()
+		v.because("one segment alone was captured")
 	default:
 		v.closer = analyze.NoSide
 		v.because("%s until frame %d", fl.noEnd(), fl.LastFrame)

@@ -207,6 +207,9 @@ func (fl judged) explainBreaks(rst *tcp.Reset, because func(string, ...any)) {
 	if rst.Breaks&tcp.BreakTimestamp != 0 {
 		because("its timestamp lies before the %s's own", rst.By.Side())
 	}
+	if rst.Breaks&tcp.BreakForm != 0 {
+		because("it lacks the timestamps of the %s's other segments", rst.By.Side())
+	}
 	if rst.Breaks&tcp.BreakSooner != 0 {
 		because("it came in a third of the time, or less, in which the %s had answered the handshake", rst.By.Side())
 	}
