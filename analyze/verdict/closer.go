@@ -172,14 +172,12 @@ func neverAlive(fl judged, e tcp.End) bool {
 	return !at.PeerAlive && !(at.PeerSeen && at.PeerNxt < p.FinEnd)
 }
 
-// ackedUnseen: e's FIN acknowledges what was not captured of the peer, and it is not known to be data.
+// ackedUnseen: e's FIN acknowledges what was not captured of the peer, and it is not known to be data: a FIN of the
+// peer that stands behind it, where the peer had stood before.
 func ackedUnseen(fl judged, e tcp.End) bool {
-	at, p := &fl.Dir[e].AtFin, &fl.Dir[e.Other()]
+	at, fin := &fl.Dir[e].AtFin, fl.Dir[e.Other()].FinEnd-1
 	to := max(at.Acked, at.PeerReach)
-	if p.FinEnd-1 == to && to == at.PeerNxt+1 && !p.SynSent && p.Bytes == 0 {
-		return false // the first that was captured of the peer was a keep-alive
-	}
-	return to > at.PeerNxt && p.FinEnd-1 <= to
+	return to > at.PeerNxt && (fin < to || fin == to && at.PeerReach < to)
 }
 
 func repeatsUnseen(fl judged, e tcp.End) string {

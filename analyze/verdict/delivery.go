@@ -55,7 +55,7 @@ func (fl judged) resetLosses(r *analyze.Reset) {
 	case r.Cause == analyze.DataAfterClose:
 		at := rst.AnsweredSeq
 		for i := range fl.Listed { // packets overtake each other
-			if q := &fl.Listed[i]; q.From == e && q.Ack == rst.Seq && q.End() > d.Una {
+			if q := &fl.Listed[i]; q.From == e && q.Ack == rst.Seq {
 				at = min(at, q.Seq)
 			}
 		}

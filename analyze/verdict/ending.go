@@ -117,7 +117,7 @@ func (fl judged) endedByFins(v *verdict) {
 	v.sent(second.FinFrame, "FIN", fl.Closer.Other().Side())
 	for e := range fl.Dir {
 		d, by := &fl.Dir[e], tcp.End(e).Side()
-		if d.FinAckFrame != 0 && fl.passedBy(tcp.End(e)) {
+		if fl.passedBy(tcp.End(e)) {
 			fl.withholdEnding(v)
 			v.because("more is acknowledged than the FIN of frame %d: whether that was taken is not known", d.FinFrame)
 			return
