@@ -285,6 +285,8 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 		return
 	case from > d.Nxt && d.Sent:
 		d.skip(d.Nxt, from)
+	case from > d.Nxt:
+		d.low = from
 	}
 	length := int64(s.Len)
 	if d.FinEnd != 0 && data+length >= d.FinEnd {

@@ -81,6 +81,11 @@ func (d *Direction) LacksBehind(pos int64) bool {
 	return d.low > pos || slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.To > pos })
 }
 
+// lacks reports whether pos lies before or within what was not captured of d.
+func (d *Direction) lacks(pos int64) bool {
+	return !d.SynSent && pos < d.low || slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.From < pos && pos < g.To })
+}
+
 // LacksLast reports whether what stands last of what d is known to have sent was not captured.
 func (d *Direction) LacksLast() bool {
 	return slices.ContainsFunc(d.Gaps, func(g Span) bool { return g.To == d.Nxt })
