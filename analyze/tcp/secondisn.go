@@ -51,6 +51,7 @@ func (fl *Flow) takeUnseenISN(d, p *Direction, s *event.Segment) {
 	}
 	d.base(s.Seq, 1)
 	d.SynFrame, p.lastAck = 0, 1
+	p.AtFin.Acked, p.AtFin.PeerNxt = 1, 0 // what stands before s was not captured
 }
 
 // renumbered reports whether d has other numbers than with its SYN,ACK, which what else follows numbers goes by.
