@@ -17,6 +17,8 @@ var undecided = map[string]struct{ claims, why string }{
 		"without pure ACKs it is a filtered capture, and none shows that the server's FIN had been sent before"},
 	"data-after-close-both-ways": {"closer half-close",
 		"without the client's FIN and RST the server's answers what was on its way when it closed, as it would have without them"},
+	"data-lost-is-no-filter": {"closer half-close",
+		"SYN and FIN alone are a filtered capture, in which the server's first FIN would be"},
 	"filtered-fin-sent-again": {"closer half-close state",
 		"only the FIN's repetition shows that something was lost"},
 	"fin-answered-before-its-repetition-arrived": {"closer half-close state",

@@ -2,9 +2,11 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/analyze/tcp"
 )
 
@@ -161,9 +163,13 @@ func (fl judged) lacksOf(e tcp.End) bool {
 // lacksAny reports whether the numbers of either end tell of something that was not captured.
 func (fl judged) lacksAny() bool { return fl.lacksOf(tcp.Client) || fl.lacksOf(tcp.Server) }
 
-// filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there.
+// filtered reports whether the capture leaves pure ACKs out: not even that of the handshake is there. One that holds
+// some of the data, and not all, lost them.
 func (fl judged) filtered() bool {
-	return fl.Filtered && fl.Dir[tcp.Client].SynSent && fl.Dir[tcp.Server].SynSent
+	return fl.Filtered && fl.Dir[tcp.Client].SynSent && fl.Dir[tcp.Server].SynSent &&
+		!(fl.lacksAny() && slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool {
+			return r.Flags&(event.SYN|event.FIN|event.RST) == 0
+		}))
 }
 
 // neverAlive: nothing of the peer says that it lived when e's FIN came.
