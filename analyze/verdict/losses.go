@@ -70,7 +70,7 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 		switch {
 		case missed && answer != nil && took >= trip*7/8: // sooner, it had only come late
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
-			if trip == 0 || took > trip*9/8+atOnceWithin || answer.Kind != analyze.KindAck { // an ACK may be missing before that
+			if trip == 0 || took > trip*9/8+atOnceWithin || answer.Kind != analyze.KindAck || fl.lacksAny() { // an ACK may be missing before that
 				c.Segments[at].Lost = "it, or it only came late: " + c.Segments[at].Lost
 			}
 		case !missed && !answered && at == of.newest:
