@@ -315,8 +315,8 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 	case rst.Refused && e != rst.By && r.Kind == KindSyn:
 		fl.refusedAgain(e, s)
 		return
-	case e != rst.By && r.Kind == KindAck && rst.Seq > fl.Dir[rst.By].Nxt && r.Ack < rst.Seq:
-		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST.
+	case e != rst.By && r.Kind == KindAck && rst.Seq > fl.Dir[rst.By].Nxt && r.Ack < rst.Seq && !rst.BothReset:
+		// A challenge ACK. The capture holds ACKs, so it misses nothing before the RST. Behind its own RST none sends one.
 		rst.Missed, rst.Talks = s.Frame, s.Frame
 		if q := fl.find(rst.Frame); q != nil {
 			q.Ignored = insideWindow
