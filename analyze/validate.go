@@ -39,11 +39,12 @@ func (v *validator) took(c *Call) {
 func (v *validator) losses(c *Connection) {
 	v.at = c.ID
 	for l := range c.Losses() {
+		n := l.Unacked + l.Unread + l.AfterClose + l.MayBe
 		if l.From == NoSide {
+			v.check(n == 0, "lost %+v of nobody", *l)
 			continue
 		}
 		read, sent := v.read[streamOf{c.ID, c.Peer(l.From).Other()}], *c.Bytes.Of(l.From)
-		n := l.Unacked + l.Unread + l.AfterClose + l.MayBe
 		v.check(n == 0 || read+n <= sent, "lost %+v of %d bytes, of which %d were read", *l, sent, read)
 	}
 }
@@ -142,8 +143,6 @@ func (v *validator) parts(c *Connection) {
 		v.check(r.Trigger < r.Frame, "RST %d drawn by %d", r.Frame, r.Trigger)
 		v.check(r.Frame >= c.FirstFrame && r.Frame <= c.LastFrame, "RST in frame %d", r.Frame)
 		v.check((r.Cause == UnknownCause) == (r.Confidence == Unknown), "cause %s, %s", r.Cause, r.Confidence)
-		sent := c.Bytes.Client + c.Bytes.Server
-		v.check(r.Lost.Unacked+r.Lost.AfterClose <= sent, "lost %+v of %d bytes", r.Lost, sent)
 		v.check(r.Lost.TLSAlerts <= r.Lost.Unacked+r.Lost.Unread+r.Lost.AfterClose, "lost %+v: more alerts than bytes", r.Lost)
 	}
 	for _, side := range []Side{Client, Server} {

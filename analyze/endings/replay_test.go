@@ -113,6 +113,13 @@ func TestReplay(t *testing.T) {
 			if d := cmp.Diff(asJSON(t, w.judged), asJSON(t, replay(t, w.entries))); d != "" {
 				t.Errorf("watched -, replayed +\n%s", d)
 			}
+			for _, c := range w.judged {
+				for l := range c.Losses() {
+					if n, sent := l.Unacked+l.Unread+l.AfterClose, *c.Bytes.Of(l.From); n > sent {
+						t.Errorf("lost %+v of %d bytes", *l, sent)
+					}
+				}
+			}
 		})
 	}
 }
