@@ -64,6 +64,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 		l.lostAfterClose(c)
 		l.vouch(c)
 		l.heed(c)
+		l.unread(c)
 		if res.Capture.Dropped == 0 || c.Whole {
 			c.discards()
 		}

@@ -183,6 +183,9 @@ func summarizeJoin(res *analyze.Result) string {
 		if conn.Lost != nil {
 			p("  lost %s", lost(*conn.Lost))
 		}
+		if conn.AlsoLost != nil {
+			p("  lost %s", lost(*conn.AlsoLost))
+		}
 		if r := conn.Reset; r != nil {
 			p("  reset by %s in %d: %s, %s, trigger %d, call %d, lost %s", r.By, r.Frame, r.Cause, r.Confidence, r.Trigger, r.Call, lost(r.Lost))
 			for _, w := range r.Why {

@@ -41,7 +41,7 @@ func openKernel(t *testing.T) *bpf.Endings {
 func TestWatchAgreesWithRun(t *testing.T) {
 	bin, source := build(t), openKernel(t)
 	scripts := script.Builtin()
-	for _, name := range []string{"discarded", "given-up", "orphan-reset"} {
+	for _, name := range []string{"both-unread", "discarded", "given-up", "orphan-reset"} {
 		path, err := filepath.Abs("../../capture/lab/testdata/" + name + ".close")
 		if err != nil {
 			t.Fatal(err)

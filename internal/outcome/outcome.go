@@ -20,6 +20,7 @@ type Outcome struct {
 	Cause    analyze.ResetCause `json:"cause,omitempty"`
 	Lost     analyze.Lost       `json:"lost,omitzero"`
 	LostOwn  analyze.Lost       `json:"lost_own,omitzero"`
+	LostAlso analyze.Lost       `json:"lost_also,omitzero"`
 	TimeWait []analyze.Side     `json:"time_wait,omitempty"`
 }
 
@@ -32,6 +33,9 @@ func Of(c *analyze.Connection) Outcome {
 	}
 	if c.Lost != nil {
 		o.LostOwn = *c.Lost
+	}
+	if c.AlsoLost != nil {
+		o.LostAlso = *c.AlsoLost
 	}
 	for _, w := range c.TimeWait {
 		o.TimeWait = append(o.TimeWait, w.Holder)
