@@ -59,6 +59,8 @@ var undecided = map[string]struct{ claims, why string }{
 		"only the second RST was drawn by what was not captured"},
 	"no-abort-from-closing": {"closer half-close",
 		"only the FIN's first transmission shows that it crossed the other"},
+	"odd-stack-whose-fin-nobody-takes": {"ending time-wait",
+		"SYN and FIN alone are a filtered capture, in which no ACK would be"},
 	"repeated-with-other-borders": {"lost",
 		"without the second segment what is repeated is the first alone"},
 	"repeats-of-two-segments-are-no-timeout": {"closer",

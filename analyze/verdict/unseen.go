@@ -58,7 +58,10 @@ func (fl judged) isLossy() bool {
 		rst.Seq > fl.Dir[rst.By].Nxt && !fl.filtered()
 }
 
-// lacksOfOdd reports whether e's stack is none whose ways are known, and not all was captured.
+// lacksOfOdd reports whether e's stack is none whose ways are known, and not all was captured, or not yet what answers
+// its FIN: it may have sent one before, and an ACK behind that, as no kernel does.
 func (fl judged) lacksOfOdd(e tcp.End) bool {
-	return fl.HasOddStack(e) && (fl.Midstream || fl.isLossy())
+	d := &fl.Dir[e]
+	cut := d.FinAckFrame == 0 && fl.now.Sub(max(d.FinTime, fl.Dir[e.Other()].FinTime)) < patience
+	return fl.HasOddStack(e) && (fl.Midstream || fl.isLossy() || cut)
 }
