@@ -29,6 +29,7 @@ func (r *http1) last(e End, how fate) said {
 	switch n := r.outstanding(); {
 	case cut != "":
 		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
+		w.answered = e == Client && m.part != inHeader && n == 0 && r.ends[Server].status != 0 && r.ends[Server].part != unreadable
 	case e == Client && n > 0 && how.heard:
 		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at
 		w.meaning, w.tells = "without an answer: "+w.meaning, true

@@ -248,40 +248,6 @@ func (m *said) waiting() string {
 	return fmt.Sprintf("%s (frame %d)", m.waits, m.asked.frame)
 }
 
-// cut is a message whose end did not come.
-func (x *ended) cut() string {
-	if !x.closed {
-		return ""
-	}
-	for _, e := range [...]End{Client, Server} {
-		middle := x.middle(e)
-		if middle == "" {
-			continue
-		}
-		why := "the " + string(x.side[x.closer]) + " closed" + strings.TrimPrefix(middle, ",")
-		if idle := x.idled(); idle > 0 {
-			why += ", after " + analyze.Span(idle) + " of idling"
-		}
-		return why
-	}
-	return ""
-}
-
-// middle says that the end of e's message did not come, where that is so.
-func (x *ended) middle(e End) string {
-	m := &x.said[e]
-	if !m.cut {
-		return ""
-	}
-	x.quotes(e)
-	x.topic = cmp.Or(topicOf(m.protocol), "end-of-file-by-fin")
-	whose := "its own"
-	if x.closer != e {
-		whose = "the " + string(x.side[e]) + "'s"
-	}
-	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, m.meaning, m.at.frame)
-}
-
 // handshake is a close before the ends had agreed on what is to come.
 func (x *ended) handshake() string {
 	m := &x.said[Client]

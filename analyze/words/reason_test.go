@@ -124,7 +124,7 @@ func TestRaces(t *testing.T) {
 			"the server closed after 2.0 s of idling, no request was outstanding"},
 		"data unread": {[]sent{{0, 0, ack, 0, "\x01\x02\x03\x04"}, {0, 1, ack, 4, ""}, {wait, 1, rst, 4, ""}}, unread, ""},
 		"idle in a message": {append(first[:3:3], sent{0, 0, ack, n, get[:9]}, sent{wait, 1, fin, m + 9, ""}, sent{0, 0, fin, n + 1, ""}), nil,
-			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), after 2.0 s of idling"},
+			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), 2.0 s after its last byte"},
 		"a goodbye after the close": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), h2begin[24:]}, {wait, 1, fin, len(h2begin), ""}, {wait, 0, ack, 10, goaway}},
 			&analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Client}},
 			"the server closed after 2.0 s of idling, no request was outstanding; reset, harmless: what met the closed socket was the client's own GOAWAY"},

@@ -55,6 +55,7 @@ type said struct {
 	goodbye  goodbye
 	cut      bool   // its last message is not complete
 	missing  int64  // how many bytes of that did not come, 0 where it does not tell
+	answered bool   // a request that is cut: its answer has come, or has begun
 	counts   bool   // the protocol has requests and answers, and none of them is missing
 	open     int    // of the client: requests of which no answer has begun
 	waits    string // for what, as "no answer to GET /"
