@@ -12,7 +12,7 @@ type Heard struct {
 	Talk
 	client, server endpoint
 	place, newer   place     // see Keeper
-	_              [4]uint32 // whole cache lines
+	_              [2]uint32 // whole cache lines
 }
 
 // place is a Heard's in the memory; 0 is that of none.

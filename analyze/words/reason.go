@@ -316,7 +316,7 @@ func (x *ended) silence() time.Duration {
 		return time.Duration(*i.IdleNS.Of(i.By))
 	}
 	over := x.ends[x.closer].over.time
-	last := x.opened
+	last := max(x.opened, x.again)
 	for e := range x.said {
 		m, at := &x.said[e], x.ends[e].at.time
 		if m.closing > 0 && m.before != 0 { // as close_notify, with which TLS closes

@@ -27,6 +27,8 @@ const (
 	fin  = event.FIN | event.ACK
 	rst  = event.RST | event.ACK
 	wait = 2 * time.Second
+
+	again = event.ACK | event.URG // what was said before is sent again
 )
 
 // known is what a judge and the calls may tell besides: the FIN of the server is the second call's.
@@ -52,6 +54,10 @@ func reasonOf(list []sent, reset *analyze.Reset, known known) (string, analyze.C
 		s := addr[e]
 		s.Frame, s.Time, s.Flags, s.Len = frame, now, flags, uint32(len(text))
 		s.Seq, s.Ack = s.Seq.Add(next[e]), s.Ack.Add(back)
+		if flags == again {
+			s.Flags, s.Seq = ack, s.Seq.Add(-s.Len)
+			next[e] -= s.Len
+		}
 		k.Segment(&s, []byte(text))
 		judge.Segment(&s)
 		next[e] += s.Len
@@ -167,6 +173,10 @@ func TestUnknownProtocol(t *testing.T) {
 			"the server closed after 2.0 s of idling"},
 		"stalled": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{stall: &analyze.Stall{By: analyze.Client, NS: int64(2 * time.Second)}},
 			"the server closed after the client had read nothing for 1.0 s"},
+		"sent again and again": {append(first[:3:3], sent{0, 1, ack, 4, some}, sent{wait, 1, again, 4, some}, sent{wait / 5, 1, fin, 4, ""}, sent{0, 0, fin, 9, ""}), nil,
+			known{}, ""},
+		"sent again, then idle": {append(first[:3:3], sent{0, 1, ack, 4, some}, sent{wait, 1, again, 4, some}, sent{wait, 1, fin, 4, ""}, sent{0, 0, fin, 9, ""}), nil,
+			known{}, "the server closed after 2.0 s of idling"},
 		"nothing": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{}, ""},
 	} {
 		if got, _, _ := reasonOf(tt.list, tt.reset, tt.known); got != tt.want {

@@ -52,6 +52,7 @@ type seldom struct {
 	met    met
 	first  uint64     // frame
 	opened event.Time // its first segment
+	again  event.Time // when an end last sent again what it had said, before either closed
 	// unheard: the client alone has told which protocol it is, and the server has yet to speak.
 	unheard bool
 	vague   bool // and may have begun any: its first line was too long, or cut by the snap length
@@ -149,6 +150,7 @@ func (t *Talk) take(e End, p piece) {
 	case early < 0:
 		old := int64(-early)
 		if old >= p.said+p.missing {
+			t.repeats(&p)
 			return
 		}
 		n := min(old, p.said)
@@ -157,6 +159,13 @@ func (t *Talk) take(e End, p piece) {
 	}
 	t.feed(e, &p)
 	for t.resume(e) {
+	}
+}
+
+// repeats notes that an end sends again what it had said: keep-alives bring one byte at most.
+func (t *Talk) repeats(p *piece) {
+	if p.said+p.missing > 1 && t.ends[Client].over.frame == 0 && t.ends[Server].over.frame == 0 {
+		t.again = p.at.time
 	}
 }
 
