@@ -312,6 +312,8 @@ func (t *Talk) lastOf(e End, over bool) said {
 		}
 	}
 	switch {
+	case !t.reads() && e == Client:
+		return t.untold(t.fate(e, over))
 	case !t.reads():
 		return said{}
 	case e == Client && t.stranger != nil:

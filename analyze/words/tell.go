@@ -34,9 +34,8 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		return
 	}
 	var all analyze.LastWords
-	reads := h.reads() || h.ends[Client].held+h.ends[Server].held > 0
 	for e, side := range x.side {
-		if reads {
+		if h.rest != nil {
 			x.said[e] = h.lastOf(End(e), over)
 			x.said[e].renumber(how.Number)
 		}
