@@ -262,7 +262,7 @@ func (x *ended) handshake() string {
 	for e := range x.said {
 		x.quoted[e] = x.said[e].early != ""
 	}
-	if x.ends[Client].bytes == 0 {
+	if x.ends[Client].mute() {
 		why += ": the client had said nothing"
 	}
 	return why
@@ -283,8 +283,18 @@ func (x *ended) idle() string {
 	if m := &x.said[x.closer]; m.closing > 0 && m.sure == analyze.Inferred {
 		x.unsure = true // it may have said something
 	}
-	if x.said[Client].counts {
+	switch {
+	case x.said[Client].counts:
 		why = append(why, ", no request was outstanding"...)
+	case !x.ends[Client].mute():
+	case !x.ends[Server].mute():
+		why = append(why, ", the client had said nothing"...)
+	default:
+		why = append(why, ", nothing had been said"...)
+	}
+	if m := &x.said[Server]; m.goodbye.error {
+		x.quotes(Server)
+		why = fmt.Appendf(why, "; the last answer was %s (frame %d)", m.meaning, m.at.frame)
 	}
 	return string(why)
 }

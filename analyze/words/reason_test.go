@@ -129,6 +129,9 @@ func TestRaces(t *testing.T) {
 		"idle": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed after 2.0 s of idling, no request was outstanding"},
 		"data unread": {[]sent{{0, 0, ack, 0, "\x01\x02\x03\x04"}, {0, 1, ack, 4, ""}, {wait, 1, rst, 4, ""}}, unread, ""},
+		"idle after an error": {append(first[:3:3], sent{0, 0, ack, n, get}, sent{0, 1, ack, 2 * m, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"},
+			sent{wait, 1, fin, 2 * m, ""}, sent{0, 0, fin, n + 48, ""}), nil,
+			"the server closed after 2.0 s of idling, no request was outstanding; the last answer was HTTP/1.1 502 Bad Gateway (frame 7)"},
 		"idle in a message": {append(first[:3:3], sent{0, 0, ack, n, get[:9]}, sent{wait, 1, fin, m + 9, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), 2.0 s after its last byte"},
 		"a goodbye after the close": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), h2begin[24:]}, {wait, 1, fin, len(h2begin), ""}, {wait, 0, ack, 10, goaway}},
@@ -177,6 +180,9 @@ func TestUnknownProtocol(t *testing.T) {
 			known{}, ""},
 		"sent again, then idle": {append(first[:3:3], sent{0, 1, ack, 4, some}, sent{wait, 1, again, 4, some}, sent{wait, 1, fin, 4, ""}, sent{0, 0, fin, 9, ""}), nil,
 			known{}, "the server closed after 2.0 s of idling"},
+		"the server alone": {[]sent{{0, 1, ack, 0, some}, {wait, 1, fin, 0, ""}, {0, 0, fin, 5, ""}}, nil, known{},
+			"the server closed after 2.0 s of idling, the client had said nothing"},
+		"neither": {[]sent{{wait, 1, fin, 0, ""}, {0, 0, fin, 1, ""}}, nil, known{}, "the server closed after 2.0 s of idling, nothing had been said"},
 		"nothing": {append(first[:3:3], sent{0, 1, fin, 4, ""}, sent{0, 0, fin, 5, ""}), nil, known{}, ""},
 	} {
 		if got, _, _ := reasonOf(tt.list, tt.reset, tt.known); got != tt.want {

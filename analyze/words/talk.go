@@ -362,3 +362,6 @@ func (t *Talk) Held() (n int) {
 
 // said reports whether the end of what d says was captured.
 func (d *end) said() bool { return d.fin && d.finAt == d.next && d.held == 0 }
+
+// mute reports whether d, which began with its SYN, said nothing: not even what the capture has cut off.
+func (d *end) mute() bool { return d.next == d.isn.Add(1) }
