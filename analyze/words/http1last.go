@@ -35,6 +35,7 @@ func (r *http1) last(e End, how fate) said {
 		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at
 		w.meaning, w.tells = "without an answer: "+w.meaning, true
 		if n > 1 {
+			w.waits = fmt.Sprintf("no answer to %d requests, the last %s", n, clip([]byte(m.start)))
 			w.meaning = fmt.Sprintf("%d requests %s", n, w.meaning)
 		}
 	case e == Server && (m.close || m.status >= 400):

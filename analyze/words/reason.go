@@ -102,7 +102,7 @@ func (x *ended) goodbye() string {
 	first, found := Client, false
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
-		if g.words == "" || g.error && !(x.closed && x.closer == e && x.silence() < longIdle) || g.usual && x.broken() || x.late(e) {
+		if g.words == "" || g.error && !(x.closed && x.closer == e && x.silence() < longIdle) || g.usual && x.broken(e) || x.late(e) {
 			continue
 		}
 		if !found || g.at.frame < x.said[first].goodbye.at.frame {
@@ -156,10 +156,12 @@ func (x *ended) late(e End) bool {
 }
 
 // broken reports whether a message was cut, or a request not answered: also where it was the last that was said, and its
-// client, which closed, may still wait for the answer.
-func (x *ended) broken() bool {
+// client, which closed, may still wait for the answer. What came behind the request of which a server said that it is the
+// last on the connection, that server has turned down.
+func (x *ended) broken(e End) bool {
 	waits := x.closer == Client && x.turn.of == Client && x.turn.frame != 0
-	return x.closed && (waits || x.over && (x.said[Client].open > 0 || x.said[Client].cut || x.said[Server].cut))
+	open := x.said[Client].open > 0 && e == Client
+	return x.closed && (waits || x.over && (open || x.said[Client].cut || x.said[Server].cut))
 }
 
 // quotes notes that the reason holds what an end said.
