@@ -20,7 +20,7 @@ func (x *ended) cut() string {
 		}
 		why := "the " + string(x.side[x.closer]) + " closed" + strings.TrimPrefix(middle, ",")
 		if x.idled() > 0 { // who throttles what it sends, or waits for the rest, does not idle
-			why += ", " + analyze.Span(x.ends[x.closer].over.time.Sub(max(x.ends[e].at.time, x.again))) + " after its last byte"
+			why += ", " + analyze.Span(x.ends[x.closer].over.time.Sub(max(cmp.Or(x.said[e].ended, x.ends[e].at.time), x.again))) + " after its last byte"
 		}
 		if x.said[e].answered {
 			x.quotes(Server)

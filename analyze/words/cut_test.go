@@ -35,3 +35,29 @@ func TestCut(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsCut holds what is said of HTTP/2 streams whose answer has begun, and of those where none has.
+func TestStreamsCut(t *testing.T) {
+	frame := func(kind, flags, stream byte, body string) string {
+		return string([]byte{0, 0, byte(len(body)), kind, flags, 0, 0, 0, stream}) + body
+	}
+	request := func(stream byte) string { return frame(1, 5, stream, "\x82") }
+	answer := func(stream byte) string { return frame(1, 4, stream, "\x88") }
+	const data, end, ping = 0, 1, 6
+	for want, tt := range map[string]struct{ asked, answered, more string }{
+		"the server closed in the middle of its own message: HTTP/2 answer on stream 1, cut: its end did not come (frame 4), 4.0 s after its last byte": {
+			request(1), answer(1) + frame(data, 0, 1, "abc"), frame(ping, 0, 0, "12345678")},
+		"the server closed in the middle of its own message: HTTP/2 answers on 2 streams, cut: their ends did not come (frame 5), 2.0 s after its last byte": {
+			request(1) + request(3), answer(3), answer(1)},
+		"the server closed 4.0 s after the last request, with 2 streams still open, 1 in the middle of the answer": {
+			request(1) + request(3), answer(1), frame(data, 0, 1, "abc")},
+		"the server closed after 2.0 s of idling, no request was outstanding": {request(1), answer(1), frame(data, end, 1, "abc")},
+	} {
+		asked := h2begin + tt.asked
+		n, m := len(asked), len(tt.answered)+len(tt.more)
+		got, _, _ := reasonOf([]sent{{0, 0, ack, 0, asked}, {0, 1, ack, n, tt.answered}, {wait, 1, ack, n, tt.more}, {wait, 1, fin, n, ""}, {0, 0, fin, m + 1, ""}}, nil, known{})
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

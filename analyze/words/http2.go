@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // preface is what a client begins HTTP/2 with (RFC 9113 3.4).
@@ -66,10 +67,18 @@ type http2Reader struct {
 		isRst   bool // that is the last frame
 		at      spot
 		closing int64
+		before  event.Time // the last frame but GOAWAY
 	}
-	prefaced int                // bytes of the preface that came
-	open     map[uint32][2]bool // streams, and which end has ended its own side
-	many     bool               // more than are told apart
+	prefaced int                 // bytes of the preface that came
+	open     map[uint32]h2Stream // by number
+	answered spot                // the last frame of an answer
+	many     bool                // more than are told apart
+}
+
+// h2Stream is one that an end has yet to end.
+type h2Stream struct {
+	ended [2]bool // by whom
+	begun bool    // its answer
 }
 
 // goaway is the last GOAWAY of an end.
@@ -83,7 +92,7 @@ type goaway struct {
 	debug string
 }
 
-func newHTTP2() reader { return &http2Reader{open: map[uint32][2]bool{}} }
+func newHTTP2() reader { return &http2Reader{open: map[uint32]h2Stream{}} }
 
 func (r *http2Reader) said(e End, b []byte, at spot) {
 	if e == Client && r.prefaced < len(preface) {
@@ -108,7 +117,7 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 	body := msg[h2Header:]
 	d.isRst, d.at = false, at
 	if kind != h2Goaway {
-		d.closing = 0
+		d.closing, d.before = 0, at.time
 	}
 	switch {
 	case kind == h2Goaway && len(body) >= 8:
@@ -125,21 +134,41 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 		delete(r.open, stream)
 	case kind <= h2Headers:
 		d.goaway.more = d.goaway.sent
-		r.stream(e, stream, msg[4]&h2EndStream != 0)
+		r.speaks(e, stream, msg[4]&h2EndStream != 0, at)
 	}
 }
 
-// stream notes that e spoke on a stream, and perhaps for the last time.
-func (r *http2Reader) stream(e End, stream uint32, ends bool) {
-	ended, known := r.open[stream]
+// speaks notes that e spoke on a stream, and perhaps for the last time.
+func (r *http2Reader) speaks(e End, number uint32, ends bool, at spot) {
+	s, known := r.open[number]
 	if !known && (e == Server || len(r.open) >= maxStreams) { // pushes are not counted
 		r.many = r.many || e == Client
 		return
 	}
-	ended[e] = ended[e] || ends
-	if r.open[stream] = ended; ended[Client] && ended[Server] {
-		delete(r.open, stream)
+	if e == Server {
+		s.begun, r.answered = true, at
 	}
+	s.ended[e] = s.ended[e] || ends
+	if r.open[number] = s; s.ended[Client] && s.ended[Server] {
+		delete(r.open, number)
+	}
+}
+
+// cut says whose answers have begun and not ended, "" for none.
+func (r *http2Reader) cut() string {
+	n, last := 0, uint32(0)
+	for number, s := range r.open {
+		if s.begun && !s.ended[Server] {
+			n, last = n+1, max(last, number)
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("HTTP/2 answer on stream %d, cut: its end did not come", last)
+	}
+	return fmt.Sprintf("HTTP/2 answers on %d streams, cut: their ends did not come", n)
 }
 
 func (r *http2Reader) last(e End, how fate) said {
@@ -147,17 +176,17 @@ func (r *http2Reader) last(e End, how fate) said {
 	if d.lost && !d.goaway.sent {
 		return said{}
 	}
-	w := said{protocol: "http2", sure: analyze.Observed, tells: true, at: d.at}
+	w := said{protocol: "http2", sure: analyze.Observed, tells: true, at: d.at, before: d.before}
 	if !d.lost {
 		w.closing = d.closing
 	}
-	open := len(r.open)
 	w.counts = !r.many && !r.ends[Client].lost && !r.ends[Server].lost
-	if !w.counts || !how.heard {
-		open = 0
+	if e == Client && w.counts && how.heard {
+		r.count(&w)
 	}
-	if e == Client && open > 0 {
-		w.open, w.waits = open, analyze.Count(uint64(open), "stream")+" still open"
+	cut := ""
+	if e == Server && w.counts && how.done {
+		cut = r.cut()
 	}
 	switch g := &d.goaway; {
 	case g.sent:
@@ -170,15 +199,39 @@ func (r *http2Reader) last(e End, how fate) said {
 		if g.last != 1<<31-1 {
 			w.meaning += fmt.Sprintf(", last stream %d", g.last)
 		}
+	case cut != "":
+		w.meaning, w.at, w.cut = cut, r.answered, true
+		if came, _, _ := d.frames.cut(); came == 0 {
+			w.ended = r.answered.time
+		}
 	case d.rstAt.frame != 0:
 		w.at, w.tells = d.rstAt, d.isRst
 		w.meaning = fmt.Sprintf("HTTP/2 RST_STREAM %s, stream %d", h2Code(binary.BigEndian.Uint32(d.rst[4:])), binary.BigEndian.Uint32(d.rst[:]))
-	case open > 0 && e == Client:
-		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", open), spot{}
+	case w.open > 0:
+		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", w.open), spot{}
 	default:
 		return said{at: d.at, counts: w.counts}
 	}
 	return w
+}
+
+// count counts in w the streams of the client that the server has not ended.
+func (r *http2Reader) count(w *said) {
+	for _, s := range r.open {
+		if s.ended[Server] {
+			continue
+		}
+		if w.open++; s.begun {
+			w.begun++
+		}
+	}
+	switch w.waits = analyze.Count(uint64(w.open), "stream") + " still open"; {
+	case w.begun == 0:
+	case w.open == 1:
+		w.waits += ", in the middle of its answer"
+	default:
+		w.waits += fmt.Sprintf(", %d in the middle of the answer", w.begun)
+	}
 }
 
 // quoted sets what a peer said in quotation marks.

@@ -222,7 +222,7 @@ func (x *ended) asks() *said {
 // unanswered is a request that was outstanding when an end closed.
 func (x *ended) unanswered() string {
 	m := x.asks()
-	if m.open == 0 || !x.closed || x.ends[x.closer].over.frame == 0 {
+	if m.outstanding() == 0 || !x.closed || x.ends[x.closer].over.frame == 0 {
 		return ""
 	}
 	x.quotes(Client)
@@ -241,6 +241,9 @@ func (x *ended) unanswered() string {
 	}
 	return fmt.Sprintf("the client closed after %s with %s", waited, m.waiting())
 }
+
+// outstanding returns how many requests have no answer at all.
+func (m *said) outstanding() int { return m.open - m.begun }
 
 // waiting is what is outstanding, and where the last of it was asked for.
 func (m *said) waiting() string {

@@ -124,7 +124,7 @@ func (x *ended) explain(all *analyze.LastWords) {
 		return
 	}
 	if idle := x.silence(); tells(all) || idle >= longIdle {
-		all.IdleNS, all.Outstanding = max(0, int64(idle)), uint64(x.asks().open)
+		all.IdleNS, all.Outstanding = max(0, int64(idle)), uint64(x.asks().outstanding())
 	}
 }
 

@@ -53,16 +53,18 @@ type said struct {
 	before   event.Time // with closing: when it had last said something else
 	at       spot       // of the message; none where it speaks of what did not come
 	goodbye  goodbye
-	cut      bool   // its last message is not complete
-	missing  int64  // how many bytes of that did not come, 0 where it does not tell
-	answered bool   // a request that is cut: its answer has come, or has begun
-	counts   bool   // the protocol has requests and answers, and none of them is missing
-	open     int    // of the client: requests of which no answer has begun
-	waits    string // for what, as "no answer to GET /"
-	asked    spot   // the last of them
-	strange  bool   // it is none of the protocol
-	early    string // what was not complete, as a handshake
-	sealed   bool   // what it says can't be read
+	cut      bool       // its last message is not complete
+	missing  int64      // how many bytes of that did not come, 0 where it does not tell
+	answered bool       // a request that is cut: its answer has come, or has begun
+	counts   bool       // the protocol has requests and answers, and none of them is missing
+	ended    event.Time // with cut: when its last byte came, where others came after it
+	open     int        // of the client: requests without a whole answer
+	begun    int        // of those: their answer has
+	waits    string     // for what, as "no answer to GET /"
+	asked    spot       // the last of them
+	strange  bool       // it is none of the protocol
+	early    string     // what was not complete, as a handshake
+	sealed   bool       // what it says can't be read
 }
 
 // goodbye is a message by which an end announces that the connection is to end, or an error after which it may.
