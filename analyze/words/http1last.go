@@ -1,7 +1,6 @@
 package words
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -76,22 +75,4 @@ func (r *http1) outstanding() int {
 		return 0
 	}
 	return len(r.methods)
-}
-
-// httpMethods are those of requests with a path (RFC 9110 9.3, RFC 5789).
-var httpMethods = [...]string{"GET /", "HEAD /", "POST /", "PUT /", "DELETE /", "OPTIONS /", "PATCH /"}
-
-// untold is what a client said that nothing but the end of its first line would tell for HTTP: of that the server waits
-// for in vain.
-func (t *Talk) untold(how fate) (no said) {
-	if t.told || t.rest == nil || t.ends[Server].bytes > 0 || !how.done {
-		return no
-	}
-	line := t.heads[Client]
-	for _, method := range httpMethods {
-		if begins(line, method) == yes && plainText(line) && bytes.IndexByte(line, '\n') < 0 {
-			return said{meaning: clip(line) + ", cut within its first line", protocol: "http1", sure: analyze.Inferred, tells: true, cut: true, at: t.ends[Client].at}
-		}
-	}
-	return no
 }

@@ -11,10 +11,14 @@ import (
 // preface is what a client begins HTTP/2 with (RFC 9113 3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// isHTTP2 wants the client's preface. A server may send its SETTINGS before that comes.
+// isHTTP2 wants the client's preface, or some of it and the server's SETTINGS. A server may send those before that comes.
 func isHTTP2(client, server []byte) answer {
 	if len(client) > 0 {
-		return begins(client, preface)
+		a := begins(client, preface)
+		if a == more && len(server) >= h2Header && isHTTP2(nil, server) == more {
+			return yes
+		}
+		return a
 	}
 	for i, c := range server[:min(len(server), h2Header)] {
 		if i != 2 && c != [h2Header]byte{3: h2Settings}[i] {

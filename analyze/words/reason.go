@@ -122,7 +122,7 @@ func (x *ended) goodbye() string {
 	if m := &x.said[first.Other()]; m.at.frame == 0 && m.meaning == "" && !m.strange && x.ends[first.Other()].bytes > 0 {
 		x.unsure = true // what can't be read may have been a goodbye before that
 	}
-	why := fmt.Sprintf("the %s ended it: %s%s (frame %d)", x.side[first], g.words, g.told, g.at.frame)
+	why := fmt.Sprintf("the %s ended it: %s%s (frame %d)%s", x.side[first], g.words, g.told, g.at.frame, x.paused(first))
 	if to := x.strange(); to != "" && first == Server {
 		why += "," + to
 	}
@@ -147,6 +147,26 @@ func (x *ended) goodbye() string {
 		return why + ", then the client closed, where RFC 6455 7.1.1 has the server close TCP first"
 	}
 	return fmt.Sprintf("%s, then the %s closed", why, x.side[x.closer])
+}
+
+// paused says how long nobody had said anything before the goodbye of e.
+func (x *ended) paused(e End) string {
+	at, from := x.said[e].goodbye.at, x.pause.from
+	if at.frame == x.turn.frame {
+		from = max(x.turn.before, x.again)
+	} else if at.frame != x.pause.frame {
+		return ""
+	}
+	switch idle := at.time.Sub(from); {
+	case idle < longIdle:
+		return ""
+	case x.ends[Client].mute():
+		return " after " + analyze.Span(idle) + " in which the client said nothing"
+	case x.said[Client].open > 0 || x.said[e].goodbye.name == "error":
+		return " after " + analyze.Span(idle) + " of silence"
+	default:
+		return " after " + analyze.Span(idle) + " of idling"
+	}
 }
 
 // late reports whether the other end had closed before e said goodbye, or while that was on its way.

@@ -11,6 +11,7 @@ func (t *Talk) renumber(number func(uint64) uint64) {
 	}
 	if t.rest != nil {
 		t.pending.renumber(number)
+		t.pause.frame = number(t.pause.frame)
 	}
 	for _, s := range [...]*spot{&t.turn.spot, &t.met.crossed, &t.met.late} {
 		s.frame = number(s.frame)

@@ -40,6 +40,7 @@ type rest struct {
 	heads    [2][]byte
 	ahead    [2][]piece
 	tails    [2]tail
+	pause    pause
 	leg      *leg      // nil where nobody asks for relays
 	ftp      *mail     // the reader, of a control connection of FTP
 	transfer *transfer // of a data connection of FTP
@@ -258,6 +259,11 @@ func (t *Talk) reads() bool { return t.rest != nil && t.reader != nil }
 func (t *Talk) feed(e End, p *piece) {
 	d := &t.ends[e]
 	if n := p.said; n > 0 {
+		if t.rest != nil {
+			if last := max(t.opened, d.at.time, t.ends[e.Other()].at.time, t.again); p.at.time.Sub(last) >= longIdle {
+				t.pause = pause{p.at.frame, last}
+			}
+		}
 		d.next, d.bytes, d.at = d.next.Add(uint32(n)), d.bytes+n, p.at
 		if p.payload != nil {
 			t.keepText(e, p.payload)
@@ -312,10 +318,8 @@ func (t *Talk) lastOf(e End, over bool) said {
 		}
 	}
 	switch {
-	case !t.reads() && e == Client:
-		return t.untold(t.fate(e, over))
 	case !t.reads():
-		return said{}
+		return t.untold(e, t.fate(e, over))
 	case e == Client && t.stranger != nil:
 		return t.stranger.words(t.of)
 	}

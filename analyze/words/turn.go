@@ -13,6 +13,12 @@ type turn struct {
 	of     End
 }
 
+// pause is the last in which nobody said anything for long.
+type pause struct {
+	frame uint64 // that ended it
+	from  event.Time
+}
+
 // met is what of a turn met the other end's close.
 type met struct {
 	crossed spot // the first segment that was sent before that close had come, and came after it

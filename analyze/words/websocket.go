@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // wsClose is the opcode of a Close frame (RFC 6455 5.5.1).
@@ -59,6 +60,7 @@ type websocket struct {
 		closed  bool
 		at      spot
 		closing int64
+		before  event.Time // the last frame but Close
 	}
 }
 
@@ -77,7 +79,7 @@ func (r *websocket) frame(e End, msg []byte, total int64, at spot) {
 		if !d.closed {
 			d.at = at
 		}
-		d.closing = 0
+		d.closing, d.before = 0, at.time
 		return
 	case d.closed || int64(len(msg)) < total:
 		return
@@ -99,7 +101,7 @@ func (r *websocket) last(e End, how fate) said {
 	if d.lost && !d.closed {
 		return said{}
 	}
-	w := said{protocol: "websocket", sure: analyze.Observed, tells: true, closing: d.closing, at: d.at}
+	w := said{protocol: "websocket", sure: analyze.Observed, tells: true, closing: d.closing, before: d.before, at: d.at}
 	came, total, cut := d.cut()
 	switch {
 	case d.closed:

@@ -103,10 +103,12 @@ type protocol struct {
 	read    func() reader
 }
 
+var http2 = protocol{"http2", "HTTP/2", isHTTP2, newHTTP2}
+
 // protocols are tried in this order; no two of them say yes to the same bytes.
 var protocols = []protocol{
 	{"tls", "TLS", isTLS, newTLS},
-	{"http2", "HTTP/2", isHTTP2, newHTTP2},
+	http2,
 	{"http1", "HTTP", isHTTP1, newHTTP1},
 	{"ssh", "SSH", isSSH, newSSH},
 	{"redis", "Redis", isRedis, newRedis},
