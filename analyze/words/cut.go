@@ -22,9 +22,9 @@ func (x *ended) cut() string {
 		if x.idled() > 0 { // who throttles what it sends, or waits for the rest, does not idle
 			why += ", " + analyze.Span(x.ends[x.closer].over.time.Sub(max(cmp.Or(x.said[e].ended, x.ends[e].at.time), x.again))) + " after its last byte"
 		}
-		if x.said[e].answered {
+		if m := &x.said[Server]; x.said[e].answered && m.at.frame < x.ends[x.closer].over.frame {
 			x.quotes(Server)
-			why += fmt.Sprintf("; its answer had come before: %s (frame %d)", x.said[Server].meaning, x.said[Server].at.frame)
+			why += fmt.Sprintf("; its answer had come before: %s (frame %d)", m.meaning, m.at.frame)
 		}
 		return why
 	}
@@ -43,5 +43,5 @@ func (x *ended) middle(e End) string {
 	if x.closer != e {
 		whose = "the " + string(x.side[e]) + "'s"
 	}
-	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, m.meaning, m.at.frame)
+	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, cmp.Or(m.torn, m.meaning), cmp.Or(m.tornAt.frame, m.at.frame))
 }

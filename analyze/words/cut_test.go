@@ -24,13 +24,21 @@ func TestCut(t *testing.T) {
 			[]sent{{0, 0, ack, 0, post}, {wait, 1, ack, n, ok}, {wait, 1, fin, n, ""}, {0, 0, fin, len(ok) + 1, ""}}, ""},
 		"the server closed in the middle of the client's message: GET / HTT, cut within its first line (frame 3), 2.0 s after its last byte": {
 			[]sent{{0, 0, ack, 0, get[:9]}, {wait, 1, fin, 9, ""}, {0, 0, fin, 1, ""}}, ""},
+		"the client closed in the middle of the server's message: HTTP/1.1 200 OK, cut: 4 of the 9 bytes of its body came (frame 4)": {
+			[]sent{{0, 0, ack, 0, get}, {wait, 1, ack, m, long}, {0, 0, fin, len(long), ""}, {wait / 5, 1, ack, m + 1, "hi"}}, analyze.Client},
+		"the client closed in the middle of its own message: POST / HTTP/1.1, cut: 3 of the 9 bytes of its body came (frame 3)": {
+			[]sent{{0, 0, ack, 0, post}, {0, 0, fin, 0, ""}, {0, 1, ack, n + 1, ok}}, analyze.Client},
 		"the server closed after 2.0 s of idling": {[]sent{{0, 0, ack, 0, "get /key"}, {wait, 1, fin, 8, ""}, {0, 0, fin, 1, ""}}, ""},
 		"the client closed in the middle of the server's message: HTTP/1.1 200 OK, cut: 2 of the 9 bytes of its body came (frame 4), 2.0 s after its last byte": {
 			[]sent{{0, 0, ack, 0, get}, {0, 1, ack, m, long}, {wait, 0, fin, len(long), ""}, {0, 1, fin, m + 1, ""}}, analyze.Client},
 		"the client closed in the middle of the server's message: HTTP/1.1 200 OK, cut: 2 of the 9 bytes of its body came (frame 4)": {
 			[]sent{{0, 0, ack, 0, get}, {0, 1, ack, m, long}, {0, 0, fin, len(long), ""}, {0, 1, fin, m + 1, ""}}, analyze.Client},
 	} {
-		if got, sure, _ := reasonOf(tt.list, nil, known{closer: tt.closer}); got != want || (sure == analyze.Inferred) != strings.Contains(want, "first line") {
+		var reset *analyze.Reset
+		if last := tt.list[len(tt.list)-1]; last.end == 1 && last.text != "" { // it meets the client's close
+			reset = &analyze.Reset{By: analyze.Client, Cause: analyze.DataAfterClose}
+		}
+		if got, sure, _ := reasonOf(tt.list, reset, known{closer: tt.closer}); got != want || (sure == analyze.Inferred) != strings.Contains(want, "first line") {
 			t.Errorf("%q (%s), want %q", got, sure, want)
 		}
 	}
@@ -52,9 +60,19 @@ func TestStreamsCut(t *testing.T) {
 		"the server closed 4.0 s after the last request, with 2 streams still open, 1 in the middle of the answer": {
 			request(1) + request(3), answer(1), frame(data, 0, 1, "abc")},
 		"the server closed after 2.0 s of idling, no request was outstanding": {request(1), answer(1), frame(data, end, 1, "abc")},
+		"the client closed in the middle of the server's message: HTTP/2 answer on stream 1, cut: its end did not come (frame 4), 2.0 s after its last byte; reset, harmless: what met the closed socket was the server's own GOAWAY": {
+			request(1), answer(1), ""},
 	} {
 		asked := h2begin + tt.asked
 		n, m := len(asked), len(tt.answered)+len(tt.more)
+		if tt.more == "" {
+			list := []sent{{0, 0, ack, 0, asked}, {0, 1, ack, n, tt.answered}, {wait, 0, fin, m, ""}, {0, 1, ack, n + 1, goaway}}
+			reset := &analyze.Reset{By: analyze.Client, Cause: analyze.DataAfterClose, Lost: analyze.Lost{AfterClose: 17, From: analyze.Server}}
+			if got, _, _ := reasonOf(list, reset, known{closer: analyze.Client}); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+			continue
+		}
 		got, _, _ := reasonOf([]sent{{0, 0, ack, 0, asked}, {0, 1, ack, n, tt.answered}, {wait, 1, ack, n, tt.more}, {wait, 1, fin, n, ""}, {0, 0, fin, m + 1, ""}}, nil, known{})
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

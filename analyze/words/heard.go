@@ -11,8 +11,7 @@ type Heard struct {
 	swapped bool // see Numbered
 	Talk
 	client, server endpoint
-	place, newer   place     // see Keeper
-	_              [2]uint32 // whole cache lines
+	place, newer   place // see Keeper
 }
 
 // place is a Heard's in the memory; 0 is that of none.

@@ -158,8 +158,8 @@ func (r *http2Reader) speaks(e End, number uint32, ends bool, at spot) {
 	}
 }
 
-// cut says whose answers have begun and not ended, "" for none.
-func (r *http2Reader) cut() string {
+// tear notes in w which answers have begun and not ended.
+func (r *http2Reader) tear(w *said) {
 	n, last := 0, uint32(0)
 	for number, s := range r.open {
 		if s.begun && !s.ended[Server] {
@@ -168,11 +168,16 @@ func (r *http2Reader) cut() string {
 	}
 	switch n {
 	case 0:
-		return ""
+		return
 	case 1:
-		return fmt.Sprintf("HTTP/2 answer on stream %d, cut: its end did not come", last)
+		w.torn = fmt.Sprintf("HTTP/2 answer on stream %d, cut: its end did not come", last)
+	default:
+		w.torn = fmt.Sprintf("HTTP/2 answers on %d streams, cut: their ends did not come", n)
 	}
-	return fmt.Sprintf("HTTP/2 answers on %d streams, cut: their ends did not come", n)
+	w.cut, w.tornAt = true, r.answered
+	if came, _, _ := r.ends[Server].frames.cut(); came == 0 {
+		w.ended = r.answered.time
+	}
 }
 
 func (r *http2Reader) last(e End, how fate) said {
@@ -188,9 +193,8 @@ func (r *http2Reader) last(e End, how fate) said {
 	if e == Client && w.counts && how.heard {
 		r.count(&w)
 	}
-	cut := ""
 	if e == Server && w.counts && how.done {
-		cut = r.cut()
+		r.tear(&w)
 	}
 	switch g := &d.goaway; {
 	case g.sent:
@@ -203,11 +207,8 @@ func (r *http2Reader) last(e End, how fate) said {
 		if g.last != 1<<31-1 {
 			w.meaning += fmt.Sprintf(", last stream %d", g.last)
 		}
-	case cut != "":
-		w.meaning, w.at, w.cut = cut, r.answered, true
-		if came, _, _ := d.frames.cut(); came == 0 {
-			w.ended = r.answered.time
-		}
+	case w.cut:
+		w.meaning, w.at, w.torn = w.torn, w.tornAt, ""
 	case d.rstAt.frame != 0:
 		w.at, w.tells = d.rstAt, d.isRst
 		w.meaning = fmt.Sprintf("HTTP/2 RST_STREAM %s, stream %d", h2Code(binary.BigEndian.Uint32(d.rst[4:])), binary.BigEndian.Uint32(d.rst[:]))

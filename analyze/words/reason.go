@@ -357,10 +357,10 @@ func (x *ended) silence() time.Duration {
 		if m.closing > 0 && m.before != 0 { // as close_notify, with which TLS closes
 			at = m.before
 		}
+		if at > over { // what met the close
+			at = x.until
+		}
 		last = max(last, at)
-	}
-	if last > over { // what met the close
-		last = x.turn.before
 	}
 	return over.Sub(last)
 }

@@ -54,6 +54,7 @@ type seldom struct {
 	first  uint64     // frame
 	opened event.Time // its first segment
 	again  event.Time // when an end last sent again what it had said, before either closed
+	until  event.Time // when an end had last said something when the first closed
 	// unheard: the client alone has told which protocol it is, and the server has yet to speak.
 	unheard bool
 	vague   bool // and may have begun any: its first line was too long, or cut by the snap length

@@ -20,23 +20,23 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		return
 	}
 	h.renumber(how.Number)
-	over := c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset)
 	address := endpointOf(c.Client)
 	client := h.end(&address)
-	x := ended{Heard: h, c: c, over: over, calls: how.Calls}
+	x := ended{Heard: h, c: c, calls: how.Calls}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
 	for e, side := range x.side {
 		if c.Closer == side {
 			x.closer, x.closed = End(e), true
 		}
 	}
+	x.over = c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset) || x.closedOn()
 	if x.mute() {
 		return
 	}
 	var all analyze.LastWords
 	for e, side := range x.side {
 		if h.rest != nil {
-			x.said[e] = h.lastOf(End(e), over)
+			x.said[e] = h.lastOf(End(e), x.over)
 			x.said[e].renumber(how.Number)
 		}
 		w := h.words(End(e), &x.said[e], how.Raw)
@@ -69,6 +69,13 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		*c.LastWords = all
 		c.Explains = analyze.Topic(c)
 	}
+}
+
+// closedOn reports whether what came after the FIN of the first end drew its RST: that end had said all, and the other
+// can say no more.
+func (x *ended) closedOn() bool {
+	r := x.c.Reset
+	return r != nil && x.closed && r.By == x.side[x.closer] && x.ends[x.closer].said()
 }
 
 // mute reports whether there is nothing to tell, as is so of most connections of no known protocol: nobody idled, and
@@ -104,9 +111,6 @@ func (x *ended) explain(all *analyze.LastWords) {
 	a, b := &x.ends[Client], &x.ends[Server]
 	if !a.begun || !b.begun || a.holes || b.holes {
 		return
-	}
-	if r := x.c.Reset; r != nil && x.closed && r.By == x.side[x.closer] && x.ends[x.closer].said() {
-		x.over = true // what came after its FIN drew an RST: it had said all
 	}
 	all.Reason, all.Kind = x.reason()
 	all.Said = x.message

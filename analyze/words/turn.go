@@ -51,6 +51,11 @@ func (t *Talk) end(e End, s *event.Segment) {
 	if !s.Flags.Has(event.ACK) {
 		return
 	}
+	if t.until == 0 {
+		if t.until = max(t.ends[Client].at.time, t.ends[Server].at.time, t.again, t.opened); s.Len > 0 {
+			t.until = s.Time
+		}
+	}
 	t.ends[e].over = spot{s.Frame, s.Time}
 	if t.rest != nil && t.ftp != nil {
 		t.ftp.ended(e, s, &t.ends)

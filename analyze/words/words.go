@@ -53,7 +53,9 @@ type said struct {
 	before   event.Time // with closing: when it had last said something else
 	at       spot       // of the message; none where it speaks of what did not come
 	goodbye  goodbye
-	cut      bool       // its last message is not complete
+	cut      bool   // its last message is not complete
+	torn     string // with cut: which, where the meaning is that of another
+	tornAt   spot
 	missing  int64      // how many bytes of that did not come, 0 where it does not tell
 	answered bool       // a request that is cut: its answer has come, or has begun
 	counts   bool       // the protocol has requests and answers, and none of them is missing
