@@ -79,3 +79,25 @@ func TestStreamsCut(t *testing.T) {
 		}
 	}
 }
+
+// TestNoClose holds that a WebSocket which ends without a Close frame says so, also where an RST ended it.
+func TestNoClose(t *testing.T) {
+	const (
+		asked = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
+		taken = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x89\x00"
+	)
+	n, m := len(asked), len(taken)
+	for want, tt := range map[string]struct {
+		last  []sent
+		reset *analyze.Reset
+	}{
+		"the server closed without a WebSocket Close frame (1006)":                        {[]sent{{0, 1, fin, n, ""}, {0, 0, fin, m + 1, ""}}, nil},
+		"the server closed after 2.0 s of idling, without a WebSocket Close frame (1006)": {[]sent{{wait, 1, fin, n, ""}, {0, 0, fin, m + 1, ""}}, nil},
+		"the server closed without a WebSocket Close frame (1006) ":                       {[]sent{{wait, 1, rst, n, ""}}, &analyze.Reset{By: analyze.Server, Cause: analyze.UnreadData}},
+	} {
+		list := append([]sent{{0, 0, ack, 0, asked}, {0, 1, ack, n, taken}}, tt.last...)
+		if got, _, _ := reasonOf(list, tt.reset, known{}); got != strings.TrimSpace(want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

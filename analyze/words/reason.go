@@ -273,9 +273,14 @@ func (m *said) waiting() string {
 	return fmt.Sprintf("%s (frame %d)", m.waits, m.asked.frame)
 }
 
-// handshake is a close before the ends had agreed on what is to come.
+// handshake is a close before the ends had agreed on what is to come, or, but after idling, that it is the end.
 func (x *ended) handshake() string {
 	m := &x.said[Client]
+	if x.closed && x.said[x.closer].bare != "" && x.idled() == 0 {
+		x.quotes(x.closer)
+		x.topic = topicOf("websocket")
+		return "the " + string(x.side[x.closer]) + " closed " + x.said[x.closer].bare
+	}
 	if !x.closed || m.early == "" && x.said[Server].early == "" {
 		return ""
 	}
@@ -316,6 +321,10 @@ func (x *ended) idle() string {
 		why = append(why, ", the client had said nothing"...)
 	default:
 		why = append(why, ", nothing had been said"...)
+	}
+	if bare := x.said[x.closer].bare; bare != "" {
+		x.quotes(x.closer)
+		why = append(append(why, ", "...), bare...)
 	}
 	if m := &x.said[Server]; m.goodbye.error {
 		x.quotes(Server)

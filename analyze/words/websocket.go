@@ -17,6 +17,9 @@ const wsGoodbye = "Close frame"
 // wsNormal begins the words of one that is how WebSocket ends.
 const wsNormal = "Close 1000 "
 
+// noClose is how an end leaves that sends none (RFC 6455 7.1.5).
+const noClose = "without a WebSocket Close frame (1006)"
+
 // wsSize reads a frame's header (RFC 6455 5.2). Control frames have at most 125 bytes and are in one piece.
 func wsSize(h []byte) (want int, total int64) {
 	header, n := 2, int64(0)
@@ -111,6 +114,9 @@ func (r *websocket) last(e End, how fate) said {
 		w.meaning, w.cut = fmt.Sprintf("WebSocket frame cut: %d of its %d bytes", came, total), true
 	case how.fin:
 		w.meaning, w.at, w.tells = "no WebSocket Close frame before its FIN (1006)", spot{}, how.first
+		w.bare = noClose
+	case how.done:
+		return said{at: d.at, bare: noClose}
 	default:
 		return said{at: d.at}
 	}

@@ -66,6 +66,7 @@ type said struct {
 	asked    spot       // the last of them
 	strange  bool       // it is none of the protocol
 	early    string     // what was not complete, as a handshake
+	bare     string     // without what it closed, as a Close frame
 	sealed   bool       // what it says can't be read
 }
 
