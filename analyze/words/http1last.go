@@ -18,16 +18,19 @@ func (r *http1) last(e End, how fate) said {
 	w := said{sure: analyze.Observed, at: m.at, meaning: clip([]byte(m.start))}
 	cut := ""
 	switch {
-	case !how.done:
 	case m.part == inHeader && len(m.text) > 0:
-		w.meaning, cut = clip([]byte(firstLine(string(m.text)))), "cut within its header"
+		cut = "cut within its header"
+		if how.done {
+			w.meaning = clip([]byte(firstLine(string(m.text))))
+		}
 	case m.part == inBody && (!m.none || m.left < m.length):
 		cut, w.missing = fmt.Sprintf("cut: %d of the %d bytes of its body came", m.length-m.left, m.length), m.left
 	case m.part == inChunkSize || m.part == inChunk || m.part == inTrailer:
 		cut = "cut: the last chunk is missing"
 	}
+	w.goesOn = cut != ""
 	switch n := r.outstanding(); {
-	case cut != "":
+	case w.goesOn && how.done:
 		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
 		w.answered = e == Client && m.part != inHeader && n == 0 && r.ends[Server].status != 0 && r.ends[Server].part != unreadable
 	case e == Client && n > 0 && how.heard:

@@ -237,7 +237,7 @@ func asksOn(front, back *leg) (tied, bool) {
 			return p, ok
 		}
 	}
-	return p, !sameHost(front, back) && (back.status == 0 || front.status >= 500 || back.status == front.status)
+	return p, !sameHost(front, back) && (back.status == 0 || front.status == 0 || front.status >= 500 || back.status == front.status)
 }
 
 // lastRequest returns the last request without its version, the status of its answer, and when it was asked.

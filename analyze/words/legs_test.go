@@ -128,6 +128,8 @@ func TestTies(t *testing.T) {
 			"[2 3 2]"},
 		"other heads": {[]wired{{client, relay, 0, say(1*ms, 9*ms, get("Host: a"), page)}, {from, server, 1 * ms, say(2*ms, 4*ms, get("Host: b"), "HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n0123456789")}},
 			"[2 1]"},
+		"kept back":                  {[]wired{{client, relay, 0, say(1*ms, 9*ms, get("Host: a"), "")}, {from, server, 1 * ms, say(2*ms, 4*ms, get("Host: b"), page)}}, "[2 1]"},
+		"kept back, or one asks two": {[]wired{{client, relay, 0, say(1*ms, 9*ms, get("Host: a"), "")}, {client, server, 1 * ms, say(2*ms, 4*ms, get("Host: b"), page)}}, "[0 0]"},
 		"another body": {[]wired{{client, relay, 0, say(1*ms, 9*ms, get("Host: a"), page)}, {from, server, 1 * ms, say(2*ms, 4*ms, get("Host: b"), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n9876543210")}},
 			"[0 0]"},
 	} {

@@ -181,7 +181,7 @@ func (x *ended) late(e End) bool {
 func (x *ended) broken(e End) bool {
 	waits := x.closer == Client && x.turn.of == Client && x.turn.frame != 0
 	open := x.said[Client].open > 0 && e == Client
-	return x.closed && (waits || x.over && (open || x.said[Client].cut || x.said[Server].cut))
+	return x.closed && (waits || x.said[Client].goesOn || x.said[Server].goesOn || x.over && (open || x.said[Client].cut || x.said[Server].cut))
 }
 
 // quotes notes that the reason holds what an end said.

@@ -205,6 +205,10 @@ func TestHalfClosedReason(t *testing.T) {
 		if got, _, _ := reasonOf(list, nil, known{closer: analyze.Client, ending: ending}); got != want {
 			t.Errorf("%s: %q, want %q", ending, got, want)
 		}
+		list = []sent{{0, 0, ack, 0, last}, {0, 1, ack, len(last), ok[:len(ok)-1]}, {wait, 0, fin, len(ok) - 1, ""}, {0, 1, ack, len(last) + 1, ""}}
+		if got, _, _ := reasonOf(list, nil, known{closer: analyze.Client, ending: ending}); strings.Contains(got, "ended it") {
+			t.Errorf("%s, in the middle of the answer: %q", ending, got)
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ type said struct {
 	at       spot       // of the message; none where it speaks of what did not come
 	goodbye  goodbye
 	cut      bool   // its last message is not complete
+	goesOn   bool   // nor was it when the last of it was captured, whatever became of the connection
 	torn     string // with cut: which, where the meaning is that of another
 	tornAt   spot
 	missing  int64      // how many bytes of that did not come, 0 where it does not tell
