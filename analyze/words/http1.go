@@ -67,6 +67,7 @@ type message struct {
 	left   int64  // of the body or the chunk
 	at     spot   // of the first line
 	none   bool   // the length may be that of a body which is not sent
+	alien  bool   // the first answer is no HTTP
 	error  bool   // an answer that is one, and tells of it in its body
 }
 
@@ -196,7 +197,10 @@ func (r *http1) header(e End, b []byte, at spot) (rest []byte) {
 	size := headerEnd(m.text, from)
 	first, _, _ := bytes.Cut(m.text, []byte("\n"))
 	switch {
-	case e == Server && begins(m.text, "HTTP/1.") == no, size < 0 && len(m.text) > maxHeader, !plainText(first):
+	case e == Server && begins(m.text, "HTTP/1.") == no:
+		m.part, m.alien = unreadable, m.start == "" && len(r.methods) > 0
+		return nil
+	case size < 0 && len(m.text) > maxHeader, !plainText(first):
 		m.part = unreadable
 		return nil
 	case size < 0:

@@ -12,6 +12,9 @@ func (r *http1) last(e End, how fate) said {
 		return r.to.last(e, how)
 	}
 	m := &r.ends[e]
+	if m.alien {
+		return said{meaning: "no HTTP, in answer to " + clip([]byte(r.ends[Client].start)), sure: analyze.Observed, at: m.at, tells: true, strange: true}
+	}
 	if m.part == unreadable || m.start == "" && len(m.text) == 0 {
 		return said{}
 	}

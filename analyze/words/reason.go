@@ -181,7 +181,7 @@ func (x *ended) late(e End) bool {
 func (x *ended) broken(e End) bool {
 	waits := x.closer == Client && x.turn.of == Client && x.turn.frame != 0
 	open := x.said[Client].open > 0 && e == Client
-	return x.closed && (waits || x.said[Client].goesOn || x.said[Server].goesOn || x.over && (open || x.said[Client].cut || x.said[Server].cut))
+	return x.closed && (waits || x.said[Server].strange || x.said[Client].goesOn || x.said[Server].goesOn || x.over && (open || x.said[Client].cut || x.said[Server].cut))
 }
 
 // quotes notes that the reason holds what an end said.
@@ -241,6 +241,10 @@ func (x *ended) asks() *said {
 
 // unanswered is a request that was outstanding when an end closed.
 func (x *ended) unanswered() string {
+	if m := &x.said[Server]; x.closed && m.strange {
+		x.quotes(Server)
+		return fmt.Sprintf("the %s closed, and what the server had said was %s (frame %d)", x.side[x.closer], m.meaning, m.at.frame)
+	}
 	m := x.asks()
 	if m.outstanding() == 0 || !x.closed || x.ends[x.closer].over.frame == 0 {
 		return ""
