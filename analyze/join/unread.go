@@ -14,7 +14,7 @@ func (l *linker) unread(lc *linked) {
 		return // what a subflow received is MPTCP's, whose queue nobody asked for
 	}
 	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
-		from := side.Other()
+		from := lc.Peer(side)
 		if lc.Reset != nil && lc.Reset.Lost.From == from || l.told != nil && l.told.end(lc, side) != nil {
 			continue
 		}
