@@ -13,10 +13,9 @@ func isHTTP1(client, server []byte) answer {
 	if len(client) == 0 {
 		return status
 	}
-	const longest = 20
-	method, _, ok := bytes.Cut(client[:min(len(client), longest+1)], []byte(" "))
+	method, _, ok := bytes.Cut(client[:min(len(client), longestMethod+1)], []byte(" "))
 	switch {
-	case len(method) == 0 || len(method) > longest || !upperCase(method):
+	case len(method) == 0 || !beginsMethod(client):
 		return no
 	case !ok:
 		return status
@@ -26,6 +25,15 @@ func isHTTP1(client, server []byte) answer {
 		return yes
 	}
 	return status
+}
+
+// longestMethod is how long the name of a method is at most.
+const longestMethod = 20
+
+// beginsMethod reports whether a line begins, as far as it has come, as a request's does.
+func beginsMethod(line []byte) bool {
+	method, _, _ := bytes.Cut(line[:min(len(line), longestMethod+1)], []byte(" "))
+	return len(method) <= longestMethod && upperCase(method)
 }
 
 func upperCase(b []byte) bool {
@@ -200,7 +208,7 @@ func (r *http1) header(e End, b []byte, at spot) (rest []byte) {
 	case e == Server && begins(m.text, "HTTP/1.") == no:
 		m.part, m.alien = unreadable, m.start == "" && len(r.methods) > 0
 		return nil
-	case size < 0 && len(m.text) > maxHeader, !plainText(first):
+	case size < 0 && len(m.text) > maxHeader, !plainText(first), e == Client && !beginsMethod(first):
 		m.part = unreadable
 		return nil
 	case size < 0:

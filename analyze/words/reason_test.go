@@ -136,6 +136,7 @@ func TestRaces(t *testing.T) {
 			{0, 0, fin, n + 20, ""}}, nil, "the server ended it: Connection: close (frame 4), with no answer to 2 requests, the last GET / HTTP/1.1 (frame 3), then closed"},
 		"no HTTP": {[]sent{{0, 0, ack, 0, get}, {0, 1, ack, m, "\x00\x01hello\r\n"}, {0, 1, fin, m, ""}, {0, 0, fin, 10, ""}}, nil,
 			"the server closed, and what the server had said was no HTTP, in answer to GET / HTTP/1.1 (frame 4)"},
+		"no request behind one": {append(first[:3:3], sent{0, 0, ack, n, "\x88\x82abcd\x62\x8a"}, sent{0, 1, fin, m + 8, ""}, sent{0, 0, fin, n + 1, ""}), nil, ""},
 		"idle in a message": {append(first[:3:3], sent{0, 0, ack, n, get[:9]}, sent{wait, 1, fin, m + 9, ""}, sent{0, 0, fin, n + 1, ""}), nil,
 			"the server closed in the middle of the client's message: GET / HTT, cut within its header (frame 6), 2.0 s after its last byte"},
 		"a goodbye after the close": {[]sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), h2begin[24:]}, {wait, 1, fin, len(h2begin), ""}, {wait, 0, ack, 10, goaway}},
