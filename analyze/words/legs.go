@@ -28,10 +28,16 @@ const (
 type Legs struct {
 	seed   maphash.Seed
 	all    []*leg
-	failed []*analyze.Connection // that were not opened
+	failed []failed
 }
 
 func newLegs() *Legs { return &Legs{seed: maphash.MakeSeed()} }
+
+// failed is a connection that was not opened.
+type failed struct {
+	c    *analyze.Connection
+	here bool // its client is the capturing host
+}
 
 // leg is a connection with what it carried, by which another one is known as the other leg.
 type leg struct {
@@ -45,6 +51,7 @@ type leg struct {
 	answer   uint64     // its frame
 	opened   event.Time
 	over     event.Time // when the first end closed
+	here     [2]bool    // an end is the capturing host, as the file says
 }
 
 // carries has h keep what tells the other leg. It is for the first segment.
@@ -59,7 +66,8 @@ func (l *Legs) carries(h *Heard) {
 // Add adds the connection c, on which h was said; one that began before the capture tells nothing.
 func (l *Legs) Add(h *Heard, c *analyze.Connection) {
 	if l != nil && len(l.failed) < maxFailed && (c.Ending == analyze.WasRefused || c.Ending == analyze.Unanswered) {
-		l.failed = append(l.failed, c)
+		client := endpointOf(c.Client)
+		l.failed = append(l.failed, failed{c, h != nil && h.ends[h.end(&client)].here})
 	}
 	if l == nil || h == nil || h.rest == nil || h.leg == nil || h.mixed || !h.ends[Client].begun || !h.ends[Server].begun {
 		return
@@ -70,6 +78,7 @@ func (l *Legs) Add(h *Heard, c *analyze.Connection) {
 	x := h.leg
 	x.c, x.opened, x.over = c, h.opened, event.Time(math.MaxInt64)
 	for i := range h.ends {
+		x.here[i] = h.ends[i].here
 		if d := &h.ends[i]; d.over.frame != 0 {
 			x.over = min(x.over, d.over.time)
 		}
@@ -210,8 +219,11 @@ func nested(front, back *leg) bool {
 	return back.opened >= front.opened && back.opened < front.over
 }
 
-// relays reports whether the address that front's client spoke to is the one from which back was opened.
-func relays(front, back *leg) bool { return front.c.Server.Addr() == back.c.Client.Addr() }
+// relays reports whether the address that front's client spoke to is the one from which back was opened, or both are the
+// capturing host's.
+func relays(front, back *leg) bool {
+	return front.c.Server.Addr() == back.c.Client.Addr() || front.here[Server] && back.here[Client]
+}
 
 // sameHost reports whether addresses do not tell who opened the two.
 func sameHost(front, back *leg) bool { return front.c.Client.Addr() == back.c.Client.Addr() }

@@ -3,6 +3,8 @@ package words_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +27,9 @@ type utterance struct {
 	text string
 }
 
-// tie has connections carry what they say in the order of time, and returns the leg that each is tied to, 0 for none.
-func tie(conns []wired) string {
+// tie has connections carry what they say in the order of time, and returns the leg that each is tied to, 0 for none. The
+// file says of the packets that left the capturing host, which has the addresses here, that they did.
+func tie(conns []wired, here ...string) string {
 	k := words.NewKeeper()
 	legs := k.Ties()
 	type segment struct {
@@ -43,6 +46,9 @@ func tie(conns []wired) string {
 		put := func(at time.Duration, e words.End, flags event.Flags, text string) {
 			s := event.Segment{Src: ends[e], Dst: ends[e.Other()], Flags: flags, Len: uint32(len(text))}
 			s.Seq, s.Ack = s.Seq.Add(next[e]), s.Ack.Add(next[e.Other()])
+			if slices.Contains(here, ends[e].Addr().String()) {
+				s.Has |= event.Outgoing
+			}
 			segments = append(segments, segment{at, s, text})
 			if next[e] += s.Len; flags&(event.SYN|event.FIN) != 0 {
 				next[e]++
@@ -135,6 +141,27 @@ func TestTies(t *testing.T) {
 	} {
 		if got := tie(tt.conns); got != tt.want {
 			t.Errorf("%s: tied to %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestTiesOfAddresses holds that a proxy with an address on each side is known as one where the file says that both are the
+// capturing host's.
+func TestTiesOfAddresses(t *testing.T) {
+	const (
+		get  = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+		got  = "GET /a HTTP/1.0\r\nHost: b\r\n\r\n"
+		page = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"
+		fine = "HTTP/1.0 200 Fine\r\nContent-Length: 10\r\n\r\n0123456789"
+		ms   = time.Millisecond
+	)
+	conns := []wired{
+		{"10.0.0.1:40000", "10.0.0.2:80", 0, []utterance{{ms, 0, get}, {9 * ms, 1, page}}},
+		{"10.1.0.2:50000", "10.1.0.3:81", ms, []utterance{{2 * ms, 0, got}, {6 * ms, 1, fine}}},
+	}
+	for want, here := range map[string][]string{"[2 1]": {"10.0.0.2", "10.1.0.2"}, "[0 0]": nil, "[0 0] ": {"10.1.0.2"}, "[0 0]  ": {"10.0.0.1", "10.0.0.2"}} {
+		if got := tie(conns, here...); got != strings.TrimSpace(want) {
+			t.Errorf("from %v: tied to %s, want %s", here, got, want)
 		}
 	}
 }

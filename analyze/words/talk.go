@@ -74,6 +74,7 @@ type end struct {
 	fin    bool
 	holes  bool // some of what it said was not captured, and not for the snap length
 	text   bool // what it said last may be text: its tail is kept
+	here   bool // its SYN left the capturing host, and had not come in there
 	broken bool // the line that it said last has what is not for reading, before its tail
 }
 
@@ -118,7 +119,7 @@ func (t *Talk) segment(e End, s *event.Segment, p piece) {
 	if s.Flags.Has(event.SYN) {
 		seq = seq.Add(1)
 		if !d.based {
-			d.next, d.based, d.begun, d.isn = seq, true, true, s.Seq
+			d.next, d.based, d.begun, d.isn, d.here = seq, true, true, s.Seq, s.Has&event.Outgoing != 0
 		}
 	}
 	if s.Len > 0 {

@@ -17,7 +17,8 @@ func (l *Legs) tieFailed(all []*analyze.Connection) {
 	for _, x := range l.all {
 		legs[x.c] = x
 	}
-	for _, back := range l.failed {
+	for _, f := range l.failed {
+		back := f.c
 		end := back.FirstEnd()
 		if back.Ending == analyze.Unanswered {
 			end = back.End
@@ -25,10 +26,12 @@ func (l *Legs) tieFailed(all []*analyze.Connection) {
 		var front *leg
 		waiting := 0
 		for _, c := range all {
-			if c.Server.Addr() != back.Client.Addr() || c.Start > end || c.End < back.Start {
+			x := legs[c]
+			there := c.Server.Addr() == back.Client.Addr() || f.here && c != back && (x == nil || x.here[Server])
+			if !there || c.Start > end || c.End < back.Start {
 				continue
 			}
-			if x := legs[c]; x == nil || !x.answeredBy(back.Start) {
+			if x == nil || !x.answeredBy(back.Start) {
 				front, waiting = x, waiting+1
 			}
 		}
