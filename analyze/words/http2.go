@@ -63,20 +63,33 @@ const maxStreams = 256
 
 // http2Reader follows the frames of HTTP/2 in clear.
 type http2Reader struct {
-	ends [2]struct {
-		frames
-		goaway  goaway
-		rst     [8]byte // stream and code of the last RST_STREAM
-		rstAt   spot
-		isRst   bool // that is the last frame
-		at      spot
-		closing int64
-		before  event.Time // the last frame but GOAWAY
-	}
+	ends     [2]h2End
 	prefaced int                 // bytes of the preface that came
 	open     map[uint32]h2Stream // by number
 	answered spot                // the last frame of an answer
 	many     bool                // more than are told apart
+}
+
+// h2End is what one end has said.
+type h2End struct {
+	frames
+	goaway  goaway
+	rst     [8]byte // stream and code of the last RST_STREAM
+	rstAt   spot
+	isRst   bool // that is the last frame
+	at      spot
+	closing int64
+	before  event.Time // the last frame but GOAWAY
+}
+
+// fault names the code of the last RST_STREAM where that is an error, and not one that is no longer wanted.
+func (d *h2End) fault() string {
+	const noError, cancel = 0, 8
+	code := binary.BigEndian.Uint32(d.rst[4:])
+	if d.rstAt.frame == 0 || code == noError || code == cancel {
+		return ""
+	}
+	return h2Code(code)
 }
 
 // h2Stream is one that an end has yet to end.
@@ -203,7 +216,10 @@ func (r *http2Reader) last(e End, how fate) said {
 		if g.debug != "" {
 			w.goodbye.words += " " + quoted(g.debug)
 		}
-		w.meaning = "HTTP/2 " + w.goodbye.words
+		if code := d.fault(); code != "" {
+			w.goodbye.told = fmt.Sprintf(", stream %d reset before: %s", binary.BigEndian.Uint32(d.rst[:]), code)
+		}
+		w.meaning = "HTTP/2 " + w.goodbye.words + w.goodbye.told
 		if g.last != 1<<31-1 {
 			w.meaning += fmt.Sprintf(", last stream %d", g.last)
 		}
@@ -212,6 +228,9 @@ func (r *http2Reader) last(e End, how fate) said {
 	case d.rstAt.frame != 0:
 		w.at, w.tells = d.rstAt, d.isRst
 		w.meaning = fmt.Sprintf("HTTP/2 RST_STREAM %s, stream %d", h2Code(binary.BigEndian.Uint32(d.rst[4:])), binary.BigEndian.Uint32(d.rst[:]))
+		if e == Server && w.tells && d.fault() != "" {
+			w.goodbye = goodbye{words: w.meaning, name: "error", at: d.rstAt, error: true}
+		}
 	case w.open > 0:
 		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", w.open), spot{}
 	default:
