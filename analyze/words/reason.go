@@ -102,7 +102,7 @@ func (x *ended) goodbye() string {
 	first, found := Client, false
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
-		if g.words == "" || g.error && !(x.closed && x.closer == e && x.silence() < longIdle) || g.usual && x.broken(e) || x.late(e) {
+		if g.words == "" || g.error && !(x.closed && x.closer == e && x.silence() < longIdle) || g.usual && (!x.closed || x.broken(e)) || x.late(e) {
 			continue
 		}
 		if !found || g.at.frame < x.said[first].goodbye.at.frame {

@@ -37,6 +37,7 @@ type known struct {
 	calls  []*analyze.Call
 	closer analyze.Side // "" for the server
 	ending analyze.Ending
+	lacks  uint64 // bytes that were not captured
 }
 
 // reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
@@ -86,6 +87,12 @@ func reasonOf(list []sent, reset *analyze.Reset, known known) (string, analyze.C
 		judge.Finish()
 		c.IdleClose = fact
 		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
+	}
+	if c.Ending == analyze.Open {
+		c.Closer = ""
+	}
+	if known.lacks > 0 {
+		c.Lost = &analyze.Lost{Missing: known.lacks, From: analyze.Server}
 	}
 	c.Stall = known.stall
 	if known.calls != nil {
@@ -245,6 +252,14 @@ func TestThinnerReason(t *testing.T) {
 	got, _, _ := reasonOf([]sent{{0, 0, ack, 0, get}, {wait, 1, fin, m, ""}, {0, 0, fin, n + 1, ""}}, nil, known{})
 	if !strings.Contains(got, "no answer to GET /") {
 		t.Fatalf("the whole capture says %q", got)
+	}
+	last := strings.Replace(get, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
+	if got, _, _ := reasonOf([]sent{{0, 0, ack, 0, last}}, nil, known{ending: analyze.Open}); got != "" {
+		t.Errorf("of a connection that is open: %q", got)
+	}
+	goodbye := []sent{{0, 0, ack, 0, h2begin}, {0, 1, ack, len(h2begin), goaway}, {0, 1, fin, len(h2begin), ""}}
+	if got, _, _ := reasonOf(goodbye, nil, known{lacks: 9}); got != "" {
+		t.Errorf("of a connection of which the capture lacks data: %q", got)
 	}
 	k := words.NewKeeper()
 	frame := converse(k, 1, 1000, get, "")

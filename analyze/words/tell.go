@@ -109,7 +109,7 @@ func (x *ended) topicOf(all *analyze.LastWords) string {
 // explain adds the reason, and how long nobody had said anything before the end.
 func (x *ended) explain(all *analyze.LastWords) {
 	a, b := &x.ends[Client], &x.ends[Server]
-	if !a.begun || !b.begun || a.holes || b.holes {
+	if !a.begun || !b.begun || a.holes || b.holes || missing(x.c) {
 		return
 	}
 	all.Reason, all.Kind = x.reason()
@@ -130,6 +130,16 @@ func (x *ended) explain(all *analyze.LastWords) {
 	if idle := x.silence(); tells(all) || idle >= longIdle {
 		all.IdleNS, all.Outstanding = max(0, int64(idle)), uint64(x.asks().outstanding())
 	}
+}
+
+// missing reports whether the capture lacks some of what was said: that may be a goodbye.
+func missing(c *analyze.Connection) bool {
+	for l := range c.Losses() {
+		if l.Missing > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // acknowledged reports whether the other end's kernel has all that a side sent.
