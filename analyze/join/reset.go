@@ -22,7 +22,7 @@ func (l *linker) reset(lc *linked) {
 	}
 	wire := r.Cause
 	if s.Root.Kind == analyze.RootCall {
-		l.activeReset(lc, r, l.calls.get(s.Root.Call))
+		l.activeReset(lc, r, l.calls.get(s.Root.Call), s)
 		if s.Root.Confidence == analyze.Inferred && r.Confidence == analyze.Observed {
 			r.Confidence = analyze.Inferred
 		}
@@ -34,12 +34,12 @@ func (l *linker) reset(lc *linked) {
 	}
 }
 
-// activeReset: the RST left inside a call of its own side.
-func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
+// activeReset: the RST s left inside a call of its own side.
+func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call, s *analyze.Segment) {
 	r.Call = c.ID
 	var came, unread uint64
 	if c.RecvQ < 0 {
-		came, unread = lc.unreadBy(c)
+		came, unread = lc.unreadBy(c, s)
 	}
 	f := analyze.ResetFacts{
 		Disconnect: c.IsDisconnect(), Listener: isListening(c), Unread: max(uint64(max(c.RecvQ, 0)), unread),
@@ -57,7 +57,7 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call) {
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.UnreadData:
-		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() began", came-unread, came, c.ID, c.Name))
+		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() sent it", came-unread, came, c.ID, c.Name))
 		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.LingerZero:
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))
@@ -128,9 +128,9 @@ func gaveUpWords(r *analyze.Reset, c *analyze.Call) string {
 	return fmt.Sprintf("the %s's kernel had given the connection up: #%d %s() got ETIMEDOUT", r.By, c.ID, c.Name)
 }
 
-// unreadBy returns how many bytes had come when c began, and how many of them its side's calls had not
+// unreadBy returns how many bytes had come when c sent rst, and how many of them its side's calls had not
 // read. That is 0 where not all of them may be recorded: the socket's first call must be.
-func (lc *linked) unreadBy(c *analyze.Call) (came, unread uint64) {
+func (lc *linked) unreadBy(c *analyze.Call, rst *analyze.Segment) (came, unread uint64) {
 	whole := false
 	for _, k := range lc.calls {
 		switch {
@@ -144,14 +144,14 @@ func (lc *linked) unreadBy(c *analyze.Call) (came, unread uint64) {
 	if !whole {
 		return 0, 0
 	}
-	came = lc.cameBy(c)
+	came = lc.cameBy(c, rst)
 	read, _ := lc.covered(c.Side, event.RecvCall)
 	return came, came - min(came, read)
 }
 
-// cameBy returns how many bytes c's side had acknowledged when c began.
-func (lc *linked) cameBy(c *analyze.Call) uint64 {
-	var came int64
+// cameBy returns how many bytes c's side had acknowledged when c began, or did with the RST that c sent.
+func (lc *linked) cameBy(c *analyze.Call, rst *analyze.Segment) uint64 {
+	came := max(0, rst.Ack-1)
 	for _, s := range lc.Segments {
 		if s.Time > c.Start {
 			break
