@@ -37,13 +37,13 @@ func (l *linker) reset(lc *linked) {
 // activeReset: the RST s left inside a call of its own side.
 func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call, s *analyze.Segment) {
 	r.Call = c.ID
-	var came, unread uint64
-	if c.RecvQ < 0 {
-		came, unread = lc.unreadBy(c, s)
-	}
 	f := analyze.ResetFacts{
-		Disconnect: c.IsDisconnect(), Listener: isListening(c), Unread: max(uint64(max(c.RecvQ, 0)), unread),
+		Disconnect: c.IsDisconnect(), Listener: isListening(c), Unread: uint64(max(c.RecvQ, 0)),
 		LingerZero: lc.lingersZero(c) != nil, NoLinger2: lc.lingers2(c) != nil,
+	}
+	var came uint64
+	if c.RecvQ < 0 || f.Cause() == analyze.Aborted { // what the kernel counts as unread leaves urgent data out
+		came, f.Unread = lc.unreadBy(c, s)
 	}
 	switch cause := f.Cause(); {
 	case cause == analyze.Disconnect:
@@ -57,7 +57,7 @@ func (l *linker) activeReset(lc *linked, r *analyze.Reset, c *analyze.Call, s *a
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d %s() left %d bytes unread", c.ID, c.Name, c.RecvQ))
 		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.UnreadData:
-		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() sent it", came-unread, came, c.ID, c.Name))
+		setCause(r, cause, analyze.Inferred, fmt.Sprintf("the recorded calls had read %d of %d bytes when #%d %s() sent it", came-f.Unread, came, c.ID, c.Name))
 		r.Lost.Unread, r.Lost.From = f.Unread, lc.Peer(r.By)
 	case cause == analyze.LingerZero:
 		setCause(r, cause, sure(c), fmt.Sprintf("#%d had set SO_LINGER to 0 seconds", lc.lingersZero(c).ID))

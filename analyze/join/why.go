@@ -128,7 +128,7 @@ func (lc *linked) whyClose(c *analyze.Call) string {
 		return "no FIN: no descriptor of this socket is left, but a request in the io_uring of " + c.Actor + " may hold it"
 	}
 	if lc.heldAfter(c) {
-		return "no FIN: something that is no descriptor still holds this socket, as a pending io_uring request does"
+		return "no FIN: something that is no descriptor still holds this socket, as a pending io_uring request or a descriptor on its way through a Unix socket does"
 	}
 	if fin := lc.ends(c.Side).firstFrom(c.End); fin != nil {
 		return fmt.Sprintf("the %s waited: it is frame %d", lc.end(), fin.Frame)
