@@ -72,11 +72,17 @@ func (lc *linked) kernelStates() {
 		if lc.Guessed && !lc.shows(s.side, s.Time) {
 			continue
 		}
-		if got := lc.stateAt(s.side, s.Time); got != s.State && !lc.justLeft(s) && !lc.believes(s, got) {
+		if got := lc.stateAt(s.side, s.Time); got != s.State && !isHandOver(s.Sample, got) && !lc.justLeft(s) && !lc.believes(s, got) {
 			lc.Warnings = append(lc.Warnings, fmt.Sprintf(
 				"after #%d the kernel has the %s in %s, the wire suggests %s", c.ID, s.side, s.State, got))
 		}
 	}
+}
+
+// isHandOver reports whether TIME_WAIT, of which no timer is known, only says that the socket was let go from FIN_WAIT2 or
+// CLOSING, as BPF tells: an RST that answers data lets it go, too, and then the wire shows that.
+func isHandOver(s *event.Sample, got event.TCPState) bool {
+	return s.State == event.TimeWait && s.Left == 0 && got == event.Closed
 }
 
 func sampleSide(lc *analyze.Connection, s *event.Sample) analyze.Side {
