@@ -211,6 +211,10 @@ func (fl judged) endedByOneFin(e tcp.End, v *verdict) {
 			v.because("frame %d acknowledges it; a FIN of the %s was captured, and nothing shows that it was taken", d.FinAckFrame, e.Other().Side())
 			return
 		}
+		if ackedUnseen(fl, e) {
+			v.because("frame %d acknowledges it; no FIN of the %s was captured, but neither was all that it sent", d.FinAckFrame, e.Other().Side())
+			return
+		}
 		v.because("frame %d acknowledges it; the %s never sent a FIN", d.FinAckFrame, e.Other().Side())
 	case p.Packets == 0:
 		v.withhold()
@@ -263,7 +267,7 @@ func (fl judged) endedWithout(v *verdict) {
 			v.confidence = analyze.Inferred
 			v.because("%s %v after it", fl.theEnd(), fl.now.Sub(fl.SynAt))
 		}
-	case s.SynSent && !fl.Handshake && (c.Packets > 0 || s.Retransmits > 0) && c.Nxt <= 1 && s.Una < 1:
+	case s.SynSent && !fl.wentOn(tcp.Server) && (c.Packets > 0 || s.Retransmits > 0) && c.Nxt <= 1 && s.Una < 1:
 		v.ending = analyze.Unanswered
 		v.because("frame %d: SYN,ACK, which was never acknowledged", s.SynFrame)
 	case fl.onlyAcks():
@@ -286,6 +290,11 @@ func (fl judged) endedWithout(v *verdict) {
 	default:
 		v.because("%s until frame %d", fl.noEnd(), fl.LastFrame)
 	}
+}
+
+// wentOn reports whether e sent something behind its SYN.
+func (fl judged) wentOn(e tcp.End) bool {
+	return slices.ContainsFunc(fl.Listed, func(r tcp.Listed) bool { return r.From == e && r.Flags&(event.SYN|event.RST) == 0 })
 }
 
 // noEnd says what there is instead of an end: nothing, or one that its receiver ignored or did not heed for long.
