@@ -52,6 +52,10 @@ var resetDoubts = []rule{
 		return fmt.Sprintf("frame %d came of a kernel without a socket: an RST of the %s before it may be missing",
 			fl.Reset.Frame, e.Other().Side())
 	}},
+	{func(fl judged, e tcp.End) bool { return fl.onlyReset(e.Other()) != 0 }, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("of the %s only the RST of frame %d was captured: whether that ended the connection is not known",
+			e.Other().Side(), fl.onlyReset(e.Other()))
+	}},
 	{func(fl judged, e tcp.End) bool {
 		rst := &fl.Reset
 		return rst.Refused || rst.Class == tcp.LiveReset || rst.AnsweredLen > 0 && fl.Dir[e.Other()].FinEnd == 0 && fl.alive(e)
@@ -74,4 +78,15 @@ var resetDoubts = []rule{
 	{func(fl judged, e tcp.End) bool { return fl.sentMore(e.Other()) }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the %s sent more than was captured: it may have ended before", e.Other().Side())
 	}},
+}
+
+// onlyReset returns the frame of an RST that e sent before the one that ended the connection, where nothing else of e
+// was captured.
+func (fl judged) onlyReset(e tcp.End) uint64 {
+	for i := range fl.Listed {
+		if q := &fl.Listed[i]; q.From == e && !fl.Dir[e].Sent && q.Frame < fl.Reset.Frame {
+			return q.Frame
+		}
+	}
+	return 0
 }
