@@ -62,9 +62,7 @@ func (d *Direction) had(p *Direction, from, to int64) bool {
 func (d *Direction) fresh(from, to int64) int64 {
 	n := d.fill(from, to)
 	to = d.Payload(to)
-	if over := to - max(from, d.Nxt); over > 0 {
-		n += over
-	}
+	n += max(0, to-max(from, d.Nxt))
 	if early := min(to, d.low) - from; early > 0 && !d.SynSent {
 		n += early
 		if to < d.low {

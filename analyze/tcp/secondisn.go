@@ -7,7 +7,7 @@ import "github.com/closecap/closecap/analyze/event"
 // share an address, or keep no state for a SYN, answer one SYN twice.
 func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Listed) {
 	r.Ignored, r.Ref = anotherISN, d.SynFrame
-	if s.Flags&event.ACK != 0 && !fl.Handshake && fl.Reset.Frame == 0 {
+	if s.Flags&event.ACK != 0 {
 		held := *s
 		fl.secondISN = &held
 	}
@@ -17,11 +17,11 @@ func (fl *Flow) refuseISN(d *Direction, s *event.Segment, r *Listed) {
 // acknowledges.
 func (fl *Flow) chooseISN(d *Direction, s *event.Segment) {
 	o := fl.secondISN
-	if s.Src == o.Src || s.Flags&event.ACK == 0 {
+	if s.Src == o.Src {
 		return
 	}
 	fl.secondISN = nil
-	if s.Ack != o.Seq.Add(1) || fl.Handshake || fl.Reset.Frame != 0 {
+	if s.Ack != o.Seq.Add(1) {
 		return
 	}
 	d.base(s.Ack, 1)
@@ -38,7 +38,7 @@ func (fl *Flow) chooseISN(d *Direction, s *event.Segment) {
 // the SYN,ACK that its peer took is another, which was not captured.
 func (fl *Flow) takeUnseenISN(d, p *Direction, s *event.Segment) {
 	at := d.rel(s.Seq)
-	if !d.synAckSent || d.Nxt != 1 || at >= 0 || at != p.lastAck || s.Flags&(event.SYN|event.ACK) != event.ACK {
+	if !d.synAckSent || at != p.lastAck {
 		return
 	}
 	for i := range fl.Listed {
