@@ -65,7 +65,7 @@ func (fl judged) listStates(sc *scratch) {
 			if mayHaveCrossed && (was == event.LastAck && ch.Frame != fl.Reset.Frame || fl.passesByFin(e, ch)) {
 				continue // it may be in CLOSING or TIME_WAIT, which an RST ends alike
 			}
-			if ch.State == event.TimeWait && !fl.waits(e, &sc.connection) || ch.State == event.Established && !ch.Seen && fl.mayNotHaveOpened(e) {
+			if ch.State == event.TimeWait && !fl.waits(e, &sc.connection) || ch.State == event.Established && fl.mayNotHaveOpened(e) {
 				continue
 			}
 			slab = slab[:len(slab)+1]

@@ -152,7 +152,7 @@ func (fl judged) neverOpened(e tcp.End) bool {
 // without a socket answered, or nobody what was sent again.
 func (fl judged) mayNotHaveOpened(e tcp.End) bool {
 	p, rst := &fl.Dir[e.Other()], &fl.Reset
-	refuted := rst.Frame != 0 && rst.By == e && rst.Class == tcp.NobodyReset || p.Tries > 0
+	refuted := rst.By == e && rst.Class == tcp.NobodyReset || p.Tries > 0
 	return refuted && fl.neverOpened(e)
 }
 
