@@ -82,7 +82,7 @@ func (t *Talk) tell(e End, b []byte) {
 func (t *Talk) read(p *protocol, e End, heads [2][]byte, more []byte) {
 	r := t.rests()
 	r.of, r.reader = p, p.read()
-	t.unheard = len(heads[Server]) == 0
+	t.unheard, t.unasked = len(heads[Server]) == 0, len(heads[Client]) == 0
 	if h, ok := r.reader.(*http1); ok && r.leg != nil {
 		h.answers = &r.leg.body
 	}

@@ -11,6 +11,7 @@ type frames struct {
 	left  int64  // of it, yet to come
 	holes bool   // bytes of it were not captured: nothing after them is kept
 	lost  bool
+	wrong bool // and that for what is no message of the protocol
 	most  int  // how much is kept of a message, where that is more
 	stop  bool // set by done: what follows is another protocol's
 }
@@ -30,7 +31,7 @@ func (f *frames) feed(b []byte, size sizer, done func(msg []byte, total int64)) 
 			want, total := size(f.msg)
 			switch {
 			case total < 0:
-				f.lost = true
+				f.lost, f.wrong = true, true
 				return nil
 			case want > 0 && len(b) == 0:
 				return nil

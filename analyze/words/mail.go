@@ -2,6 +2,7 @@ package words
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
@@ -125,9 +126,11 @@ type mail struct {
 	reply   string // the last whole reply's last line
 	code    int
 	at      [2]spot
-	data    bool // a message is being sent
-	started bool // a line of it has come
-	strange bool // the client speaks HTTP
+	data    bool   // a message is being sent
+	started bool   // a line of it has come
+	failed  string // the reply to the last command, where that was an error
+	chunk   int64  // bytes of a message's chunk (RFC 3030) yet to come
+	chunks  bool   // and its last chunk has not begun
 	to      reader
 
 	transfer *transfer // of FTP, the last for which a port was named
@@ -142,23 +145,33 @@ func (r *mail) said(e End, b []byte, at spot) {
 		r.to.said(e, b, at)
 		return
 	}
-	rest := r.ends[e].feed(b, func(line []byte) bool {
-		r.at[e] = at
-		if e == Client {
-			r.command(line)
-		} else {
-			r.replied(line)
+	for len(b) > 0 && r.to == nil {
+		if n := min(r.chunk, int64(len(b))); e == Client && n > 0 {
+			b, r.chunk, r.at[e] = b[n:], r.chunk-n, at
+			continue
 		}
-		return r.to == nil
-	})
-	if r.to != nil && len(rest) > 0 {
-		r.to.said(e, rest, at)
+		b = r.ends[e].feed(b, func(line []byte) bool {
+			r.at[e] = at
+			if e == Client {
+				r.command(line)
+			} else {
+				r.replied(line)
+			}
+			return r.to == nil && r.chunk == 0
+		})
+	}
+	if r.to != nil && len(b) > 0 {
+		r.to.said(e, b, at)
 	}
 }
 
 func (r *mail) skip(e End, n int64) {
 	if r.to != nil {
 		r.to.skip(e, n)
+		return
+	}
+	if e == Client && n <= r.chunk {
+		r.chunk -= n
 		return
 	}
 	if r.ends[e].lost = true; r.transfer != nil {
@@ -177,8 +190,7 @@ func (r *mail) command(line []byte) {
 	if !r.smtp {
 		line = withoutTelnet(line)
 	}
-	verb, _, _ := bytes.Cut(line, []byte(" "))
-	r.strange = r.strange || bytes.Contains(line, []byte(" HTTP/1."))
+	verb, argument, _ := bytes.Cut(line, []byte(" "))
 	if r.verb = strings.ToUpper(clip(verb)); len(verb) > 8 || !upperCase([]byte(r.verb)) {
 		r.verb = "" // a line of AUTH
 	}
@@ -186,9 +198,23 @@ func (r *mail) command(line []byte) {
 		r.ftpCommand(line, r.asked)
 	}
 	r.asked = true
-	if r.verb == "BDAT" { // what follows is not in lines
-		r.ends[Client].lost = true
+	switch {
+	case r.verb == "RSET":
+		r.chunks = false
+	case r.verb == "BDAT" && r.smtp:
+		r.bdat(string(argument))
 	}
+}
+
+// bdat takes what announces a chunk, which is not in lines.
+func (r *mail) bdat(argument string) {
+	size, last, _ := strings.Cut(argument, " ")
+	n, err := strconv.ParseInt(size, 10, 62)
+	if err != nil || n < 0 {
+		r.ends[Client].lost = true
+		return
+	}
+	r.chunk, r.chunks = n, !strings.EqualFold(strings.TrimSpace(last), "LAST")
 }
 
 func (r *mail) replied(line []byte) {
@@ -208,14 +234,19 @@ func (r *mail) replied(line []byte) {
 	case r.smtp && r.verb == "DATA" && code == 354:
 		r.data = true
 	}
-	r.asked = false
+	if r.asked = false; r.verb != "QUIT" {
+		r.failed = ""
+		if code >= 400 {
+			r.failed = r.reply
+		}
+	}
 }
 
 func (r *mail) last(e End, how fate) said {
 	if r.to != nil {
 		return r.to.last(e, how)
 	}
-	w := said{sure: analyze.Observed, at: r.at[e], strange: e == Client && r.strange}
+	w := said{sure: analyze.Observed, at: r.at[e]}
 	bothRead := !r.ends[Client].lost && !r.ends[Server].lost
 	switch {
 	case r.ends[e].lost:
@@ -223,23 +254,30 @@ func (r *mail) last(e End, how fate) said {
 	case e == Server:
 		w.meaning = r.reply
 		const closes, shuts = 221, 421 // (RFC 5321 4.2.3, RFC 959 4.2.1)
-		w.tells = r.code == 226 || r.code >= 400 || r.code == closes && r.verb != "QUIT"
+		w.tells = r.code == 226 || r.code >= 400 || r.code == closes && r.verb != "QUIT" && !r.ends[Client].lost
 		if w.tells && r.code != 226 {
 			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != shuts && r.code != closes}
 		}
 	case r.data && how.done && bothRead:
 		w.meaning, w.tells, w.cut = "a message without its final dot", true, true
+	case (r.chunk > 0 || r.chunks) && how.done && bothRead:
+		w.meaning, w.tells, w.cut = "a message without its last chunk", true, true
 	case r.asked && how.heard && bothRead && r.verb != "":
 		w.meaning, w.tells = "without a reply: "+r.verb, true
 		w.open, w.waits, w.asked = 1, "no reply to "+r.verb, w.at
 	default:
 		w.meaning, w.tells = r.verb, r.verb == "QUIT"
 	}
-	if w.counts = bothRead && !r.data; r.verb == "QUIT" && e == Client {
-		w.goodbye = goodbye{words: r.verb, name: r.verb, at: w.at}
+	w.counts = bothRead && !r.data && !r.chunks
+	if e == Client && bothRead && r.verb != "" {
+		if w.failed = r.failed; r.verb == "QUIT" {
+			w.goodbye = goodbye{words: r.verb, name: r.verb, at: w.at}
+		} else {
+			w.without = "QUIT"
+		}
 	}
 	if w.meaning == "" {
-		return said{strange: w.strange}
+		return said{}
 	}
 	return w
 }

@@ -71,12 +71,47 @@ func (t *Talk) answered(b []byte) (taken bool) {
 // turnTo has the reader of the server's protocol read on, from its first bytes.
 func (t *Talk) turnTo(p *protocol, head, more []byte) {
 	r := t.rests()
-	s := &stranger{of: r.of, vague: t.vague}
+	turnsAway := p.name == "redis" || p.name == "postgresql" // also its own, in a form that it does not take
+	s := &stranger{of: r.of, vague: t.vague || r.of == nil && turnsAway}
 	if r.reader != nil {
 		s.at = r.reader.last(Client, fate{}).at
 	}
 	r.stranger = s
 	t.read(p, Server, [2][]byte{Server: head}, more)
+	t.unasked = false
+}
+
+// asks has the first bytes of a client tell which protocol it speaks, where the server's greeting has told of another:
+// as of a client of TLS that waits for none.
+func (t *Talk) asks(b []byte, at spot) {
+	head := append(t.heads[Client], b...)
+	undecided := false
+	for may := byFirst[Client][head[0]]; may != 0; may &= may - 1 {
+		p := &protocols[bits.TrailingZeros32(may)]
+		switch a := p.is(head, nil); {
+		case a == no, p.name == "http1" && a == more && bytes.IndexByte(head, '\n') >= 0: // its first line is no request
+		case p == t.of:
+			may, undecided = 1, false // the last
+		case a == yes:
+			t.stranger, t.unasked, t.heads[Client] = &stranger{of: p, at: at}, false, nil
+			return
+		default:
+			undecided = true
+		}
+	}
+	if t.heads[Client] = head; !undecided || len(head) >= maxGreeting {
+		t.listens()
+	}
+}
+
+// listens has the reader read what the client has said so far.
+func (t *Talk) listens() {
+	if t.unasked {
+		head := t.heads[Client]
+		if t.unasked, t.heads[Client] = false, nil; len(head) > 0 {
+			t.reader.said(Client, head, t.ends[Client].at)
+		}
+	}
 }
 
 // words say what a stranger spoke.

@@ -50,13 +50,18 @@ func isMySQL(client, server []byte) answer {
 	return no
 }
 
-// mysqlSize reads a packet's header.
-func mysqlSize(h []byte) (want int, total int64) {
-	const header = 4
-	if len(h) < header {
-		return header - len(h), 0
+// size reads the header of a packet of e; the client's first is numbered 1.
+func (r *mysql) size(e End) sizer {
+	return func(h []byte) (want int, total int64) {
+		const header = 4
+		switch {
+		case len(h) < header:
+			return header - len(h), 0
+		case e == Client && !r.login && h[3] != 1:
+			return 0, -1
+		}
+		return 0, header + (int64(h[0]) | int64(h[1])<<8 | int64(h[2])<<16)
 	}
-	return 0, header + (int64(h[0]) | int64(h[1])<<8 | int64(h[2])<<16)
 }
 
 // Capability flags of a client (MySQL source, include/mysql_com.h).
@@ -66,10 +71,18 @@ const (
 	mysqlZstd     = 1 << 26
 )
 
+// Commands that have no answer.
+const (
+	mysqlQuit      = 1
+	mysqlLongData  = 24
+	mysqlStmtClose = 25
+)
+
 // mysql follows packets of MySQL's protocol, and of MariaDB's.
 type mysql struct {
 	framed
 	login   bool // the client's first packet is over
+	packs   bool // it asked for compression
 	in      bool // and the server has let it in: an error before that ends the connection
 	error   string
 	quit    bool
@@ -83,7 +96,7 @@ func (r *mysql) said(e End, b []byte, at spot) {
 	if e == Server && r.to == nil {
 		r.asked = false
 	}
-	r.hear(e, b, at, mysqlSize, r.packet)
+	r.hear(e, b, at, r.size(e), r.packet)
 }
 
 func (r *mysql) skip(e End, n int64) { r.pass(e, n, r.packet) }
@@ -94,7 +107,9 @@ func (r *mysql) packet(e End, msg []byte, total int64) {
 		if r.error = ""; len(body) >= 3 && body[0] == 0xff {
 			r.error = mysqlError(body)
 		}
-		r.in = r.in || r.login && len(body) > 0 && body[0] == 0
+		if r.in = r.in || r.login && len(body) > 0 && body[0] == 0; r.in && r.packs {
+			r.to = deaf{} // what follows is in packets of another form
+		}
 		return
 	}
 	r.quit, r.closing = false, 0
@@ -104,12 +119,12 @@ func (r *mysql) packet(e End, msg []byte, total int64) {
 		switch flags := binary.LittleEndian.Uint32(body); {
 		case flags&mysqlSSL != 0 && len(body) == 32:
 			r.to = newTLS()
-		case flags&(mysqlCompress|mysqlZstd) != 0:
-			r.to = deaf{} // what follows is in packets of another form
+		default:
+			r.packs = flags&(mysqlCompress|mysqlZstd) != 0
 		}
 	case msg[3] == 0 && len(body) > 0: // a command: numbered from 0
-		r.asked = true
-		if body[0] == 1 && total == 5 { // COM_QUIT
+		r.asked = body[0] != mysqlStmtClose && body[0] != mysqlLongData
+		if body[0] == mysqlQuit && total == 5 {
 			r.quit, r.asked, r.closing = true, false, total
 		}
 	}
@@ -136,11 +151,16 @@ func (r *mysql) last(e End, how fate) said {
 	if how.heard && !r.login && !r.ends[Client].lost {
 		w.early = "the MySQL login was complete"
 	}
+	if e == Client && r.in && w.counts {
+		if w.failed = r.error; !r.quit {
+			w.without = "COM_QUIT"
+		}
+	}
 	switch _, _, cut := r.ends[e].cut(); {
 	case r.ends[e].lost:
-		return said{}
-	case cut && how.done && e == Server:
-		w.meaning, w.cut = "a MySQL packet that was cut", true
+		return said{strange: e == Client && !r.login && r.ends[e].wrong}
+	case cut && how.done:
+		w.meaning, w.cut, w.at = "a MySQL packet that was cut", true, spot{}
 	case e == Server && r.error != "":
 		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: r.in}
 	case e == Client && r.quit:
@@ -149,7 +169,7 @@ func (r *mysql) last(e End, how fate) said {
 	case w.open > 0:
 		w.meaning = "a MySQL command without an answer"
 	default:
-		return said{at: r.at[e], counts: w.counts, early: w.early}
+		return said{at: r.at[e], counts: w.counts, early: w.early, without: w.without, failed: w.failed}
 	}
 	return w
 }

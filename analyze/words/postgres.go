@@ -16,10 +16,11 @@ const (
 	pgGSS      = 1234<<16 | 5680
 )
 
-// isPostgres wants a client's first message: its length, and a version or a code.
-func isPostgres(client, _ []byte) answer {
+// isPostgres wants a client's first message: its length, and a version with the name of a parameter, or a code; else what
+// a server says to one that it does not take.
+func isPostgres(client, server []byte) answer {
 	if len(client) == 0 {
-		return no
+		return isPgRefusal(server)
 	}
 	if client[0] != 0 || len(client) > 1 && client[1] != 0 {
 		return no
@@ -29,11 +30,26 @@ func isPostgres(client, _ []byte) answer {
 	}
 	n, code := binary.BigEndian.Uint32(client), binary.BigEndian.Uint32(client[4:])
 	switch {
-	case code>>16 == pgVersion3 && n > 8 && n <= 10000,
-		code == pgCancel && n == 16, (code == pgSSL || code == pgGSS) && n == 8:
+	case code>>16 == pgVersion3 && n == 9, code == pgCancel && n == 16, (code == pgSSL || code == pgGSS) && n == 8:
+		return yes
+	case code>>16 != pgVersion3 || n < 9 || n > 10000:
+		return no
+	case len(client) == 8:
+		return more
+	}
+	if c := client[8]; c == '_' || c >= 'a' && c <= 'z' { // others count their requests there, as Kafka
 		return yes
 	}
 	return no
+}
+
+// isPgRefusal wants an ErrorResponse that is fatal.
+func isPgRefusal(server []byte) answer {
+	const length = 5
+	if a := begins(server[:min(len(server), 3)], "E\x00\x00"); a != yes || len(server) < length {
+		return min(a, more)
+	}
+	return begins(server[length:], "SFATAL\x00VFATAL\x00C")
 }
 
 // postgres follows the messages of PostgreSQL's protocol.
@@ -50,6 +66,10 @@ type postgres struct {
 	rows    int  // of an answer that is not complete
 	copying bool // the client is to send data, of which that much came:
 	sent    int
+	in      bool   // the server has let the client in
+	wants   string // what the server wants or has refused, where the client has not gone on
+	failed  string // the error of the last command
+	cancel  spot   // a CancelRequest, after which the server closes
 }
 
 func newPostgres() reader { return &postgres{} }
@@ -95,6 +115,8 @@ func (r *postgres) message(e End, msg []byte, total int64) {
 			r.to = deaf{}
 		case 'E': // an old server
 			r.to = deaf{}
+		case 'N':
+			r.wants = "the server had not taken encryption"
 		}
 		return
 	}
@@ -104,12 +126,17 @@ func (r *postgres) message(e End, msg []byte, total int64) {
 		r.asked++
 	case e == Client && msg[0] == 'X':
 		r.closing[e] = total
+	case e == Client && msg[0] == 'p':
+		r.wants = ""
+	case e == Server && msg[0] == 'R' && len(msg) >= 9:
+		r.authentication(binary.BigEndian.Uint32(msg[5:]))
 	case e == Client && msg[0] == 'd':
 		r.sent++
 	case e == Client && (msg[0] == 'c' || msg[0] == 'f'), e == Server && msg[0] == 'G':
 		r.copying, r.sent = e == Server, 0
 	case e == Server && msg[0] == 'E':
 		r.error = pgError(msg[5:])
+		r.failed = r.error
 		r.fatal = strings.HasPrefix(r.error, "FATAL ") || strings.HasPrefix(r.error, "PANIC ")
 	case e == Server && msg[0] == 'N': // 57P02 is only a warning, though nothing follows it
 		if text := pgError(msg[5:]); strings.HasPrefix(text, "WARNING 57P0") {
@@ -118,7 +145,7 @@ func (r *postgres) message(e End, msg []byte, total int64) {
 	case e == Server && (msg[0] == 'D' || msg[0] == 'd'):
 		r.rows++
 	case e == Server && msg[0] == 'C':
-		r.rows = 0
+		r.rows, r.failed = 0, ""
 	case e == Server && msg[0] == 'Z':
 		r.rows = 0
 		if r.ready && r.asked > 0 {
@@ -137,9 +164,19 @@ func (r *postgres) first(msg []byte) {
 	case code == pgSSL || code == pgGSS:
 		r.asks = true
 	case code == pgCancel:
-		r.to = deaf{}
+		r.to, r.cancel = deaf{}, r.at[Client]
 	default:
-		r.begun = true
+		r.begun, r.wants = true, ""
+	}
+}
+
+// authentication takes a server's message of that type (PostgreSQL documentation, 55.7).
+func (r *postgres) authentication(kind uint32) {
+	switch kind {
+	case 0:
+		r.in, r.wants = true, ""
+	case 3, 5, 10:
+		r.wants = "the server had asked for a password"
 	}
 }
 
@@ -165,10 +202,19 @@ func pgError(b []byte) string {
 }
 
 func (r *postgres) last(e End, how fate) said {
+	if e == Client && r.cancel.frame != 0 {
+		return said{meaning: "PostgreSQL CancelRequest", sure: analyze.Observed, at: r.cancel,
+			goodbye: goodbye{words: "CancelRequest", name: "CancelRequest", at: r.cancel}}
+	}
 	if r.to != nil {
 		return r.to.last(e, how)
 	}
-	w := said{sure: analyze.Observed, tells: true, closing: r.closing[e], at: r.at[e]}
+	w := said{sure: analyze.Observed, tells: true, closing: r.closing[e], at: r.at[e], early: r.early(how)}
+	if e == Client && r.in {
+		if w.failed = r.failed; r.kind[e] != 'X' {
+			w.without = "Terminate"
+		}
+	}
 	w.counts = r.begun && !r.ends[Client].lost && !r.ends[Server].lost
 	open := r.asked
 	if r.rows > 0 || r.copying {
@@ -184,8 +230,8 @@ func (r *postgres) last(e End, how fate) said {
 		w.meaning, w.cut = "the answer to a query, cut after "+analyze.Count(uint64(r.rows), "row"), true
 	case e == Server && r.error != "":
 		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: !r.fatal}
-	case cut && how.done && e == Server:
-		w.meaning, w.cut = "a PostgreSQL message that was cut", true
+	case cut && how.done:
+		w.meaning, w.cut, w.at = "a PostgreSQL message that was cut", true, spot{}
 	case e == Client && r.copying && how.done && w.counts:
 		w.meaning, w.cut = "a COPY, cut after "+analyze.Count(uint64(r.sent), "message")+" of its data", true
 	case e == Client && r.kind[e] == 'X':
@@ -193,7 +239,19 @@ func (r *postgres) last(e End, how fate) said {
 	case w.open > 0:
 		w.meaning = "a PostgreSQL query without an answer"
 	default:
-		return said{at: r.at[e], counts: w.counts}
+		w.meaning, w.sure, w.tells, w.closing = "", "", false, 0
 	}
 	return w
+}
+
+// early says that the login was not complete, and what the server waited for.
+func (r *postgres) early(how fate) string {
+	if r.in || !how.heard || r.ends[Client].lost || r.ends[Server].lost {
+		return ""
+	}
+	s := "the PostgreSQL login was complete"
+	if r.wants != "" {
+		s += ": " + r.wants
+	}
+	return s
 }

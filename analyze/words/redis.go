@@ -9,17 +9,18 @@ import (
 	"github.com/closecap/closecap/analyze"
 )
 
-// isRedis wants a command as an array of bulk strings, or the server's refusal, which comes before any.
-func isRedis(client, server []byte) answer {
+// redisRefusals are what a server says before any command, or of one that it can't read.
+var redisRefusals = []string{"-ERR max number of clients reached", "-DENIED Redis is running in protected mode", "-ERR Protocol error: "}
+
+// isRedis wants a command as an array of bulk strings, or the server's refusal.
+func isRedis(client, server []byte) (a answer) {
 	if len(client) > 0 {
 		return isCommand(client)
 	}
-	for _, refusal := range []string{"-ERR max number of clients reached", "-DENIED Redis is running in protected mode"} {
-		if a := begins(server, refusal); a != no {
-			return a
-		}
+	for _, refusal := range redisRefusals {
+		a = max(a, begins(server, refusal))
 	}
-	return no
+	return a
 }
 
 // isCommand wants "*N\r\n$N\r\n".
@@ -57,6 +58,7 @@ type resp struct {
 	line    []byte
 	bulk    int64   // of a bulk string, its line end included, yet to come
 	open    []int64 // how many values are yet to come, of each array that is not complete
+	outer   byte    // the type of the first of them
 	first   [2]string
 	strings int // bulk strings of the value so far
 	text    []byte
@@ -154,6 +156,9 @@ func (p *resp) array(kind byte, n int64, done func(kind byte, line string)) {
 	case n == 0:
 		p.value(kind, "", done)
 	default:
+		if len(p.open) == 0 {
+			p.outer = kind
+		}
 		p.open = append(p.open, n)
 	}
 }
@@ -166,11 +171,14 @@ func (p *resp) value(kind byte, line string, done func(kind byte, line string)) 
 			return
 		}
 		p.open = p.open[:last]
-		kind, line = '*', ""
+		kind, line = p.outer, ""
 	}
 	done(kind, line)
 	p.strings = 0
 }
+
+// cut reports whether a value has begun that is not complete.
+func (p *resp) cut() bool { return p.bulk > 0 || len(p.open) > 0 || len(p.line) > 0 }
 
 // redis follows commands and replies.
 type redis struct {
@@ -180,6 +188,8 @@ type redis struct {
 	got       int
 	error     string // the last reply, where it is an error
 	name      string // of the last command
+	quit      spot   // the first command after which the server closes,
+	quits     string // and its name
 	uncertain bool   // replies can't be counted
 }
 
@@ -192,12 +202,18 @@ func (r *redis) said(e End, b []byte, at spot) {
 		if e == Client {
 			r.sent++
 			r.name = clip([]byte(p.first[0]))
+			if ends := p.first[0] == "QUIT" || p.first[0] == "SHUTDOWN" && p.first[1] != "ABORT"; ends && r.quit.frame == 0 {
+				r.quit, r.quits = at, p.first[0]
+			}
 			switch p.first[0] {
 			case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "MONITOR", "PSYNC", "SYNC", "":
 				r.uncertain = true
 			case "CLIENT":
 				r.uncertain = r.uncertain || p.first[1] == "REPLY"
 			}
+			return
+		}
+		if kind == '>' || kind == '|' { // no reply: a push, or what is said of the reply that follows
 			return
 		}
 		r.got++
@@ -231,17 +247,20 @@ func (r *redis) last(e End, how fate) said {
 		return said{}
 	case e == Server && r.error != "":
 		w.meaning, w.goodbye = r.error, goodbye{words: r.error, name: "error", at: w.at, error: r.sent > 0}
-	case e == Server && how.done && (p.bulk > 0 || len(p.open) > 0 || len(p.line) > 0):
-		w.meaning, w.cut = "a Redis reply that was cut", true
+	case how.done && p.cut():
+		w.meaning, w.cut, w.at = [...]string{"a Redis command that was cut", "a Redis reply that was cut"}[e], true, spot{}
+	case e == Client && r.quit.frame != 0 && r.name == r.quits:
+		w.meaning = r.name
 	case e == Client && open > 0 && r.name != "":
 		w.meaning = "Redis command without a reply: " + r.name
 		if open > 1 {
 			w.meaning = fmt.Sprintf("%d Redis commands without a reply, the last: %s", open, r.name)
 		}
-	case e == Client && r.name == "QUIT":
-		w.meaning, w.goodbye = r.name, goodbye{words: r.name, name: r.name, at: w.at}
 	default:
-		return said{at: r.at[e], counts: w.counts}
+		w = said{at: r.at[e], counts: w.counts}
+	}
+	if e == Client && r.quit.frame != 0 {
+		w.goodbye = goodbye{words: r.quits, name: r.quits, at: r.quit}
 	}
 	return w
 }

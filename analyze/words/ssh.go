@@ -164,15 +164,25 @@ func (d *sshEnd) strange() bool {
 	return d.banner == "" && (d.greeting != "" || begins(d.text, "SSH-") == no)
 }
 
+// hint says why the key exchange was not complete, as far as that shows.
+func (r *ssh) hint(e End, how fate) string {
+	switch o := &r.ends[e.Other()]; {
+	case r.noMatch != "":
+		return "; " + r.noMatch
+	case o.frames.wrong && e == Server:
+		return ": what the client sent is no SSH packet"
+	case o.keys && e == Client && how.first:
+		return ": the server's host key had come"
+	}
+	return ""
+}
+
 func (r *ssh) last(e End, how fate) said {
 	d := &r.ends[e]
 	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: d.keys}
 	refusal := cmp.Or(d.refusal, clip(d.text))
 	if how.done && !d.keys && !d.lines.lost && !d.frames.lost {
-		w.early = "the SSH key exchange was complete"
-		if r.noMatch != "" {
-			w.early += "; " + r.noMatch
-		}
+		w.early = "the SSH key exchange was complete" + r.hint(e, how)
 	}
 	switch {
 	case e == Client && d.strange():

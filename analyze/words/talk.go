@@ -55,8 +55,9 @@ type seldom struct {
 	opened event.Time // its first segment
 	again  event.Time // when an end last sent again what it had said, before either closed
 	until  event.Time // when an end had last said something when the first closed
-	// unheard: the client alone has told which protocol it is, and the server has yet to speak.
+	// unheard: the client alone has told which protocol it is, and the server has yet to speak; unasked is the reverse.
 	unheard bool
+	unasked bool
 	vague   bool // and may have begun any: its first line was too long, or cut by the snap length
 }
 
@@ -239,6 +240,9 @@ func (t *Talk) pass(e End, n int64) {
 	}
 	switch {
 	case t.reads():
+		if e == Client {
+			t.listens()
+		}
 		t.reader.skip(e, n)
 	case !t.told:
 		some := t.rest != nil && len(t.heads[Client]) > 0
@@ -298,6 +302,9 @@ func (t *Talk) hear(e End, p *piece) {
 	switch {
 	case e == Client && t.stranger != nil:
 		return
+	case e == Client && t.unasked:
+		t.asks(p.payload, p.at)
+		return
 	case e == Server && t.unheard && t.answered(p.payload):
 		return
 	}
@@ -332,6 +339,9 @@ func (t *Talk) lastOf(e End, over bool) said {
 
 func (t *Talk) words(e End, m *said, raw bool) *analyze.Words {
 	d := &t.ends[e]
+	if m.cut && m.at.frame == 0 {
+		m.at = d.at
+	}
 	if m.meaning == "" && !raw {
 		return nil
 	}

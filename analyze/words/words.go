@@ -11,6 +11,7 @@ package words
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/closecap/closecap/analyze"
@@ -68,7 +69,16 @@ type said struct {
 	strange  bool       // it is none of the protocol
 	early    string     // what was not complete, as a handshake
 	bare     string     // without what it closed, as a Close frame
+	without  string     // of the client: what it did not say before it closed, as QUIT
+	failed   string     // of the client: the error that its last command got
 	sealed   bool       // what it says can't be read
+	woke     woke       // of what can't be read
+}
+
+// woke is what an end said after a time in which nobody had said anything, where the other has said nothing since.
+type woke struct {
+	at   spot
+	idle time.Duration
 }
 
 // goodbye is a message by which an end announces that the connection is to end, or an error after which it may.

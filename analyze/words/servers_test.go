@@ -1,0 +1,171 @@
+package words_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
+	"github.com/closecap/closecap/analyze/words"
+)
+
+// dialogue is what both ends of a connection say, each acknowledging all that the other said before.
+type dialogue []sent
+
+func (d dialogue) say(e words.End, text string) dialogue { return d.put(0, e, ack, text) }
+
+func (d dialogue) put(after time.Duration, e words.End, flags event.Flags, text string) dialogue {
+	has := 0
+	for _, s := range d {
+		if s.end != e {
+			if has += len(s.text); s.flags == fin {
+				has++
+			}
+		}
+	}
+	return append(d[:len(d):len(d)], sent{after, e, flags, has, text})
+}
+
+func (d dialogue) client(text string) dialogue { return d.say(words.Client, text) }
+func (d dialogue) server(text string) dialogue { return d.say(words.Server, text) }
+
+// ends has an end close after a time, and the other then.
+func (d dialogue) ends(after time.Duration, e words.End) dialogue {
+	return d.put(after, e, fin, "").put(0, e.Other(), fin, "")
+}
+
+// holds has a dialogue give its reason.
+func holds(t *testing.T, name string, d dialogue, want string) {
+	t.Helper()
+	closer := analyze.Side("")
+	for _, s := range d {
+		if s.flags == fin {
+			closer = s.end.Side()
+			break
+		}
+	}
+	if got, _, _ := reasonOf(d, nil, known{closer: closer}); got != want {
+		t.Errorf("%s: %q, want %q", name, got, want)
+	}
+}
+
+// Messages of the protocols.
+func pg(kind, body string) string {
+	return kind + string(binary.BigEndian.AppendUint32(nil, uint32(4+len(body)))) + body
+}
+
+func my(n byte, body string) string {
+	return string([]byte{byte(len(body)), byte(len(body) >> 8), 0, n}) + body
+}
+
+func redis(all ...string) string {
+	s := fmt.Sprintf("*%d\r\n", len(all))
+	for _, one := range all {
+		s += fmt.Sprintf("$%d\r\n%s\r\n", len(one), one)
+	}
+	return s
+}
+
+func record(kind byte, body string) string {
+	return string(binary.BigEndian.AppendUint16([]byte{kind, 3, 3}, uint16(len(body)))) + body
+}
+
+const (
+	pgStart  = "\x00\x00\x00\x10\x00\x03\x00\x00user\x00u\x00\x00"
+	pgSSL    = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
+	pgOK     = "\x00\x00\x00\x00"
+	pgSASL   = "\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"
+	pgFailed = "SERROR\x00VERROR\x00C57014\x00Mcanceled\x00\x00"
+	myError  = "\xff\x28\x04#42000no"
+)
+
+var (
+	// in are dialogues whose client has been let in.
+	pgIn    = dialogue{}.client(pgStart).server(pg("R", pgOK) + pg("Z", "I"))
+	myHello = dialogue{}.server(my(0, "\x0a5.7\x00and so on"))
+	myIn    = myHello.client(my(1, "\x00\x02\x00\x00login")).server(my(2, "\x00\x00\x00\x02\x00\x00\x00"))
+	smtpIn  = dialogue{}.server("220 mx ESMTP\r\n").client("EHLO c\r\n").server("250 mx\r\n")
+)
+
+// TestCutCommand holds that a client which closes within a command has not idled, nor has all its answers.
+func TestCutCommand(t *testing.T) {
+	for what, d := range map[string]dialogue{
+		"a Redis command that was cut (frame 3)":      dialogue{}.client("*1\r\n$9999\r\nx"),
+		"a MySQL packet that was cut (frame 6)":       myIn.client(my(0, "\x03select 1")[:9]),
+		"a PostgreSQL message that was cut (frame 5)": pgIn.client(pg("Q", "select 1\x00")[:9]),
+		"a message without its last chunk (frame 7)":  smtpIn.client("BDAT 9 LAST\r\n").client("half"),
+		"TLS record cut: 8 of its 9 bytes (frame 3)":  dialogue{}.client("\x16\x03\x01\x00\x04\x01\x00\x00"),
+	} {
+		holds(t, what, d.ends(0, words.Client), "the client closed in the middle of its own message: "+what)
+		holds(t, what, d.ends(wait, words.Server), "the server closed in the middle of the client's message: "+what+", after 2.0 s of idling")
+	}
+}
+
+// TestUncounted holds that what is no answer counts as none, and that what has no answer waits for none.
+func TestUncounted(t *testing.T) {
+	const done = "the server closed after 2.0 s of idling, no request was outstanding"
+	push := redis("HELLO", "3")
+	for name, tt := range map[string]struct {
+		d    dialogue
+		want string
+	}{
+		"a push of Redis": {dialogue{}.client(push).server("%0\r\n").client(redis("GET", "a")).server(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n"),
+			"the server closed 2.0 s after the last request, with no reply to GET (frame 5)"},
+		"an attribute of Redis":        {dialogue{}.client(push).server("|1\r\n+a\r\n:1\r\n%0\r\n"), done},
+		"MySQL's close of a statement": {myIn.client(my(0, "\x19\x01\x00\x00\x00")), done},
+		"MySQL's data of a parameter":  {myIn.client(my(0, "\x18\x01\x00\x00\x00\x00\x00x")), done},
+		"a command of MySQL":           {myIn.client(my(0, "\x0e")), "the server closed 2.0 s after the last request, with no answer to a command (frame 6)"},
+		"the chunks of a message":      {smtpIn.client("BDAT 4\r\nQUIT").server("250 ok\r\n").client("BDAT 6 LAST\r\nDATA\r\n").server("250 ok\r\n"), done},
+	} {
+		holds(t, name, tt.d.ends(wait, words.Server), tt.want)
+	}
+}
+
+// TestLogin holds what is said of a close before the client was let in, and what that waited for.
+func TestLogin(t *testing.T) {
+	const before = "the client closed before the "
+	const asked = "PostgreSQL login was complete: the server had asked for a password"
+	ask := dialogue{}.client(pgStart).server(pg("R", pgSASL))
+	holds(t, "asked", ask.ends(0, words.Client), before+asked)
+	holds(t, "asked, and waits", ask.ends(wait, words.Server), "the server closed after 2.0 s of idling, before the "+asked)
+	holds(t, "answered", ask.client(pg("p", "x")).ends(0, words.Client), before+"PostgreSQL login was complete")
+	holds(t, "no TLS", dialogue{}.client(pgSSL).server("N").ends(0, words.Client), before+"PostgreSQL login was complete: the server had not taken encryption")
+	holds(t, "no TLS, gone on", dialogue{}.client(pgSSL).server("N").client(pgStart).ends(0, words.Client), before+"PostgreSQL login was complete")
+	holds(t, "refused, compressed", myHello.client(my(1, "\x20\x02\x00\x00login")).server(my(2, myError)).ends(0, words.Server),
+		"the server ended it: ERROR 1064 (42000): no (frame 5), then closed")
+	holds(t, "no packet of SSH", dialogue{}.server("SSH-2.0-a\r\n").client("SSH-2.0-b\r\n\xff\xff\xff\xff").ends(0, words.Server),
+		"the server closed before the SSH key exchange was complete: what the client sent is no SSH packet")
+	keys := "\x00\x00\x00\x0c\x0a\x15" + strings.Repeat("\x00", 10)
+	holds(t, "the host key", dialogue{}.server("SSH-2.0-a\r\n").client("SSH-2.0-b\r\n").server(keys).ends(0, words.Client),
+		"the client closed before the SSH key exchange was complete: the server's host key had come")
+}
+
+// TestRefusal holds what is said of a client that a server turns away for what it said first, as of a protocol that it
+// does not speak.
+func TestRefusal(t *testing.T) {
+	const http, refused = "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the server ended it: "
+	kafka := "\x00\x00\x00\x10\x00\x03\x00\x00\x00\x00\x00\x01\x00\x02me"
+	old := "\x00\x00\x00\x10\x00\x04\x00\x00user\x00u\x00\x00"
+	fatal := pg("E", "SFATAL\x00VFATAL\x00C0A000\x00Mno\x00\x00")
+	for name, tt := range map[string]struct {
+		d    dialogue
+		want string
+	}{
+		"HTTP to SMTP":       {dialogue{}.server("220 mx ESMTP\r\n").client(http).server("221 Goodbye.\r\n"), refused + "221 Goodbye. (frame 5), to a client that spoke HTTP, then closed"},
+		"HTTP, in pieces":    {dialogue{}.server("220 mx ESMTP\r\n").client(http[:5]).client(http[5:]).server("221 Goodbye.\r\n"), refused + "221 Goodbye. (frame 6), to a client that spoke HTTP, then closed"},
+		"TLS to SMTP":        {dialogue{}.server("220 mx ESMTP\r\n").client(hello).server("421 too many errors\r\n"), refused + "421 too many errors (frame 5), to a client that spoke TLS, then closed"},
+		"no HTTP to SMTP":    {dialogue{}.server("220 mx ESMTP\r\n").client("GET\r\n").server("421 no\r\n"), refused + "421 no (frame 5), then closed"},
+		"HTTP to MySQL":      {myHello.client(http).server(my(1, myError)), refused + "ERROR 1064 (42000): no (frame 5), to a client that spoke HTTP, then closed"},
+		"noise to MySQL":     {myHello.client("hello\r\n").server(my(1, myError)), refused + "ERROR 1064 (42000): no (frame 5), to a client that did not speak MySQL, then closed"},
+		"a length to Redis":  {dialogue{}.client("*1\r\n$99999999999\r\n").server("-ERR Protocol error: invalid bulk length\r\n"), refused + "-ERR Protocol error: invalid bulk length (frame 4), then closed"},
+		"TLS to Redis":       {dialogue{}.client(hello).server("-ERR Protocol error: no\r\n"), refused + "-ERR Protocol error: no (frame 4), to a client that spoke TLS, then closed"},
+		"PostgreSQL 4.0":     {dialogue{}.client(old).server(fatal), refused + "FATAL 0A000: no (frame 4), then closed"},
+		"HTTP to PostgreSQL": {dialogue{}.client(http).server(fatal), refused + "FATAL 0A000: no (frame 4), to a client that spoke HTTP, then closed"},
+		"Kafka":              {dialogue{}.client(kafka).server("\x00\x00\x00\x04\x00\x00\x00\x01"), ""},
+	} {
+		holds(t, name, tt.d.ends(0, words.Server), tt.want)
+	}
+}
