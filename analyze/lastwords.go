@@ -30,12 +30,14 @@ const (
 	ReasonTransfer   ReasonKind = "transfer"
 	ReasonGoodbye    ReasonKind = "goodbye"
 	ReasonMismatch   ReasonKind = "protocol-mismatch"
+	ReasonUnheard    ReasonKind = "unheard"
 	ReasonRace       ReasonKind = "keepalive-race"
 	ReasonStalled    ReasonKind = "stalled-reader"
 	ReasonUnanswered ReasonKind = "unanswered"
 	ReasonCut        ReasonKind = "cut"
 	ReasonHandshake  ReasonKind = "handshake"
 	ReasonIdle       ReasonKind = "idle"
+	ReasonNoGoodbye  ReasonKind = "no-goodbye"
 	ReasonHarmless   ReasonKind = "harmless-reset"
 )
 

@@ -49,8 +49,8 @@ func topicOf(name string) string {
 }
 
 // reasons are the kinds in the order in which they are looked for.
-var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered, analyze.ReasonCut,
-	analyze.ReasonHandshake, analyze.ReasonIdle}
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonUnheard, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered,
+	analyze.ReasonCut, analyze.ReasonHandshake, analyze.ReasonIdle, analyze.ReasonNoGoodbye}
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
 // that is; "" where it does not.
@@ -93,6 +93,10 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 		return x.cut()
 	case analyze.ReasonHandshake:
 		return x.handshake()
+	case analyze.ReasonUnheard:
+		return x.unheard()
+	case analyze.ReasonNoGoodbye:
+		return x.noGoodbye()
 	}
 	return x.idle()
 }
@@ -102,7 +106,8 @@ func (x *ended) goodbye() string {
 	first, found := Client, false
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
-		if g.words == "" || g.error && !(x.closed && x.closer == e && x.silence() < longIdle) || g.usual && (!x.closed || x.broken(e)) || x.late(e) {
+		wrong := g.error && !(x.closed && x.closer == e && x.silence() < longIdle && !x.leftAfter(e))
+		if g.words == "" || wrong || g.usual && (!x.closed || x.broken(e)) || x.late(e) {
 			continue
 		}
 		if !found || g.at.frame < x.said[first].goodbye.at.frame {
@@ -128,6 +133,9 @@ func (x *ended) goodbye() string {
 	}
 	if g.more {
 		why += ", the last answer"
+	}
+	if first == Client {
+		why += x.said[Client].after()
 	}
 	switch m := &x.said[Client]; {
 	case m.open == 0 || first == Client:
@@ -263,7 +271,23 @@ func (x *ended) unanswered() string {
 	if x.closer == Server {
 		return fmt.Sprintf("the server closed %s after the last request, with %s", waited, m.waiting())
 	}
-	return fmt.Sprintf("the client closed after %s with %s", waited, m.waiting())
+	return fmt.Sprintf("the client closed after %s with %s%s", waited, m.waiting(), x.answeredLate())
+}
+
+// answeredLate says of an answer that came when its client had closed how much later that was: so long it would have had
+// to wait.
+func (x *ended) answeredLate() string {
+	t, m, over := &x.turn, &x.said[Server], x.ends[Client].over
+	fatal := m.goodbye.name == "error" && !m.goodbye.error // is none
+	if t.of != Server || t.frame == 0 || t.time <= over.time || fatal || x.asks().begun > 0 {
+		return ""
+	}
+	came := fmt.Sprintf(", which came %s later (frame %d)", analyze.Span(t.time.Sub(over.time)), t.frame)
+	if m.meaning != "" && m.at.frame == t.frame {
+		x.quotes(Server)
+		came += ": " + m.meaning
+	}
+	return came
 }
 
 // outstanding returns how many requests have no answer at all.
@@ -292,7 +316,11 @@ func (x *ended) handshake() string {
 	if idle := x.silence(); idle >= longIdle { // a server's child that gives up ends itself
 		why += "after " + analyze.Span(idle) + " of idling, "
 	}
-	why += "before " + cmp.Or(m.early, x.said[Server].early)
+	early := m.early
+	if other := x.said[Server].early; len(other) > len(early) { // it says more
+		early = other
+	}
+	why += "before " + early
 	for e := range x.said {
 		x.quoted[e] = x.said[e].early != ""
 	}
@@ -300,82 +328,6 @@ func (x *ended) handshake() string {
 		why += ": the client had said nothing"
 	}
 	return why
-}
-
-// idle is a close after a time in which nobody said anything.
-func (x *ended) idle() string {
-	idle := x.idled()
-	if idle == 0 {
-		return ""
-	}
-	if why := x.notified(idle); why != "" {
-		return why
-	}
-	var b [96]byte
-	why := append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed after "...)
-	why = append(analyze.AppendSpan(why, idle), " of idling"...)
-	if m := &x.said[x.closer]; m.closing > 0 && m.sure == analyze.Inferred {
-		x.unsure = true // it may have said something
-	}
-	switch {
-	case x.said[Client].counts:
-		why = append(why, ", no request was outstanding"...)
-	case !x.ends[Client].mute():
-	case !x.ends[Server].mute():
-		why = append(why, ", the client had said nothing"...)
-	default:
-		why = append(why, ", nothing had been said"...)
-	}
-	if bare := x.said[x.closer].bare; bare != "" {
-		x.quotes(x.closer)
-		why = append(append(why, ", "...), bare...)
-	}
-	if m := &x.said[Server]; m.goodbye.error {
-		x.quotes(Server)
-		why = fmt.Appendf(why, "; the last answer was %s (frame %d)", m.meaning, m.at.frame)
-	}
-	return string(why)
-}
-
-// idled is how long both ends had had nothing to say when the first closed, 0 for no time to speak of. An end that
-// leaves data unread, or has no room for more, is behind, and not idle; and idling is no reason where the end of a
-// process closed, or who had held the socket longest.
-func (x *ended) idled() time.Duration {
-	if !x.closed || x.ends[x.closer].over.frame == 0 {
-		return 0
-	}
-	if r, stall := x.c.Reset, x.c.Stall; r != nil && r.Cause == analyze.UnreadData && r.By == x.side[x.closer] || stall != nil && !stall.Ended {
-		return 0
-	}
-	if fin := x.c.Fin(x.side[x.closer]); fin != nil && x.calls != nil {
-		if ender, vain := fin.Enders(x.calls); vain != nil || ender != nil && ender.EndsProcess() {
-			return 0
-		}
-	}
-	if idle := x.silence(); idle >= longIdle {
-		return idle
-	}
-	return 0
-}
-
-// silence is how long nobody had said anything when the first end closed.
-func (x *ended) silence() time.Duration {
-	if i := x.c.IdleClose; i != nil {
-		return time.Duration(*i.IdleNS.Of(i.By))
-	}
-	over := x.ends[x.closer].over.time
-	last := max(x.opened, x.again)
-	for e := range x.said {
-		m, at := &x.said[e], x.ends[e].at.time
-		if m.closing > 0 && m.before != 0 { // as close_notify, with which TLS closes
-			at = m.before
-		}
-		if at > over { // what met the close
-			at = x.until
-		}
-		last = max(last, at)
-	}
-	return over.Sub(last)
 }
 
 // harmless is a reset that cost nothing but messages that close.

@@ -100,7 +100,7 @@ func TestCutCommand(t *testing.T) {
 		"TLS record cut: 8 of its 9 bytes (frame 3)":  dialogue{}.client("\x16\x03\x01\x00\x04\x01\x00\x00"),
 	} {
 		holds(t, what, d.ends(0, words.Client), "the client closed in the middle of its own message: "+what)
-		holds(t, what, d.ends(wait, words.Server), "the server closed in the middle of the client's message: "+what+", after 2.0 s of idling")
+		holds(t, what, d.ends(wait, words.Server), "the server closed in the middle of the client's message: "+what+", 2.0 s after its last byte")
 	}
 }
 
@@ -124,6 +124,41 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
+// TestLeave holds how a client's leave is told: by its goodbye with the error that it had got, whoever closes then, or
+// that it had none, but nothing of that where its protocol has none or the login was not over.
+func TestLeave(t *testing.T) {
+	myNo, failed := my(1, myError), pg("E", pgFailed)+pg("Z", "I")
+	for name, tt := range map[string]struct {
+		d          dialogue
+		bye        string
+		want, left string
+	}{
+		"SMTP":          {smtpIn, "QUIT\r\n", "QUIT (frame 6)", "without QUIT"},
+		"SMTP, refused": {smtpIn.client("MAIL x\r\n").server("554 no.\r\n"), "QUIT\r\n", "QUIT (frame 8), after 554 no", "without QUIT, after 554 no"},
+		"SMTP, refused once": {smtpIn.client("MAIL x\r\n").server("554 no.\r\n").client("MAIL y\r\n").server("250 ok\r\n"), "QUIT\r\n",
+			"QUIT (frame 10)", "without QUIT"},
+		"MySQL":              {myIn, my(0, "\x01"), "COM_QUIT (frame 6)", "without COM_QUIT"},
+		"MySQL, failed":      {myIn.client(my(0, "\x03x")).server(myNo), my(0, "\x01"), "COM_QUIT (frame 8), after ERROR 1064 (42000): no", "without COM_QUIT, after ERROR 1064 (42000): no"},
+		"PostgreSQL":         {pgIn, pg("X", ""), "Terminate (frame 5)", "without Terminate"},
+		"PostgreSQL, failed": {pgIn.client(pg("Q", "x\x00")).server(failed), pg("X", ""), "Terminate (frame 7), after ERROR 57014: canceled", "without Terminate, after ERROR 57014: canceled"},
+		"PostgreSQL, failed once": {pgIn.client(pg("Q", "x\x00")).server(failed).client(pg("Q", "x\x00")).server(pg("C", "OK\x00") + pg("Z", "I")), pg("X", ""),
+			"Terminate (frame 9)", "without Terminate"},
+		"Redis":           {dialogue{}.client(redis("GET", "a")).server("-ERR no\r\n"), redis("QUIT"), "QUIT (frame 5)", ""},
+		"Redis, shutdown": {dialogue{}.client(redis("GET", "a")).server("$-1\r\n"), redis("SHUTDOWN", "NOSAVE"), "SHUTDOWN (frame 5)", ""},
+	} {
+		said := tt.d.client(tt.bye)
+		holds(t, name, said.ends(0, words.Client), "the client ended it: "+tt.want+", then closed")
+		holds(t, name, said.ends(0, words.Server), "the client ended it: "+tt.want+", then the server closed")
+		if tt.left != "" {
+			tt.left = "the client closed " + tt.left
+		}
+		holds(t, name, tt.d.ends(0, words.Client), tt.left)
+	}
+	holds(t, "idle", myIn.ends(wait, words.Client), "the client closed after 2.0 s of idling without COM_QUIT, no request was outstanding")
+	holds(t, "ignored", dialogue{}.client(redis("QUIT")+redis("PING")).server("+OK\r\n").ends(0, words.Server), "the client ended it: QUIT (frame 3), then the server closed")
+	holds(t, "to cancel", dialogue{}.client("\x00\x00\x00\x10\x04\xd2\x16\x2e12345678").ends(0, words.Server), "the client ended it: CancelRequest (frame 3), then the server closed")
+}
+
 // TestLogin holds what is said of a close before the client was let in, and what that waited for.
 func TestLogin(t *testing.T) {
 	const before = "the client closed before the "
@@ -141,6 +176,23 @@ func TestLogin(t *testing.T) {
 	keys := "\x00\x00\x00\x0c\x0a\x15" + strings.Repeat("\x00", 10)
 	holds(t, "the host key", dialogue{}.server("SSH-2.0-a\r\n").client("SSH-2.0-b\r\n").server(keys).ends(0, words.Client),
 		"the client closed before the SSH key exchange was complete: the server's host key had come")
+}
+
+// TestLateAnswer holds that an answer which came when its client had given up tells how much too short it waited.
+func TestLateAnswer(t *testing.T) {
+	d := smtpIn.client("DATA\r\n").server("354 go\r\n").client("x\r\n.\r\n").put(wait, words.Client, fin, "")
+	const gaveUp = "the client closed after 2.0 s with no reply to the message's final dot (frame 8)"
+	holds(t, "none", d.put(0, words.Server, fin, ""), gaveUp)
+	late := d.put(wait, words.Server, ack, "250 queued\r\n").put(0, words.Server, fin, "")
+	holds(t, "half-closed", late, "")
+	query := pgIn.client(pg("Q", "x\x00")).put(wait, words.Client, fin, "").server(pg("E", "SFATAL\x00VFATAL\x00C57P01\x00Mno\x00\x00"))
+	byClient := &analyze.Reset{By: analyze.Client, Cause: analyze.DataAfterClose}
+	if got, _, _ := reasonOf(late, byClient, known{closer: analyze.Client}); got != gaveUp+", which came 2.0 s later (frame 10): 250 queued" {
+		t.Errorf("late: %q", got)
+	}
+	if got, _, _ := reasonOf(query, byClient, known{closer: analyze.Client}); got != "the client closed after 2.0 s with no answer to a query (frame 5)" {
+		t.Errorf("no answer: %q", got)
+	}
 }
 
 // TestRefusal holds what is said of a client that a server turns away for what it said first, as of a protocol that it
@@ -167,5 +219,21 @@ func TestRefusal(t *testing.T) {
 		"Kafka":              {dialogue{}.client(kafka).server("\x00\x00\x00\x04\x00\x00\x00\x01"), ""},
 	} {
 		holds(t, name, tt.d.ends(0, words.Server), tt.want)
+	}
+}
+
+// TestUnheard holds what is said of a server that closes a new connection at once, and that this is no race.
+func TestUnheard(t *testing.T) {
+	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}
+	const at = "the server closed 1.0 ms after the client had opened the connection, and said nothing"
+	d := dialogue{}.put(time.Millisecond, words.Server, fin, "")
+	holds(t, "at once", d.put(0, words.Client, fin, ""), at)
+	holds(t, "after an answer", dialogue{}.server("hi").ends(0, words.Server), "")
+	holds(t, "after a question", dialogue{}.client("hi").ends(0, words.Server), "")
+	for name, back := range map[string]int{"known": 1, "not yet known": 0} {
+		got, _, all := reasonOf(append(d[:1:1], sent{time.Millisecond, words.Client, ack, back, get}), byServer, known{})
+		if want := at + "; what the client said (frame 4) came 1.0 ms after that"; got != want || all.Kind != analyze.ReasonUnheard {
+			t.Errorf("%s: %q, %v, want %q", name, got, all.Kind, want)
+		}
 	}
 }
