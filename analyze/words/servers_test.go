@@ -237,3 +237,27 @@ func TestUnheard(t *testing.T) {
 		}
 	}
 }
+
+// TestSealed holds what the lengths and times of records of TLS tell that can't be read.
+func TestSealed(t *testing.T) {
+	server := record(22, "\x02\x00\x00\x36\x03\x03"+strings.Repeat("r", 32)+"\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04")
+	sealed := func(n int) string { return record(23, strings.Repeat("s", n)) }
+	shake := dialogue{}.client(hello).server(server + sealed(900))
+	const finished, alert = 4 + 32 + 17, 2 + 17
+	const refused = "the server ended it: an encrypted TLS record as long as an alert, in answer to the client's handshake"
+	holds(t, "refused", shake.client(sealed(finished)).server(sealed(alert)).ends(0, words.Server), refused+" (frame 6), then closed")
+	holds(t, "no certificate", shake.client(sealed(8+17)+sealed(finished)).server(sealed(alert)).ends(0, words.Server),
+		refused+": a certificate was asked for, and the client sent none (frame 6), then closed")
+	holds(t, "a certificate", shake.client(sealed(700)+sealed(finished)).server(sealed(alert)).ends(0, words.Client),
+		refused+": a certificate was asked for, and the client sent one (frame 6), then the client closed")
+	holds(t, "tickets", shake.client(sealed(finished)).server(sealed(250)+sealed(alert)).ends(0, words.Server), "")
+	holds(t, "closed by the client", shake.client(sealed(finished)).client(sealed(alert)).server(sealed(alert)).ends(0, words.Server), "")
+	in := shake.client(sealed(finished) + sealed(40)).server(sealed(300))
+	const woke = " ended it after 2.0 s of idling: its last message (frame 7) is encrypted, then "
+	holds(t, "spoke last", in.put(wait, words.Server, ack, sealed(60)).ends(0, words.Server), "the server"+woke+"it closed")
+	holds(t, "spoke last, and the client closed", in.put(wait, words.Server, ack, sealed(60)+sealed(alert)).ends(0, words.Client), "the server"+woke+"the client closed")
+	holds(t, "said goodbye", in.put(wait, words.Client, ack, sealed(60)).ends(0, words.Client), "the client"+woke+"it closed")
+	holds(t, "a slow answer", in.client(sealed(40)).put(wait, words.Server, ack, sealed(60)).ends(0, words.Server), "")
+	holds(t, "answered", in.put(wait, words.Client, ack, sealed(60)).server(sealed(60)).ends(0, words.Client), "")
+	holds(t, "no TLS there", dialogue{}.client(hello).server("500 what?\r\n").ends(0, words.Client), `the client closed before the TLS handshake was complete: the server answered no TLS but "500 what?"`)
+}

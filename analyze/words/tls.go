@@ -80,6 +80,9 @@ func tlsSize(h []byte) (want int, total int64) {
 	return 0, header + int64(n)
 }
 
+// tlsEarly is what was not complete.
+const tlsEarly = "the TLS handshake was complete"
+
 // maxClear is how much is kept of what a server says where TLS is expected.
 const maxClear = 200
 
@@ -97,11 +100,16 @@ type tlsReader struct {
 		before  event.Time // when it had last said something that does not only close
 		strange bool       // it began with what is no record
 		keyed   bool       // it changed to the agreed keys
+		woke    woke
 	}
-	hello  bool   // a ServerHello came
-	modern bool   // and it chose TLS 1.3
-	data   bool   // records of data came: the handshake is over, or sealed
-	clear  []byte // the server's answer to a ClientHello, where it is none of TLS
+	spoke  End        // who said the last record that is no alert,
+	heard  event.Time // and when
+	sealed int64      // the length of the client's first sealed record in TLS 1.3, of its handshake
+	took   bool       // and the server said more after that than an alert
+	hello  bool       // a ServerHello came
+	modern bool       // and it chose TLS 1.3
+	data   bool       // records of data came: the handshake is over, or sealed
+	clear  []byte     // the server's answer to a ClientHello, where it is none of TLS
 }
 
 func newTLS() reader { return &tlsReader{} }
@@ -159,8 +167,19 @@ func (r *tlsReader) record(e End, msg []byte, total int64, at spot) {
 	}
 	if d.kind == tlsAlert || r.sealedAlert(e) {
 		d.closing += total
-	} else {
-		d.closing, d.before = 0, at.time
+		r.took = r.took || e == Client && r.ends[Server].closing == 0 // what it says now answers that
+		return
+	}
+	if idle := at.time.Sub(r.heard); r.data && r.heard != 0 && idle >= longIdle && (e == Client || r.spoke == e) { // a server that spoke last answers nothing
+		d.woke = woke{at, idle}
+	}
+	r.ends[e.Other()].woke = woke{}
+	r.spoke, r.heard = e, at.time
+	switch d.closing, d.before = 0, at.time; {
+	case e == Client && r.modern && d.kind == tlsData && r.sealed == 0:
+		r.sealed = d.length
+	case e == Server && r.sealed != 0:
+		r.took = true
 	}
 }
 
@@ -202,13 +221,13 @@ func (r *tlsReader) last(e End, how fate) said {
 	}
 	switch {
 	case d.strange && e == Client && !r.hello:
-		return said{early: "the TLS handshake was complete: what the client sent is no TLS", sealed: true}
+		return said{early: tlsEarly + ": what the client sent is no TLS", sealed: true}
 	case d.lost:
 		return said{sealed: true}
 	}
-	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, before: d.before, at: d.at, sealed: true}
+	w := said{protocol: "tls", sure: analyze.Observed, tells: true, closing: d.closing, before: d.before, at: d.at, sealed: true, woke: d.woke}
 	if how.heard && !r.data && !(r.ends[Client].keyed && r.ends[Server].keyed) {
-		w.early = "the TLS handshake was complete"
+		w.early = tlsEarly
 	}
 	if d.kind == 0 && d.total == 0 {
 		return said{early: w.early, sealed: true}
@@ -232,7 +251,10 @@ func (r *tlsReader) last(e End, how fate) said {
 		w.meaning, w.tells = "TLS alert, encrypted: as a rule close_notify", false
 	case r.sealedAlert(e):
 		w.meaning, w.sure = "an encrypted TLS record as long as an alert: as a rule close_notify", analyze.Inferred
-		w.tells = false
+		if w.tells = e == Server && r.refuses(); w.tells {
+			w.meaning = "an encrypted TLS record as long as an alert, in answer to the client's handshake" + r.certificate()
+			w.goodbye.words = w.meaning
+		}
 	case how.fin && !r.hello: // an alert may look like data
 		return said{at: d.at, early: w.early, sealed: true}
 	case w.early != "":
@@ -244,9 +266,30 @@ func (r *tlsReader) last(e End, how fate) said {
 			w.sure = analyze.Inferred // an alert looks like data
 		}
 	default:
-		return said{at: d.at, sealed: true}
+		return said{at: d.at, sealed: true, woke: d.woke}
 	}
 	return w
+}
+
+// refuses reports whether the server had but an alert for the client's part of the handshake of TLS 1.3: it sends its tickets
+// then, or answers.
+func (r *tlsReader) refuses() bool {
+	return r.sealed != 0 && !r.took && r.ends[Server].at.time.Sub(r.heard) < longIdle
+}
+
+// certificate says of a client of TLS 1.3 what came of a certificate, by the length of its first sealed record: without one
+// that has a Finished and no more (RFC 8446 4.4.2, 4.4.4, 5.2).
+func (r *tlsReader) certificate() string {
+	const header, seal, none = 4, 1 + 16, 4 + 1 + 3
+	for _, hash := range [...]int64{32, 48} { // SHA-256, SHA-384
+		if finished := header + hash + seal; r.sealed == none+seal || r.sealed == none+finished {
+			return ": a certificate was asked for, and the client sent none"
+		}
+	}
+	if r.sealed > none+header+48+seal {
+		return ": a certificate was asked for, and the client sent one"
+	}
+	return ""
 }
 
 // inClear is what a server that does not speak TLS there answered to a ClientHello.
@@ -257,7 +300,7 @@ func (r *tlsReader) inClear() said {
 	}
 	text := "no TLS but " + quoted(clip([]byte(line)))
 	at := r.ends[Server].at
-	return said{meaning: text, protocol: "tls", sure: analyze.Observed, tells: true, at: at, goodbye: goodbye{words: text, name: "no TLS", at: at, error: true}}
+	return said{meaning: text, protocol: "tls", sure: analyze.Observed, tells: true, at: at, early: tlsEarly + ": the server answered " + text, goodbye: goodbye{words: text, name: "no TLS", at: at, error: true}}
 }
 
 func alertLevel(level byte) string {
