@@ -87,6 +87,14 @@ func (x *ended) silence() time.Duration {
 	return over.Sub(last)
 }
 
+// afterIdling says that the server had closed for that, as a part of a sentence.
+func (x *ended) afterIdling() string {
+	if idle := x.silence(); idle >= longIdle {
+		return "; the server had closed after " + analyze.Span(idle) + " of idling"
+	}
+	return ""
+}
+
 // spokeLast is what an end that closed, or said that it closes, said just before, after a time in which nobody had said
 // anything, where that can't be read.
 func (x *ended) spokeLast() string {

@@ -222,11 +222,11 @@ func (x *ended) race() string {
 		idle := min(i.IdleNS.Client, i.IdleNS.Server)
 		why = "keep-alive race: " + analyze.Span(time.Duration(idle)) + " idle, " + fmt.Sprintf(crossed, what, i.Request, margin(i.MarginNS))
 	case i != nil:
-		why = fmt.Sprintf(late, what, i.Request, margin(i.MarginNS))
+		why = fmt.Sprintf(late, what, i.Request, margin(i.MarginNS)) + x.afterIdling()
 	case x.met.crossed.frame != 0:
 		why = fmt.Sprintf(crossed, what, x.met.crossed.frame, margin(int64(x.met.crossed.time.Sub(over))))
 	case x.met.late == t.spot && x.c.Reset != nil && x.c.Reset.By == x.side[Server]:
-		why = fmt.Sprintf(late, what, x.met.late.frame, margin(int64(x.met.late.time.Sub(over))))
+		why = fmt.Sprintf(late, what, x.met.late.frame, margin(int64(x.met.late.time.Sub(over)))) + x.afterIdling()
 	default:
 		return ""
 	}

@@ -129,7 +129,8 @@ func TestRaces(t *testing.T) {
 		"lay unread": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{time.Millisecond, 1, rst, 2 * m, ""}), unread,
 			"keep-alive race: 2.0 s idle, the request lay unread when the server closed 1.0 ms after it, no byte of an answer had come"},
 		"at its end": {append(first[:3:3], sent{wait, 1, fin, m, ""}, sent{0, 0, ack, n + 1, ""}, sent{wait, 0, ack, n + 1, get}), byServer,
-			"the request (frame 8) was sent 2.0 s after the server's close, of which the client's kernel knew: a connection at its end was used again"},
+			"the request (frame 8) was sent 2.0 s after the server's close, of which the client's kernel knew: a connection at its end was used again; " +
+				"the server had closed after 2.0 s of idling"},
 		"answered": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{0, 1, ack, 2 * m, ok}, sent{0, 1, fin, 2 * m, ""}, sent{0, 0, fin, 2*n + 1, ""}), nil, ""},
 		"taken and not answered": {append(first[:3:3], sent{wait, 0, ack, n, get}, sent{0, 1, ack, 2 * m, ""}, sent{time.Minute, 1, fin, 2 * m, ""}), nil,
 			"the server closed 1 min 00 s after the last request, with no answer to GET / HTTP/1.1 (frame 6)"},
