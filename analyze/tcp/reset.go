@@ -329,11 +329,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 			fl.withdrawClosed(e, rst.Frame)
 		}
 	case rst.Missed == 0 && s.Time.Sub(rst.Time) > fl.resetGrace():
-		rst.Missed = s.Frame
-		if q := fl.find(rst.Frame); q != nil {
-			q.Ignored, q.Ref = receiverGoesOn, s.Frame
-		}
-		fl.withdrawClosed(e, rst.Frame)
+		fl.missedReset(e, s)
 	}
 	if rst.Talks != 0 && rst.Missed != 0 {
 		fl.withdrawClosed(rst.By, rst.Frame)
@@ -344,6 +340,16 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 			}
 		}
 	}
+}
+
+// missedReset takes back that the RST ended its receiver e, which goes on with s.
+func (fl *Flow) missedReset(e End, s *event.Segment) {
+	rst := &fl.Reset
+	rst.Missed = s.Frame
+	if q := fl.find(rst.Frame); q != nil {
+		q.Ignored, q.Ref = receiverGoesOn, s.Frame
+	}
+	fl.withdrawClosed(e, rst.Frame)
 }
 
 // sentBefore reports whether s left d before others that were captured before it, by its timestamp.

@@ -68,11 +68,7 @@ func (fl *Flow) livedOn(e End, s *event.Segment) {
 	if rst.Missed != 0 || rst.Talks != 0 || fl.Dir[e].otherReset(s) || fl.breaks(e, s) != 0 || s.Time.Sub(rst.Time) <= fl.resetGrace() {
 		return
 	}
-	rst.Missed = s.Frame
-	if q := fl.find(rst.Frame); q != nil {
-		q.Ignored, q.Ref = receiverGoesOn, s.Frame
-	}
-	fl.withdrawClosed(e, rst.Frame)
+	fl.missedReset(e, s)
 	fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 }
 
