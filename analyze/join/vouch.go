@@ -8,9 +8,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// vouch lets the calls settle what the packets alone leave open: who closed first, and what was lost.
+// vouch lets the calls settle what the packets alone leave open: why it was reset, and what was lost.
 func (l *linker) vouch(lc *linked) {
-	lc.vouchCloser()
 	l.vouchLinger2(lc)
 	for l := range lc.Losses() {
 		if l.From == analyze.NoSide {
@@ -58,6 +57,26 @@ func (lc *linked) vouchCloser() {
 	lc.Closer, lc.CloserSure = closer, analyze.Inferred
 	lc.Candidates = slices.Delete(lc.Candidates, i, i+1)
 	lc.Why = append(lc.Why, fmt.Sprintf("no recorded call of the %s had ended its stream before frame %d", closer.Other(), lc.Segments[at].Frame))
+	lc.closedSecond(lc.Peer(closer))
+}
+
+// closedSecond adds the states that side, whose FIN acknowledges the other's, passed: they are withheld while that
+// FIN may repeat one that came first.
+func (lc *linked) closedSecond(side analyze.Side) {
+	first, own := lc.segmentsOf(finSegments, lc.Peer(side)).segments, lc.segmentsOf(finSegments, side).segments
+	if len(first) == 0 || len(own) == 0 || own[0].Ack <= first[0].Seq+int64(first[0].Len) || lc.stateAt(side, own[0].Time) == event.LastAck {
+		return
+	}
+	fin := own[0]
+	for _, state := range []event.TCPState{event.CloseWait, event.LastAck} {
+		lc.insert(side, analyze.StateChange{State: state, Frame: fin.Frame, Time: fin.Time, Confidence: analyze.Observed})
+	}
+	for _, s := range lc.segmentsOf(finAckers, lc.Peer(side)).segments {
+		if s.Frame > fin.Frame && s.Ack > fin.Seq+int64(fin.Len) {
+			lc.insert(side, analyze.StateChange{State: event.Closed, Frame: s.Frame, Time: s.Time, Confidence: analyze.Inferred})
+			return
+		}
+	}
 }
 
 // vouchLinger2 takes the candidate linger2 for the reset's cause where a call had asked for it.
