@@ -237,6 +237,8 @@ func (e *Encoder) stateChange(b []byte, s analyze.StateChange) []byte {
 }
 
 // time writes t as event.Time does, reckoning each second once while it is at hand.
+//
+//go:noinline
 func (e *Encoder) time(b []byte, t event.Time) []byte {
 	if t <= 0 {
 		return append(append(append(b, '"'), t.String()...), '"')
@@ -376,6 +378,7 @@ func appendCompat(b []byte, c *analyze.Compat) []byte {
 	return append(appendString(append(b, `,"tcptrace":`...), c.Tcptrace), '}')
 }
 
+//go:noinline
 func appendPerSide(b []byte, p analyze.PerSide) []byte {
 	b = appendUint(append(b, `{"client":`...), p.Client)
 	return append(appendUint(append(b, `,"server":`...), p.Server), '}')

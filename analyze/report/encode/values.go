@@ -9,7 +9,12 @@ import (
 
 // The functions here append JSON values. What stands before, `,"key":`, their callers append
 // themselves: a text whose length the compiler knows costs no call.
+//
+// Those that most values go through are not to be put into their callers, as a profile has the compiler do: what writes
+// a connection then outgrows the processor's first cache, and is fetched anew for each. With them apart a run fetches
+// half as many lines of code, from 5.9 to 2.9 million of 10,000 connections (callgrind --cache-sim), for 1.5 % more instructions.
 
+//go:noinline
 func appendInt(b []byte, n int64) []byte {
 	if n < 0 {
 		return strconv.AppendInt(b, n, 10)
@@ -19,6 +24,8 @@ func appendInt(b []byte, n int64) []byte {
 
 // appendUint is strconv.AppendUint, in less time for the numbers below 1e9 that most are: room
 // is made once, and three digits are one store.
+//
+//go:noinline
 func appendUint(b []byte, n uint64) []byte {
 	if n >= 1e9 {
 		return strconv.AppendUint(b, n, 10)
@@ -83,6 +90,8 @@ const hexDigits = "0123456789abcdef"
 
 // appendString quotes s as encoding/json does with SetEscapeHTML(false): control characters
 // escaped, invalid UTF-8 replaced. What else cannot be seen is escaped too.
+//
+//go:noinline
 func appendString(b []byte, s string) []byte {
 	if verbatim(s) {
 		return appendWord(b, s)
@@ -116,6 +125,8 @@ func appendString(b []byte, s string) []byte {
 
 // appendWord quotes what needs no escaping, as the words of the program's own types. It loads and
 // stores the ends of a short one, which overlap where that comes out even.
+//
+//go:noinline
 func appendWord(b []byte, s string) []byte {
 	at, n := len(b), len(s)
 	if n > 16 {
