@@ -76,7 +76,7 @@ func (f *Follower) fetchFirst(q queue, lot int) {
 	for i := 0; i < 3*lot && p != 0; i++ {
 		switch i / lot {
 		case 1:
-			f.fetch(&r.heads[p])
+			f.fetch(p)
 		case 2:
 			l.Add(&r.heads[p].key.loLo)
 		}
@@ -85,14 +85,15 @@ func (f *Follower) fetchFirst(q queue, lot int) {
 	l.Ask()
 }
 
-// fetch asks for what is needed to forget the connection of h.
-func (f *Follower) fetch(h *head) {
-	l := &f.ahead.lines
+// fetch asks for what is needed to forget the connection at p.
+func (f *Follower) fetch(p place) {
+	h, l := &f.roster.heads[p], &f.ahead.lines
 	hash := h.key.hash(f.table.seed)
 	l.Add(f.table.home(hash))
 	if home := f.departed.newer.home(hash); home != nil {
 		l.Add(home)
 	}
+	f.words.Ask(uint32(p), l)
 	l.Ask()
 	f.backlog.fetch(h, l)
 }

@@ -149,7 +149,7 @@ func (f *Follower) Finish() {
 		slices.SortFunc(rest, func(a, b held) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
 		for i, r := range rest {
 			if i+roomLot < len(rest) {
-				f.fetch(&f.roster.heads[rest[i+roomLot].place])
+				f.fetch(rest[i+roomLot].place)
 			}
 			f.finish(r.place)
 		}

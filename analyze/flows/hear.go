@@ -24,15 +24,16 @@ func (f *Follower) Hear() *words.Numbered {
 // Heard is what was said on the connection that is being handed out, nil where nobody hears.
 func (f *Follower) Heard() *words.Heard { return f.heard }
 
-// of returns the payload of the i-th segment.
-func (p *speech) of(i int) []byte {
-	switch {
+// payload returns that of the segment that speaks.
+func (p *speech) payload() []byte {
+	switch i := p.at; {
 	case i >= len(p.ends):
 		return nil
 	case i == 0:
 		return p.all[:p.ends[0]]
+	default:
+		return p.all[p.ends[i-1]:p.ends[i]]
 	}
-	return p.all[p.ends[i-1]:p.ends[i]]
 }
 
 // isQuiet reports whether a segment that waits to be followed is heard with what waits: all that hear would say, of most.
@@ -47,13 +48,9 @@ func (f *Follower) hear(p place, s *event.Segment, swapped, waits bool) {
 	if !words.Says(s) {
 		return
 	}
-	var payload []byte
-	if s.Len > 0 && s == f.speech.segment {
-		payload = f.speech.of(f.speech.at)
-	}
 	h := &f.roster.heads[p]
 	if h.marks&(spoke|deaf) != spoke {
-		quiet := s.Len == 0 || len(payload) > 0 && s.Options.Speech&event.NoText != 0 && f.isDeaf(h, s, swapped, payload)
+		quiet := s.Len == 0 || s.Options.Speech&event.NoText != 0 && s == f.speech.segment && f.isDeaf(h, s, swapped)
 		switch {
 		case quiet && waits:
 			return
@@ -64,6 +61,10 @@ func (f *Follower) hear(p place, s *event.Segment, swapped, waits bool) {
 		f.hearWaiting(p)
 		h.marks = h.marks&^deaf | spoke
 	}
+	var payload []byte
+	if s.Len > 0 && s == f.speech.segment {
+		payload = f.speech.payload()
+	}
 	if f.words.Segment(uint32(p), s, swapped, payload) {
 		h.marks |= deaf
 	}
@@ -72,12 +73,12 @@ func (f *Follower) hear(p place, s *event.Segment, swapped, waits bool) {
 // isDeaf reports whether what is said on h's connection can be of no known protocol: that it was begun with what is
 // none, or that s begins it with such a payload. The server's first words may still tell another protocol than its
 // client began with.
-func (f *Follower) isDeaf(h *head, s *event.Segment, swapped bool, payload []byte) bool {
+func (f *Follower) isDeaf(h *head, s *event.Segment, swapped bool) bool {
 	server := swapped != (h.marks&hiFirst != 0)
 	switch {
 	case h.marks&deaf != 0:
-		return h.marks&spoke != 0 || !server || f.words.None(s, server, payload)
-	case h.waiting == 0 || !f.words.None(s, server, payload):
+		return h.marks&spoke != 0 || !server || f.words.None(s, server, f.speech.payload)
+	case h.waiting == 0 || !f.words.None(s, server, f.speech.payload):
 		return false
 	}
 	for i, t := range f.backlog.at(h.firstChunk)[:min(h.waiting, 2)] {

@@ -105,7 +105,8 @@ func toldAtOnce(batch []event.Segment, payload []byte, ends []int) map[uint64]*a
 	k, told := words.NewKeeper(), map[uint64]*analyze.LastWords{}
 	p := speech{all: payload, ends: ends}
 	for i := range batch {
-		k.Segment(&batch[i], p.of(i))
+		p.at = i
+		k.Segment(&batch[i], p.payload())
 	}
 	f := NewFollower(analyze.Options{}, func(c *analyze.Connection) {
 		k.Take(c.Client, c.Server, c.LastFrame).Tell(c, words.Telling{Raw: true})

@@ -21,10 +21,12 @@ func Speech(payload []byte) (s event.Speech) {
 
 // mayStart reports whether a known protocol may begin with what e says first.
 func mayStart(e End, payload []byte) bool {
-	var heads [2][]byte
-	heads[e] = payload
+	client, server := payload, []byte(nil)
+	if e == Server {
+		client, server = server, client
+	}
 	for may := byFirst[e][payload[0]]; may != 0; may &= may - 1 {
-		if protocols[bits.TrailingZeros32(may)].is(heads[Client], heads[Server]) != no {
+		if protocols[bits.TrailingZeros32(may)].is(client, server) != no {
 			return true
 		}
 	}

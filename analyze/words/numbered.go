@@ -68,23 +68,30 @@ func (k *Numbered) Quiet(n uint32, s *event.Segment, swapped bool) {
 }
 
 // None reports whether what begins with a payload that an end says first is of no known protocol, so that nothing else of
-// it matters than Quiet is told.
-func (k *Numbered) None(s *event.Segment, server bool, payload []byte) bool {
+// it matters than Quiet is told. The payload of most need not be looked at.
+func (k *Numbered) None(s *event.Segment, server bool, payload func() []byte) bool {
 	switch {
 	case k.legs != nil:
 		return false
 	case s.Options.Speech&event.NoStart != 0:
 		return true
 	case server:
-		return !mayStart(Server, payload)
+		return !mayStart(Server, payload())
 	}
-	return !mayStart(Client, payload)
+	return !mayStart(Client, payload())
 }
 
 // Fetch asks for what it takes to hear a segment of connection n.
 func (k *Numbered) Fetch(n uint32) {
 	if h := k.of(n); h != nil {
 		prefetch.Span(&h.last, &h.ends[Server].over.frame)
+	}
+}
+
+// Ask has l ask for what it takes to find what was said on connection n.
+func (k *Numbered) Ask(n uint32, l *prefetch.Lines) {
+	if k != nil && int(n) < len(k.places) {
+		prefetch.Add(l, &k.places[n])
 	}
 }
 

@@ -96,6 +96,9 @@ func ends(c byte) bool { return c == '\r' || c == '\n' || c == ' ' || c == 0 }
 func mayBeText(b []byte) bool {
 	const looked = 64
 	b = b[max(0, len(b)-looked):]
+	if n := len(b); n >= 16 && isData(binary.LittleEndian.Uint64(b[n-16:]), binary.LittleEndian.Uint64(b[n-8:])) {
+		return false
+	}
 	next := byte(0)
 	if b[len(b)-1] >= 0xc0 {
 		next = 0x80 // as it may be
@@ -114,6 +117,19 @@ func mayBeText(b []byte) bool {
 	}
 	return true
 }
+
+// isData reports whether 16 bytes have one that no text has, from 0x10 to 0x1f or from 0xf8 on, and no newline after
+// which there may be text nevertheless: so most that is none is told without looking at each.
+func isData(x, y uint64) bool {
+	const newlines, highs, lows, tops = ones * '\n', ones * 0xf0, ones * 0x10, ones * 0xf8
+	return zeros(x^newlines)|zeros(y^newlines) == 0 &&
+		zeros(x&highs^lows)|zeros(y&highs^lows)|zeros(x&tops^tops)|zeros(y&tops^tops) != 0
+}
+
+// zeros is 0 where none of 8 bytes is (as in Bit Twiddling Hacks, haszero).
+func zeros(x uint64) uint64 { return (x - ones) &^ x & (ones << 7) }
+
+const ones = 0x0101010101010101
 
 // breaks reports whether the line that goes on after b, with next, has what is not for reading; before says so of the
 // one that goes on where b begins.
@@ -149,7 +165,6 @@ func illegible(c, next byte) bool {
 
 // plain reports whether 8 bytes are ASCII to be seen: no control characters (as in Bit Twiddling Hacks, hasless).
 func plain(x uint64) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
 	del := x ^ 0x7f*ones
-	return (x|(x-0x20*ones)|(del-ones))&high == 0
+	return (x|(x-0x20*ones)|(del-ones))&(ones<<7) == 0
 }

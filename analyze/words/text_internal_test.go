@@ -2,6 +2,7 @@ package words
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 	"unicode/utf8"
@@ -81,5 +82,35 @@ func TestPlain(t *testing.T) {
 				t.Errorf("plain(%#x) = %v, want %v", x, got, want)
 			}
 		}
+	}
+}
+
+// TestIsData holds the look at 16 bytes at once to that at each.
+func TestIsData(t *testing.T) {
+	r, found := rand.New(rand.NewPCG(3, 4)), 0
+	edges := []byte{0, '\n', '\t', 0x0f, 0x10, 0x1f, 0x20, 0x7f, 0x80, 0x8a, 0x90, 0xf0, 0xf7, 0xf8, 0xff}
+	for range 300_000 {
+		var b [16]byte
+		want, few := false, r.IntN(3) == 0
+		for i := range b {
+			b[i] = 'a'
+			switch n := r.IntN(30); {
+			case n < len(edges):
+				b[i] = edges[n]
+			case !few:
+				b[i] = byte(r.IntN(256))
+			}
+			want = want || b[i]>>4 == 1 || b[i] >= 0xf8
+		}
+		want = want && !bytes.Contains(b[:], []byte("\n"))
+		if got := isData(binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])); got != want {
+			t.Fatalf("isData(%x) = %t, want %t", b, got, want)
+		}
+		if want {
+			found++
+		}
+	}
+	if found < 50_000 {
+		t.Errorf("%d of them are data", found)
 	}
 }
