@@ -15,19 +15,35 @@ import (
 const (
 	collectAt = 20
 	room      = 16 << 20
-	// untouched is the percentage by which the heap reaches 50 MB before it is collected at all.
-	untouched = 900
+	// untouched is what the heap grows to before it is collected at all.
+	untouched = 50 << 20
 )
 
 // collectEarly lets the garbage collector work as often as suits a program that keeps nearly all, or nearly nothing.
 var collectEarly = sync.OnceFunc(func() {
-	debug.SetGCPercent(untouched)
+	live, looked := heap()
+	debug.SetGCPercent(int(100 * (untouched - min(live, untouched)) / max(live+looked, 1)))
 	afterCollection(func() {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		debug.SetGCPercent(int(max(collectAt, 100*room/max(live[0].Value.Uint64(), 1))))
+		live, _ := heap()
+		debug.SetGCPercent(int(max(collectAt, 100*room/max(live, 1))))
 	})
 })
+
+// growFor has the heap grow as suits what nearly nothing is kept of: the connections of files.
+func growFor(files []string) {
+	if n := total(files); n < 0 || n >= hugeFrom {
+		hugePages()
+	}
+	collectEarly()
+}
+
+// heap returns how much of the heap the last collection has kept, and at how many bytes besides each looks: a
+// percentage is one of both.
+func heap() (live, looked uint64) {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64(), s[1].Value.Uint64()
+}
 
 // afterCollection calls do after each collection.
 func afterCollection(do func()) {

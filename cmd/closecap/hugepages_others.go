@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+const hugeFrom = 0
+
+func hugePages() {}
