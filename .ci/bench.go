@@ -156,7 +156,7 @@ func rows(t io.Writer, contests []contest, costs []cost, errs []error) {
 		case errors.Is(errs[i], exec.ErrNotFound):
 			fmt.Fprintf(t, "%s\tnot installed\t\t\t\n", c.name)
 		case errs[i] != nil:
-			fmt.Fprintf(t, "%s\t%v\t\t\t\t\n", c.name, errs[i])
+			fmt.Fprintf(t, "%s\t%v\t\t\t\n", c.name, errs[i])
 		default:
 			row(t, c.name, costs[i], copies[number(c.bulk)])
 		}

@@ -154,7 +154,7 @@ func (t *told) endOf(lc *linked, side analyze.Side, k *event.KernelReset) *event
 	return e
 }
 
-// heed takes over what the kernel told of lc: why its RST was sent, and what was left unread.
+// heed takes over what the kernel told of lc: why its RST was sent.
 func (l *linker) heed(lc *linked) {
 	if l.told == nil {
 		return
@@ -164,7 +164,6 @@ func (l *linker) heed(lc *linked) {
 			l.heedReset(lc, r, k)
 		}
 	}
-	l.heedUnread(lc)
 }
 
 func (l *linker) heedReset(lc *linked, r *analyze.Reset, k *event.KernelReset) {
@@ -210,30 +209,4 @@ func settles(lc *linked, before, cause analyze.ResetCause, sure analyze.Confiden
 		return false
 	}
 	return sure == analyze.InKernel
-}
-
-// heedUnread counts what had come for an application that let its socket go, beside what the RST cost.
-func (l *linker) heedUnread(lc *linked) {
-	if lc.Multipath {
-		return // what a subflow received is MPTCP's, whose queue nobody asked for
-	}
-	for _, side := range []analyze.Side{analyze.Client, analyze.Server} {
-		from := lc.Peer(side)
-		e := l.told.end(lc, side)
-		if e == nil || lc.Reset != nil && lc.Reset.Lost.From == from {
-			continue
-		}
-		r := l.told.released[e.Socket]
-		if r != nil && r.Time < e.Stop() {
-			r = nil // of the socket's connection before
-		}
-		n := e.NeverRead(r)
-		if n == 0 {
-			continue
-		}
-		lost := lc.LossOf(from)
-		lost.Unread = n
-		lc.keepRead(lost)
-		lc.Why = append(lc.Why, fmt.Sprintf("the kernel had %d bytes unread when the %s let its socket go", lost.Unread, side))
-	}
 }
