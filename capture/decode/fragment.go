@@ -28,6 +28,7 @@ type fragments struct {
 type fragmentKey struct {
 	src, dst netip.Addr
 	id       uint32
+	way      event.Has // whether it came or left, where that is known: a router's capture shows each piece both ways
 }
 
 type datagram struct {
@@ -67,7 +68,7 @@ func (d *Decoder) fragment(proto uint8, id uint32, offset int, more bool) layer 
 		return layerTCP
 	}
 	f.later = f.later || offset != 0
-	g := f.find(fragmentKey{d.seg.Src.Addr(), d.seg.Dst.Addr(), id}, d.seg.Time)
+	g := f.find(fragmentKey{d.seg.Src.Addr(), d.seg.Dst.Addr(), id, d.seg.Has & (event.Incoming | event.Outgoing)}, d.seg.Time)
 	if offset == 0 && g.first.Frame == 0 {
 		d.firstFragment(g)
 	}

@@ -59,6 +59,26 @@ func TestFragmentsInAnyOrder(t *testing.T) {
 	}
 }
 
+// A router's capture shows each piece as it comes and as it leaves: that is two datagrams.
+func TestFragmentsBothWays(t *testing.T) {
+	cooked := func(packetType uint8, b []byte) []byte {
+		return append([]byte{0, packetType, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0}, b...)
+	}
+	d := New()
+	var whole []event.Has
+	for _, o := range []struct {
+		packetType uint8
+		from, to   int
+	}{{0, 0, 504}, {4, 0, 504}, {0, 504, 1100}, {4, 504, 1100}} {
+		if s, v := read(d, 113, cooked(o.packetType, piece(t, 0x1234, o.from, o.to))); v == TCP {
+			whole = append(whole, s.Has&(event.Incoming|event.Outgoing))
+		}
+	}
+	if len(whole) != 2 || whole[0] != event.Incoming || whole[1] != event.Outgoing {
+		t.Errorf("put together: %v, want what came and what left", whole)
+	}
+}
+
 func TestIPv6Fragments(t *testing.T) {
 	ip := ip6(layers.IPProtocolTCP)
 	whole := serialize(t, ip, syn(ip), make(gopacket.Payload, 1000))
