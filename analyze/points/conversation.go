@@ -68,18 +68,21 @@ func (c *conversation) isOver(s *event.Segment) bool {
 
 // orient decides who is the client, by the first segment.
 func (c *conversation) orient(s *event.Segment) {
-	c.ends = [2]netip.AddrPort{s.Src, s.Dst}
+	c.ends[client], c.ends[server], c.guessed = oriented(s)
+}
+
+// oriented returns who is the client of a segment's connection; guessed says that no SYN tells.
+func oriented(s *event.Segment) (client, server netip.AddrPort, guessed bool) {
 	switch s.Flags & (event.SYN | event.ACK) {
 	case event.SYN:
-		return
+		return s.Src, s.Dst, false
 	case event.SYN | event.ACK:
-		c.ends[client], c.ends[server] = s.Dst, s.Src
-		return
+		return s.Dst, s.Src, false
 	}
-	c.guessed = true
 	if s.Src.Port() < s.Dst.Port() || s.Src.Port() == s.Dst.Port() && s.Src.Compare(s.Dst) > 0 {
-		c.ends[client], c.ends[server] = s.Dst, s.Src
+		return s.Dst, s.Src, true
 	}
+	return s.Src, s.Dst, true
 }
 
 // learn takes in what s tells of the initial sequence numbers.

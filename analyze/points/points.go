@@ -14,6 +14,7 @@ package points
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -174,22 +175,29 @@ func (j *Joined) shown(frame uint64) (placed, *event.Segment, bool) {
 	return j.of[at], &j.Segments[at], true
 }
 
-// sides returns p, or the two points that it is.
+// sides returns p, or the two points that it is: what a client's packets come in by and a server's leave by is the
+// client's side, also where a translator gives the connection other addresses behind it.
 func sides(p *Point) []*Point {
 	if !p.Sides {
 		return []*Point{p}
 	}
-	low, high := *p, *p
-	low.Name, high.Name = p.Name, p.Name
-	low.Segments, high.Segments = nil, nil
+	near, far := *p, *p
+	near.Segments, far.Segments = nil, nil
+	clients := map[event.Pair]netip.AddrPort{}
 	for _, s := range p.Segments {
-		if (s.Src.Compare(s.Dst) < 0) == (s.Has&event.Outgoing == 0) {
-			low.Segments = append(low.Segments, s)
+		pair := event.PairOf(s.Src, s.Dst)
+		c, ok := clients[pair]
+		if !ok {
+			c, _, _ = oriented(&s)
+			clients[pair] = c
+		}
+		if (s.Src == c) == (s.Has&event.Outgoing == 0) {
+			near.Segments = append(near.Segments, s)
 		} else {
-			high.Segments = append(high.Segments, s)
+			far.Segments = append(far.Segments, s)
 		}
 	}
-	return []*Point{&low, &high}
+	return []*Point{&near, &far}
 }
 
 // sameClock reports whether two points are of one capture.

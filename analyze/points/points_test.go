@@ -62,8 +62,11 @@ func (w *wire) put(at time.Duration, from int, seen int, flags event.Flags, seq,
 	}
 }
 
-// join gives both points the frames of their order and joins them.
-func (w *wire) join() *Joined {
+// join joins both points.
+func (w *wire) join() *Joined { return Join(w.captures()) }
+
+// captures gives both points the frames of their order.
+func (w *wire) captures() []Point {
 	for i := range w.points {
 		p := &w.points[i]
 		p.Name = []string{"left", "right"}[i]
@@ -73,7 +76,7 @@ func (w *wire) join() *Joined {
 		}
 		p.First, p.Last = event.Time(1), event.Time(1<<62)
 	}
-	return Join(w.points[:])
+	return w.points[:]
 }
 
 // handshake begins at 0.
@@ -164,6 +167,56 @@ func TestOnPath(t *testing.T) {
 	}
 }
 
+// TestForgotten claims nothing of packets that passed under other addresses, which a translator gave them when it had
+// forgotten the connection: at two points behind it, or at the beginning, when the SYN was sent again.
+func TestForgotten(t *testing.T) {
+	other := netip.MustParseAddrPort("192.0.2.1:61000")
+	w := &wire{delay: 20 * ms}
+	w.handshake()
+	w.put(100*ms, client, seenBoth, event.ACK, 1, 1, 10)
+	w.put(400*ms, server, seenBoth, event.RST, 1, 0, 0)
+	w.put(500*ms, server, seenBoth, event.ACK, 1, 1, 5)
+	far := Point{Name: "far", First: 1, Last: 1 << 62}
+	for i := range w.points[1].Segments {
+		switch s := &w.points[1].Segments[i]; {
+		case s.Flags&event.RST != 0:
+			s.Dst = other
+		case s.Len == 10:
+			s.Src = other
+		}
+		s := w.points[1].Segments[i]
+		if s.Frame, s.TTL = uint64(i+1), s.TTL-1; s.Src == right {
+			s.TTL += 2
+		}
+		far.Segments = append(far.Segments, s)
+	}
+	if j := Join(append(w.captures(), far)); claims(j) != 0 {
+		t.Errorf("behind a handshake: %d packets lost or made, want none", claims(j))
+	}
+
+	w = &wire{delay: 20 * ms, nat: other}
+	w.put(0, client, seenBoth, event.SYN, 0, 0, 0)
+	w.put(20*ms, server, seenRight, event.SYN|event.ACK, 5000, 1, 0)
+	w.nat = netip.MustParseAddrPort("192.0.2.1:61001")
+	w.put(time.Second, client, seenBoth, event.SYN, 0, 0, 0)
+	w.put(time.Second+20*ms, server, seenBoth, event.SYN|event.ACK, 0, 1, 0)
+	w.put(time.Second+40*ms, client, seenBoth, event.ACK, 1, 1, 0)
+	if j := w.join(); claims(j) != 0 {
+		t.Errorf("at the beginning: %d packets lost or made, want none", claims(j))
+	}
+}
+
+// claims counts what was lost and made in all connections.
+func claims(j *Joined) (n int) {
+	counted := map[*group]bool{}
+	for _, p := range j.of {
+		if !counted[p.group] {
+			counted[p.group], n = true, n+len(p.group.lost)+len(p.group.made)
+		}
+	}
+	return n
+}
+
 // TestAlone withholds who closed where only the point that lacks an RST tells that another made it.
 func TestAlone(t *testing.T) {
 	w := &wire{delay: 5 * ms}
@@ -201,16 +254,26 @@ func TestResized(t *testing.T) {
 	}
 }
 
-// TestSides takes what went through a router for two points, and what ends at it for one.
+// TestSides takes what went through a router for two points, whatever address it gives the client, and what ends at
+// it for one.
 func TestSides(t *testing.T) {
+	for _, nat := range []string{"", "10.0.0.9:61000", "9.0.0.1:61000"} {
+		testSides(t, nat)
+	}
+}
+
+func testSides(t *testing.T, nat string) {
 	w := &wire{delay: time.Millisecond}
+	if nat != "" {
+		w.nat = netip.MustParseAddrPort(nat)
+	}
 	w.handshake()
 	w.put(100*ms, client, seenLeft, event.ACK, 1, 1, 10)
 	var p Point
 	for i := range w.points {
 		for _, s := range w.points[i].Segments {
 			s.Has |= event.Incoming
-			if (s.Src == left) == (i == 1) {
+			if (s.Dst == right) == (i == 1) {
 				s.Has = event.HasIPID | event.Outgoing
 			}
 			p.Segments = append(p.Segments, s)

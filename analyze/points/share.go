@@ -78,14 +78,18 @@ func JoinShare(points []Point, of map[string]Facts) *Joined {
 	return join(points, of)
 }
 
-// strays are packets that one point alone saw without their handshake.
+// strays are packets that may be those of a connection under other addresses.
 type strays struct {
-	here      map[stray]bool
+	here      map[stray]*group
 	elsewhere []map[uint32]bool // by point: in other shares
 }
 
-func (s *strays) has(point int, id identity) bool {
-	return s.here[stray{point, id}] || len(s.elsewhere) > 0 && s.elsewhere[point][id.mark()]
+// has reports whether a point has a packet of g among them, in another connection.
+func (s *strays) has(point int, name string, id identity, g *group) bool {
+	id = id.plain()
+	id.from = 0
+	o, ok := s.here[stray{name, id}]
+	return ok && o != g || len(s.elsewhere) > 0 && s.elsewhere[point][id.mark()]
 }
 
 // know takes in what is known of all shares.

@@ -1,19 +1,43 @@
 package points
 
-// stray is a packet of a conversation that one point alone saw, without its handshake. It may be one of
-// another connection that a translator had forgotten and gave new addresses.
+import "github.com/closecap/closecap/analyze/seqnum"
+
+// stray is a packet of a conversation that may be another one under other addresses: a translator has forgotten the
+// connection on its way, and given what came next new ones.
 type stray struct {
-	point int
+	point string // both sides of a router: without a SYN it is a guess which one it passed
 	id    identity
 }
 
-// findStrays returns the strays of all points.
-func findStrays(groups []*group) map[stray]bool {
-	strays := map[stray]bool{}
+// findStrays returns the strays of all points, each with the connection that has it, nil where several have: of
+// conversations without a handshake, and of those whose client's number another one begins with, too.
+func findStrays(groups []*group) map[stray]*group {
+	begun := map[seqnum.Value]*group{}
+	twice := map[seqnum.Value]bool{}
 	for _, g := range groups {
-		if c := g.at[0]; len(g.at) == 1 && c.guessed {
+		for _, c := range g.at {
+			if !c.known[client] {
+				continue
+			}
+			if o := begun[c.isn[client]]; o != nil && o != g {
+				twice[c.isn[client]] = true
+			}
+			begun[c.isn[client]] = g
+		}
+	}
+	strays := map[stray]*group{}
+	for _, g := range groups {
+		for _, c := range g.at {
+			if !c.guessed && !twice[c.isn[client]] {
+				continue
+			}
 			for i := range c.segments {
-				strays[stray{c.point, identify(&c.segments[i], 0).plain()}] = true
+				key := stray{c.where.Name, identify(&c.segments[i], 0).plain()}
+				if o, ok := strays[key]; ok && o != g {
+					strays[key] = nil
+				} else {
+					strays[key] = g
+				}
 			}
 		}
 	}
@@ -22,10 +46,8 @@ func findStrays(groups []*group) map[stray]bool {
 
 // strayed reports whether a member that did not see a packet as one of this connection has it among its strays.
 func (g *group) strayed(p int, strays *strays) bool {
-	id := g.identity(p).plain()
-	id.from = 0
 	for m, c := range g.at {
-		if !g.passed(p, m) && strays.has(c.point, id) {
+		if !g.passed(p, m) && strays.has(c.point, c.where.Name, g.identity(p), g) {
 			return true
 		}
 	}
