@@ -42,24 +42,26 @@ func learnRoutes(groups []*group) map[routeKey][]route {
 	return routes
 }
 
-// claimAlone finds out what became of a connection that only one point saw, though others to the same
-// server came to a second one: its SYN was lost between them, and what refused it was made there.
-func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]route) {
-	if g.members() > 1 || g.at[0].guessed {
-		return
+// claimAlone finds out what became of a connection that did not come as far as others to the same server do, to a
+// point further on: its SYN was lost before that, and what refused it was made there.
+func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]route, strays *strays) {
+	last := 0
+	if g.path != nil {
+		last = g.path[len(g.path)-1]
 	}
-	c := g.at[0]
-	for i := range c.segments {
-		if s := &c.segments[i]; c.from(s) == server && s.Flags&event.RST == 0 {
-			return // it was answered, so it came to the server another way
-		}
+	c := g.at[last]
+	if g.path == nil && g.members() > 1 || c.guessed || g.answered() {
+		return
 	}
 	for _, r := range routes[routeKey{c.point, c.ends[client].Addr(), c.ends[server]}] {
 		if !sound[r.point] {
 			continue
 		}
 		for p := range g.from {
-			s := g.any(p)
+			s := g.sight(p, last)
+			if s == nil || g.vague[p] || strays.has(r.point, points[r.point].Name, g.identity(p), g) {
+				continue
+			}
 			apart := arrives + event.Time(r.gap)
 			if sameClock(points[c.point], points[r.point]) {
 				apart = 0
@@ -77,4 +79,14 @@ func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]
 			}
 		}
 	}
+}
+
+// answered reports whether something but an RST came in the server's name: then the SYN came there, another way.
+func (g *group) answered() bool {
+	for p, from := range g.from {
+		if from == server && g.any(p).Flags&event.RST == 0 {
+			return true
+		}
+	}
+	return false
 }

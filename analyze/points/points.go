@@ -94,7 +94,7 @@ func join(points []Point, of map[string]Facts) *Joined {
 	for _, g := range groups {
 		g.order()
 		g.claim(j.points, sound, j.strays)
-		g.claimAlone(j.points, sound, routes)
+		g.claimAlone(j.points, sound, routes, j.strays)
 	}
 	j.number(groups)
 	return j

@@ -176,7 +176,6 @@ func TestForgotten(t *testing.T) {
 	w.put(100*ms, client, seenBoth, event.ACK, 1, 1, 10)
 	w.put(400*ms, server, seenBoth, event.RST, 1, 0, 0)
 	w.put(500*ms, server, seenBoth, event.ACK, 1, 1, 5)
-	far := Point{Name: "far", First: 1, Last: 1 << 62}
 	for i := range w.points[1].Segments {
 		switch s := &w.points[1].Segments[i]; {
 		case s.Flags&event.RST != 0:
@@ -184,12 +183,8 @@ func TestForgotten(t *testing.T) {
 		case s.Len == 10:
 			s.Src = other
 		}
-		s := w.points[1].Segments[i]
-		if s.Frame, s.TTL = uint64(i+1), s.TTL-1; s.Src == right {
-			s.TTL += 2
-		}
-		far.Segments = append(far.Segments, s)
 	}
+	far := w.further()
 	if j := Join(append(w.captures(), far)); claims(j) != 0 {
 		t.Errorf("behind a handshake: %d packets lost or made, want none", claims(j))
 	}
@@ -203,6 +198,44 @@ func TestForgotten(t *testing.T) {
 	w.put(time.Second+40*ms, client, seenBoth, event.ACK, 1, 1, 0)
 	if j := w.join(); claims(j) != 0 {
 		t.Errorf("at the beginning: %d packets lost or made, want none", claims(j))
+	}
+}
+
+// further is a third point, one router behind the second, where all came that came there.
+func (w *wire) further() Point {
+	far := Point{Name: "far", First: 1, Last: 1 << 62}
+	for i, s := range w.points[1].Segments {
+		if s.Frame, s.TTL = uint64(i+1), s.TTL-1; s.Src == right {
+			s.TTL += 2
+		}
+		far.Segments = append(far.Segments, s)
+	}
+	return far
+}
+
+// TestRefusedOnTheWay tells where a SYN was lost and its refusal made, by where others to the same server pass, also
+// behind a second point.
+func TestRefusedOnTheWay(t *testing.T) {
+	w := &wire{delay: 20 * ms}
+	w.handshake()
+	all := append(w.captures(), w.further())
+	for i := range all[:2] {
+		again := netip.AddrPortFrom(left.Addr(), left.Port()+1)
+		at := event.Time(1e15).Add(time.Second + time.Duration(i)*w.delay)
+		frame := uint64(len(all[i].Segments))
+		all[i].Segments = append(all[i].Segments,
+			event.Segment{Frame: frame + 1, Time: at, Src: again, Dst: right, Seq: 77, Flags: event.SYN, TTL: uint8(64 - i)},
+			event.Segment{Frame: frame + 2, Time: at.Add(50*ms - 2*time.Duration(i)*w.delay), Src: right, Dst: again, Ack: 78, Flags: event.RST | event.ACK, TTL: uint8(60 + i)})
+	}
+	j := Join(all)
+	var lost, made []onPath
+	for _, p := range j.of {
+		if p.group.at[0].isn[client] == 77 {
+			lost, made = p.group.lost, p.group.made
+		}
+	}
+	if len(lost) != 1 || len(made) != 1 || j.points[lost[0].missing].Name != "far" || j.points[lost[0].seen].Name != "right" {
+		t.Errorf("lost %+v, made %+v, want the SYN and the RST, between right and far", lost, made)
 	}
 }
 
