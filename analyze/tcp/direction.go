@@ -93,6 +93,7 @@ type AtFin struct {
 	PeerReach   int64      // where its newest segments stood
 	Before      event.Time // when its sender's segment before it was captured
 	LastOfPeer  event.Time // when the newest segment of the peer was captured
+	DataBefore  uint32     // how many frames before it the newest segment of the peer came, if that was payload in flight and acknowledged all but the FIN; 0 if not
 	PeerSeen    bool       // something of the peer had been captured
 	PeerAlive   bool       // a SYN or payload of the peer had been captured: it had not ended before that
 	Late        bool       // the peer had acknowledged the FIN already, its sender gone on behind it, or it comes with data that is sent again

@@ -86,6 +86,11 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 	if p.lastAck == r.Seq && p.dataFrame > answered && p.datEnd > p.Una && r.Time.Sub(p.LastTime) <= fl.answerTime() {
 		return &Listed{Frame: p.dataFrame, Kind: KindData, Length: p.dataLen, Seq: p.dataSeq()}
 	}
+	f := &d.AtFin
+	if before := d.FinFrame - uint64(f.DataBefore); f.DataBefore != 0 && before > answered && r.Seq == d.FinEnd-1 && f.PeerNxt > p.Una &&
+		r.Time.Sub(f.LastOfPeer) <= fl.answerTime() {
+		return &Listed{Frame: before, Kind: KindData, Length: uint32(f.PeerNxt - p.Una), Seq: p.Una}
+	}
 	return nil
 }
 

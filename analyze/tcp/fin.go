@@ -1,6 +1,10 @@
 package tcp
 
-import "github.com/closecap/closecap/analyze/event"
+import (
+	"math"
+
+	"github.com/closecap/closecap/analyze/event"
+)
 
 // gotFin moves e, which received its peer's FIN. seen says that e's own ACK proves it.
 func (fl *Flow) gotFin(e End, s *event.Segment, seen bool) {
@@ -69,6 +73,9 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
 		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0 && !p.LacksLast(), Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
+	}
+	if p.dataFrame == p.lastSight && p.datEnd > p.Una && p.lastAck == d.FinEnd-1 && s.Frame-p.dataFrame <= math.MaxUint32 {
+		d.AtFin.DataBefore = uint32(s.Frame - p.dataFrame)
 	}
 	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
 	if !fl.HasCloser && fl.Reset.Frame == 0 {
