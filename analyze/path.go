@@ -29,6 +29,9 @@ type OnPath struct {
 	Why        string     `json:"why,omitempty"` // what else shows it
 }
 
+// LostOnTheWay is the note of a segment that one capture point saw and the next on its way did not.
+const LostOnTheWay = "lost on the way"
+
 // Sighting is a packet at one capture point.
 type Sighting struct {
 	Point string `json:"point"`

@@ -137,7 +137,7 @@ func noteLost(c *analyze.Connection) {
 		switch o := lost[s.Frame]; {
 		case o != nil:
 			s.Lost = fmt.Sprintf("it was seen at %s and not at %s", o.Seen, o.Missing)
-			s.Notes = append(s.Notes, "lost on the way")
+			s.Notes = append(s.Notes, analyze.LostOnTheWay)
 		case slices.ContainsFunc(s.Seen, func(at analyze.Sighting) bool { return at.Point == last && n > 1 }):
 			s.Lost = ""
 		}

@@ -220,7 +220,7 @@ func senderWord(s *analyze.Segment) string {
 func (d *diagram) receiverWords(s *analyze.Segment) []string {
 	var words []string
 	if s.Lost != "" {
-		words = append(words, "seems lost")
+		words = append(words, lossWords(s))
 	}
 	if s.Ignored != "" {
 		words = append(words, "ignored")

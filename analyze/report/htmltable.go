@@ -149,7 +149,7 @@ func writeWireEvent(b *strings.Builder, s *analyze.Segment, d *diagram) {
 	d.segmentData(&a, s)
 	words := wireEvent(s).text
 	if s.Lost != "" {
-		words += " (seems lost: " + Safe(s.Lost) + ")"
+		words += " (" + lossWords(s) + ": " + Safe(s.Lost) + ")"
 	}
 	fmt.Fprintf(b, `<div class="event %s"%s>%s</div>`, segmentClass(s), a.String(), escape(plainSpaces(words)))
 }
@@ -215,7 +215,10 @@ func (d *diagram) addSegment(r *tableRow, s *analyze.Segment) {
 	plainCell(ack)
 	plainCell(strconv.FormatUint(uint64(s.Len), 10))
 	notes := plainSpaces(segmentNotes(s))
-	if s.Lost != "" {
+	switch {
+	case slices.Contains(s.Notes, analyze.LostOnTheWay):
+		notes += ": " + Safe(s.Lost)
+	case s.Lost != "":
 		notes = strings.TrimSpace(notes + " seems lost: " + Safe(s.Lost))
 	}
 	plainCell(notes)

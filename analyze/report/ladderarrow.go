@@ -96,6 +96,13 @@ func (l *ladder) arrowOf(row *diagramRow, words string) string {
 	}
 	from, to := l.d.stretch(s)
 	if room := int((to-from)*float64(l.arrow)) - 5; textWidth(words) > room {
+		begun, ended := int(from*float64(l.arrow)), int(to*float64(l.arrow))
+		if textWidth(words)+2 <= begun {
+			return aside(head+strings.Repeat(shaft, l.arrow-begun-1), strings.Repeat(shaft, l.arrow-begun-1)+head, words, begun, fromServer)
+		}
+		if textWidth(words)+2 <= l.arrow-ended {
+			return aside(strings.Repeat(shaft, ended-1)+l.g.lost, l.g.lost+strings.Repeat(shaft, ended-1), words, l.arrow-ended, !fromServer)
+		}
 		words = l.p.opt.glyphs(shorten(words, room-2))
 	}
 	length := l.arrow
@@ -112,6 +119,16 @@ func (l *ladder) arrowOf(row *diagramRow, words string) string {
 		return gap + head + rest + " " + words + " " + shaft + before
 	}
 	return before + shaft + " " + words + " " + rest + head + gap
+}
+
+// aside draws an arrow that does not go all the way, and its words where it does not, which is so wide: behind it as it
+// reads, or before it.
+func aside(first, last, words string, width int, after bool) string {
+	gap := strings.Repeat(" ", width-textWidth(words)-1)
+	if after {
+		return first + " " + words + gap
+	}
+	return gap + words + " " + last
 }
 
 // step centres a line of the script that is no call of either end.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,12 +35,7 @@ func pathSentences(c *analyze.Connection) []string {
 	}
 	var lines []string
 	if c.Path != nil {
-		for i := range c.Path.Made {
-			if o := &c.Path.Made[i]; c.Reset == nil || o.Frame != c.Reset.Frame {
-				lines = append(lines, fmt.Sprintf("Made on the way: %s in the name of the %s (frame %d), %s.", o.Flags, o.From, o.Frame, madeWhere(o)))
-			}
-		}
-		lines = append(lines, lostOnWay(c.Path.Lost)...)
+		lines = append(madeOnWay(c), lostOnWay(c.Path.Lost)...)
 	}
 	var points []string
 	for _, v := range c.Vantages {
@@ -61,47 +57,86 @@ func pathSentences(c *analyze.Connection) []string {
 	return append(lines, "Seen at, from the client's side on: "+strings.Join(points, ", ")+".")
 }
 
-// shownLost is how many lost packets a sentence names.
-const shownLost = 8
+// shownOnWay is how many packets a sentence names.
+const shownOnWay = 8
+
+// stretch is a part of the path on which packets of one kind, in the name of an end, were lost or made.
+type stretch struct {
+	from          analyze.Side
+	flags         string
+	seen, missing string
+}
+
+// byStretch deals out what happened on the way, in the order in which it first did.
+func byStretch(all []analyze.OnPath, of func(*analyze.OnPath) stretch) (order []stretch, packets map[stretch][]analyze.OnPath) {
+	packets = map[stretch][]analyze.OnPath{}
+	for i := range all {
+		k := of(&all[i])
+		if packets[k] == nil {
+			order = append(order, k)
+		}
+		packets[k] = append(packets[k], all[i])
+	}
+	return order, packets
+}
+
+// onWayFrames names the first frames of some packets.
+func onWayFrames(packets []analyze.OnPath) string {
+	var named []uint64
+	for i := range packets[:min(len(packets), shownOnWay)] {
+		named = append(named, packets[i].Frame)
+	}
+	words := "frame "
+	if len(named) > 1 {
+		words = "frames "
+	}
+	if words += frames(named); len(packets) > len(named) {
+		words += fmt.Sprintf(" and %d more", len(packets)-len(named))
+	}
+	return words
+}
+
+// madeOnWay is a sentence for each end and stretch of the path on which RSTs or FINs were made beside that of the verdict.
+func madeOnWay(c *analyze.Connection) (lines []string) {
+	others := c.Path.Made
+	if o := madeReset(c); o != nil {
+		others = slices.DeleteFunc(slices.Clone(others), func(p analyze.OnPath) bool { return p.Frame == o.Frame })
+	}
+	order, of := byStretch(others, func(o *analyze.OnPath) stretch { return stretch{o.From, o.Flags, o.Seen, o.Missing} })
+	for _, k := range order {
+		what := k.flags
+		if n := uint64(len(of[k])); n > 1 {
+			what = grouped(n) + " × " + k.flags
+		}
+		lines = append(lines, fmt.Sprintf("Made on the way: %s in the name of the %s (%s), %s.", what, k.from, onWayFrames(of[k]), madeWhere(&of[k][0])))
+	}
+	return lines
+}
 
 // lostOnWay is a sentence for each end and stretch of the path that lost something.
 func lostOnWay(lost []analyze.OnPath) (lines []string) {
-	type key struct {
-		from          analyze.Side
-		seen, missing string
-	}
-	var order []key
-	of := map[key][]analyze.OnPath{}
-	for _, o := range lost {
-		k := key{o.From, o.Seen, o.Missing}
-		if of[k] == nil {
-			order = append(order, k)
-		}
-		of[k] = append(of[k], o)
-	}
+	order, of := byStretch(lost, func(o *analyze.OnPath) stretch { return stretch{o.From, "", o.Seen, o.Missing} })
 	for _, k := range order {
 		var bytes uint64
-		var named []uint64
 		for _, o := range of[k] {
-			if bytes += uint64(o.Bytes); len(named) < shownLost {
-				named = append(named, o.Frame)
-			}
-		}
-		noun, more := "frame", ""
-		if len(named) > 1 {
-			noun = "frames"
-		}
-		if n := len(of[k]) - len(named); n > 0 {
-			more = fmt.Sprintf(" and %d more", n)
+			bytes += uint64(o.Bytes)
 		}
 		payload := ""
 		if bytes > 0 {
 			payload = ", " + count(bytes, "byte")
 		}
-		lines = append(lines, fmt.Sprintf("Lost on the way: %s of the %s (%s %s%s%s), seen at %s and not at %s.",
-			count(uint64(len(of[k])), "packet"), k.from, noun, frames(named), more, payload, Safe(k.seen), Safe(k.missing)))
+		lines = append(lines, fmt.Sprintf("Lost on the way: %s of the %s (%s%s), seen at %s and not at %s.",
+			count(uint64(len(of[k])), "packet"), k.from, onWayFrames(of[k]), payload, Safe(k.seen), Safe(k.missing)))
 	}
 	return lines
+}
+
+// lossWords say that a segment did not arrive, as sure as that is.
+func lossWords(s *analyze.Segment) string {
+	if slices.Contains(s.Notes, analyze.LostOnTheWay) {
+		return analyze.LostOnTheWay
+	}
+	return "seems lost"
 }
 
 // lostWay counts what was lost on the way, as the end of a list's words.
