@@ -185,12 +185,14 @@ func (f *joinFn) ProcessElement(ctx context.Context, share string, parts func(*[
 	return n.emit(tell)
 }
 
-// joined follows what was joined. A joined packet's frame numbers those of its share.
+// joined follows what was joined. A joined packet's frame numbers those of its share, and what one connection tells of
+// another, which may be in another share, is not told.
 func (j *job) joined(all *points.Joined, each func(*analyze.Connection) error) (failed error) {
 	f := flows.NewFollower(analyze.Options{TimeWait: j.TimeWait, AllSegments: j.AllSegments}, func(c *analyze.Connection) {
 		all.Annotate(c)
 		failed = cmp.Or(failed, each(c))
 	})
+	f.Alone()
 	f.Segments(all.Segments)
 	f.Finish()
 	return failed
