@@ -24,8 +24,9 @@ type claimer struct {
 	common map[[3]int]bracket // by end and two members: where in the first's capture the packets that both saw stand
 	usual  map[[2]int]uint8   // by end and member: the TTL of its packets there that other members saw, too, where it is one
 	did    [2]doings
-	ways   [2][]int // by end: the members that its packets pass, from its own side on
-	signs  int      // how many packets were looked at for signs
+	ways   [2][]int            // by end: the members that its packets pass, from its own side on
+	looks  map[identity][]bool // by member, of packets of which some look like others: it saw one
+	signs  int                 // how many packets were looked at for signs
 }
 
 // doings is what an end did, as its own point saw it.
@@ -56,11 +57,34 @@ func (g *group) claim(points []*Point, sound []bool, strays *strays) {
 	c := claimer{group: g, points: points, sound: sound}
 	c.learn()
 	for p := range g.from {
-		if g.vague[p] || g.partly(p) || g.strayed(p, strays) {
+		if g.vague[p] == inPart || g.partly(p) || g.strayed(p, strays) {
 			continue
 		}
 		c.packet(p)
 	}
+}
+
+// hasLike reports whether a member that lacks p saw one that looks like it, of which others saw more: that may be p.
+func (c *claimer) hasLike(p, m int) bool {
+	if c.vague[p] != alike {
+		return false
+	}
+	if c.looks == nil {
+		c.looks = map[identity][]bool{}
+		for q := range c.from {
+			if c.vague[q] != alike {
+				continue
+			}
+			id := c.identity(q).plain()
+			if c.looks[id] == nil {
+				c.looks[id] = make([]bool, c.members())
+			}
+			for at := range c.at {
+				c.looks[id][at] = c.looks[id][at] || c.passed(q, at)
+			}
+		}
+	}
+	return c.looks[c.identity(p).plain()][m]
 }
 
 // partly reports whether a part of a packet was seen somewhere.
@@ -227,7 +251,7 @@ func (c *claimer) lostBetween(p, e, at, next int) bool {
 	k, passes := c.common[[3]int{e, at, next}]
 	point := c.points[c.at[next].point]
 	when := c.time(at, s)
-	if !passes || !c.sound[c.at[next].point] || !c.hadBegun(p, at, next) {
+	if !passes || !c.sound[c.at[next].point] || c.hasLike(p, next) || !c.hadBegun(p, at, next) {
 		return false
 	}
 	if k.ends > when+slack {
@@ -283,7 +307,7 @@ func (c *claimer) madeBetween(p, e, at, before int) (degree made, why string) {
 	wentOn := c.common[[3]int{client, at, before}].last > here || c.common[[3]int{server, at, before}].last > here
 	timed := c.timed[at] && c.timed[before] && point.covers(when-apart, when+apart, c.ahead[before])
 	switch {
-	case !passes || k.first > here || !c.sound[c.at[before].point]:
+	case !passes || k.first > here || !c.sound[c.at[before].point] || c.hasLike(p, before):
 		return notMade, ""
 	case !wentOn && !timed:
 		return afterwards, ""
@@ -309,7 +333,7 @@ func (c *claimer) sign(p, e, at, before int, after event.Time) string {
 		return fmt.Sprintf("the %s goes on after it", sideName(e))
 	}
 	for q := range c.from {
-		if int(c.from[q]) == e || c.vague[q] || c.passed(q, before) || c.part[q*c.members()+before] {
+		if int(c.from[q]) == e || c.vague[q] != definite || c.passed(q, before) || c.part[q*c.members()+before] {
 			continue
 		}
 		t := c.sight(q, at)

@@ -20,13 +20,13 @@ type group struct {
 
 	fall map[[3]int]uint8 // see hops
 
-	from   []uint8      // of each packet
-	seen   []int32      // packet*len(at)+member: 1 + the index of the segment that shows it, 0 for none
-	covers []bool       // as seen: it passed there in segments of another size, all of it or a part
-	part   []bool       // as covers: not all of it
-	vague  []bool       // by packet: it looks like others, of which not all points saw as many
-	frames []uint64     // by packet, in the timeline
-	unsure map[int]bool // segments of the member being matched that are vague packets, if they are none known
+	from   []uint8           // of each packet
+	seen   []int32           // packet*len(at)+member: 1 + the index of the segment that shows it, 0 for none
+	covers []bool            // as seen: it passed there in segments of another size, all of it or a part
+	part   []bool            // as covers: not all of it
+	vague  []vagueness       // by packet
+	frames []uint64          // by packet, in the timeline
+	unsure map[int]vagueness // of segments of the member being matched, if they are none of the packets known so far
 
 	out   []event.Segment // in order, until they have been numbered
 	outOf []int32         // the packets

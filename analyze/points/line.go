@@ -20,7 +20,7 @@ func (g *group) pair(a, b int) pairing {
 	ttl, order := 0, 0
 	for p := range g.from {
 		s, t := g.sight(p, a), g.sight(p, b)
-		if s == nil || t == nil || g.vague[p] {
+		if s == nil || t == nil || g.vague[p] != definite {
 			continue
 		}
 		e := int(g.from[p])

@@ -39,6 +39,15 @@ func (id identity) plain() identity {
 	return id
 }
 
+// vagueness says why it is not known whether a packet is one that another point saw.
+type vagueness uint8
+
+const (
+	definite vagueness = iota
+	alike              // it looks like others, of which not all points saw as many
+	inPart             // another point saw a part of it
+)
+
 // sameFrameWithin is how far apart one point may capture a packet twice.
 const sameFrameWithin = event.Time(1e6)
 
@@ -65,13 +74,13 @@ func (g *group) add(from int, member, segment int) int {
 		}
 		g.seen, g.covers, g.part = append(g.seen, at), append(g.covers, false), append(g.part, false)
 	}
-	g.vague, g.frames = append(g.vague, false), append(g.frames, 0)
+	g.vague, g.frames = append(g.vague, definite), append(g.frames, 0)
 	return n
 }
 
 // match finds out which segments of the members show the same packet.
 func (g *group) match() {
-	g.unsure = map[int]bool{}
+	g.unsure = map[int]vagueness{}
 	for m, c := range g.at {
 		c.dropCopies()
 		if m == 0 {
@@ -174,13 +183,13 @@ func (g *group) matchBy(m int, segments []int, by func(identity) identity) (left
 	for id, n := range used {
 		if all := known[id]; len(all) != n {
 			for _, p := range all {
-				g.vague[p] = true
+				g.vague[p] = alike
 			}
 		}
 	}
 	for _, i := range left {
 		if len(known[by(identify(&c.segments[i], c.from(&c.segments[i])))]) > 0 {
-			g.unsure[i] = true
+			g.unsure[i] = alike
 		}
 	}
 	return left
@@ -266,7 +275,7 @@ func (g *group) matchResized(m int, left []int) []int {
 		}
 		for i, n := range covered(mine, theirs) {
 			if done[mine[i].segment] = n == mine[i].to-mine[i].from; n > 0 && !done[mine[i].segment] {
-				g.unsure[mine[i].segment] = true // a part of it was known
+				g.unsure[mine[i].segment] = inPart // a part of it was known
 			}
 		}
 		left = slices.DeleteFunc(left, func(i int) bool { return done[i] })

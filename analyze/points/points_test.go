@@ -239,6 +239,40 @@ func TestRefusedOnTheWay(t *testing.T) {
 	}
 }
 
+// TestAlike tells that an RST was made on the way though another looks like it of which not all points saw as many: the
+// point that lacks it saw neither.
+func TestAlike(t *testing.T) {
+	w := &wire{delay: 20 * ms}
+	w.handshake()
+	for i := range time.Duration(2) {
+		w.put(100*ms+i*20*ms, client, seenRight, event.RST, 1, 0, 0)
+		last := &w.points[1].Segments[len(w.points[1].Segments)-1]
+		last.IPID, last.TTL = 0, 60
+	}
+	w.put(300*ms, client, seenBoth, event.ACK, 1, 1, 5)
+	far := w.further()
+	far.Segments = slices.Delete(far.Segments, 3, 4)
+	j := Join(append(w.captures(), far))
+	if g := j.of[0].group; len(g.made) != 1 || len(g.lost) != 0 {
+		t.Errorf("made %v, lost %v, want one made, and none lost", g.made, g.lost)
+	}
+
+	w = &wire{delay: 20 * ms}
+	w.handshake()
+	for i, seen := range []int{seenLeft, seenBoth} {
+		w.put(time.Duration(100+20*i)*ms, client, seen, event.ACK, 1, 1, 0)
+		for k := range w.points {
+			if last := &w.points[k].Segments[len(w.points[k].Segments)-1]; last.IPID == w.ipid {
+				last.IPID = 0
+			}
+		}
+	}
+	w.put(300*ms, client, seenBoth, event.ACK, 1, 1, 5)
+	if j := w.join(); claims(j) != 0 {
+		t.Errorf("%d of two ACKs that look alike are called lost: which is not known", claims(j))
+	}
+}
+
 // claims counts what was lost and made in all connections.
 func claims(j *Joined) (n int) {
 	counted := map[*group]bool{}

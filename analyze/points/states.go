@@ -63,7 +63,7 @@ func (j *Joined) moves(c *analyze.Connection, i int, side analyze.Side) bool {
 		end = 1 - end
 	}
 	m := g.firstOf(end, func(m int) bool { return g.at[m].sent[g.from[p]] > 0 })
-	if m < 0 || !j.sound[g.at[m].point] || g.vague[p] || g.passed(p, m) || g.strayed(p, j.strays) {
+	if m < 0 || !j.sound[g.at[m].point] || g.vague[p] != definite || g.passed(p, m) || g.strayed(p, j.strays) {
 		return true
 	}
 	for k := i - 1; k >= 0; k-- {
