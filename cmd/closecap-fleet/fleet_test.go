@@ -226,6 +226,35 @@ func TestOneTimeline(t *testing.T) {
 	}
 }
 
+// The interfaces of a point's files count on from one to the next: an ACK without IP ID that two files show is one packet,
+// seen on two interfaces.
+func TestInterfacesCountOn(t *testing.T) {
+	dir := t.TempDir()
+	var b bytes.Buffer
+	if _, err := gen.Write(&b, gen.Options{Connections: 20, Open: 5, Seed: 3}); err != nil {
+		t.Fatal(err)
+	}
+	capture, from := b.Bytes(), headerSize
+	for _, to := range recordEnds(capture) {
+		ip := capture[from+recordSize+14 : to]
+		if from > len(capture)/2 && ip[33] == 0x10 && int(binary.BigEndian.Uint16(ip[2:])) == 20+int(ip[32]>>4)*4 {
+			clear(ip[4:6])
+			for name, content := range map[string][]byte{"1": capture[:to], "2": slices.Concat(capture[:headerSize], capture[from:])} {
+				if err := os.WriteFile(dir+"/"+name+".pcap", content, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			break
+		}
+		from = to
+	}
+	files, out := []string{dir + "/1.pcap", dir + "/2.pcap"}, dir+"/out"
+	if code, said := closecapFleet(t, "analyze", "--in", dir+"/*.pcap", "--out", out, "--buckets", "2"); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	same(t, "an ACK in two files", single(t, "", files, false), written(t, out+"/bucket-*.ndjson"))
+}
+
 func TestRefused(t *testing.T) {
 	dir := t.TempDir()
 	file := host(t, dir, 1, 10, 1)[0]
