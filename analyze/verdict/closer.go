@@ -311,6 +311,10 @@ func (fl judged) multipathCloser(v *verdict) {
 	v.first, v.closer, v.closerSure, v.confidence = first, first.Side(), analyze.Inferred, analyze.Inferred
 	v.because("an MPTCP connection: frame %d is the DATA_FIN of the %s, frame %d that of the %s; the FINs only end the subflow",
 		min(c, s), first.Side(), max(c, s), first.Other().Side())
+	after := fl.Dir[first.Other()].DataFinTime.Sub(fl.Dir[first].DataFinTime)
+	if after < fl.TripTo(first.Other())*3/4 {
+		v.doubtCloser(fmt.Sprintf("the DATA_FIN of the %s came sooner than an answer to that of the %s can: they may have crossed", first.Other().Side(), first.Side()))
+	}
 }
 
 // endsByDataFin reports whether v's closer is a matter of DATA_FINs: a FIN of an MPTCP connection came
