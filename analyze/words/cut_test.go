@@ -53,14 +53,14 @@ func TestStreamsCut(t *testing.T) {
 	answer := func(stream byte) string { return frame(1, 4, stream, "\x88") }
 	const data, end, ping = 0, 1, 6
 	for want, tt := range map[string]struct{ asked, answered, more string }{
-		"the server closed in the middle of its own message: HTTP/2 answer on stream 1, cut: its end did not come (frame 4), 4.0 s after its last byte": {
+		"the server closed in the middle of its own message: HTTP/2 200 to GET on stream 1, cut: its end did not come (frame 4), 4.0 s after its last byte": {
 			request(1), answer(1) + frame(data, 0, 1, "abc"), frame(ping, 0, 0, "12345678")},
 		"the server closed in the middle of its own message: HTTP/2 answers on 2 streams, cut: their ends did not come (frame 5), 2.0 s after its last byte": {
 			request(1) + request(3), answer(3), answer(1)},
-		"the server closed 4.0 s after the last request, with 2 streams still open, 1 in the middle of the answer": {
+		"the server closed 4.0 s after the last request, with 2 streams still open (the last: GET), 1 in the middle of the answer": {
 			request(1) + request(3), answer(1), frame(data, 0, 1, "abc")},
 		"the server closed after 2.0 s of idling, no request was outstanding": {request(1), answer(1), frame(data, end, 1, "abc")},
-		"the client closed in the middle of the server's message: HTTP/2 answer on stream 1, cut: its end did not come (frame 4), 2.0 s after its last byte; reset, harmless: what met the closed socket was the server's own GOAWAY": {
+		"the client closed in the middle of the server's message: HTTP/2 200 to GET on stream 1, cut: its end did not come (frame 4), 2.0 s after its last byte; reset, harmless: what met the closed socket was the server's own GOAWAY": {
 			request(1), answer(1), ""},
 	} {
 		asked := h2begin + tt.asked

@@ -3,8 +3,8 @@ package words
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
-	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -34,6 +34,7 @@ const (
 	h2Headers   = 1
 	h2RstStream = 3
 	h2Settings  = 4
+	h2Ack       = 1 // of SETTINGS
 	h2Goaway    = 7
 	h2EndStream = 1
 	h2Header    = 9
@@ -55,6 +56,19 @@ func h2Size(h []byte) (want int, total int64) {
 	return 0, h2Header + n
 }
 
+// size reads a frame's header, and keeps more of the frame where that has a part of a header.
+func (d *h2End) size(h []byte) (want int, total int64) {
+	if want, total = h2Size(h); total > 0 {
+		if d.most = 0; h[3] == h2Headers || h[3] == h2PushPromise || h[3] == h2Continuation {
+			d.most = maxHeads
+		}
+	}
+	return want, total
+}
+
+// h2Number is that of a frame's stream.
+func h2Number(msg []byte) uint32 { return binary.BigEndian.Uint32(msg[5:]) &^ (1 << 31) }
+
 // goawayName is the name of a goodbye of HTTP/2.
 const goawayName = "GOAWAY"
 
@@ -64,15 +78,17 @@ const maxStreams = 256
 // http2Reader follows the frames of HTTP/2 in clear.
 type http2Reader struct {
 	ends     [2]h2End
-	prefaced int                 // bytes of the preface that came
-	open     map[uint32]h2Stream // by number
-	answered spot                // the last frame of an answer
-	many     bool                // more than are told apart
+	prefaced int                  // bytes of the preface that came
+	open     map[uint32]*h2Stream // by number
+	highest  uint32               // that was begun
+	answer   *h2Stream            // on which the server spoke last, nil for none
+	many     bool                 // more than are told apart
 }
 
 // h2End is what one end has said.
 type h2End struct {
 	frames
+	heads
 	goaway  goaway
 	rst     [8]byte // stream and code of the last RST_STREAM
 	rstAt   spot
@@ -92,10 +108,16 @@ func (d *h2End) fault() string {
 	return h2Code(code)
 }
 
-// h2Stream is one that an end has yet to end.
+// h2Stream is a request with its answer, as far as their headers can be read.
 type h2Stream struct {
-	ended [2]bool // by whom
-	begun bool    // its answer
+	number  uint32
+	ended   [2]bool // by whom
+	begun   bool    // its answer
+	asked   string  // "" where that can't be read
+	head            // of the answer
+	headAt  spot
+	came    int64 // bytes of its body
+	spokeAt spot  // the last of the server
 }
 
 // goaway is the last GOAWAY of an end.
@@ -109,18 +131,18 @@ type goaway struct {
 	debug string
 }
 
-func newHTTP2() reader { return &http2Reader{open: map[uint32]h2Stream{}} }
+func newHTTP2() reader { return &http2Reader{open: map[uint32]*h2Stream{}} }
 
 func (r *http2Reader) said(e End, b []byte, at spot) {
 	if e == Client && r.prefaced < len(preface) {
 		n := min(len(b), len(preface)-r.prefaced)
 		if string(b[:n]) != preface[r.prefaced:r.prefaced+n] {
-			r.ends[e].lost = true
+			r.ends[e].frames.lost = true
 		}
 		r.prefaced += n
 		b = b[n:]
 	}
-	r.ends[e].feed(b, h2Size, func(msg []byte, _ int64) { r.frame(e, msg, at) })
+	r.ends[e].feed(b, r.ends[e].size, func(msg []byte, _ int64) { r.frame(e, msg, at) })
 }
 
 func (r *http2Reader) skip(e End, n int64) {
@@ -129,7 +151,7 @@ func (r *http2Reader) skip(e End, n int64) {
 
 func (r *http2Reader) frame(e End, msg []byte, at spot) {
 	d := &r.ends[e]
-	kind, stream := msg[3], binary.BigEndian.Uint32(msg[5:])&^(1<<31)
+	kind, stream := msg[3], h2Number(msg)
 	total := h2Header + (int64(msg[0])<<16 | int64(msg[1])<<8 | int64(msg[2]))
 	body := msg[h2Header:]
 	d.isRst, d.at = false, at
@@ -149,112 +171,83 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 		binary.BigEndian.PutUint32(d.rst[:], stream)
 		copy(d.rst[4:], body)
 		delete(r.open, stream)
+	case kind == h2Settings && msg[4]&h2Ack == 0:
+		if size, ok := tableSize(body); ok {
+			r.ends[e.Other()].heads.allow(size)
+		}
+	case kind == h2PushPromise:
+		d.heads.read(msg, total)
+	case kind == h2Continuation:
+		r.reads(e, r.open[stream], msg, total, at)
 	case kind <= h2Headers:
 		d.goaway.more = d.goaway.sent
-		r.speaks(e, stream, msg[4]&h2EndStream != 0, at)
+		r.speaks(e, stream, msg, total, at)
 	}
 }
 
 // speaks notes that e spoke on a stream, and perhaps for the last time.
-func (r *http2Reader) speaks(e End, number uint32, ends bool, at spot) {
-	s, known := r.open[number]
-	if !known && (e == Server || len(r.open) >= maxStreams) { // pushes are not counted
-		r.many = r.many || e == Client
+func (r *http2Reader) speaks(e End, number uint32, msg []byte, total int64, at spot) {
+	s := r.stream(e, number, msg[3] == h2Headers)
+	if s != nil {
+		s.ended[e] = s.ended[e] || msg[4]&h2EndStream != 0
+		if e == Server {
+			s.begun, s.spokeAt, r.answer = true, at, s
+			if msg[3] == h2Data {
+				s.came += h2Carries(msg, total)
+			}
+		}
+		if s.ended[Client] && s.ended[Server] {
+			delete(r.open, number)
+		}
+	} else if e == Server && r.many {
+		r.answer = nil
+	}
+	if msg[3] == h2Headers {
+		r.reads(e, s, msg, total, at)
+	}
+}
+
+// stream returns the one on which e speaks, nil for one that is not followed: pushes are not, nor are those of more
+// than maxStreams, or that ended.
+func (r *http2Reader) stream(e End, number uint32, begins bool) *h2Stream {
+	s := r.open[number]
+	switch {
+	case s != nil:
+	case e == Server && r.answer != nil && r.answer.number == number:
+		s = r.answer
+	case e == Server && number%2 == 1 && number > r.highest: // the request was HTTP/1's, which was upgraded
+		s = &h2Stream{number: number}
+	case e == Client && begins && number > r.highest:
+		if r.highest = number; len(r.open) == maxStreams {
+			r.many = true
+			return nil
+		}
+		s = &h2Stream{number: number}
+		r.open[number] = s
+	}
+	return s
+}
+
+// reads notes what a header tells, where it is complete; s is its stream, or nil.
+func (r *http2Reader) reads(e End, s *h2Stream, msg []byte, total int64, at spot) {
+	d := &r.ends[e].heads
+	if !d.read(msg, total) {
 		return
 	}
-	if e == Server {
-		s.begun, r.answered = true, at
+	if s == nil && r.answer != nil && r.answer.number == h2Number(msg) {
+		s = r.answer
 	}
-	s.ended[e] = s.ended[e] || ends
-	if r.open[number] = s; s.ended[Client] && s.ended[Server] {
-		delete(r.open, number)
-	}
-}
-
-// tear notes in w which answers have begun and not ended.
-func (r *http2Reader) tear(w *said) {
-	n, last := 0, uint32(0)
-	for number, s := range r.open {
-		if s.begun && !s.ended[Server] {
-			n, last = n+1, max(last, number)
-		}
-	}
-	switch n {
-	case 0:
-		return
-	case 1:
-		w.torn = fmt.Sprintf("HTTP/2 answer on stream %d, cut: its end did not come", last)
-	default:
-		w.torn = fmt.Sprintf("HTTP/2 answers on %d streams, cut: their ends did not come", n)
-	}
-	w.cut, w.tornAt = true, r.answered
-	if came, _, _ := r.ends[Server].frames.cut(); came == 0 {
-		w.ended = r.answered.time
-	}
-}
-
-func (r *http2Reader) last(e End, how fate) said {
-	d := &r.ends[e]
-	if d.lost && !d.goaway.sent {
-		return said{}
-	}
-	w := said{protocol: "http2", sure: analyze.Observed, tells: true, at: d.at, before: d.before}
-	if !d.lost {
-		w.closing = d.closing
-	}
-	w.counts = !r.many && !r.ends[Client].lost && !r.ends[Server].lost
-	if e == Client && w.counts && how.heard {
-		r.count(&w)
-	}
-	if e == Server && w.counts && how.done {
-		r.tear(&w)
-	}
-	switch g := &d.goaway; {
-	case g.sent:
-		w.at = g.at
-		w.goodbye = goodbye{words: "GOAWAY " + h2Code(g.code), name: goawayName, at: g.first, more: g.more}
-		if g.debug != "" {
-			w.goodbye.words += " " + quoted(g.debug)
-		}
-		if code := d.fault(); code != "" {
-			w.goodbye.told = fmt.Sprintf(", stream %d reset before: %s", binary.BigEndian.Uint32(d.rst[:]), code)
-		}
-		w.meaning = "HTTP/2 " + w.goodbye.words + w.goodbye.told
-		if g.last != 1<<31-1 {
-			w.meaning += fmt.Sprintf(", last stream %d", g.last)
-		}
-	case w.cut:
-		w.meaning, w.at, w.torn = w.torn, w.tornAt, ""
-	case d.rstAt.frame != 0:
-		w.at, w.tells = d.rstAt, d.isRst
-		w.meaning = fmt.Sprintf("HTTP/2 RST_STREAM %s, stream %d", h2Code(binary.BigEndian.Uint32(d.rst[4:])), binary.BigEndian.Uint32(d.rst[:]))
-		if e == Server && w.tells && d.fault() != "" {
-			w.goodbye = goodbye{words: w.meaning, name: "error", at: d.rstAt, error: true}
-		}
-	case w.open > 0:
-		w.meaning, w.at = fmt.Sprintf("HTTP/2 streams still open: %d", w.open), spot{}
-	default:
-		return said{at: d.at, counts: w.counts}
-	}
-	return w
-}
-
-// count counts in w the streams of the client that the server has not ended.
-func (r *http2Reader) count(w *said) {
-	for _, s := range r.open {
-		if s.ended[Server] {
-			continue
-		}
-		if w.open++; s.begun {
-			w.begun++
-		}
-	}
-	switch w.waits = analyze.Count(uint64(w.open), "stream") + " still open"; {
-	case w.begun == 0:
-	case w.open == 1:
-		w.waits += ", in the middle of its answer"
-	default:
-		w.waits += fmt.Sprintf(", %d in the middle of the answer", w.begun)
+	switch h := &d.head; {
+	case s == nil:
+	case e == Client && h.method != "":
+		s.asked = strings.TrimSpace(h.method + " " + h.path)
+	case e == Client:
+	case h.status >= 200:
+		s.head, s.headAt = *h, at
+	case h.status > 0: // what comes before the answer
+		s.begun = false
+	case h.grpc != 0: // in a trailer
+		s.grpc, s.grpcText, s.headAt = h.grpc, h.grpcText, at
 	}
 }
 

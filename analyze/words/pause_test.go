@@ -21,7 +21,7 @@ func TestPause(t *testing.T) {
 	for want, list := range map[string][]sent{
 		"the server closed after 2.0 s of idling, no request was outstanding; the last answer was HTTP/2 RST_STREAM REFUSED_STREAM, stream 1 (frame 4)": {
 			{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + refused}, {wait, 1, ack, b, ""}},
-		"the server ended it: GOAWAY ENHANCE_YOUR_CALM, stream 1 reset before: REFUSED_STREAM (frame 5) after 2.0 s of idling, then closed": {
+		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 2.0 s of idling, then closed; stream 1 had been reset: REFUSED_STREAM (frame 4)": {
 			{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + refused}, {wait, 1, ack, b, goaway}},
 		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 2.0 s of idling, then closed":                           {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings}, {wait, 1, ack, b, goaway}},
 		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed":                                                 {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + goaway}},

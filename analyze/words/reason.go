@@ -101,9 +101,8 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 	return x.idle()
 }
 
-// goodbye is who announced the end first, and what the other did then.
-func (x *ended) goodbye() string {
-	first, found := Client, false
+// announced is who announced the end first.
+func (x *ended) announced() (first End, found bool) {
 	for _, e := range [...]End{Client, Server} {
 		g := &x.said[e].goodbye
 		wrong := g.error && !(x.closed && x.closer == e && x.silence() < longIdle && !x.leftAfter(e))
@@ -114,9 +113,24 @@ func (x *ended) goodbye() string {
 			first, found = e, true
 		}
 	}
+	return first, found
+}
+
+// goodbye is who announced the end first, what the other did then, and what error had come before.
+func (x *ended) goodbye() string {
+	first, found := x.announced()
 	if !found {
 		return ""
 	}
+	why := x.tellsOf(first)
+	if g := &x.said[first].goodbye; g.earlier != "" {
+		why += fmt.Sprintf("; %s (frame %d)", g.earlier, g.earlierAt.frame)
+	}
+	return why
+}
+
+// tellsOf is what the goodbye of the first end says, and what the other did then.
+func (x *ended) tellsOf(first End) string {
 	x.quotes(first)
 	x.topic = topicOf(x.said[first].goodbye.name)
 	g, other := &x.said[first].goodbye, &x.said[first.Other()].goodbye

@@ -16,7 +16,7 @@ import (
 // dissected are the captures' ports, and what tshark is to read there: it goes by the port.
 var dissected = map[string]string{
 	"grpc-max-age": "7051,http2", "h2-internal-error": "7081,http2", "h2-rst-stream": "7080,http2",
-	"h2-shutdown": "7080,http2", "server-h2": "7808,http2", "ws-1001": "7070,http", "ws-1009": "7070,http",
+	"h2-shutdown": "7080,http2", "server-h2": "7808,http2", "server-h2-answers": "7181-7381,http2", "ws-1001": "7070,http", "ws-1009": "7070,http",
 	"ws-no-close-frame": "7070,http", "tls12-abrupt": "7511,tls", "server-tls1_2": "7802,tls",
 	"server-tls1_3": "7802,tls", "pg-terminated": "7432,pgsql", "redis-maxclients": "7001,resp",
 	"server-redis": "7801,resp", "server-mysql": "7803,mysql", "server-http": "7804,http",
@@ -36,6 +36,7 @@ var fields = []struct {
 }{
 	{"http2.goaway.error", h2Code},
 	{"http2.rst_stream.error", h2Code},
+	{"http2.headers.status", same},
 	{"websocket.payload.close.status_code", same},
 	{"tls.alert_message.desc", alertName},
 	{"pgsql.code", same},

@@ -83,13 +83,15 @@ type woke struct {
 
 // goodbye is a message by which an end announces that the connection is to end, or an error after which it may.
 type goodbye struct {
-	words string // "" for one that says no more than that
-	told  string // what it adds, as the body of an error
-	name  string // of the kind of message
-	at    spot   // the first time
-	error bool   // it is the reason only where its sender ended the connection, and not after idling
-	more  bool   // an answer came after it
-	usual bool   // it says only when the connection is to end: a message that is cut, or without an answer, says more
+	words     string // "" for one that says no more than that
+	told      string // what it adds, as the body of an error
+	earlier   string // an error that its sender had told of before
+	earlierAt spot
+	name      string // of the kind of message
+	at        spot   // the first time
+	error     bool   // it is the reason only where its sender ended the connection, and not after idling
+	more      bool   // an answer came after it
+	usual     bool   // it says only when the connection is to end: a message that is cut, or without an answer, says more
 }
 
 // A reader follows one protocol. It is given the bytes of both ends, each in order.
