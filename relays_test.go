@@ -90,8 +90,8 @@ func TestNoUpstream(t *testing.T) {
 10 7999 refused client leg 8 nothing-back by haproxy
 11 7999 refused client leg 8 nothing-back by haproxy
 12 7999 refused client leg 8 nothing-back by haproxy
-13 7863 graceful server leg 14 nothing-back by haproxy: 7997 the server closed 2.1 ms after the last request, with no answer to GET /rst HTTP/1.1 (frame 215), answered true
-14 7997 reset client leg 13 nothing-back by haproxy
+13 7863 graceful server leg 14 request by haproxy: 7997 the server closed 2.1 ms after the last request, with no answer to GET /rst HTTP/1.1 (frame 215), answered true
+14 7997 reset client leg 13 request by haproxy
 `), "\n")
 	if diff := cmp.Diff(want, inOrder(tiedUpstreams(all))); diff != "" {
 		t.Errorf("relays (-want +got):\n%s", diff)

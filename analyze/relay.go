@@ -23,7 +23,7 @@ type Relay struct {
 type RelaySame string
 
 // What was on both in the same moment: all bytes, or the last request and its answer but for their heads. With calls:
-// one was opened while the other waited for an answer, and nothing came back.
+// the request alone, to which no answer went on; or one was opened while the other waited for an answer, and nothing came back.
 const (
 	SameBytes   RelaySame = "bytes"
 	SameRequest RelaySame = "request"

@@ -41,10 +41,17 @@ func (l *linker) relays() {
 		partners[x.back]++
 	}
 	for x, r := range relays {
-		if partners[x.front] == 1 && partners[x.back] == 1 && !l.talksTo(x.front, r.tid) && l.passedOn(x, r) {
-			l.tie(x.front, x.back, r.Relay, analyze.Server)
-			l.tie(x.back, x.front, r.Relay, analyze.Client)
+		switch {
+		case partners[x.front] != 1 || partners[x.back] != 1 || l.talksTo(x.front, r.tid):
+			continue
+		case l.passedOn(x, r):
+		case l.onlyAsked(x, r):
+			r.Same, r.Confidence = analyze.SameRequest, analyze.Inferred
+		default:
+			continue
 		}
+		l.tie(x.front, x.back, r.Relay, analyze.Server)
+		l.tie(x.back, x.front, r.Relay, analyze.Client)
 	}
 }
 
@@ -58,20 +65,21 @@ func (l *linker) talksTo(front, tid int) bool {
 // number of bytes tells, all of it: a server that asks another one sends bytes of its own. Where it wrote heads
 // anew, request and response were passed on, and nothing else.
 func (l *linker) passedOn(x legs, r *relayed) bool {
-	var sent uint64
-	count := func(calls []*analyze.Call, side analyze.Side) {
-		for _, c := range calls {
-			if c.PID == r.PID && c.Side == side && c.Ret > 0 && c.Kind() == event.SendCall {
-				sent += uint64(c.Ret)
-			}
-		}
-	}
-	count(l.byID[x.front].calls, analyze.Server)
-	count(l.byID[x.back].calls, analyze.Client)
+	sent := sentBy(r.PID, l.byID[x.front].calls, analyze.Server) + sentBy(r.PID, l.byID[x.back].calls, analyze.Client)
 	if r.requests+r.answers > 0 {
 		return r.sent == sent && r.requests > 0 && r.answers > 0
 	}
 	return r.sent == sent || r.Confidence == analyze.Observed && 2*r.sent > sent
+}
+
+// sentBy returns how many bytes a process sent as an end of a connection.
+func sentBy(pid int, calls []*analyze.Call, side analyze.Side) (sent uint64) {
+	for _, c := range calls {
+		if c.PID == pid && c.Side == side && c.Ret > 0 && c.Kind() == event.SendCall {
+			sent += uint64(c.Ret)
+		}
+	}
+	return sent
 }
 
 // carriedBytes returns what each process received on one connection and sent, by the same thread's later

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // leastBody is how many bytes of a body must be shown, and be the same, to tell a response that was passed on.
@@ -50,10 +51,11 @@ func passesMessage(held []carried, c *analyze.Call, relays map[legs]*relayed) (a
 	}
 	at, body = -1, c.Ret-put.head
 	for i := range held {
-		if !fitsMessage(held[i:], c, &put, text) || at >= 0 && held[at].call.Connection == held[i].call.Connection {
+		passed := relays[legsOf(held[i].call, c)]
+		if !fitsMessage(held[i:], c, &put, text, passed) || at >= 0 && held[at].call.Connection == held[i].call.Connection {
 			continue
 		}
-		if relays[legsOf(held[i].call, c)] != nil {
+		if passed != nil {
 			return skipHead(held, i), body
 		}
 		if at >= 0 {
@@ -65,8 +67,9 @@ func passesMessage(held []carried, c *analyze.Call, relays map[legs]*relayed) (a
 }
 
 // fitsMessage reports whether the first of held received the message put, that c sends, with another head: a
-// request goes from the leg that was accepted to the one that was opened, a response back.
-func fitsMessage(held []carried, c *analyze.Call, put *message, text string) bool {
+// request goes from the leg that was accepted to the one that was opened, a response back. Where passed has a request to
+// which no response was, one of few bytes fits as well.
+func fitsMessage(held []carried, c *analyze.Call, put *message, text string, passed *relayed) bool {
 	h := &held[0]
 	from := shownFrom(h.call, 0)
 	got, ok := readMessage(from)
@@ -77,7 +80,23 @@ func fitsMessage(held []carried, c *analyze.Call, put *message, text string) boo
 		return false
 	}
 	n := min(len(got.body), len(put.body))
-	return got.body[:n] == put.body[:n] && (!put.isResponse() || n >= leastBody) && c.Ret-put.head <= leftOf(held, h.call.Connection)-got.head
+	whole := passed != nil && passed.requests > passed.answers && got.body == put.body && c.Ret-put.head == int64(n) && h.call.Ret-got.head == int64(n)
+	return got.body[:n] == put.body[:n] && (!put.isResponse() || n >= leastBody || whole) && c.Ret-put.head <= leftOf(held, h.call.Connection)-got.head
+}
+
+// onlyAsked reports whether all that went through the process was a request, with another head, to which it passed on no
+// response: what it sent back then, if anything, is a gateway's error.
+func (l *linker) onlyAsked(x legs, r *relayed) bool {
+	if r.requests == 0 || r.answers > 0 || r.sent != sentBy(r.PID, l.byID[x.back].calls, analyze.Client) {
+		return false
+	}
+	passed := l.calls.get(r.Sent).Start
+	for _, c := range l.byID[x.front].calls {
+		if c.PID == r.PID && c.Side == analyze.Server && c.Kind() == event.SendCall && c.Ret > 0 && c.Start > passed {
+			return isGatewayError(c.Text)
+		}
+	}
+	return true
 }
 
 // skipHead takes the head off the message that the call at i of held received, and returns i.

@@ -39,6 +39,10 @@ func relaySentence(c *analyze.Connection) string {
 		return fmt.Sprintf("Relayed by the %s: connection %d is the other leg, on which the same bytes went on in the same moment (%s). This is inferred.",
 			r.Side, r.Leg, count(r.Bytes, "byte"))
 	case analyze.SameRequest:
+		if r.PID != 0 {
+			return fmt.Sprintf("Relayed by %s: connection %d is the other leg (#%d sent on the request that #%d had received), and no answer from there went on. This is inferred.",
+				Safe(r.Actor), r.Leg, r.Sent, r.Received)
+		}
 		return fmt.Sprintf("Relayed by the %s: connection %d is the other leg, on which the same request was made in the same moment%s. This is inferred.",
 			r.Side, r.Leg, sameAnswer(r.Bytes))
 	case analyze.NothingBack:

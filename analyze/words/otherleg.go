@@ -17,20 +17,33 @@ func nameEnds(all []*analyze.Connection) {
 		}
 	}
 	for _, c := range legs {
-		then, answered := c.FirstEnd(), false
-		if w := c.LastWords; c.Relay.Same == analyze.NothingBack && c.Relay.Side == analyze.Server && w != nil && w.Server != nil && w.Server.Frame != 0 {
-			then, answered = w.Server.Time, true
+		other := legs[c.Relay.Leg]
+		if other == nil {
+			continue
 		}
-		if other := legs[c.Relay.Leg]; other != nil && (c.Closer == c.Relay.Side || answered) {
-			c.Relay.Ended = endBefore(other, then)
-			if e := c.Relay.Ended; e != nil && c.Relay.Confidence == analyze.Inferred {
-				e.Confidence = analyze.Inferred
-			}
-			if e := c.Relay.Ended; e != nil {
-				e.Answered = answered
-			}
+		r := c.Relay
+		if at := answersItself(c); at != 0 {
+			r.Ended = endBefore(other, at)
+		}
+		if r.Ended != nil {
+			r.Ended.Answered = true
+		} else if c.Closer == r.Side {
+			r.Ended = endBefore(other, c.FirstEnd())
+		}
+		if r.Ended != nil && r.Confidence == analyze.Inferred {
+			r.Ended.Confidence = analyze.Inferred
 		}
 	}
+}
+
+// answersItself returns when a relay had said the last on c, to which none of the other leg's went on; 0 where it did not.
+func answersItself(c *analyze.Connection) event.Time {
+	r, w := c.Relay, c.LastWords
+	own := r.Same == analyze.NothingBack || r.Same == analyze.SameRequest && r.PID != 0
+	if !own || r.Side != analyze.Server || w == nil || w.Server == nil || w.Server.Frame == 0 {
+		return 0
+	}
+	return w.Server.Time
 }
 
 // endBefore tells how a leg had ended before then, nil where it had not or that is not known.
