@@ -99,7 +99,7 @@ func (l *Legs) Tie(all []*analyze.Connection) {
 	l.tie((*leg).requestKey, asksOn)
 	l.tie((*leg).carriedKey, carriesAll)
 	l.tieFailed(all)
-	nameEnds(all)
+	NameEnds(all)
 }
 
 // tie ties those that are not yet tied.

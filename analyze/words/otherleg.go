@@ -8,8 +8,8 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
-// nameEnds says of each connection that a relay ended how its other leg had ended before that.
-func nameEnds(all []*analyze.Connection) {
+// NameEnds says of each connection that a relay ended how its other leg had ended before that.
+func NameEnds(all []*analyze.Connection) {
 	legs := map[int]*analyze.Connection{}
 	for _, c := range all {
 		if c.Relay != nil {

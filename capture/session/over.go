@@ -31,7 +31,7 @@ type Part struct {
 }
 
 // Over takes the connections of which nothing more can come out of the session: one recording for
-// those that share sockets, with the calls on all listening sockets. Rows are numbered on from one
+// those that share sockets, or may be the legs of a relay, with the calls on all listening sockets. Rows are numbered on from one
 // recording to the next.
 func (s *Session) Over(now event.Time) []Part { return s.finished(now, false) }
 
@@ -52,8 +52,8 @@ func (s *Session) finished(now event.Time, end bool) []Part {
 		if s.ends[c.pair] != c || !end && !c.quiet(now) {
 			continue
 		}
-		conns, sockets := c.cluster()
-		if !end && !isOver(conns, sockets, now) {
+		conns, sockets := c.over(now, end)
+		if len(conns) == 0 {
 			continue
 		}
 		rec := &event.Recording{Run: s.run}
@@ -98,23 +98,33 @@ func (s *Session) letGo(k *socket) {
 	for i := range k.calls {
 		s.kept -= callSize(&k.calls[i])
 	}
+	s.letGoLegs(k)
 	delete(s.sockets, k.cookie)
 }
 
-// cluster returns the connections that share sockets with c, and the sockets. Most have one or two.
-func (c *conn) cluster() (conns []*conn, sockets []*socket) {
+// cluster returns the connections that share sockets with c, with legs also those that may be other legs of theirs, and
+// the sockets. Most have one or two.
+func (c *conn) cluster(legs bool) (conns []*conn, sockets []*socket) {
 	seen := map[*conn]bool{c: true}
 	conns = []*conn{c}
+	add := func(k *socket) {
+		for _, other := range k.conns {
+			if !seen[other] {
+				seen[other] = true
+				conns = append(conns, other)
+			}
+		}
+	}
 	for i := 0; i < len(conns); i++ {
 		for _, k := range conns[i].sockets {
 			if slices.Contains(sockets, k) {
 				continue
 			}
 			sockets = append(sockets, k)
-			for _, other := range k.conns {
-				if !seen[other] {
-					seen[other] = true
-					conns = append(conns, other)
+			add(k)
+			if legs {
+				for _, leg := range k.legs() {
+					add(leg)
 				}
 			}
 		}

@@ -53,6 +53,7 @@ type Session struct {
 	sockets  map[uint64]*socket  // by cookie; 0 has the calls of no socket
 	packets  []event.Packet      // with whole
 	unsorted []event.KernelEvent // of which it is not known yet whether they are the program's
+	took     map[int]uint64      // by thread: the cookie of what it accepted, or received from, last
 	held     map[uint64]*conn    // by cookie: of sockets that have ended and are yet to be released
 	totals   Totals
 	kept     int    // bytes
@@ -100,6 +101,10 @@ type socket struct {
 	conns     []*conn
 	listening bool
 	closed    event.Time // when nothing that is traced held it any more; 0 before
+	opens     bool       // its program called connect
+	front     *socket    // for which it may have been opened, as the other leg of a relay
+	backs     []*socket  // that were so for it
+	takers    []int      // threads of which took may name it
 }
 
 // New returns a Session of a program that is about to start.
@@ -107,7 +112,7 @@ func New(opt Options) *Session {
 	s := &Session{
 		run: opt.Run, whole: opt.Whole || opt.WholeTo > 0,
 		heardBy: opt.Heard,
-		ends:    map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{},
+		ends:    map[event.Pair]*conn{}, sockets: map[uint64]*socket{}, held: map[uint64]*conn{}, took: map[int]uint64{},
 	}
 	if !opt.Whole {
 		s.wholeTo = opt.WholeTo
@@ -183,6 +188,7 @@ func (s *Session) Call(c event.Call) {
 	k := s.socket(c.Socket)
 	k.calls = append(k.calls, c)
 	s.kept += callSize(&c)
+	s.mayRelay(k, &c)
 }
 
 // Socket takes what the tracer says of a socket.

@@ -52,4 +52,5 @@ func (o *overheard) tell(part *session.Part, res *analyze.Result) {
 		h.Tell(c, words.Telling{Calls: calls[c.ID], Number: func(frame uint64) uint64 { return now[frame] }})
 		o.keeper.GiveBack(h)
 	}
+	words.NameEnds(res.Connections)
 }

@@ -45,9 +45,15 @@ func newRows(w io.Writer, format report.Format, opt report.Options) (*rows, erro
 func (r *rows) show(part *session.Part) {
 	res := join.Join(part.Recording, analyze.Options{})
 	r.words.tell(part, res)
+	ids := map[int]int{}
 	for _, c := range res.Connections {
 		r.shown++
-		c.ID = r.shown
+		ids[c.ID], c.ID = r.shown, r.shown
+	}
+	for _, c := range res.Connections {
+		if c.Relay != nil {
+			c.Relay.Leg = ids[c.Relay.Leg]
+		}
 		if r.err == nil {
 			r.err = r.stream.Connection(c)
 		}

@@ -172,3 +172,73 @@ func TestRowsTellWords(t *testing.T) {
 		})
 	}
 }
+
+// relay gives a session the two connections of a relay, begun then and closed now: what it received on one it sent on the
+// other.
+func relay(s *session.Session, port uint16, begin event.Time) {
+	here := netip.MustParseAddr("127.0.0.1")
+	front := [2]netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), port), netip.AddrPortFrom(here, 80)}
+	back := [2]netip.AddrPort{netip.AddrPortFrom(here, port), netip.MustParseAddrPort("10.0.0.2:81")}
+	cookies := [2]uint64{uint64(port), uint64(port) + 1<<16}
+	s.Socket(trace.Socket{Cookie: 1, State: trace.Listening, Local: front[1]})
+	s.Socket(trace.Socket{Cookie: cookies[0], State: trace.Connected, Local: front[1], Remote: front[0]})
+	s.Socket(trace.Socket{Cookie: cookies[1], State: trace.Connecting, Remote: back[1]})
+	s.Socket(trace.Socket{Cookie: cookies[1], State: trace.Connected, Local: back[0], Remote: back[1]})
+	for leg, ends := range [2][2]netip.AddrPort{front, back} {
+		at := begin.Add(time.Duration(leg) * time.Millisecond)
+		for i, step := range []struct {
+			from     int
+			flags    event.Flags
+			seq, ack uint32
+			data     string
+		}{{0, event.SYN, 1000, 0, ""}, {1, event.SYN | event.ACK, 2000, 1001, ""}, {0, event.ACK, 1001, 2001, "hello"},
+			{0, event.FIN | event.ACK, 1006, 2001, ""}, {1, event.FIN | event.ACK, 2001, 1007, ""}, {0, event.ACK, 1007, 2002, ""}} {
+			s.Packet(segment(at.Add(time.Duration(i)), ends[step.from], ends[1-step.from], step.flags, step.seq, step.ack, step.data))
+		}
+	}
+	for i, c := range []event.Call{{Name: "accept", Ret: 4}, {Name: "recv", Ret: 5, Text: "hello"}, {Name: "connect"}, {Name: "send", Ret: 5, Text: "hello"}} {
+		c.PID, c.TID, c.Actor = 7, 7, "proxy"
+		c.Socket, c.Local, c.Remote = cookies[0], front[1], front[0]
+		if i >= 2 {
+			c.Socket, c.Local, c.Remote = cookies[1], back[0], back[1]
+		}
+		c.Start = begin.Add(time.Duration(i) * time.Millisecond / 2)
+		c.End = c.Start
+		s.Call(c)
+	}
+	for _, cookie := range cookies {
+		s.Socket(trace.Socket{Cookie: cookie, State: trace.Closed})
+	}
+}
+
+// TestRowsOfRelays holds that rows name each other as legs by the numbers that they are shown with.
+func TestRowsOfRelays(t *testing.T) {
+	s, now := newSession(), present()
+	relay(s, 40000, now.Add(-time.Minute))
+	relay(s, 40001, now)
+	var out bytes.Buffer
+	r, err := newRows(&out, report.NDJSON, report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sweep(s, now.Add(later), 0)
+	if err := r.finish(nil, r.rest(s)); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[int]analyze.Connection{}
+	for line := range strings.Lines(out.String()) {
+		var c analyze.Connection
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		rows[c.ID] = c
+	}
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want 4", len(rows))
+	}
+	for id, c := range rows {
+		if c.Relay == nil || rows[c.Relay.Leg].Relay.Leg != id || rows[c.Relay.Leg].Client.Port() != c.Client.Port() {
+			t.Errorf("connection %d: %+v", id, c.Relay)
+		}
+	}
+}
