@@ -20,7 +20,7 @@ const (
 	FoundSaid          FindingKind = "last-words"
 	FoundCut           FindingKind = "cut"
 	FoundTransfer      FindingKind = "transfer"
-	FoundUnanswered    FindingKind = "unanswered"
+	FoundOutstanding   FindingKind = "request-outstanding"
 	FoundResets        FindingKind = "resets"
 	FoundCloseWait     FindingKind = "close-wait"
 	FoundStalled       FindingKind = "stalled-reader"
@@ -36,7 +36,7 @@ var findingCodes = []Code[FindingKind]{
 	{Code: FoundSaid, Means: "an end said why it was to end", Topic: "last-words"},
 	{Code: FoundCut, Means: "it was closed in the middle of a message", Topic: "end-of-file-by-fin"},
 	{Code: FoundTransfer, Means: "its file of FTP is cut, or not known to be whole", Topic: "end-of-file-by-fin"},
-	{Code: FoundUnanswered, Means: "the server closed it with a request unanswered", Topic: "last-words"},
+	{Code: FoundOutstanding, Means: "the server closed it with a request that had no answer", Topic: "last-words"},
 	{Code: FoundResets, Means: "it was reset or refused", Topic: "reset"},
 	{Code: FoundCloseWait, Means: "the client has closed, the server's application has not", Topic: "close-wait"},
 	{Code: FoundStalled, Means: "an application did not read for a second or more", Topic: "window-zero"},
@@ -109,8 +109,8 @@ func (k FindingKind) Found(c *Connection) bool {
 		return c.endedFor(ReasonCut)
 	case FoundTransfer:
 		return c.Transfer != nil && (c.Transfer.Outcome == TransferCut || c.Transfer.Outcome == TransferUntold)
-	case FoundUnanswered:
-		return c.endedFor(ReasonUnanswered) && c.Closer == Server
+	case FoundOutstanding:
+		return c.endedFor(ReasonOutstanding) && c.Closer == Server
 	case FoundIdle:
 		return c.endedFor(ReasonIdle) && c.Closer == Server
 	case FoundResets:

@@ -208,7 +208,7 @@ func picks(f *analyze.Finding) []string {
 		pick = []string{"--closer", "server", "--closed", clockUTC(f.From) + "," + clockUTC(f.To)}
 	case f.Kind == analyze.FoundSaid:
 		pick = []string{"--words", "--said", shellWord(f.Said)}
-	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundTransfer, f.Kind == analyze.FoundUnanswered, f.Kind == analyze.FoundIdle:
+	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundTransfer, f.Kind == analyze.FoundOutstanding, f.Kind == analyze.FoundIdle:
 		pick = append([]string{"--words"}, pick...)
 	}
 	hosts := f.Server.Addr().String()

@@ -60,7 +60,7 @@ func worthALook() *analyze.Result {
 	}
 	spoke(analyze.ReasonGoodbye, "GOAWAY NO_ERROR", nothing)
 	spoke(analyze.ReasonCut, "", func(c *analyze.Connection) { c.Closer = analyze.Client })
-	spoke(analyze.ReasonUnanswered, "", nothing)
+	spoke(analyze.ReasonOutstanding, "", nothing)
 	for i, outcome := range []analyze.TransferOutcome{analyze.TransferComplete, analyze.TransferCut, analyze.TransferUntold} {
 		spoke(analyze.ReasonTransfer, "", func(c *analyze.Connection) {
 			c.Server = netip.AddrPortFrom(c.Server.Addr(), uint16(50000+i))

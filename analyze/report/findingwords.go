@@ -79,7 +79,7 @@ func findingWords(f *analyze.Finding) string {
 		return raceWords(f)
 	case analyze.FoundResets:
 		return resetsWords(f)
-	case analyze.FoundAtOnce, analyze.FoundSaid, analyze.FoundCut, analyze.FoundTransfer, analyze.FoundUnanswered, analyze.FoundIdle:
+	case analyze.FoundAtOnce, analyze.FoundSaid, analyze.FoundCut, analyze.FoundTransfer, analyze.FoundOutstanding, analyze.FoundIdle:
 		return saidWords(f)
 	case analyze.FoundCloseWait:
 		return fmt.Sprintf("%s has not closed %s, though the clients have: the oldest for %s", at, n, span(time.Duration(f.NS)))

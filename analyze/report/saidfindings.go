@@ -28,8 +28,8 @@ func (f *findings) said(c *analyze.Connection) {
 		f.group(analyze.FoundCut, at, c.ID, c.Closer, w.Confidence)
 	case analyze.FoundTransfer.Found(c):
 		f.group(analyze.FoundTransfer, findingKey{server: c.Transfer.Server}, c.ID, c.Closer, w.Confidence)
-	case analyze.FoundUnanswered.Found(c):
-		f.group(analyze.FoundUnanswered, at, c.ID, c.Closer, w.Confidence)
+	case analyze.FoundOutstanding.Found(c):
+		f.group(analyze.FoundOutstanding, at, c.ID, c.Closer, w.Confidence)
 	case analyze.FoundIdle.Found(c):
 		f.group(analyze.FoundIdle, at, c.ID, c.Closer, w.Confidence).idled(w.IdleNS)
 	}
@@ -65,7 +65,7 @@ func saidWords(f *analyze.Finding) string {
 		return fmt.Sprintf("%s: %s closed %s in the middle of a message", at, closers(f.By), n)
 	case analyze.FoundTransfer:
 		return fmt.Sprintf("%s, FTP: %s carried files that are cut, or not known to be whole", at, n)
-	case analyze.FoundUnanswered:
+	case analyze.FoundOutstanding:
 		return fmt.Sprintf("%s closed %s with a request unanswered", at, n)
 	}
 	return fmt.Sprintf("%s closes connections that were idle for %s (%s)", at, spans(f.Idle.Server), n)

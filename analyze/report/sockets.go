@@ -178,7 +178,7 @@ func troubleStyle(r *sockets.Socket) style {
 	switch r.Trouble {
 	case sockets.AcceptQueueFull, sockets.NotClosed, sockets.NotAccepted:
 		return bad
-	case sockets.Unanswered, sockets.WindowClosed, sockets.HeldBack, sockets.PeerNotClosed:
+	case sockets.NotAcknowledged, sockets.WindowClosed, sockets.HeldBack, sockets.PeerNotClosed:
 		return warn
 	}
 	return plain

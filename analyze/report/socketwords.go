@@ -20,7 +20,7 @@ func waitsFor(l *sockets.Listing, r *sockets.Socket) string {
 		return notClosed(r)
 	case sockets.NotAccepted:
 		return "the peer closed before accept(): " + unreadWords(r) + " in the listener's queue until it is accepted, or the listener closes"
-	case sockets.Unanswered:
+	case sockets.NotAcknowledged:
 		return fmt.Sprintf("%s sent again %s%s; %s", onTheWay(r), times(r.Resent), silence(r), givesUp(l, r))
 	case sockets.WindowClosed:
 		return fmt.Sprintf("%s %s: the peer's receive window is closed; probes go on while it answers, else %s",

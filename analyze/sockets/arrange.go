@@ -10,7 +10,7 @@ import (
 
 // worst is the order of the troubles.
 var worst = []Trouble{
-	AcceptQueueFull, NotClosed, NotAccepted, Unanswered, WindowClosed, HeldBack, PeerNotClosed, Closing,
+	AcceptQueueFull, NotClosed, NotAccepted, NotAcknowledged, WindowClosed, HeldBack, PeerNotClosed, Closing,
 	OrphanWaits, InTimeWait, NoTrouble,
 }
 

@@ -97,7 +97,7 @@ func (j *judge) row(s *event.Socket) Socket {
 		}
 	case event.SynSent:
 		if s.Retransmits > 0 {
-			r.is(Unanswered, "", End{By: ByPeer}, j.givesUp(s))
+			r.is(NotAcknowledged, "", End{By: ByPeer}, j.givesUp(s))
 		}
 	}
 	j.stuck(s, &r)
@@ -143,7 +143,7 @@ func (j *judge) stuck(s *event.Socket, r *Socket) {
 		if !open {
 			topic = "fin-ordering"
 		}
-		r.is(Unanswered, topic, End{By: ByPeer}, j.givesUp(s))
+		r.is(NotAcknowledged, topic, End{By: ByPeer}, j.givesUp(s))
 	default:
 		return
 	}

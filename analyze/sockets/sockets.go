@@ -130,7 +130,7 @@ const (
 	AcceptQueueFull Trouble = "accept-queue-full"
 	NotClosed       Trouble = "not-closed"
 	NotAccepted     Trouble = "not-accepted"
-	Unanswered      Trouble = "unanswered"
+	NotAcknowledged Trouble = "not-acknowledged"
 	WindowClosed    Trouble = "window-closed"
 	HeldBack        Trouble = "held-back"
 	PeerNotClosed   Trouble = "peer-not-closed"

@@ -49,7 +49,7 @@ func topicOf(name string) string {
 }
 
 // reasons are the kinds in the order in which they are looked for.
-var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonUnheard, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonUnanswered,
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonUnheard, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonOutstanding,
 	analyze.ReasonCut, analyze.ReasonHandshake, analyze.ReasonIdle, analyze.ReasonNoGoodbye}
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
@@ -85,7 +85,7 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 			x.topic = "window-zero"
 		}
 		return why
-	case analyze.ReasonUnanswered:
+	case analyze.ReasonOutstanding:
 		return x.unanswered()
 	case analyze.ReasonMismatch:
 		return x.mismatch()

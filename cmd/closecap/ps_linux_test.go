@@ -105,7 +105,7 @@ func TestPsAgainstSS(t *testing.T) {
 		}
 	}
 	// Whether a FIN was sent again yet, and whether a closed window is probed yet, is a matter of time.
-	if n := troubles[sockets.Unanswered] + troubles[sockets.Closing] + troubles[sockets.WindowClosed]; n < 5 {
+	if n := troubles[sockets.NotAcknowledged] + troubles[sockets.Closing] + troubles[sockets.WindowClosed]; n < 5 {
 		t.Errorf("%d whose peers say nothing or take nothing, want 5 or more: %v", n, troubles)
 	}
 	if l.Counters["ListenOverflows"] == 0 {
