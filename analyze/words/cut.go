@@ -3,7 +3,6 @@ package words
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/closecap/closecap/analyze"
 )
@@ -18,7 +17,7 @@ func (x *ended) cut() string {
 		if middle == "" {
 			continue
 		}
-		why := "the " + string(x.side[x.closer]) + " closed" + strings.TrimPrefix(middle, ",")
+		why := "the " + string(x.side[x.closer]) + " closed " + middle
 		if x.idled() > 0 { // who throttles what it sends, or waits for the rest, does not idle
 			why += ", " + analyze.Span(x.ends[x.closer].over.time.Sub(max(cmp.Or(x.said[e].ended, x.ends[e].at.time), x.again))) + " after its last byte"
 		}
@@ -31,7 +30,7 @@ func (x *ended) cut() string {
 	return ""
 }
 
-// middle says that the end of e's message did not come, where that is so.
+// middle says that the end of e's message did not come, where that is so, as a part of a sentence.
 func (x *ended) middle(e End) string {
 	m := &x.said[e]
 	if !m.cut {
@@ -43,5 +42,9 @@ func (x *ended) middle(e End) string {
 	if x.closer != e {
 		whose = "the " + string(x.side[e]) + "'s"
 	}
-	return fmt.Sprintf(", in the middle of %s message: %s (frame %d)", whose, cmp.Or(m.torn, m.meaning), cmp.Or(m.tornAt.frame, m.at.frame))
+	where := "in the middle of " + whose + " message: "
+	if m.short {
+		where = "after " + whose + " message, which was too short: "
+	}
+	return fmt.Sprintf("%s%s (frame %d)", where, cmp.Or(m.torn, m.meaning), cmp.Or(m.tornAt.frame, m.at.frame))
 }

@@ -83,7 +83,7 @@ func TestHTTP2Answers(t *testing.T) {
 		"the server closed after 2.0 s of idling, no request was outstanding")
 	d = d.server(says(7, h2ends, ":status=204") + h2frame(h2data, h2ends, 5, "ef"))
 	holds(t, "short", d.ends(0, words.Client),
-		"the client closed in the middle of the server's message: HTTP/2 200 to GET /c on stream 5, ended after 6 of the 10 bytes of its body (frame 11)")
+		"the client closed after the server's message, which was too short: HTTP/2 200 to GET /c on stream 5, ended after 6 of the 10 bytes of its body (frame 11)")
 
 	d = d.client(asks(9, "/pkg.Service/Method"))
 	holds(t, "what is not processed", d.server(goaway).ends(0, words.Server),

@@ -94,7 +94,7 @@ func (r *http2Reader) tear(w *said) {
 	case n > 1:
 		w.torn = fmt.Sprintf("HTTP/2 answers on %d streams, cut: their ends did not come", n)
 	case a != nil && a.short():
-		torn = a
+		torn, w.short = a, true
 		w.torn = fmt.Sprintf("%s, ended after %d of the %d bytes of its body", a.words(), a.came, a.length)
 	default:
 		return

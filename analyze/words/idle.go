@@ -17,8 +17,7 @@ func (x *ended) idle() string {
 		return why
 	}
 	var b [96]byte
-	why := append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed after "...)
-	why = append(analyze.AppendSpan(why, idle), " of idling"...)
+	why := appendIdling(append(append(append(b[:0], "the "...), x.side[x.closer]...), " closed"...), idle)
 	m := &x.said[x.closer]
 	if m.closing > 0 && m.sure == analyze.Inferred {
 		x.unsure = true // it may have said something
@@ -89,10 +88,23 @@ func (x *ended) silence() time.Duration {
 
 // afterIdling says that the server had closed for that, as a part of a sentence.
 func (x *ended) afterIdling() string {
-	if idle := x.silence(); idle >= longIdle {
-		return "; the server had closed after " + analyze.Span(idle) + " of idling"
+	if idle := idling(x.silence()); idle != "" {
+		return "; the server had closed" + idle
 	}
 	return ""
+}
+
+// idling says after how long a time in which nobody said anything, as a part of a sentence; "" for no time to speak of.
+func idling(idle time.Duration) string {
+	if idle < longIdle {
+		return ""
+	}
+	var b [32]byte
+	return string(appendIdling(b[:0], idle))
+}
+
+func appendIdling(b []byte, idle time.Duration) []byte {
+	return append(analyze.AppendSpan(append(b, " after "...), idle), " of idling"...)
 }
 
 // spokeLast is what an end that closed, or said that it closes, said just before, after a time in which nobody had said
@@ -108,7 +120,7 @@ func (x *ended) spokeLast() string {
 			continue
 		}
 		x.unsure = true
-		why := fmt.Sprintf("the %s ended it after %s of idling: its last message (frame %d) is encrypted, ", x.side[e], analyze.Span(m.woke.idle), m.woke.at.frame)
+		why := fmt.Sprintf("the %s ended it%s: its last message (frame %d) is encrypted, ", x.side[e], idling(m.woke.idle), m.woke.at.frame)
 		if closes {
 			return why + "then it closed"
 		}

@@ -12,7 +12,7 @@ func (m *said) after() string {
 	if m.failed == "" {
 		return ""
 	}
-	return ", after " + strings.TrimSuffix(m.failed, ".")
+	return ", having got " + strings.TrimSuffix(m.failed, ".")
 }
 
 // leftAfter reports whether the other end said goodbye when it had the error of e, before e closed.

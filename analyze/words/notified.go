@@ -19,10 +19,7 @@ func (x *ended) notified(idle time.Duration) string {
 	x.topic = topicOf(tlsGoodbye)
 	why := fmt.Sprintf("the %s ended it: TLS close_notify (frame %d)", x.side[e], m.at.frame)
 	after := over.time.Sub(m.at.time)
-	if idle -= after; idle >= longIdle {
-		why += " after " + analyze.Span(idle) + " of idling"
-	}
-	if why += fmt.Sprintf(", then the %s closed", x.side[x.closer]); after >= longIdle {
+	if why += idling(idle-after) + fmt.Sprintf(", then the %s closed", x.side[x.closer]); after >= longIdle {
 		why += ", " + analyze.Span(after) + " later"
 	}
 	return why

@@ -86,7 +86,7 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 		}
 		return why
 	case analyze.ReasonOutstanding:
-		return x.unanswered()
+		return x.leftWaiting()
 	case analyze.ReasonMismatch:
 		return x.mismatch()
 	case analyze.ReasonCut:
@@ -179,16 +179,16 @@ func (x *ended) paused(e End) string {
 	} else if at.frame != x.pause.frame {
 		return ""
 	}
-	switch idle := at.time.Sub(from); {
+	idle := at.time.Sub(from)
+	switch {
 	case idle < longIdle:
 		return ""
 	case x.ends[Client].mute():
 		return " after " + analyze.Span(idle) + " in which the client said nothing"
 	case x.said[Client].open > 0 || x.said[e].goodbye.name == "error":
 		return " after " + analyze.Span(idle) + " of silence"
-	default:
-		return " after " + analyze.Span(idle) + " of idling"
 	}
+	return idling(idle)
 }
 
 // late reports whether the other end had closed before e said goodbye, or while that was on its way.
@@ -261,8 +261,8 @@ func (x *ended) asks() *said {
 	return m
 }
 
-// unanswered is a request that was outstanding when an end closed.
-func (x *ended) unanswered() string {
+// leftWaiting is a request that was outstanding when an end closed.
+func (x *ended) leftWaiting() string {
 	if m := &x.said[Server]; x.closed && m.strange {
 		x.quotes(Server)
 		return fmt.Sprintf("the %s closed, and what the server had said was %s (frame %d)", x.side[x.closer], m.meaning, m.at.frame)
@@ -326,15 +326,15 @@ func (x *ended) handshake() string {
 	if !x.closed || m.early == "" && x.said[Server].early == "" {
 		return ""
 	}
-	why := "the " + string(x.side[x.closer]) + " closed "
-	if idle := x.silence(); idle >= longIdle { // a server's child that gives up ends itself
-		why += "after " + analyze.Span(idle) + " of idling, "
+	why := "the " + string(x.side[x.closer]) + " closed"
+	if idle := idling(x.silence()); idle != "" { // a server's child that gives up ends itself
+		why += idle + ","
 	}
 	early := m.early
 	if other := x.said[Server].early; len(other) > len(early) { // it says more
 		early = other
 	}
-	why += "before " + early
+	why += " before " + early
 	for e := range x.said {
 		x.quoted[e] = x.said[e].early != ""
 	}

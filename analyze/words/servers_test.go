@@ -134,13 +134,13 @@ func TestLeave(t *testing.T) {
 		want, left string
 	}{
 		"SMTP":          {smtpIn, "QUIT\r\n", "QUIT (frame 6)", "without QUIT"},
-		"SMTP, refused": {smtpIn.client("MAIL x\r\n").server("554 no.\r\n"), "QUIT\r\n", "QUIT (frame 8), after 554 no", "without QUIT, after 554 no"},
+		"SMTP, refused": {smtpIn.client("MAIL x\r\n").server("554 no.\r\n"), "QUIT\r\n", "QUIT (frame 8), having got 554 no", "without QUIT, having got 554 no"},
 		"SMTP, refused once": {smtpIn.client("MAIL x\r\n").server("554 no.\r\n").client("MAIL y\r\n").server("250 ok\r\n"), "QUIT\r\n",
 			"QUIT (frame 10)", "without QUIT"},
 		"MySQL":              {myIn, my(0, "\x01"), "COM_QUIT (frame 6)", "without COM_QUIT"},
-		"MySQL, failed":      {myIn.client(my(0, "\x03x")).server(myNo), my(0, "\x01"), "COM_QUIT (frame 8), after ERROR 1064 (42000): no", "without COM_QUIT, after ERROR 1064 (42000): no"},
+		"MySQL, failed":      {myIn.client(my(0, "\x03x")).server(myNo), my(0, "\x01"), "COM_QUIT (frame 8), having got ERROR 1064 (42000): no", "without COM_QUIT, having got ERROR 1064 (42000): no"},
 		"PostgreSQL":         {pgIn, pg("X", ""), "Terminate (frame 5)", "without Terminate"},
-		"PostgreSQL, failed": {pgIn.client(pg("Q", "x\x00")).server(failed), pg("X", ""), "Terminate (frame 7), after ERROR 57014: canceled", "without Terminate, after ERROR 57014: canceled"},
+		"PostgreSQL, failed": {pgIn.client(pg("Q", "x\x00")).server(failed), pg("X", ""), "Terminate (frame 7), having got ERROR 57014: canceled", "without Terminate, having got ERROR 57014: canceled"},
 		"PostgreSQL, failed once": {pgIn.client(pg("Q", "x\x00")).server(failed).client(pg("Q", "x\x00")).server(pg("C", "OK\x00") + pg("Z", "I")), pg("X", ""),
 			"Terminate (frame 9)", "without Terminate"},
 		"Redis":           {dialogue{}.client(redis("GET", "a")).server("-ERR no\r\n"), redis("QUIT"), "QUIT (frame 5)", ""},

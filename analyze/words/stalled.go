@@ -2,7 +2,6 @@ package words
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -34,18 +33,26 @@ func (x *ended) stalled() string {
 	case s.Ended && (x.closer != sender || !x.said[sender].cut || over.Sub(until) > unread):
 		return ""
 	case s.Ended:
-		return fmt.Sprintf("the %s closed%s; until %s before, the %s %s", closer, strings.TrimPrefix(x.middle(sender), ","), margin(int64(over.Sub(until))), s.By, read)
+		return fmt.Sprintf("the %s closed %s; until %s before, the %s %s", closer, x.middle(sender), margin(int64(over.Sub(until))), s.By, read)
 	case x.closer == sender:
-		return fmt.Sprintf("the %s closed after the %s %s%s", closer, s.By, read, x.middle(sender))
+		return fmt.Sprintf("the %s closed after the %s %s%s", closer, s.By, read, aside(x.middle(sender)))
 	case k != nil:
-		return fmt.Sprintf("the %s closed, and %s%s; the %s had closed %s before (%s), with %s unsent", closer, read, x.middle(sender),
+		return fmt.Sprintf("the %s closed, and %s%s; the %s had closed %s before (%s), with %s unsent", closer, read, aside(x.middle(sender)),
 			x.side[sender], analyze.Span(over.Sub(k.Start)), named(k), analyze.Count(x.unsent(k), "byte"))
 	case x.called(sender):
-		return fmt.Sprintf("the %s closed, and %s%s", closer, read, x.middle(sender))
+		return fmt.Sprintf("the %s closed, and %s%s", closer, read, aside(x.middle(sender)))
 	default:
 		return fmt.Sprintf("the %s closed, and %s%s; had the %s given up before, its FIN would wait behind what it could not send",
-			closer, read, x.middle(sender), x.side[sender])
+			closer, read, aside(x.middle(sender)), x.side[sender])
 	}
+}
+
+// aside adds a part to a sentence, where there is one.
+func aside(part string) string {
+	if part == "" {
+		return ""
+	}
+	return ", " + part
 }
 
 // gaveUp tells of the call by which an end gave up what the other did not read, and how that came out.
@@ -56,7 +63,7 @@ func (x *ended) gaveUp(k *analyze.Call, sender End) string {
 		did = "'s process ended"
 	}
 	why := fmt.Sprintf("the %s%s %s after the %s had stopped reading (%s), with %s unsent%s", x.side[sender], did,
-		analyze.Span(k.Start.Sub(s.Since)), s.By, named(k), analyze.Count(x.unsent(k), "byte"), x.middle(sender))
+		analyze.Span(k.Start.Sub(s.Since)), s.By, named(k), analyze.Count(x.unsent(k), "byte"), aside(x.middle(sender)))
 	later := analyze.Span(over.Sub(k.Start))
 	switch fin := x.c.Fin(k.Side); {
 	case x.closer != sender:

@@ -55,6 +55,7 @@ type said struct {
 	at       spot       // of the message; none where it speaks of what did not come
 	goodbye  goodbye
 	cut      bool   // its last message is not complete
+	short    bool   // with cut: it says that it is
 	goesOn   bool   // nor was it when the last of it was captured, whatever became of the connection
 	torn     string // with cut: which, where the meaning is that of another
 	tornAt   spot
