@@ -259,5 +259,12 @@ func TestSealed(t *testing.T) {
 	holds(t, "said goodbye", in.put(wait, words.Client, ack, sealed(60)).ends(0, words.Client), "the client"+woke+"it closed")
 	holds(t, "a slow answer", in.client(sealed(40)).put(wait, words.Server, ack, sealed(60)).ends(0, words.Server), "")
 	holds(t, "answered", in.put(wait, words.Client, ack, sealed(60)).server(sealed(60)).ends(0, words.Client), "")
+	const inPlace = "the server ended it: a TLS alert, encrypted, in place of an answer to the client's last message: an error, or close_notify (frame 8), then "
+	holds(t, "an alert alone", in.client(sealed(40)).server(sealed(alert)).ends(0, words.Server), inPlace+"closed")
+	holds(t, "an alert alone, and the client closed", in.client(sealed(40)).server(sealed(alert)).ends(0, words.Client), inPlace+"the client closed")
+	holds(t, "an answer and an alert", in.client(sealed(40)).server(sealed(90)+sealed(alert)).ends(0, words.Server), "")
+	holds(t, "an alert, and a message that it did not know", in.server(sealed(alert)).client(sealed(40)).ends(0, words.Server), "")
+	holds(t, "an alert of the client", in.client(sealed(40)+sealed(alert)).server(sealed(alert)).ends(0, words.Server), "")
+	holds(t, "an alert after idling", in.client(sealed(40)).put(wait, words.Server, ack, sealed(alert)).ends(0, words.Server), "the server closed after 2.0 s of idling")
 	holds(t, "no TLS there", dialogue{}.client(hello).server("500 what?\r\n").ends(0, words.Client), `the client closed before the TLS handshake was complete: the server answered no TLS but "500 what?"`)
 }

@@ -100,6 +100,7 @@ type tlsReader struct {
 		before  event.Time // when it had last said something that does not only close
 		strange bool       // it began with what is no record
 		keyed   bool       // it changed to the agreed keys
+		alone   bool       // of the server: what closes is all that it said to the client's last message
 		woke    woke
 	}
 	spoke  End        // who said the last record that is no alert,
@@ -166,6 +167,9 @@ func (r *tlsReader) record(e End, msg []byte, total int64, at spot) {
 		r.modern = r.modern || hello && choosesTLS13(msg[header:])
 	}
 	if d.kind == tlsAlert || r.sealedAlert(e) {
+		if d.closing == 0 {
+			d.alone = e == Server && r.data && r.spoke == Client && r.ends[Client].closing == 0 && at.time.Sub(r.heard) < longIdle
+		}
 		d.closing += total
 		r.took = r.took || e == Client && r.ends[Server].closing == 0 // what it says now answers that
 		return
@@ -249,12 +253,14 @@ func (r *tlsReader) last(e End, how fate) said {
 		w.meaning = "TLS alert"
 	case d.kind == tlsAlert:
 		w.meaning, w.tells = "TLS alert, encrypted: as a rule close_notify", false
+		r.inPlace(e, &w)
 	case r.sealedAlert(e):
 		w.meaning, w.sure = "an encrypted TLS record as long as an alert: as a rule close_notify", analyze.Inferred
 		if w.tells = e == Server && r.refuses(); w.tells {
 			w.meaning = "an encrypted TLS record as long as an alert, in answer to the client's handshake" + r.certificate()
 			w.goodbye.words = w.meaning
 		}
+		r.inPlace(e, &w)
 	case how.fin && !r.hello: // an alert may look like data
 		return said{at: d.at, early: w.early, sealed: true}
 	case w.early != "":
@@ -275,6 +281,14 @@ func (r *tlsReader) last(e End, how fate) said {
 // then, or answers.
 func (r *tlsReader) refuses() bool {
 	return r.sealed != 0 && !r.took && r.ends[Server].at.time.Sub(r.heard) < longIdle
+}
+
+// inPlace adds to w, whose last is an alert, that the server gave it in place of an answer: what it tells can't be read.
+func (r *tlsReader) inPlace(e End, w *said) {
+	if r.ends[e].alone && !w.tells {
+		w.meaning = "a TLS alert, encrypted, in place of an answer to the client's last message: an error, or close_notify"
+		w.goodbye.words, w.tells = w.meaning, true
+	}
 }
 
 // certificate says of a client of TLS 1.3 what came of a certificate, by the length of its first sealed record: without one
