@@ -27,18 +27,19 @@ type ReasonKind string
 
 // The kinds, in the order in which they are looked for: the first is the reason.
 const (
-	ReasonTransfer    ReasonKind = "transfer"
-	ReasonGoodbye     ReasonKind = "goodbye"
-	ReasonMismatch    ReasonKind = "protocol-mismatch"
-	ReasonUnheard     ReasonKind = "unheard"
-	ReasonRace        ReasonKind = "keepalive-race"
-	ReasonStalled     ReasonKind = "stalled-reader"
-	ReasonOutstanding ReasonKind = "request-outstanding"
-	ReasonCut         ReasonKind = "cut"
-	ReasonHandshake   ReasonKind = "handshake"
-	ReasonIdle        ReasonKind = "idle"
-	ReasonNoGoodbye   ReasonKind = "no-goodbye"
-	ReasonHarmless    ReasonKind = "harmless-reset"
+	ReasonTransfer     ReasonKind = "transfer"
+	ReasonGoodbye      ReasonKind = "goodbye"
+	ReasonMismatch     ReasonKind = "protocol-mismatch"
+	ReasonUnheard      ReasonKind = "unheard"
+	ReasonUnresponsive ReasonKind = "unresponsive"
+	ReasonRace         ReasonKind = "keepalive-race"
+	ReasonStalled      ReasonKind = "stalled-reader"
+	ReasonOutstanding  ReasonKind = "request-outstanding"
+	ReasonCut          ReasonKind = "cut"
+	ReasonHandshake    ReasonKind = "handshake"
+	ReasonIdle         ReasonKind = "idle"
+	ReasonNoGoodbye    ReasonKind = "no-goodbye"
+	ReasonHarmless     ReasonKind = "harmless-reset"
 )
 
 // Of returns a pointer to the words of side s.

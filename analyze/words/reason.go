@@ -49,7 +49,7 @@ func topicOf(name string) string {
 }
 
 // reasons are the kinds in the order in which they are looked for.
-var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonUnheard, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonOutstanding,
+var reasons = [...]analyze.ReasonKind{analyze.ReasonGoodbye, analyze.ReasonMismatch, analyze.ReasonUnheard, analyze.ReasonUnresponsive, analyze.ReasonRace, analyze.ReasonStalled, analyze.ReasonOutstanding,
 	analyze.ReasonCut, analyze.ReasonHandshake, analyze.ReasonIdle, analyze.ReasonNoGoodbye}
 
 // reason says in a sentence why the connection ended, as far as what was said last, or when, tells it, and of what kind
@@ -93,6 +93,8 @@ func (x *ended) why(kind analyze.ReasonKind) string {
 		return x.cut()
 	case analyze.ReasonHandshake:
 		return x.handshake()
+	case analyze.ReasonUnresponsive:
+		return x.unresponsive()
 	case analyze.ReasonUnheard:
 		return x.unheard()
 	case analyze.ReasonNoGoodbye:
@@ -216,7 +218,7 @@ func (x *ended) quotes(e End) {
 // that was a race for an idle connection, or a reuse of one at its end, the fact says where there is one.
 func (x *ended) race() string {
 	t, i := &x.turn, x.c.IdleClose
-	if i == nil && (t.of != Client || t.frame == 0 || !x.closed || x.closer != Server || x.said[Client].closing > 0 || x.ends[Server].over.frame == 0) {
+	if !x.asksAnew() || i == nil && (t.of != Client || t.frame == 0 || !x.closed || x.closer != Server || x.said[Client].closing > 0 || x.ends[Server].over.frame == 0) {
 		return ""
 	}
 	what := "data"
@@ -247,6 +249,9 @@ func (x *ended) race() string {
 	x.topic = raceTopic
 	return why
 }
+
+// asksAnew reports whether what comes after a pause may be a request: SSH has none that another connection could carry.
+func (x *ended) asksAnew() bool { return x.rest == nil || x.of == nil || x.of.name != "ssh" }
 
 // margin is how far apart a request and a close are, whichever came first.
 func margin(ns int64) string { return analyze.Span(time.Duration(max(ns, -ns))) }

@@ -22,7 +22,7 @@ func (m *said) renumber(number func(uint64) uint64) {
 	if number == nil {
 		return
 	}
-	for _, s := range [...]*spot{&m.at, &m.asked, &m.tornAt, &m.goodbye.at, &m.goodbye.earlierAt, &m.woke.at} {
+	for _, s := range [...]*spot{&m.at, &m.asked, &m.tornAt, &m.goodbye.at, &m.goodbye.earlierAt, &m.woke.at, &m.inVain.at} {
 		s.frame = number(s.frame)
 	}
 }

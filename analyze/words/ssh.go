@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/closecap/closecap/analyze"
+	"github.com/closecap/closecap/analyze/event"
 )
 
 // sshRefusals are what OpenSSH's server says in place of its banner.
@@ -53,7 +54,9 @@ func sshSize(h []byte) (want int, total int64) {
 // ssh follows the packets of SSH until they are encrypted.
 type ssh struct {
 	ends    [2]sshEnd
-	noMatch string // of what both ends offer
+	noMatch string     // of what both ends offer
+	heard   event.Time // when an end had last said something
+	inVain  askings
 }
 
 type sshEnd struct {
@@ -81,6 +84,10 @@ func newSSH() reader {
 
 func (r *ssh) said(e End, b []byte, at spot) {
 	d := &r.ends[e]
+	if d.keys {
+		r.inVain.says(e, len(b), at.time.Sub(r.heard), at)
+	}
+	r.heard = at.time
 	if d.banner == "" {
 		b = d.lines.feed(b, func(line []byte) bool {
 			d.at = at
@@ -179,7 +186,7 @@ func (r *ssh) hint(e End, how fate) string {
 
 func (r *ssh) last(e End, how fate) said {
 	d := &r.ends[e]
-	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: d.keys}
+	w := said{sure: analyze.Observed, tells: true, closing: d.closing, at: d.at, sealed: d.keys, inVain: r.inVain.of()}
 	refusal := cmp.Or(d.refusal, clip(d.text))
 	if how.done && !d.keys && !d.lines.lost && !d.frames.lost {
 		w.early = "the SSH key exchange was complete" + r.hint(e, how)

@@ -55,7 +55,7 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 			}
 		}
 	}
-	if c.IdleClose != nil && x.metByGoodbye() {
+	if c.IdleClose != nil && (x.metByGoodbye() || !x.asksAnew()) {
 		c.IdleClose = nil
 		c.Explains = analyze.Topic(c)
 	}

@@ -74,6 +74,7 @@ type said struct {
 	failed   string     // of the client: the error that its last command got
 	sealed   bool       // what it says can't be read
 	woke     woke       // of what can't be read
+	inVain   asking     // likewise
 }
 
 // woke is what an end said after a time in which nobody had said anything, where the other has said nothing since.
