@@ -70,6 +70,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 			c.discards()
 		}
 		c.timeWait()
+		c.Explains = analyze.Topic(c.Connection)
 	}
 	l.relays()
 	l.upstreams()

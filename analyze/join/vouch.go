@@ -58,18 +58,46 @@ func (lc *linked) vouchCloser() {
 	lc.Candidates = slices.Delete(lc.Candidates, i, i+1)
 	lc.Why = append(lc.Why, fmt.Sprintf("no recorded call of the %s had ended its stream before frame %d", closer.Other(), lc.Segments[at].Frame))
 	lc.closedSecond(lc.Peer(closer))
+	lc.halfClosed(lc.Segments[at])
+}
+
+// halfClosed measures the time in which only the sender of first had closed.
+func (lc *linked) halfClosed(first *analyze.Segment) {
+	if first.Kind != analyze.KindFin || lc.Multipath {
+		return
+	}
+	h := &analyze.HalfClose{By: first.From}
+	other, until := lc.Peer(first.From), lc.End
+	if fins := lc.segmentsOf(finSegments, other).segments; len(fins) > 0 {
+		until = fins[0].Time
+	} else if r := lc.Reset; r != nil {
+		until = lc.segment(r.Frame, len(lc.Segments)-1).Time
+	}
+	for _, s := range lc.segmentsOf(freshSegments, other).segments {
+		if first.Time <= s.Time && s.Time <= until {
+			h.Bytes += uint64(s.Len)
+		}
+	}
+	h.Bytes = min(h.Bytes, *lc.Bytes.Of(other))
+	h.NS = max(0, int64(until.Sub(first.Time)))
+	lc.HalfClose = h
 }
 
 // closedSecond adds the states that side, whose FIN acknowledges the other's, passed: they are withheld while that
-// FIN may repeat one that came first.
+// FIN may repeat one that came first, and CLOSED while it may have been in TIME_WAIT.
 func (lc *linked) closedSecond(side analyze.Side) {
 	first, own := lc.segmentsOf(finSegments, lc.Peer(side)).segments, lc.segmentsOf(finSegments, side).segments
-	if len(first) == 0 || len(own) == 0 || own[0].Ack <= first[0].Seq+int64(first[0].Len) || lc.stateAt(side, own[0].Time) == event.LastAck {
+	if len(first) == 0 || len(own) == 0 || own[0].Ack <= first[0].Seq+int64(first[0].Len) {
 		return
 	}
 	fin := own[0]
-	for _, state := range []event.TCPState{event.CloseWait, event.LastAck} {
-		lc.insert(side, analyze.StateChange{State: state, Frame: fin.Frame, Time: fin.Time, Confidence: analyze.Observed})
+	if lc.stateAt(side, fin.Time) != event.LastAck {
+		for _, state := range []event.TCPState{event.CloseWait, event.LastAck} {
+			lc.insert(side, analyze.StateChange{State: state, Frame: fin.Frame, Time: fin.Time, Confidence: analyze.Observed})
+		}
+	}
+	if states := *lc.States.Of(side); states[len(states)-1].State != event.LastAck {
+		return
 	}
 	for _, s := range lc.segmentsOf(finAckers, lc.Peer(side)).segments {
 		if s.Frame > fin.Frame && s.Ack > fin.Seq+int64(fin.Len) {
