@@ -284,7 +284,12 @@ func (fl judged) settleCloser(v *verdict) {
 // bothAborted withholds that the RSTs of both ends crossed, where either end may have ended before.
 func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
-	if why := fl.doubt(aborterDoubts, fl.Reset.By); why != "" {
+	by := fl.Reset.By
+	why := fl.doubt(aborterDoubts, by)
+	if why == "" && !fl.alive(by) {
+		why = fl.mayHaveEnded(fl.Reset.Frame, by)
+	}
+	if why != "" {
 		v.doubtCloser(why)
 	}
 }
