@@ -2,6 +2,7 @@ package points
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -54,7 +55,7 @@ func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]
 		return
 	}
 	for _, r := range routes[routeKey{c.point, c.ends[client].Addr(), c.ends[server]}] {
-		if !sound[r.point] {
+		if !sound[r.point] || slices.ContainsFunc(g.at, func(c *conversation) bool { return c != nil && c.point == r.point }) {
 			continue
 		}
 		for p := range g.from {

@@ -317,7 +317,7 @@ func (fl judged) multipathCloser(v *verdict) {
 	v.because("an MPTCP connection: frame %d is the DATA_FIN of the %s, frame %d that of the %s; the FINs only end the subflow",
 		min(c, s), first.Side(), max(c, s), first.Other().Side())
 	after := fl.Dir[first.Other()].DataFinTime.Sub(fl.Dir[first].DataFinTime)
-	if after < fl.TripTo(first.Other())*3/4 {
+	if trip := fl.TripTo(first.Other()); trip == 0 || after < trip*3/4 {
 		v.doubtCloser(fmt.Sprintf("the DATA_FIN of the %s came sooner than an answer to that of the %s can: they may have crossed", first.Other().Side(), first.Side()))
 	}
 }
