@@ -9,7 +9,7 @@ import (
 // was said on it is taken. nil keeps nothing.
 type Numbered struct {
 	memory
-	places []place // by number
+	places []uint64 // by number, of the size that Lines have
 	open   int
 }
 
@@ -21,7 +21,7 @@ func (k *Numbered) of(n uint32) *Heard {
 	if k == nil || int(n) >= len(k.places) {
 		return nil
 	}
-	return k.at(k.places[n])
+	return k.at(place(k.places[n]))
 }
 
 // begins returns what was said on connection n, which s may begin; nil where it does not.
@@ -35,7 +35,7 @@ func (k *Numbered) begins(n uint32, s *event.Segment, swapped bool) *Heard {
 	for int(n) >= len(k.places) {
 		k.places = append(k.places, 0)
 	}
-	k.places[n] = h.place
+	k.places[n] = uint64(h.place)
 	k.open++
 	return h
 }
@@ -91,7 +91,7 @@ func (k *Numbered) Fetch(n uint32) {
 // Ask has l ask for what it takes to find what was said on connection n.
 func (k *Numbered) Ask(n uint32, l *prefetch.Lines) {
 	if k != nil && int(n) < len(k.places) {
-		prefetch.Add(l, &k.places[n])
+		l.Add(&k.places[n])
 	}
 }
 

@@ -2,8 +2,6 @@
 // time, but a program that reads them one after the other waits for each.
 package prefetch
 
-import "unsafe"
-
 // Most is how many lines fit into Lines.
 const Most = 48
 
@@ -18,9 +16,6 @@ func (l *Lines) Add(p *uint64) {
 	l.at[l.n] = p
 	l.n++
 }
-
-// Add is Lines.Add of what is no uint64.
-func Add[T any](l *Lines, p *T) { l.Add((*uint64)(unsafe.Pointer(p))) }
 
 // Ask asks for all lines, waits for none of them, and empties l. It has no other effect.
 func (l *Lines) Ask() {
