@@ -255,11 +255,7 @@ func (b *batcher) packet(p *event.Packet) {
 		c.Segments++
 		b.date(p)
 		if b.payload != nil {
-			payload := b.decoder.Payload()
-			if s := &to.Segments[n]; len(payload) > 0 && len(payload) == int(s.Len) {
-				s.Options.Speech = b.payload(payload)
-			}
-			to.keep(payload)
+			b.speech(&to.Segments[n])
 		}
 	case decode.Unparsed:
 		c.Unparsed[b.decoder.Why()]++
@@ -277,6 +273,18 @@ func (b *batcher) date(p *event.Packet) {
 		b.counts.Early = Early{p.Frame, by}
 	}
 	b.latest = max(b.latest, p.Time)
+}
+
+// speech keeps the payload of s, the last segment, and says what it tells.
+func (b *batcher) speech(s *event.Segment) {
+	var payload []byte
+	if s.Len > 0 {
+		payload = b.decoder.Payload()
+	}
+	if len(payload) > 0 && len(payload) == int(s.Len) {
+		s.Options.Speech = b.payload(payload)
+	}
+	b.batch.keep(payload)
 }
 
 // keep keeps the payload of the last segment.
