@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -21,6 +22,14 @@ func (fl *Flow) answerTime() time.Duration {
 		return time.Second
 	}
 	return fewRoundTrips*time.Duration(fl.rtt) + 200*time.Millisecond
+}
+
+// flight is within what time segments may have been on their way together.
+func (fl *Flow) flight() time.Duration {
+	if fl.rtt == 0 {
+		return fl.resetGrace()
+	}
+	return fewRoundTrips * time.Duration(fl.rtt)
 }
 
 // reordering is by how much the segments of an end may overtake each other.
@@ -46,12 +55,9 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 			return &Listed{Frame: fl.newestSyn(e.Other()), Kind: KindSyn}
 		}
 	}
-	var drew *Listed
-	mixed, answered := false, uint64(0)
-	few := fewRoundTrips * time.Duration(fl.rtt)
-	if fl.rtt == 0 {
-		few = fl.resetGrace()
-	}
+	var drew, soon *Listed
+	mixed, answered, trip := false, uint64(0), fl.TripTo(e)
+	few := fl.flight()
 	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
 		q := &fl.Listed[i]
 		if q.From == e && q.Flags&event.RST != 0 {
@@ -64,8 +70,12 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 			break // the first RST answers the first segment, the next the next
 		}
 		if q.Flags&event.ACK != 0 && q.Ack == r.Seq && (q.End() > p.Una || q.End() == q.Seq) {
+			if drew == nil && soon == nil && q.Repeats != 0 && trip > minCrossing && r.Time.Sub(q.Time) < trip/2 {
+				soon = q // no answer to it can be here yet: the way takes longer than it did, and what it repeats drew this
+				continue
+			}
 			mixed = mixed || drew != nil && (q.Length > 0) != (drew.Length > 0)
-			if drew == nil || q.End() > q.Seq && r.Time.Sub(q.Time) <= few {
+			if drew == nil || q.End() > q.Seq && (r.Time.Sub(q.Time) <= few || soon != nil) {
 				drew = q
 			}
 			continue
@@ -75,6 +85,7 @@ func (fl *Flow) offender(e End, r *Listed, class resetClass) *Listed {
 		}
 		break
 	}
+	drew = cmp.Or(drew, soon)
 	if drew != nil && drew.Kind == KindAck && fl.sameHost && fl.rtt != 0 && r.Time.Sub(drew.Time) > few+ackAnswered {
 		drew = nil // what drew it was not captured: a firewall answers before a segment leaves
 	}
