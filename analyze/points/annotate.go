@@ -198,6 +198,9 @@ func (j *Joined) crossed(c *analyze.Connection, g *group) {
 	if g.path == nil || c.Closer == analyze.Both || !finOf(c, analyze.Client) || !finOf(c, analyze.Server) {
 		return
 	}
+	if slices.ContainsFunc(c.Segments, func(s *analyze.Segment) bool { return s.DataFin }) {
+		return // on MPTCP its FINs end no stream
+	}
 	for e := range 2 {
 		own := g.firstOf(e, all)
 		mine, theirs := g.firstEnd(own, e), g.firstEnd(own, 1-e)

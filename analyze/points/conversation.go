@@ -13,8 +13,9 @@ type conversation struct {
 	point    int
 	ends     [2]netip.AddrPort // client and server
 	isn      [2]seqnum.Value
-	known    [2]bool // the isn
-	guessed  bool    // no SYN tells which end is the client
+	known    [2]bool        // the isn
+	again    []seqnum.Value // other numbers with which the server answered the SYN when it came again, after an RST
+	guessed  bool           // no SYN tells which end is the client
 	segments []event.Segment
 	sent     [2]int // by end
 }
@@ -95,6 +96,9 @@ func (c *conversation) learn(s *event.Segment) {
 		if e == server {
 			c.set(server, s.Seq)
 			c.set(client, s.Ack-1)
+			if s.Seq != c.isn[server] && s.Ack-1 == c.isn[client] && c.known[server] {
+				c.again = append(c.again, s.Seq)
+			}
 		}
 	case event.ACK: // the handshake's last, where the server's packets did not pass here
 		if e == client && c.known[client] && s.Seq == c.isn[client]+1 {

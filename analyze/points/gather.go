@@ -46,12 +46,23 @@ func gather(all []*conversation) []*group {
 			rest = append(rest, c)
 			continue
 		}
-		g := both[c.isn]
-		if g == nil || !g.takes(c) {
+		numbers := [][2]seqnum.Value{c.isn}
+		for _, n := range c.again {
+			numbers = append(numbers, [2]seqnum.Value{c.isn[client], n})
+		}
+		var g *group
+		for _, n := range numbers {
+			if o := both[n]; g == nil && o != nil && o.takes(c) {
+				g = o
+			}
+		}
+		if g == nil {
 			g = &group{}
 			groups = append(groups, g)
-			if both[c.isn] == nil {
-				both[c.isn] = g
+		}
+		for _, n := range numbers {
+			if both[n] == nil {
+				both[n] = g
 			}
 		}
 		g.at = append(g.at, c)

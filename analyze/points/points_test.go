@@ -167,123 +167,6 @@ func TestOnPath(t *testing.T) {
 	}
 }
 
-// TestForgotten claims nothing of packets that passed under other addresses, which a translator gave them when it had
-// forgotten the connection: at two points behind it, or at the beginning, when the SYN was sent again.
-func TestForgotten(t *testing.T) {
-	other := netip.MustParseAddrPort("192.0.2.1:61000")
-	w := &wire{delay: 20 * ms}
-	w.handshake()
-	w.put(100*ms, client, seenBoth, event.ACK, 1, 1, 10)
-	w.put(400*ms, server, seenBoth, event.RST, 1, 0, 0)
-	w.put(500*ms, server, seenBoth, event.ACK, 1, 1, 5)
-	for i := range w.points[1].Segments {
-		switch s := &w.points[1].Segments[i]; {
-		case s.Flags&event.RST != 0:
-			s.Dst = other
-		case s.Len == 10:
-			s.Src = other
-		}
-	}
-	far := w.further()
-	if j := Join(append(w.captures(), far)); claims(j) != 0 {
-		t.Errorf("behind a handshake: %d packets lost or made, want none", claims(j))
-	}
-
-	w = &wire{delay: 20 * ms, nat: other}
-	w.put(0, client, seenBoth, event.SYN, 0, 0, 0)
-	w.put(20*ms, server, seenRight, event.SYN|event.ACK, 5000, 1, 0)
-	w.nat = netip.MustParseAddrPort("192.0.2.1:61001")
-	w.put(time.Second, client, seenBoth, event.SYN, 0, 0, 0)
-	w.put(time.Second+20*ms, server, seenBoth, event.SYN|event.ACK, 0, 1, 0)
-	w.put(time.Second+40*ms, client, seenBoth, event.ACK, 1, 1, 0)
-	if j := w.join(); claims(j) != 0 {
-		t.Errorf("at the beginning: %d packets lost or made, want none", claims(j))
-	}
-}
-
-// further is a third point, one router behind the second, where all came that came there.
-func (w *wire) further() Point {
-	far := Point{Name: "far", First: 1, Last: 1 << 62}
-	for i, s := range w.points[1].Segments {
-		if s.Frame, s.TTL = uint64(i+1), s.TTL-1; s.Src == right {
-			s.TTL += 2
-		}
-		far.Segments = append(far.Segments, s)
-	}
-	return far
-}
-
-// TestRefusedOnTheWay tells where a SYN was lost and its refusal made, by where others to the same server pass, also
-// behind a second point.
-func TestRefusedOnTheWay(t *testing.T) {
-	w := &wire{delay: 20 * ms}
-	w.handshake()
-	all := append(w.captures(), w.further())
-	for i := range all[:2] {
-		again := netip.AddrPortFrom(left.Addr(), left.Port()+1)
-		at := event.Time(1e15).Add(time.Second + time.Duration(i)*w.delay)
-		frame := uint64(len(all[i].Segments))
-		all[i].Segments = append(all[i].Segments,
-			event.Segment{Frame: frame + 1, Time: at, Src: again, Dst: right, Seq: 77, Flags: event.SYN, TTL: uint8(64 - i)},
-			event.Segment{Frame: frame + 2, Time: at.Add(50*ms - 2*time.Duration(i)*w.delay), Src: right, Dst: again, Ack: 78, Flags: event.RST | event.ACK, TTL: uint8(60 + i)})
-	}
-	j := Join(all)
-	var lost, made []onPath
-	for _, p := range j.of {
-		if p.group.at[0].isn[client] == 77 {
-			lost, made = p.group.lost, p.group.made
-		}
-	}
-	if len(lost) != 1 || len(made) != 1 || j.points[lost[0].missing].Name != "far" || j.points[lost[0].seen].Name != "right" {
-		t.Errorf("lost %+v, made %+v, want the SYN and the RST, between right and far", lost, made)
-	}
-}
-
-// TestAlike tells that an RST was made on the way though another looks like it of which not all points saw as many: the
-// point that lacks it saw neither.
-func TestAlike(t *testing.T) {
-	w := &wire{delay: 20 * ms}
-	w.handshake()
-	for i := range time.Duration(2) {
-		w.put(100*ms+i*20*ms, client, seenRight, event.RST, 1, 0, 0)
-		last := &w.points[1].Segments[len(w.points[1].Segments)-1]
-		last.IPID, last.TTL = 0, 60
-	}
-	w.put(300*ms, client, seenBoth, event.ACK, 1, 1, 5)
-	far := w.further()
-	far.Segments = slices.Delete(far.Segments, 3, 4)
-	j := Join(append(w.captures(), far))
-	if g := j.of[0].group; len(g.made) != 1 || len(g.lost) != 0 {
-		t.Errorf("made %v, lost %v, want one made, and none lost", g.made, g.lost)
-	}
-
-	w = &wire{delay: 20 * ms}
-	w.handshake()
-	for i, seen := range []int{seenLeft, seenBoth} {
-		w.put(time.Duration(100+20*i)*ms, client, seen, event.ACK, 1, 1, 0)
-		for k := range w.points {
-			if last := &w.points[k].Segments[len(w.points[k].Segments)-1]; last.IPID == w.ipid {
-				last.IPID = 0
-			}
-		}
-	}
-	w.put(300*ms, client, seenBoth, event.ACK, 1, 1, 5)
-	if j := w.join(); claims(j) != 0 {
-		t.Errorf("%d of two ACKs that look alike are called lost: which is not known", claims(j))
-	}
-}
-
-// claims counts what was lost and made in all connections.
-func claims(j *Joined) (n int) {
-	counted := map[*group]bool{}
-	for _, p := range j.of {
-		if !counted[p.group] {
-			counted[p.group], n = true, n+len(p.group.lost)+len(p.group.made)
-		}
-	}
-	return n
-}
-
 // TestAlone withholds who closed where only the point that lacks an RST tells that another made it.
 func TestAlone(t *testing.T) {
 	w := &wire{delay: 5 * ms}
@@ -380,5 +263,29 @@ func TestRelate(t *testing.T) {
 	}
 	if got := Relate(a[:2], a[3:]); got != Strangers {
 		t.Errorf("Relate of what has no packet in common = %v", got)
+	}
+}
+
+// TestCrossed takes FINs of which neither end had the other's when it sent its own for both ends' close, but on MPTCP,
+// where they end no stream.
+func TestCrossed(t *testing.T) {
+	for _, multipath := range []bool{false, true} {
+		w := &wire{delay: 20 * ms}
+		w.handshake()
+		w.put(100*ms, client, seenBoth, event.ACK|event.FIN, 1, 1, 0)
+		w.put(105*ms, server, seenBoth, event.ACK|event.FIN, 1, 1, 0)
+		j := w.join()
+		c := &analyze.Connection{FirstFrame: 1, LastFrame: 5, Client: left, Server: right, Ending: analyze.Graceful, Closer: analyze.Client, CloserSure: analyze.Inferred}
+		for i := range j.Segments {
+			s := &analyze.Segment{Frame: j.Segments[i].Frame, From: analyze.Client, Flags: j.Segments[i].Flags, DataFin: multipath && i == 3}
+			if j.Segments[i].Src == right {
+				s.From = analyze.Server
+			}
+			c.Segments = append(c.Segments, s)
+		}
+		j.Annotate(c)
+		if want := map[bool]analyze.Side{false: analyze.Both, true: analyze.Client}[multipath]; c.Closer != want {
+			t.Errorf("multipath %v: closer %q, want %q", multipath, c.Closer, want)
+		}
 	}
 }

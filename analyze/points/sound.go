@@ -37,9 +37,15 @@ func (j *Joined) soundness(groups []*group) []bool {
 // behind it. One number alone may be a FIN that was made on the way.
 func (g *group) holed(c *conversation, e int) bool {
 	var shown []span
-	mine, acks := ruler{last: g.base(e)}, ruler{last: g.base(e)}
+	base := g.base(e)
+	if e == server && len(c.again) > 0 {
+		base = c.again[len(c.again)-1]
+	} else if c.known[e] {
+		base = c.isn[e]
+	}
+	mine, acks := ruler{last: base}, ruler{last: base}
 	acked := int64(0)
-	for i := range c.segments {
+	for i := c.newest(); i < len(c.segments); i++ {
 		s := &c.segments[i]
 		switch {
 		case s.Flags&event.RST != 0:
@@ -66,6 +72,16 @@ func (g *group) holed(c *conversation, e int) bool {
 		at = max(at, s.to)
 	}
 	return acked > at+1
+}
+
+// newest returns where the newest numbers of the server begin: those before it say nothing of them.
+func (c *conversation) newest() int {
+	if len(c.again) == 0 {
+		return 0
+	}
+	return slices.IndexFunc(c.segments, func(s event.Segment) bool {
+		return s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK && s.Seq == c.again[len(c.again)-1]
+	})
 }
 
 const (
