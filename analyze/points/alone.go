@@ -60,7 +60,7 @@ func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]
 		}
 		for p := range g.from {
 			s := g.sight(p, last)
-			if s == nil || g.vague[p] != definite || strays.has(r.point, points[r.point].Name, g.identity(p), g) {
+			if s == nil || g.vague[p] != definite || strays.has(r.point, points[r.point].Name, s, g) {
 				continue
 			}
 			apart := arrives + event.Time(r.gap)

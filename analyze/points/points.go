@@ -87,7 +87,7 @@ func join(points []Point, of map[string]Facts) *Joined {
 	j.sound = j.soundness(groups)
 	sound := j.sound
 	routes := learnRoutes(groups)
-	j.strays = &strays{here: findStrays(groups)}
+	j.strays = findStrays(groups)
 	if of != nil {
 		j.know(of, j.strays)
 	}

@@ -78,20 +78,6 @@ func JoinShare(points []Point, of map[string]Facts) *Joined {
 	return join(points, of)
 }
 
-// strays are packets that may be those of a connection under other addresses.
-type strays struct {
-	here      map[stray]*group
-	elsewhere []map[uint32]bool // by point: in other shares
-}
-
-// has reports whether a point has a packet of g among them, in another connection.
-func (s *strays) has(point int, name string, id identity, g *group) bool {
-	id = id.plain()
-	id.from = 0
-	o, ok := s.here[stray{name, id}]
-	return ok && o != g || len(s.elsewhere) > 0 && s.elsewhere[point][id.mark()]
-}
-
 // know takes in what is known of all shares.
 func (j *Joined) know(of map[string]Facts, s *strays) {
 	for i, p := range j.points {
