@@ -241,7 +241,7 @@ type made int
 const (
 	notMade    made = iota
 	afterwards      // when the capture of the one that lacks it may have been over
-	alone           // nothing else shows it
+	alone           // nothing else shows it; or that capture may have been over, and something else does
 	surelyMade
 )
 
@@ -309,13 +309,17 @@ func (c *claimer) madeBetween(p, e, at, before int) (degree made, why string) {
 	switch {
 	case !passes || k.first > here || !c.sound[c.at[before].point] || c.hasLike(p, before):
 		return notMade, ""
-	case !wentOn && !timed:
-		return afterwards, ""
 	}
-	if c.signs++; c.signs > maxSigns {
+	over := !wentOn && !timed
+	if c.signs++; c.signs > maxSigns && over {
+		return afterwards, ""
+	} else if c.signs > maxSigns {
 		return notMade, ""
 	}
-	if why = c.sign(p, e, at, before, when+apart); why == "" {
+	switch why = c.sign(p, e, at, before, when+apart); {
+	case why == "" && over:
+		return afterwards, ""
+	case why == "" || over:
 		return alone, ""
 	}
 	return surelyMade, why

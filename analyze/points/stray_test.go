@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/closecap/closecap/analyze"
 	"github.com/closecap/closecap/analyze/event"
 )
 
@@ -96,4 +97,26 @@ func claims(j *Joined) (n int) {
 		}
 	}
 	return n
+}
+
+// TestOver withholds why an end sent an RST that the point nearest to it lacks, when its capture may have been over but the
+// TTL is another's; without that sign it may well have come from there.
+func TestOver(t *testing.T) {
+	for ttl, want := range map[uint8]analyze.ResetCause{60: analyze.UnknownCause, 63: analyze.NoSocket} {
+		w := &wire{delay: 5 * ms}
+		w.handshake()
+		w.put(50*ms, client, seenBoth, event.ACK, 1, 1, 10)
+		w.put(time.Second, client, seenRight, event.RST, 11, 0, 0)
+		w.points[1].Segments[len(w.points[1].Segments)-1].TTL = ttl
+		all := w.captures()
+		all[0].Last = all[0].Segments[len(all[0].Segments)-1].Time
+		j := Join(all)
+		c := &analyze.Connection{
+			FirstFrame: 1, LastFrame: 5, Client: left, Server: right, Ending: analyze.WasReset,
+			Reset: &analyze.Reset{By: analyze.Client, Frame: 5, Cause: analyze.NoSocket, Confidence: analyze.Inferred},
+		}
+		if j.Annotate(c); c.Reset.Cause != want || c.Path != nil {
+			t.Errorf("TTL %d: cause %s, path %v, want %s", ttl, c.Reset.Cause, c.Path, want)
+		}
+	}
 }
