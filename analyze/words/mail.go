@@ -53,17 +53,22 @@ func isMail(client, server []byte, name string, commands ...string) answer {
 	return no
 }
 
-// isMailRefusal wants the reply by which a server, of SMTP or FTP, closes in place of a greeting.
-func isMailRefusal(client, server []byte) answer {
-	const code = "421 "
-	a := begins(server, code)
-	switch {
-	case len(client) > 0 || len(server) == 0 || a == no:
+// mailRefusals are what a server, of SMTP or FTP, says in place of a greeting before it closes; the second is vsftpd's whose
+// configuration does not do.
+var mailRefusals = [...]string{"421 ", "500 OOPS: "}
+
+// isMailRefusal wants one of them, to its line's end.
+func isMailRefusal(client, server []byte) (a answer) {
+	if len(client) > 0 || len(server) == 0 {
 		return no
-	case a == more:
-		return more
 	}
-	line, _, whole := bytes.Cut(server[len(code):], []byte("\n"))
+	for _, refusal := range mailRefusals {
+		a = max(a, begins(server, refusal))
+	}
+	if a != yes {
+		return a
+	}
+	line, _, whole := bytes.Cut(server, []byte("\n"))
 	switch {
 	case !plainText(line) || len(line) > maxLine:
 		return no
@@ -256,7 +261,7 @@ func (r *mail) last(e End, how fate) said {
 		const closes, shuts = 221, 421 // (RFC 5321 4.2.3, RFC 959 4.2.1)
 		w.tells = r.code == 226 || r.code >= 400 || r.code == closes && r.verb != "QUIT" && !r.ends[Client].lost
 		if w.tells && r.code != 226 {
-			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != shuts && r.code != closes}
+			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != shuts && r.code != closes && r.verb != ""} // not in place of a greeting
 		}
 	case r.data && how.done && bothRead:
 		w.meaning, w.tells, w.cut = "a message without its final dot", true, true

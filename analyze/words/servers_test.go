@@ -222,6 +222,15 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// TestGreetedWithAnError holds that an error in place of a greeting is the reason, whoever closes then, and one after it is
+// its client's to judge.
+func TestGreetedWithAnError(t *testing.T) {
+	const oops, no = "500 OOPS: no such user", "554 not here"
+	holds(t, "vsftpd", dialogue{}.server(oops+"\r\n").ends(0, words.Client), "the server ended it: "+oops+" (frame 3), then the client closed")
+	holds(t, "SMTP", dialogue{}.server("554 mx ESMTP "+no+"\r\n").ends(0, words.Client), "the server ended it: 554 mx ESMTP "+no+" (frame 3), then the client closed")
+	holds(t, "after a command", smtpIn.client("MAIL x\r\n").server(no+"\r\n").ends(0, words.Client), "the client closed without QUIT, having got "+no)
+}
+
 // TestUnheard holds what is said of a server that closes a new connection at once, and that this is no race.
 func TestUnheard(t *testing.T) {
 	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -107,6 +108,28 @@ func (h *Heard) settle() {
 	}
 }
 
+// unconnected says why a transfer did not begin whose data connection c was not opened; "" where it did by another one.
+func (t *transfer) unconnected(c *analyze.Connection, place func(uint64) string) string {
+	from, to := "client", "server"
+	if t.active {
+		from, to = to, from
+	}
+	what := "FTP " + cmp.Or(t.Command, "transfer")
+	switch {
+	case t.code != 0 && t.code < 400:
+		return ""
+	case c.Ending == analyze.WasRefused:
+		what += fmt.Sprintf(" did not begin: the %s's host refused the connection", to)
+	default:
+		what += " did not begin: nothing answered the connection"
+	}
+	what += fmt.Sprintf(" of the %s to the port that the %s had named%s", from, to, place(t.at))
+	if t.code != 0 && !t.blind {
+		what += "; " + t.Reply + place(t.done)
+	}
+	return what
+}
+
 // judge says what became of the transfer on c, and why, as far as it is known.
 func (t *transfer) judge(c *analyze.Connection, number func(uint64) uint64) (told analyze.Transfer, why string) {
 	told = t.Transfer
@@ -125,6 +148,14 @@ func (t *transfer) judge(c *analyze.Connection, number func(uint64) uint64) (tol
 	}
 	if t.blind {
 		told.Reply, told.Frame = "", 0
+	}
+	if c.Ending == analyze.WasRefused || c.Ending == analyze.Unanswered {
+		if why = t.unconnected(c, place); why != "" {
+			told.Outcome = analyze.TransferRefused
+		}
+		return told, why
+	}
+	if t.blind {
 		return told, ""
 	}
 	what, reply := "FTP "+t.Command, t.Reply+place(t.done)
@@ -172,13 +203,19 @@ func (t *transfer) doubt(c *analyze.Connection, place func(uint64) string) strin
 
 // transferred adds what became of the transfer that the connection carried.
 func (x *ended) transferred(all *analyze.LastWords, number func(uint64) uint64) {
-	if x.rest == nil || x.transfer == nil || x.c.Ending == analyze.WasRefused || x.c.Ending == analyze.Unanswered {
+	if x.rest == nil || x.transfer == nil {
 		return
 	}
 	told, why := x.transfer.judge(x.c, number)
 	x.c.Transfer = &told
 	if why != "" {
 		all.Reason, all.Kind, all.Confidence = why, analyze.ReasonTransfer, told.Confidence
-		x.topic = "end-of-file-by-fin"
+		switch x.c.Ending {
+		case analyze.WasRefused: // has its own
+		case analyze.Unanswered:
+			x.topic = "last-words"
+		default:
+			x.topic = "end-of-file-by-fin"
+		}
 	}
 }

@@ -25,7 +25,7 @@ var dissected = map[string]string{
 	"server-ssh": "7805,ssh", "server-postgres": "7733,pgsql", "server-haproxy": "7761,http", "server-sshd": "7751,ssh",
 	"server-postfix": "7825,smtp", "server-vsftpd": "7821,ftp", "server-stalled": "7841,http", "server-http-errors": "7861,http",
 	"server-mtls1_3": "7777,tls", "server-postfix-lost": "7744,smtp", "server-redis-left": "7711,resp", "server-postgres-login": "7722,pgsql",
-	"server-mariadb": "7733,mysql", "server-sshd-keys": "7766,ssh", "server-sshd-alive": "7766,ssh",
+	"server-mariadb": "7733,mysql", "server-sshd-keys": "7766,ssh", "server-sshd-alive": "7766,ssh", "server-ftp-unconnected": "7755,ftp",
 }
 
 // fields are what tshark may say of a frame, and how the words have it. A value of a frame's that is not in
