@@ -82,7 +82,7 @@ func (x *ended) closedOn() bool {
 // nothing met the close.
 func (x *ended) mute() bool {
 	unheard := x.closed && x.closer == Server && x.turn.frame == 0
-	return x.rest == nil && !unheard && x.met == (met{}) && x.c.IdleClose == nil && x.c.Stall == nil &&
+	return x.rest == nil && !unheard && x.met == (met{}) && x.c.Stall == nil &&
 		(!x.closed || x.ends[x.closer].over.frame == 0 || x.silence() < longIdle)
 }
 
