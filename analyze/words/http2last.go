@@ -58,6 +58,9 @@ func (r *http2Reader) goaway(e End, w *said) {
 	if g.debug != "" {
 		w.goodbye.words += " " + quoted(g.debug)
 	}
+	if e == Server && g.code != 0 && r.prefaced > 0 && r.prefaced < len(preface) {
+		w.goodbye.words += ", with the client's preface not complete"
+	}
 	w.meaning = "HTTP/2 " + w.goodbye.words
 	if g.last != 1<<31-1 {
 		w.meaning += fmt.Sprintf(", last stream %d", g.last)

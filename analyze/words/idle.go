@@ -88,6 +88,9 @@ func (x *ended) silence() time.Duration {
 
 // afterIdling says that the server had closed for that, as a part of a sentence.
 func (x *ended) afterIdling() string {
+	if m := &x.said[Server]; m.woke.at.frame != 0 && x.ends[Server].over.time.Sub(m.woke.at.time) < longIdle {
+		return fmt.Sprintf("; the server had ended it%s: its last message (frame %d) is encrypted", idling(m.woke.idle), m.woke.at.frame)
+	}
 	if idle := idling(x.silence()); idle != "" {
 		return "; the server had closed" + idle
 	}

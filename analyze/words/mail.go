@@ -134,6 +134,8 @@ type mail struct {
 	data    bool   // a message is being sent
 	started bool   // a line of it has come
 	failed  string // the reply to the last command, where that was an error
+	refused spot   // where
+	before  string // what failed was when the server said unasked that it closes
 	chunk   int64  // bytes of a message's chunk (RFC 3030) yet to come
 	chunks  bool   // and its last chunk has not begun
 	to      reader
@@ -141,6 +143,9 @@ type mail struct {
 	transfer *transfer // of FTP, the last for which a port was named
 	named    *transfer // the same, until its data connection is waited for
 }
+
+// Replies with which a server closes: one that was asked to, and one that was not (RFC 5321 4.2.3, RFC 959 4.2.1).
+const mailCloses, mailShuts = 221, 421
 
 func newSMTP() reader { return &mail{smtp: true} }
 func newFTP() reader  { return &mail{} }
@@ -239,10 +244,14 @@ func (r *mail) replied(line []byte) {
 	case r.smtp && r.verb == "DATA" && code == 354:
 		r.data = true
 	}
+	if code == mailShuts && !r.asked {
+		r.before = r.failed
+		return
+	}
 	if r.asked = false; r.verb != "QUIT" {
 		r.failed = ""
 		if code >= 400 {
-			r.failed = r.reply
+			r.failed, r.refused = r.reply, r.at[Server]
 		}
 	}
 }
@@ -258,10 +267,12 @@ func (r *mail) last(e End, how fate) said {
 		return said{}
 	case e == Server:
 		w.meaning = r.reply
-		const closes, shuts = 221, 421 // (RFC 5321 4.2.3, RFC 959 4.2.1)
-		w.tells = r.code == 226 || r.code >= 400 || r.code == closes && r.verb != "QUIT" && !r.ends[Client].lost
+		w.tells = r.code == 226 || r.code >= 400 || r.code == mailCloses && r.verb != "QUIT" && !r.ends[Client].lost
 		if w.tells && r.code != 226 {
-			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != shuts && r.code != closes && r.verb != ""} // not in place of a greeting
+			w.goodbye = goodbye{words: r.reply, name: "reply", at: w.at, error: r.code != mailShuts && r.code != mailCloses && r.verb != ""} // not in place of a greeting
+			if r.before != "" {
+				w.goodbye.earlier, w.goodbye.earlierAt = "the last reply before that was "+r.before, r.refused
+			}
 		}
 	case r.data && how.done && bothRead:
 		w.meaning, w.tells, w.cut = "a message without its final dot", true, true

@@ -23,12 +23,12 @@ func TestPause(t *testing.T) {
 			{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + refused}, {wait, 1, ack, b, ""}},
 		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 2.0 s of idling, then closed; stream 1 had been reset: REFUSED_STREAM (frame 4)": {
 			{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + refused}, {wait, 1, ack, b, goaway}},
-		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 2.0 s of idling, then closed":                           {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings}, {wait, 1, ack, b, goaway}},
-		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed":                                                 {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + goaway}},
-		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 3) after 2.0 s in which the client said nothing, then closed":    {{wait, 1, ack, 0, settings + goaway}},
-		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 1.0 s of idling, then closed":                           {{0, 0, ack, 0, h2begin[:9]}, {0, 1, ack, 9, settings}, {wait / 2, 1, ack, 9, goaway}},
-		"the server ended it: HTTP/1.1 504 Gateway Time-out (Connection: close) (frame 4) after 2.0 s of silence, then closed": {{0, 0, ack, 0, get}, {wait, 1, ack, m, gateway}},
-		"the server ended it: HTTP/1.1 408 Request Time-out (Connection: close) (frame 5) after 2.0 s of silence, then closed": {{0, 0, ack, 0, get}, {0, 1, ack, m, ok}, {wait, 1, ack, m, late}},
+		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5) after 2.0 s of idling, then closed":                                         {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings}, {wait, 1, ack, b, goaway}},
+		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 4), then closed":                                                               {{0, 0, ack, 0, h2begin}, {0, 1, ack, b, settings + goaway}},
+		"the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 3) after 2.0 s in which the client said nothing, then closed":                  {{wait, 1, ack, 0, settings + goaway}},
+		"the server ended it: GOAWAY ENHANCE_YOUR_CALM, with the client's preface not complete (frame 5) after 1.0 s of idling, then closed": {{0, 0, ack, 0, h2begin[:9]}, {0, 1, ack, 9, settings}, {wait / 2, 1, ack, 9, goaway}},
+		"the server ended it: HTTP/1.1 504 Gateway Time-out (Connection: close) (frame 4) after 2.0 s of silence, then closed":               {{0, 0, ack, 0, get}, {wait, 1, ack, m, gateway}},
+		"the server ended it: HTTP/1.1 408 Request Time-out (Connection: close) (frame 5) after 2.0 s of silence, then closed":               {{0, 0, ack, 0, get}, {0, 1, ack, m, ok}, {wait, 1, ack, m, late}},
 		"the server ended it: Close 1001 (going away) (frame 6) after 2.0 s of idling, then closed": {{0, 0, ack, 0, upgrade}, {0, 1, ack, len(upgrade), upgraded}, {0, 1, ack, len(upgrade), "\x89\x00"},
 			{wait, 1, ack, len(upgrade), "\x88\x02\x03\xe9"}},
 	} {

@@ -228,6 +228,9 @@ func TestGreetedWithAnError(t *testing.T) {
 	const oops, no = "500 OOPS: no such user", "554 not here"
 	holds(t, "vsftpd", dialogue{}.server(oops+"\r\n").ends(0, words.Client), "the server ended it: "+oops+" (frame 3), then the client closed")
 	holds(t, "SMTP", dialogue{}.server("554 mx ESMTP "+no+"\r\n").ends(0, words.Client), "the server ended it: 554 mx ESMTP "+no+" (frame 3), then the client closed")
+	const shuts = "the server ended it: 421 bye (frame 8), then closed"
+	holds(t, "an error before 421", smtpIn.client("MAIL x\r\n").server(no+"\r\n").server("421 bye\r\n").ends(0, words.Server), shuts+"; the last reply before that was "+no+" (frame 7)")
+	holds(t, "none before 421", smtpIn.client("MAIL x\r\n").server("250 ok\r\n").server("421 bye\r\n").ends(0, words.Server), shuts)
 	holds(t, "after a command", smtpIn.client("MAIL x\r\n").server(no+"\r\n").ends(0, words.Client), "the client closed without QUIT, having got "+no)
 }
 
@@ -265,6 +268,11 @@ func TestSealed(t *testing.T) {
 	const woke = " ended it after 2.0 s of idling: its last message (frame 7) is encrypted, then "
 	holds(t, "spoke last", in.put(wait, words.Server, ack, sealed(60)).ends(0, words.Server), "the server"+woke+"it closed")
 	holds(t, "spoke last, and the client closed", in.put(wait, words.Server, ack, sealed(60)+sealed(alert)).ends(0, words.Client), "the server"+woke+"the client closed")
+	late := in.put(wait, words.Server, ack, sealed(60)+sealed(alert)).put(0, words.Server, fin, "").put(time.Second, words.Client, ack, sealed(40))
+	got, _, _ := reasonOf(late, &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}, known{})
+	if want := "; the server had ended it after 2.0 s of idling: its last message (frame 7) is encrypted"; !strings.HasSuffix(got, want) {
+		t.Errorf("what comes late: %q, want it to end with %q", got, want)
+	}
 	holds(t, "said goodbye", in.put(wait, words.Client, ack, sealed(60)).ends(0, words.Client), "the client"+woke+"it closed")
 	holds(t, "a slow answer", in.client(sealed(40)).put(wait, words.Server, ack, sealed(60)).ends(0, words.Server), "")
 	holds(t, "answered", in.put(wait, words.Client, ack, sealed(60)).server(sealed(60)).ends(0, words.Client), "")

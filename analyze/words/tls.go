@@ -177,7 +177,9 @@ func (r *tlsReader) record(e End, msg []byte, total int64, at spot) {
 	if idle := at.time.Sub(r.heard); r.data && r.heard != 0 && idle >= longIdle && (e == Client || r.spoke == e) { // a server that spoke last answers nothing
 		d.woke = woke{at, idle}
 	}
-	r.ends[e.Other()].woke = woke{}
+	if r.ends[e.Other()].closing == 0 { // what follows a goodbye is late
+		r.ends[e.Other()].woke = woke{}
+	}
 	r.spoke, r.heard = e, at.time
 	switch d.closing, d.before = 0, at.time; {
 	case e == Client && r.modern && d.kind == tlsData && r.sealed == 0:
