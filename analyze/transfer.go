@@ -24,7 +24,7 @@ type TransferOutcome string
 const (
 	TransferComplete TransferOutcome = "complete" // the server said so
 	TransferCut      TransferOutcome = "cut"      // the server said that it failed
-	TransferRefused  TransferOutcome = "refused"  // the server did not begin it
+	TransferRefused  TransferOutcome = "refused"  // the server did not begin it, or its data connection was not opened
 	// TransferUntold: nobody said whether it is complete, or only who could not know.
 	TransferUntold TransferOutcome = "untold"
 )
