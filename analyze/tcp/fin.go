@@ -42,7 +42,7 @@ func (fl *Flow) finAcked(e End, s *event.Segment) {
 		return
 	}
 	d.FinAckFrame, d.FinAckTime = s.Frame, s.Time
-	if d.State == event.FinWait1 && p.FinEnd != 0 && d.gotFin == unproved && !p.FinLost {
+	if d.State == event.FinWait1 && p.FinEnd != 0 && !p.FinLost {
 		// The peer's FIN left before this ACK of ours, so it came first.
 		fl.gotFin(e, s, false)
 	}
@@ -69,22 +69,23 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	}
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
 	d.AcksFin = d.AcksFin || d.mayAckFin(s)
-	p.AtFin.AckedWithin = p.AtFin.AckedWithin || p.FinEnd != 0 && fl.ackedBeforeFin(e)
+	acker := fl.find(p.FinAckFrame) // without data it stands where e had got to, before its FIN
+	p.AtFin.AckedWithin = p.AtFin.AckedWithin || acker != nil && acker.Kind == KindAck
 	d.AtFin = AtFin{
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
-		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0 && !p.LacksLast(), Late: max(d.Una, d.Reach) >= r.End() || s.Len > 0 && (r.Repeats != 0 || r.Again),
+		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0 && !p.LacksLast(), Late: max(d.Una, d.Reach) >= r.End() || r.Repeats != 0 || r.Again,
 	}
 	if p.dataFrame == p.lastSight && p.datEnd > p.Una && p.lastAck == d.FinEnd-1 && s.Frame-p.dataFrame <= math.MaxUint32 {
 		d.AtFin.DataBefore = uint32(s.Frame - p.dataFrame)
 	}
-	// An RST that came before any FIN ended the connection, also when a FIN was on its way.
-	if !fl.HasCloser && fl.Reset.Frame == 0 {
+	switch {
+	case fl.Reset.Frame != 0: // one that came before any FIN ended the connection, also when a FIN was on its way
+		fl.Simultaneous = fl.crossesFin(e, s, r)
+	case !fl.HasCloser:
 		fl.Closer, fl.HasCloser = e, true
-	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && p.AtFin.Acked == r.End() {
+	case p.AtFin.Acked == r.End():
 		fl.answeredFin(e)
-	} else if p.FinEnd != 0 && fl.Reset.Frame == 0 && s.Flags&event.ACK != 0 && r.Ack < p.FinEnd {
-		fl.Simultaneous = d.gotFin != proved || fl.overtaken(d, r)
-	} else if fl.crossesFin(e, s, r) {
+	case s.Flags&event.ACK != 0 && r.Ack < p.FinEnd:
 		fl.Simultaneous = true
 	}
 	switch d.State {
@@ -94,7 +95,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 	default:
 		fl.enter(e, event.FinWait1, s, true)
 	}
-	if fl.Simultaneous && d.gotFin == proved {
+	if fl.Simultaneous {
 		d.gotFinFrame, d.gotFinTime = s.Frame, s.Time
 		fl.replay(e)
 	}
@@ -105,24 +106,11 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 // came behind that.
 func (fl *Flow) crossesFin(e End, s *event.Segment, r *Listed) bool {
 	p, rst := &fl.Dir[e.Other()], &fl.Reset
-	if !fl.HasCloser || fl.Closer == e || rst.Frame == 0 || rst.By == e || s.Flags&event.ACK == 0 || r.Ack >= p.FinEnd {
+	if rst.By == e || r.Ack >= p.FinEnd {
 		return false
 	}
 	rst.MayCross = fl.rtt == 0
 	return fl.rtt > 0 && fl.Crossed(p.FinTime, s.Time)
-}
-
-// ackedBeforeFin reports whether e, whose FIN is new, had acknowledged its peer's before it sent that: an ACK without data
-// stands at the end of what its sender had sent.
-func (fl *Flow) ackedBeforeFin(e End) bool {
-	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	for i := len(fl.Listed) - 1; i >= 0 && fl.Listed[i].Frame > p.FinFrame; i-- {
-		q := &fl.Listed[i]
-		if q.From == e && q.Kind == KindAck && q.Ignored == Acted && q.Ack >= p.FinEnd && q.Seq < d.FinEnd {
-			return true
-		}
-	}
-	return false
 }
 
 // mayAckFin reports whether d, whose FIN is s, may acknowledge FINs as stacks do whose IP IDs do not count. Its SYN,
@@ -139,17 +127,10 @@ func (fl *Flow) answeredFin(e End) {
 	fl.replay(e.Other())
 }
 
-// overtaken reports whether d's FIN was sent before the segment with which d acknowledged its
-// peer's, and came after it.
-func (fl *Flow) overtaken(d *Direction, r *Listed) bool {
-	q := fl.find(d.gotFinFrame)
-	return q != nil && q.Seq >= r.End()
-}
-
 // presumeFin lets the peer of e have e's FIN at once when both live on the capturing host.
 func (fl *Flow) presumeFin(e End, s *event.Segment) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	if !fl.sameHost || d.FinLost || d.Holes > 0 || p.gotFin != unproved {
+	if !fl.sameHost || d.Holes > 0 {
 		return
 	}
 	switch p.State {
@@ -167,23 +148,20 @@ func (fl *Flow) finAgain(e End, s *event.Segment, r *Listed) {
 	if d.FinFrame < s.Frame {
 		r.Repeats = d.FinFrame
 	}
-	if d.FinAckFrame != 0 && s.Flags&event.ACK != 0 && r.Ack > d.lastAck {
+	if d.FinAckFrame != 0 && r.Ack > d.lastAck {
 		return // the BSDs put their FIN into the ACK of the peer's: that is no sign of loss
 	}
 	d.FinLost = true
 	if p.gotFin == presumed {
 		fl.withdrawFin(e.Other())
 	}
-	if d.FinAckFrame != 0 && !fl.Crossed(d.FinAckTime, s.Time) {
+	if !fl.Crossed(d.FinAckTime, s.Time) {
 		d.FinAckFrame, d.FinAckTime = d.finAckAgain, d.finAckAgainTime
 		d.finAckAgain = 0
-		if d.FinAckFrame != 0 && !fl.Crossed(d.FinAckTime, s.Time) {
+		if !fl.Crossed(d.FinAckTime, s.Time) {
 			d.FinAckFrame = 0
 		}
 		fl.replay(e)
-	}
-	if d.FinAckFrame == 0 && s.Flags&event.ACK != 0 && p.FinEnd != 0 && r.Ack >= p.FinEnd && d.gotFin == unproved {
-		fl.gotFin(e, s, true)
 	}
 }
 
@@ -194,12 +172,10 @@ func (fl *Flow) goesOnBehindFin(e End, at int64, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if r.Length == 0 && d.FinAckFrame != 0 {
 		d.FinTwice = true
-		if i := fl.newest(e); i >= 0 {
-			fl.Changes[i].Seen = false
-		}
+		fl.Changes[fl.newest(e)].Seen = false
 		return
 	}
-	if d.FinAckFrame != 0 || p.gotFin == proved || at != d.FinEnd-1 || fl.Reset.Frame != 0 {
+	if p.gotFin == proved || at != d.FinEnd-1 || fl.Reset.Frame != 0 {
 		d.PastFin = true
 		return
 	}
