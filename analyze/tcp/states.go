@@ -142,7 +142,7 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	if r.Ack >= p.FinEnd {
-		if d.FinEnd == 0 && s.Flags&event.FIN == 0 && r.Seq <= d.Nxt && !d.lacks(r.Seq) {
+		if (d.Sent || r.Seq <= d.Una) && d.FinEnd == 0 && s.Flags&event.FIN == 0 && r.Seq <= d.Nxt && !d.lacks(r.Seq) {
 			p.AtFin.AckedWithin = true
 			p.AtFin.PeerAlive = p.AtFin.PeerAlive || s.Len > 0
 		}
