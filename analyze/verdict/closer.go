@@ -40,6 +40,12 @@ var closerDoubts = []rule{
 		return fmt.Sprintf("the FIN of frame %d was sent without that of frame %d, and how long they were on their way is not known",
 			fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame)
 	}},
+	{func(fl judged, e tcp.End) bool {
+		p := &fl.Dir[e.Other()]
+		return p.FinEnd != 0 && p.AtFin.Acked == 0
+	}, func(fl judged, e tcp.End) string {
+		return fmt.Sprintf("frame %d acknowledges nothing: it may have been sent before frame %d came", fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame)
+	}},
 	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
 	}},
