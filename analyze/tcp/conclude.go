@@ -27,11 +27,10 @@ func (fl *Flow) Conclude(now event.Time) {
 	fl.believeReset()
 	for e := range fl.Dir {
 		d, p := &fl.Dir[e], &fl.Dir[End(e).Other()]
-		if d.gotFin == presumed && p.FinAckFrame == 0 && now.Sub(p.FinTime) > ackDelay && fl.Reset.Frame == 0 {
+		if d.gotFin == presumed && now.Sub(p.FinTime) > ackDelay {
 			fl.withdrawFin(End(e))
 		}
-		w := &fl.Waits[e]
-		if w.Since != 0 && w.Ended == running && now > w.Until {
+		if w := &fl.Waits[e]; w.Ended == running && now > w.Until {
 			w.Ended = expired
 		}
 	}

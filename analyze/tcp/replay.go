@@ -51,8 +51,8 @@ func (fl *Flow) replay(e End) {
 	if i := fl.newest(e); i >= 0 {
 		d.State = fl.Changes[i].State
 	}
-	waited := fl.Waits[e]
 	fl.Waits[e] = Wait{}
+	fl.Rearms = slices.DeleteFunc(fl.Rearms, func(r Rearm) bool { return r.Of == e })
 
 	var facts []fact
 	if d.gotFin != unproved {
@@ -73,7 +73,6 @@ func (fl *Flow) replay(e End) {
 			fl.enter(e, next, &event.Segment{Frame: x.frame, Time: x.time}, x.seen)
 		}
 	}
-	fl.keepRearms(e, waited)
 }
 
 // closing reports whether a state lies behind ESTABLISHED.
@@ -83,21 +82,4 @@ func closing(st event.TCPState) bool {
 		return true
 	}
 	return false
-}
-
-// keepRearms keeps what started e's TIME_WAIT anew after it began, if it still does.
-func (fl *Flow) keepRearms(e End, before Wait) {
-	i := fl.newest(e)
-	kept := false
-	fl.Rearms = slices.DeleteFunc(fl.Rearms, func(r Rearm) bool {
-		if r.Of != e {
-			return false
-		}
-		holds := fl.Waits[e].Since != 0 && r.Frame > fl.Changes[i].Frame
-		kept = kept || holds
-		return !holds
-	})
-	if kept {
-		fl.Waits[e].Until = before.Until
-	}
 }
