@@ -30,18 +30,13 @@ func (fl *Flow) Conclude(now event.Time) {
 		if d.gotFin == presumed && now.Sub(p.FinTime) > ackDelay {
 			fl.withdrawFin(End(e))
 		}
-		if w := &fl.Waits[e]; w.Ended == running && now > w.Until {
-			w.Ended = expired
-		}
+		fl.Waits[e].expire(now)
 	}
 }
 
 // CompleteClose lets the states end as a graceful close does where the last segments of it
 // were not captured.
 func (fl *Flow) CompleteClose(now event.Time) {
-	if fl.Reset.Frame != 0 || fl.Waits[Client].Since != 0 || fl.Waits[Server].Since != 0 {
-		return
-	}
 	a, b := &fl.Dir[fl.Closer], &fl.Dir[fl.Closer.Other()]
 	frame, at := b.FinFrame, b.FinTime
 	if frame == 0 {
@@ -63,7 +58,12 @@ func (fl *Flow) CompleteClose(now event.Time) {
 	if b.State == event.LastAck {
 		fl.enter(fl.Closer.Other(), event.Closed, s, false)
 	}
-	if w := &fl.Waits[fl.Closer]; now > w.Until {
+	fl.Waits[fl.Closer].expire(now)
+}
+
+// expire lets w run out.
+func (w *Wait) expire(now event.Time) {
+	if w.Ended == running && now > w.Until {
 		w.Ended = expired
 	}
 }
