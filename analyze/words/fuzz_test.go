@@ -70,8 +70,10 @@ func FuzzTalk(f *testing.F) {
 	for _, file := range files {
 		f.Add(script(read(f, file)))
 	}
-	f.Add([]byte("\a00000000000000000000000\x01\n10"))                                // a line after one that is not for reading
-	f.Add([]byte("\n000000000000000000000000000000000000000001\x00\x00\x00\x00\xff")) // no room for MySQL's error
+	f.Add([]byte("\a00000000000000000000000\x01\n10"))                                                                                                                                // a line after one that is not for reading
+	f.Add([]byte("\n000000000000000000000000000000000000000001\x00\x00\x00\x00\xff"))                                                                                                 // no room for MySQL's error
+	f.Add([]byte("0*0\r\r\n$00\r\n"))                                                                                                                                                 // half a line's end before a line's end
+	f.Add([]byte("\x03\x00\x00\x00\x04\x00\x00\x00\x00\x00\x0eP000000000000000000000000000000000000000000000000000000001\x00\x00\x19\x01\x040001\x88A\x96000000000000000000000\xdf")) // one byte of a preface
 	f.Fuzz(func(t *testing.T, b []byte) {
 		whole, bytewise := speak(b, 0), speak(b, 1)
 		for _, e := range [...]words.End{words.Client, words.Server} {

@@ -79,6 +79,7 @@ const maxStreams = 256
 type http2Reader struct {
 	ends     [2]h2End
 	prefaced int                  // bytes of the preface that came
+	none     bool                 // what came for it is none
 	open     map[uint32]*h2Stream // by number
 	highest  uint32               // that was begun
 	answer   *h2Stream            // on which the server spoke last, nil for none
@@ -137,7 +138,7 @@ func (r *http2Reader) said(e End, b []byte, at spot) {
 	if e == Client && r.prefaced < len(preface) {
 		n := min(len(b), len(preface)-r.prefaced)
 		if string(b[:n]) != preface[r.prefaced:r.prefaced+n] {
-			r.ends[e].frames.lost = true
+			r.none = true
 		}
 		r.prefaced += n
 		b = b[n:]

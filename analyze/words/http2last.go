@@ -9,7 +9,7 @@ import (
 
 func (r *http2Reader) last(e End, how fate) said {
 	d := &r.ends[e]
-	if d.frames.lost && !d.goaway.sent {
+	if r.none || d.frames.lost && !d.goaway.sent {
 		return said{}
 	}
 	w := said{protocol: "http2", sure: analyze.Observed, tells: true, at: d.at, before: d.before}

@@ -33,7 +33,9 @@ func isCommand(b []byte) answer {
 			return no
 		}
 		line, rest, ok := bytes.Cut(b[1:], []byte("\r\n"))
-		line = bytes.TrimSuffix(line, []byte("\r"))
+		if !ok {
+			line = bytes.TrimSuffix(line, []byte("\r")) // the first half of a line's end
+		}
 		for _, c := range line {
 			if c < '0' || c > '9' {
 				return no
