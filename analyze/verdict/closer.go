@@ -292,7 +292,7 @@ func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
 	by := fl.Reset.By
 	why := fl.doubt(aborterDoubts, by)
-	if why == "" && !fl.alive(by) {
+	if !fl.alive(by) {
 		why = fl.mayHaveEnded(fl.Reset.Frame, by)
 	}
 	if why != "" {
