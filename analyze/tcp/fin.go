@@ -75,7 +75,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		Acked: r.Ack, Before: d.LastTime, PeerNxt: p.Nxt, LastOfPeer: p.LastTime, PeerSeen: p.Sent,
 		PeerReach: p.Reach, PeerAlive: p.SynSent || p.Bytes > 0 && !p.LacksLast(), Late: max(d.Una, d.Reach) >= r.End() || r.Repeats != 0 || r.Again,
 	}
-	if p.dataFrame == p.lastSight && p.datEnd > p.Una && p.lastAck == d.FinEnd-1 && s.Frame-p.dataFrame <= math.MaxUint32 {
+	if p.dataFrame == p.lastSight && p.lastAck == d.FinEnd-1 && s.Frame-p.dataFrame <= math.MaxUint32 {
 		d.AtFin.DataBefore = uint32(s.Frame - p.dataFrame)
 	}
 	switch {
