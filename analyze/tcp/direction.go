@@ -72,6 +72,7 @@ type Direction struct {
 	copyTTL      uint8
 	wscale       uint8
 	SynSent      bool
+	SACK         bool // its SYN permits selective acknowledgments
 	cookie       bool // its SYN brought a Fast Open cookie
 	AcksFin      bool // its stack seems to acknowledge a FIN at once, never first by a FIN of its own
 	synAckSent   bool

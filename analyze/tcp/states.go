@@ -90,6 +90,7 @@ func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	d.SynSent, d.SynFrame = true, s.Frame
+	d.SACK = s.Has&event.HasSACKPermitted != 0
 	d.cookie = s.Has&event.HasFastOpen != 0 && s.Options.FastOpenLen > 0
 	d.AcksFin = s.Options.ScaleFirst && s.TTL <= initialTTL
 	if s.Has&event.HasWScale != 0 {

@@ -70,7 +70,7 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 		switch {
 		case missed && answer != nil && took >= trip*7/8: // sooner, it had only come late
 			c.Segments[at].Lost = fmt.Sprintf("what came after it was acknowledged without it, and frame %d repeats it", repeat.Frame)
-			if trip == 0 || took > trip*9/8+atOnceWithin || answer.Kind != analyze.KindAck || fl.lacksAny() { // an ACK may be missing before that
+			if trip == 0 || took > trip*9/8+atOnceWithin || answer.Kind != analyze.KindAck || fl.lacksAny() || !fl.tellsTwice() { // an ACK may be missing before that
 				c.Segments[at].Lost = "it, or it only came late: " + c.Segments[at].Lost
 			}
 		case !missed && !answered && at == of.newest:
@@ -78,6 +78,10 @@ func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 		}
 	}
 }
+
+// tellsTwice reports whether an end that receives something once more says so (D-SACK, RFC 2883): then its ACK of what is
+// sent again is not taken for that of what had only come late.
+func (fl judged) tellsTwice() bool { return fl.Dir[tcp.Client].SACK && fl.Dir[tcp.Server].SACK }
 
 // answersBetween reports whether a segment, given by its index, was answered before another, and whether it was
 // missed: what came after it drew an ACK that says once more, and nothing else, that it is the next one wanted.
