@@ -82,7 +82,7 @@ func (r *reader) add(l line, start, end event.Time) {
 		r.full = true
 		return
 	}
-	if end != 0 && (l.name == "connect" || isUntimed(start, end)) {
+	if end != 0 && (l.name == "connect" || isAccept(l.name) || isUntimed(start, end)) {
 		r.open[l.tid] = len(r.b.raws)
 	}
 	r.keep(l, start, end)

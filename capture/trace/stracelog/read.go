@@ -230,14 +230,18 @@ func (r *reader) ended(l line) {
 	r.keep(l, l.time, l.time)
 }
 
-// lookupLimit is how long strace -yy may look a socket up.
-const lookupLimit = 100 * time.Millisecond
+// lookupLimit is how long strace -yy may look a socket up, listenerLimit how long one that listens, which it finds early.
+const (
+	lookupLimit   = 100 * time.Millisecond
+	listenerLimit = 10 * time.Millisecond
+)
 
 // stretch corrects the end of a call now that its thread's next line is there: one that the log gives
-// no duration lasts at most until then, and a connect may last longer than it says. A line's time
-// is that of strace's first look, -T counts only from when it lets the call go, and between the
+// no duration lasts at most until then, and a connect or accept may last longer than it says. A line's
+// time is that of strace's first look, -T counts only from when it lets the call go, and between the
 // two -yy looks the socket up: the SYN of a connect that does not block is later than time plus
-// duration. Other calls have byte ranges that say what they did.
+// duration, and so is that of a client for which an accept waited. Other calls have byte ranges that
+// say what they did.
 func (r *reader) stretch(next *line) {
 	i, ok := r.open[next.tid]
 	if !ok {
@@ -249,8 +253,14 @@ func (r *reader) stretch(next *line) {
 		c.end, c.atMost = max(c.end, next.time), true
 		return
 	}
-	c.end = max(c.end, min(next.time, c.end.Add(lookupLimit)))
+	limit := lookupLimit
+	if isAccept(c.name) {
+		limit = listenerLimit
+	}
+	c.end = max(c.end, min(next.time, c.end.Add(limit)))
 }
+
+func isAccept(name string) bool { return name == "accept" || name == "accept4" }
 
 // isUntimed reports whether nothing says how long the call took, or that it took no time.
 func isUntimed(start, end event.Time) bool { return start == end }

@@ -170,6 +170,30 @@ func TestReadConnect(t *testing.T) {
 	}
 }
 
+// TestReadAccept takes the end of an accept from its thread's next line, up to a limit: the SYN that it waited for
+// is later than its own line says.
+func TestReadAccept(t *testing.T) {
+	const accept = " accept4(3<TCP:[127.0.0.1:80]>, NULL, NULL, 0) = 4<TCP:[127.0.0.1:80->127.0.0.1:9]> <1.000000>\n"
+	const text = "7 1700000000.000000" + accept +
+		"7 1700000001.000300 close(4<TCP:[127.0.0.1:80->127.0.0.1:9]>) = 0 <0.000001>\n" +
+		"7 1700000002.000000" + accept +
+		"7 1700000004.000000 +++ exited with 0 +++\n"
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []time.Duration
+	for _, c := range log.Calls {
+		if c.Name == "accept" {
+			got = append(got, c.End.Sub(c.Start))
+		}
+	}
+	want := []time.Duration{time.Second + 300*time.Microsecond, time.Second + 10*time.Millisecond}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("accepts took (-want +got):\n%s", diff)
+	}
+}
+
 // TestReadOtherTimes refuses times that cannot stand beside packets, and skips what else strace
 // may put before a call.
 func TestReadOtherTimes(t *testing.T) {
