@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/closecap/closecap/analyze"
@@ -192,7 +191,10 @@ func (s *summary) findings(last event.Time, again string) []analyze.Finding {
 	for i := range list {
 		list[i].Pick = picks(&list[i])
 		if again != "" {
-			list[i].Command = again + " " + strings.Join(list[i].Pick, " ")
+			list[i].Command = again
+			for _, word := range list[i].Pick {
+				list[i].Command += " " + ShellQuote(word)
+			}
 		}
 	}
 	return list
@@ -207,7 +209,7 @@ func picks(f *analyze.Finding) []string {
 	case f.Kind == analyze.FoundAtOnce:
 		pick = []string{"--closer", "server", "--closed", clockUTC(f.From) + "," + clockUTC(f.To)}
 	case f.Kind == analyze.FoundSaid:
-		pick = []string{"--words", "--said", shellWord(f.Said)}
+		pick = []string{"--words", "--said", plainPart(f.Said)}
 	case f.Kind == analyze.FoundCut, f.Kind == analyze.FoundTransfer, f.Kind == analyze.FoundOutstanding, f.Kind == analyze.FoundIdle:
 		pick = append([]string{"--words"}, pick...)
 	}

@@ -107,7 +107,14 @@ func TestFindingsArePicked(t *testing.T) {
 		if n != f.Connections || !shown && f.Example != 0 {
 			t.Errorf("%v picks %d connections, its example %v; want %d", f.Pick, n, shown, f.Connections)
 		}
-		if want := "closecap analyze x.pcap " + strings.Join(f.Pick, " "); f.Command != want {
+		words := []string{"closecap analyze x.pcap"}
+		for _, w := range f.Pick { // the flags as they are, which only a shell wants in quotes
+			if strings.HasPrefix(w, "'") {
+				t.Errorf("flag %s is in quotes", w)
+			}
+			words = append(words, ShellQuote(w))
+		}
+		if want := strings.Join(words, " "); f.Command != want {
 			t.Errorf("command %q, want %q", f.Command, want)
 		}
 	}

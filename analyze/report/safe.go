@@ -37,5 +37,13 @@ func shorten(s string, limit int) string {
 	return s
 }
 
-// ShellQuote writes a word for the shell, in quotes.
-func ShellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// ShellQuote writes a word for the shell, in quotes where it needs them.
+func ShellQuote(s string) string {
+	special := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:=,+-@%", r))
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -78,13 +78,13 @@ func closers(by analyze.Side) string {
 	return "the " + string(by)
 }
 
-// shellWord writes what a peer said for the shell, up to where that would not be the same on every terminal.
-func shellWord(s string) string {
+// plainPart is what a peer said, up to where that would not be the same on every terminal.
+func plainPart(s string) string {
 	odd := func(r rune) bool { return r < ' ' || r > '~' }
 	if i := strings.IndexFunc(s, odd); i >= 0 {
 		s = s[:i]
 	}
-	return ShellQuote(s)
+	return s
 }
 
 func clockUTC(t event.Time) string { return time.Unix(0, int64(t)).UTC().Format(time.RFC3339Nano) }

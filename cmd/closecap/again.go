@@ -28,7 +28,7 @@ func again(cmd *cobra.Command, args []string) string {
 			words = append(words, "...")
 			break
 		}
-		words = append(words, quoted(arg))
+		words = append(words, report.ShellQuote(arg))
 	}
 	gone := slices.Contains(args, "-")
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
@@ -43,7 +43,7 @@ func again(cmd *cobra.Command, args []string) string {
 		for _, v := range values {
 			words = append(words, "--"+fl.Name)
 			if fl.NoOptDefVal == "" {
-				words = append(words, quoted(v))
+				words = append(words, report.ShellQuote(v))
 			}
 		}
 	})
@@ -51,15 +51,4 @@ func again(cmd *cobra.Command, args []string) string {
 		return ""
 	}
 	return strings.Join(words, " ")
-}
-
-// quoted writes a word for the shell.
-func quoted(s string) string {
-	special := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:=,+-@%", r))
-	}
-	if s != "" && !strings.ContainsFunc(s, special) {
-		return s
-	}
-	return report.ShellQuote(s)
 }
