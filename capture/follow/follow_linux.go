@@ -76,7 +76,7 @@ func (f *Follower) Close() error { return f.source.Close() }
 func (f *Follower) Follow(pids []int) error {
 	for _, pid := range pids {
 		if !runs(pid) {
-			return fmt.Errorf("follow process %d: %w", pid, os.ErrProcessDone)
+			return fmt.Errorf("follow process %d: %w", pid, syscall.ESRCH)
 		}
 		if err := checkNamespace(pid); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -342,7 +343,7 @@ func TestFollowNobody(t *testing.T) {
 	h := open(t)
 	cmd := exec.Command("true")
 	check(cmd.Run())
-	if err := h.Follow([]int{cmd.Process.Pid}); !errors.Is(err, os.ErrProcessDone) {
+	if err := h.Follow([]int{cmd.Process.Pid}); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("follow one that has ended: %v", err)
 	}
 }
