@@ -74,7 +74,7 @@ the lines that watch gave; with --calls any capture does, when strace ran beside
 	fl.BoolVar(&f.summary, "summary", false, "only the summary, no row for each connection")
 	fl.BoolVar(&f.brief, "brief", false, "NDJSON without the states and segments of each connection: a tenth of the size")
 	fl.BoolVar(&f.ids, "ids", false, "name each connection as other tools do: uid and community_id, in JSON, NDJSON and CSV")
-	fl.BoolVar(&f.words, "words", false, "what each end said last, also in no known protocol and in large files (default: small files, known protocols)")
+	fl.BoolVar(&f.words, "words", false, "what each end said last, also in no known protocol, in large files and standard input (default: small files, known protocols)")
 	fl.BoolVar(&f.noPayload, "no-payload", false, "read no payload: no last words")
 	fl.StringVar(&f.sort, "sort", "", "order of connections: "+strings.Join(analyze.OrderNames(), ", "))
 	fl.BoolVar(&f.skipChecksums, "no-checksums", false, "take every checksum for right, as zeek -C does: they matter to Zeek's fields only")

@@ -15,8 +15,8 @@ import (
 var (
 	readmeSession = regexp.MustCompile("(?s)```console\n\\$ closecap ([^\n]+)\n```\n\n```text\n(.*?)```")
 	number        = regexp.MustCompile(`[0-9][0-9.,:]*`)
-	// What the kernel counted is evidence only in a network namespace of one's own.
-	counted = regexp.MustCompile(`\s+The\s+kernel\s+says\s+so\.|;\s+the\s+kernel\s+counted\s+\w+\s+\+\d+\s+over\s+#\d+`)
+	// What the kernel counted is evidence only in a network namespace of one's own, its reason where it may be asked.
+	counted = regexp.MustCompile(`\s+The\s+kernel\s+says\s+so\.|;\s+the\s+kernel(?:'s)?\s+(?:counted\s+\w+\s+\+\d+\s+over\s+#\d+|reason\s+is\s+\w+)`)
 	drawn   = regexp.MustCompile(`[─│┌┬┐├┼┤└┴┘|+]+|-{2,}`)
 )
 
