@@ -36,7 +36,7 @@ func (o *output) flags(f *pflag.FlagSet) {
 // textFlags adds the flags of the commands that show text alone.
 func (o *output) textFlags(f *pflag.FlagSet) {
 	outputFlag(f, &o.outFile, "write the report to this `file` (default: standard output)")
-	f.IntVar(&o.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS)")
+	f.IntVar(&o.width, "width", 0, "columns to fit the text into (default: the terminal's, or $COLUMNS; in a file or pipe as many as it takes)")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is respected")
 }
 
