@@ -63,11 +63,19 @@ func (d *Decoder) Other() Other { return d.found }
 // A fragmented segment is reported with the packet that completes it, as Wireshark does.
 // See Abandoned for those that stay incomplete.
 func (d *Decoder) Segment(p *event.Packet, s *event.Segment) Content {
+	d.begin(p, s)
+	link := linkLayer(p.LinkType)
+	if link == layerEthernet && d.plain(p.Data) {
+		return d.tcp()
+	}
+	return d.walk(link)
+}
+
+func (d *Decoder) begin(p *event.Packet, s *event.Segment) {
 	*s = event.Segment{Frame: p.Frame, Time: p.Time, Interface: p.Interface, Has: p.Direction}
 	d.seg, d.data, d.wire = s, p.Data, max(p.WireLen, len(p.Data))
 	d.cut, d.whole, d.noSum, d.reason = false, false, false, 0
 	d.tunnel, d.found, d.continued = 0, Other{}, false
-	return d.walk(linkLayer(p.LinkType))
 }
 
 // Payload returns what was captured of the payload of the last TCP: a part of its packet's Data, and less

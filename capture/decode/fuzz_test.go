@@ -25,6 +25,7 @@ func FuzzSegment(f *testing.F) {
 			Frame: 1, Time: 5, LinkType: linkTypes[int(link)%len(linkTypes)],
 			WireLen: len(b) + int(cut), Data: b,
 		}
+		checkWalk(t, &p, cut%2 == 1)
 		d := New()
 		var s event.Segment
 		v := d.Segment(&p, &s)
