@@ -24,7 +24,7 @@ func (f *analyzeFlags) show(ctx context.Context, in *reading, opt closecap.Optio
 	stream := report.NewStream(out, format, f.reportOptions(std))
 	show := &shower{out: out, stream: stream, page: newPage(f.html, f.again), pick: &f.pick, order: f.sort, identify: f.ids}
 	if show.inPassing() {
-		growFor(in.files)
+		growFor(in.size)
 	}
 	opt.Transient = show.keepsNone
 	opt.Stalled = func() {

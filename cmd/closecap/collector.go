@@ -29,9 +29,9 @@ var collectEarly = sync.OnceFunc(func() {
 	})
 })
 
-// growFor has the heap grow as suits what nearly nothing is kept of: the connections of files.
-func growFor(files []string) {
-	if n := total(files); n < 0 || n >= hugeFrom {
+// growFor has the heap grow as suits what nearly nothing is kept of: the connections of files of that size together.
+func growFor(size int64) {
+	if size < 0 || size >= hugeFrom {
 		hugePages()
 	}
 	collectEarly()

@@ -67,7 +67,7 @@ func (e *evidence) analyze(ctx context.Context, r *reading, each func(*analyze.C
 	opt.AllSegments = e.segments
 	opt.Transient = func() bool { return true }
 	if !opt.AllSegments {
-		growFor(r.files)
+		growFor(r.size)
 	}
 	a := r.analysis(opt)
 	var wrong troubles

@@ -86,8 +86,8 @@ func (f *input) bounds() error {
 func (f *input) analysis(r *reading) closecap.Options {
 	opt := closecap.Options{StraceLogs: f.calls, Tool: "closecap " + version, Source: r.name, Title: r.title}
 	opt.TimeWait, opt.MaxConnections, opt.MaxMemory = f.timeWait, f.maxConnections, int64(f.maxMemory)
-	opt.AllSegments = small(r.files) || f.sample != ""
-	opt.Words = small(r.files)
+	opt.AllSegments = small(r.size) || f.sample != ""
+	opt.Words = small(r.size)
 	opt.Joining = collectEarly
 	return opt
 }
@@ -120,11 +120,8 @@ func (f *input) keep() (func(*event.Packet) bool, error) {
 // wholeSize is up to what size a capture's segments are all kept and shown.
 const wholeSize = 4 << 20
 
-// small reports whether all files together are small enough to keep every segment.
-func small(paths []string) bool {
-	n := total(paths)
-	return n >= 0 && n <= wholeSize
-}
+// small reports whether files of that size together are small enough to keep every segment.
+func small(size int64) bool { return size >= 0 && size <= wholeSize }
 
 // total returns the size of files together, negative where they are not all regular ones.
 func total(paths []string) (n int64) {

@@ -17,6 +17,7 @@ type reading struct {
 	timeline *pcapfile.Reader // nil with points
 	points   []closecap.Point
 	files    []string
+	size     int64  // of them, see total
 	name     string // of all, "" for that of the files
 	title    string // of all, in few words
 }
@@ -53,7 +54,7 @@ func (f *input) read(ctx context.Context, command string, args []string, std str
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{files: files, name: cmp.Or(f.sample, source), title: cmp.Or(f.sample, title)}
+	r := &reading{files: files, size: total(files), name: cmp.Or(f.sample, source), title: cmp.Or(f.sample, title)}
 	found := f.detect(ctx, files)
 	switch {
 	case found != nil && weight(files) <= joinSize:
@@ -85,7 +86,7 @@ func (f *input) openPoints(ctx context.Context, command string, args []string, s
 	for _, p := range named {
 		r.files, points = append(r.files, p.files...), append(points, p.name)
 	}
-	r.title = few(points)
+	r.size, r.title = total(r.files), few(points)
 	r.points, err = f.pointSources(ctx, named, std)
 	return r, err
 }
