@@ -13,8 +13,8 @@ func checksumOK(b []byte, addresses uint64) bool {
 	if len(b) < 20 {
 		return true
 	}
-	pseudo := add(addresses, number(uint32(len(b))+protoTCP))
-	return binary.BigEndian.Uint16(b[16:]) == fold(pseudo) || fold(add(pseudo, sum(b))) == 0xffff
+	pseudo, field := add(addresses, number(uint32(len(b))+protoTCP)), binary.LittleEndian.Uint16(b[16:])
+	return add(pseudo, uint64(^field))%0xffff == 0 && field != 0 || add(pseudo, sum(b))%0xffff == 0
 }
 
 // headerSumOK reports whether the checksum of the IPv4 header at b, between addresses of that sum, is
@@ -23,11 +23,13 @@ func headerSumOK(b []byte, header int, addresses uint64) bool {
 	if b[10]|b[11] == 0 || len(b) < header {
 		return true
 	}
-	t := add(add(addresses, binary.LittleEndian.Uint64(b)), uint64(binary.LittleEndian.Uint32(b[8:])))
+	t, c := bits.Add64(addresses, binary.LittleEndian.Uint64(b), 0)
+	t, c = bits.Add64(t, uint64(binary.LittleEndian.Uint32(b[8:])), c)
+	t += c // which can't overflow it again: where there is one, t is next to nothing
 	if header > 20 {
 		t = add(t, sum(b[20:header]))
 	}
-	return fold(t) == 0xffff
+	return t%0xffff == 0
 }
 
 // sum adds b up in ones' complement, in two sums that do not wait for each other (RFC 1071 2(A)

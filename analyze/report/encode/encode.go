@@ -243,26 +243,26 @@ func (e *Encoder) time(b []byte, t event.Time) []byte {
 	if t <= 0 {
 		return append(append(append(b, '"'), t.String()...), '"')
 	}
-	sec, ns := int64(t)/1e9, int64(t)%1e9
-	at := &e.seconds[sec%int64(len(e.seconds))]
+	sec, ns := uint64(t)/1e9, uint32(uint64(t)%1e9) // dividing by constants is shorter without a sign, and in 32 bits
+	at := &e.seconds[sec%uint64(len(e.seconds))]
 	if at.sec != sec || at.text[0] == 0 {
 		at.sec = sec
-		time.Unix(sec, 0).UTC().AppendFormat(at.text[:0], `"2006-01-02T15:04:05.`)
+		time.Unix(int64(sec), 0).UTC().AppendFormat(at.text[:0], `"2006-01-02T15:04:05.`)
 	}
 	start := len(b)
 	b = slices.Grow(b, 32)
 	room := b[start : start+32]
 	copy(room, at.text[:])
-	putThree(room[21:], uint64(ns/1e6))
-	putThree(room[24:], uint64(ns/1e3%1e3))
-	putThree(room[27:], uint64(ns%1e3))
+	putThree(room[21:], ns/1e6)
+	putThree(room[24:], ns/1e3%1e3)
+	putThree(room[27:], ns%1e3)
 	room[30], room[31] = 'Z', '"'
 	return b[:start+32]
 }
 
 // second is the text of a second up to its fraction.
 type second struct {
-	sec  int64
+	sec  uint64
 	text [len(`"2006-01-02T15:04:05.`)]byte
 }
 

@@ -26,11 +26,11 @@ func appendInt(b []byte, n int64) []byte {
 // is made once, and three digits are one store.
 //
 //go:noinline
-func appendUint(b []byte, n uint64) []byte {
-	if n >= 1e9 {
-		return strconv.AppendUint(b, n, 10)
+func appendUint(b []byte, large uint64) []byte {
+	if large >= 1e9 {
+		return strconv.AppendUint(b, large, 10)
 	}
-	at := len(b)
+	n, at := uint32(large), len(b)
 	b = slices.Grow(b, 12)
 	room := b[at : at+12]
 	switch {
@@ -48,11 +48,11 @@ func appendUint(b []byte, n uint64) []byte {
 }
 
 // putThree writes the three digits of n < 1000, and spoils the byte behind them.
-func putThree(b []byte, n uint64) { binary.LittleEndian.PutUint32(b, thousands[n].padded) }
+func putThree(b []byte, n uint32) { binary.LittleEndian.PutUint32(b, thousands[n].padded) }
 
 // putUint writes n < 1000 as one to three digits, spoils what is behind them up to the fourth
 // byte, and returns how many they are.
-func putUint(b []byte, n uint64) int {
+func putUint(b []byte, n uint32) int {
 	t := &thousands[n]
 	binary.LittleEndian.PutUint32(b, t.short)
 	return int(t.digits)
