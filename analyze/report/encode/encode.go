@@ -252,7 +252,7 @@ func (e *Encoder) time(b []byte, t event.Time) []byte {
 	start := len(b)
 	b = slices.Grow(b, 32)
 	room := b[start : start+32]
-	copy(room, at.text[:])
+	*(*[len(at.text)]byte)(room) = at.text
 	putThree(room[21:], ns/1e6)
 	putThree(room[24:], ns/1e3%1e3)
 	putThree(room[27:], ns%1e3)
