@@ -90,7 +90,7 @@ func (fl *Flow) resetItself(s *event.Segment, r *Listed) {
 	if fl.Reset.Frame != 0 || d.FinAckFrame != 0 {
 		r.Ignored = alreadyClosed
 	} else {
-		fl.Reset = fl.describeReset(Client, s, r, d.classOf(s, r), nil)
+		fl.Reset = fl.describeReset(Client, s, r, classOf(s), nil)
 		fl.Reset.ReceivedData = d.Bytes > 0
 	}
 	if d.State == event.TimeWait {

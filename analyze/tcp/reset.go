@@ -19,7 +19,6 @@ type Reset struct {
 	AnsweredLen    int64 // its payload
 	Refused        bool
 	AfterOwnFin    bool
-	afterPeerFin   bool
 	BothFins       bool
 	Presumed       bool           // it lay beyond what was captured
 	AcksUnseen     bool           // it acknowledges what was not captured of its receiver
@@ -62,7 +61,7 @@ const (
 // followReset follows an RST that e sent.
 func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	class := d.classOf(s, r)
+	class := classOf(s)
 	p.PastFin = p.PastFin || s.Flags&event.ACK != 0 && p.FinEnd != 0 && r.Ack > p.FinEnd
 	trigger := fl.offender(e, r, class)
 	if trigger != nil {
@@ -71,7 +70,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 	if fl.refusesAck(e, s, r) {
 		return
 	}
-	if rst := fl.lastRST; rst != nil && rst.By != e && s.Flags&event.ACK != 0 && r.Ack == rst.Seq {
+	if rst := fl.lastRST; rst != nil && rst.By != e && r.Ack == rst.Seq {
 		fl.believeReset() // it stands at what e wanted next
 	}
 	if r.Ignored = fl.refuses(e, s, r); r.Ignored != Acted {
@@ -100,7 +99,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		fl.closeBoth(e, s)
 		return
 	}
-	if class == NobodyReset && (trigger == nil || fl.lastRST != nil && trigger.Frame < fl.lastRST.Frame) || class == LiveReset && fl.mayCross(s) {
+	if class == NobodyReset || fl.mayCross(s) {
 		fl.answersMissing(e, s)
 	}
 	if fl.Reset.Frame != 0 && fl.Reset.Missed == 0 || p.State == event.Closed && d.State == event.Closed {
@@ -108,7 +107,7 @@ func (fl *Flow) followReset(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	fl.Reset = fl.describeReset(e, s, r, class, trigger)
-	fl.Reset.Presumed = d.Based && d.Sent && r.Seq > d.Nxt
+	fl.Reset.Presumed = d.Sent && r.Seq > d.Nxt
 	fl.doubtTTL()
 	fl.closeBoth(e, s)
 }
@@ -120,7 +119,7 @@ func (fl *Flow) refused(e End, s *event.Segment, r *Listed, class resetClass, tr
 		d.provoked = s.Frame
 	}
 	switch rst := &fl.Reset; {
-	case !d.Based || r.Seq <= d.Nxt:
+	case r.Seq <= d.Nxt:
 	case rst.Frame != 0:
 		if rst.By == e && class == NobodyReset {
 			rst.DrawnUnseen = s.Frame // what drew it acknowledges what was not captured of e
@@ -135,7 +134,7 @@ func (fl *Flow) refused(e End, s *event.Segment, r *Listed, class resetClass, tr
 func (fl *Flow) killedByReset(e End, s *event.Segment) {
 	fl.killed(e.Other(), s)
 	fl.enter(e.Other(), event.Closed, s, false)
-	if d := &fl.Dir[e]; d.State != event.TimeWait && d.State != event.Closed {
+	if fl.Dir[e].State != event.TimeWait {
 		fl.enter(e, event.Closed, s, fl.ownReset(e, s))
 	}
 }
@@ -189,20 +188,19 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 	facts := Reset{
 		Frame: s.Frame, Time: s.Time, Seq: r.Seq, Window: s.Window, By: e, Class: class,
 		Refused:     p.State == event.SynSent && !d.SynSent && r.Ack <= p.Nxt && (class == synReset || s.Window == 0),
-		AfterOwnFin: d.FinEnd != 0, afterPeerFin: p.FinEnd != 0,
-		BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
-		Acks:     s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: s.Flags&event.ACK != 0 && p.Based && r.Ack > p.Nxt,
+		AfterOwnFin: d.FinEnd != 0, BothFins: d.FinAckFrame != 0 && p.FinAckFrame != 0,
+		Acks: s.Flags&event.ACK != 0 && p.Based, Ack: r.Ack, AcksUnseen: r.Ack > p.Nxt,
 		Keepalives: d.keepalives, repeats: d.Tries - d.keepalives, probed: d.probed, Breaks: fl.breaks(e, s), UsualTTL: d.ttlAt(at(s)), ReceivedData: p.Bytes > 0 || p.Payload(max(p.Una, r.Ack)) > 1,
 		State: d.State,
 	}
-	facts.arrived = p.dataFrame != 0 && p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
+	facts.arrived = p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
 	facts.Other = class == LiveReset && d.otherReset(s)
 	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
 		facts.AnsweredLen, facts.AnsweredSeq = int64(trigger.Length), trigger.Seq
 		facts.Mixed, facts.Overtaken = trigger.Mixed, fl.overtakenBy(trigger)
-		if class == NobodyReset && fl.tooSoon(e, r) {
+		if fl.tooSoon(e, r) {
 			facts.Breaks |= BreakSooner
 		}
 	}
@@ -215,16 +213,16 @@ func (fl *Flow) overtakenBy(q *Listed) bool {
 		return false
 	}
 	return slices.ContainsFunc(fl.Listed, func(o Listed) bool {
-		return o.From == q.From && o.Frame < q.Frame && o.Seq >= q.End() && o.Flags&event.RST == 0 && o.Ignored == Acted
+		return o.From == q.From && o.Frame < q.Frame && o.Seq >= q.End() && o.Ignored == Acted
 	})
 }
 
-// classOf tells the class of d's RST by its looks.
-func (d *Direction) classOf(s *event.Segment, r *Listed) resetClass {
+// classOf tells the class of an RST by its looks.
+func classOf(s *event.Segment) resetClass {
 	switch {
 	case s.Flags&event.ACK == 0:
 		return NobodyReset
-	case s.Seq == 0 && (r.Seq != 0 || s.Window == 0 || !d.Based):
+	case s.Seq == 0:
 		return synReset
 	}
 	return LiveReset
@@ -236,7 +234,7 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
 	case p.State == event.SynSent && !d.SynSent:
-		if s.Flags&event.ACK == 0 || r.Ack < 1 || r.Ack > p.Nxt {
+		if r.Ack < 1 || r.Ack > p.Nxt {
 			return wrongSynAck
 		}
 		return Acted
@@ -247,13 +245,13 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 			return outsideWindow
 		}
 		return Acted
-	case r.Seq >= d.Una && r.Seq <= d.Nxt, r.Seq == d.Una, p.Sent && r.Seq == p.lastAck:
+	case r.Seq >= d.Una && r.Seq <= max(d.Una, d.Nxt), p.Sent && r.Seq == p.lastAck:
 		return Acted
-	case d.FinEnd != 0 && r.Seq == d.FinEnd-1 && d.Una == d.FinEnd && p.endsOnReset():
+	case r.Seq == d.FinEnd-1 && d.Una == d.FinEnd && p.endsOnReset():
 		return Acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)
 	case fl.Filtered && d.Bytes+p.Bytes == 0 && r.Seq > d.Nxt:
 		return Acted // data and ACKs were not captured
-	case !d.Sent || fl.Midstream && d.Packets <= 1:
+	case !d.Sent:
 		return Acted
 	case r.Seq > d.Nxt && r.Seq < d.Una+p.offers():
 		return insideWindow
@@ -269,7 +267,7 @@ func (d *Direction) endsOnReset() bool {
 
 // offers returns the size of d's receive window; a SYN's is not scaled (RFC 7323 2.2).
 func (d *Direction) offers() int64 {
-	if d.Packets <= 1 && d.SynSent {
+	if d.Packets <= 1 {
 		return int64(d.window)
 	}
 	return int64(d.window) << d.wscale
@@ -305,14 +303,14 @@ func (fl *Flow) resetGrace() time.Duration {
 func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 	rst := &fl.Reset
 	switch {
-	case rst.Refused && rst.Retried != 0 && r.Kind == KindSynAck:
+	case rst.Retried != 0 && r.Kind == KindSynAck:
 		fl.Reset = Reset{} // the SYN that came again was taken
 		return
 	case e == rst.By && r.Kind == KindSynAck && !fl.Dir[e].SynSent:
 		fl.withdrawClosed(e.Other(), rst.Frame)
 		fl.Reset = Reset{} // it may have refused a SYN that was not captured, and taken the next
 		return
-	case rst.Refused && e != rst.By && r.Kind == KindSyn:
+	case rst.Refused && r.Kind == KindSyn:
 		fl.refusedAgain(e, s)
 		return
 	case e != rst.By && r.Kind == KindAck && rst.Seq > fl.Dir[rst.By].Nxt && r.Ack < rst.Seq && !rst.BothReset:
@@ -359,8 +357,7 @@ func (d *Direction) sentBefore(s *event.Segment) bool {
 
 // withdrawClosed takes back that an end was closed by the RST of a frame.
 func (fl *Flow) withdrawClosed(e End, frame uint64) {
-	i := fl.newest(e)
-	if i >= 0 && fl.Changes[i].Frame == frame && fl.Changes[i].State == event.Closed {
+	if i := fl.newest(e); i >= 0 && fl.Changes[i].Frame == frame {
 		fl.Changes[i].Seen = false
 		fl.withdraw(e, frame)
 	}
