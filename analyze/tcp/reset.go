@@ -247,7 +247,7 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 		return Acted
 	case r.Seq >= d.Una && r.Seq <= max(d.Una, d.Nxt), p.Sent && r.Seq == p.lastAck:
 		return Acted
-	case r.Seq == d.FinEnd-1 && d.Una == d.FinEnd && p.endsOnReset():
+	case r.Seq == d.FinEnd-1 && d.Una == d.FinEnd:
 		return Acted // macOS numbers its RST like its FIN, and Linux takes it (tcp_reset_check)
 	case fl.Filtered && d.Bytes+p.Bytes == 0 && r.Seq > d.Nxt:
 		return Acted // data and ACKs were not captured
@@ -257,12 +257,6 @@ func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 		return insideWindow
 	}
 	return outsideWindow
-}
-
-// endsOnReset reports whether d's state is one in which Linux takes an RST that is numbered
-// like the FIN before it.
-func (d *Direction) endsOnReset() bool {
-	return d.State == event.CloseWait || d.State == event.LastAck || d.State == event.Closing
 }
 
 // offers returns the size of d's receive window; a SYN's is not scaled (RFC 7323 2.2).
