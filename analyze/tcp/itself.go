@@ -65,9 +65,6 @@ func (fl *Flow) openItself(s *event.Segment, r *Listed) {
 	if !d.SynSent {
 		d.SynSent, d.SynFrame = true, s.Frame
 	}
-	if s.Has&event.HasWScale != 0 {
-		d.wscale = s.Options.WScale
-	}
 }
 
 // closeItself follows the FIN of a socket that is connected to itself: it gets that at once, which is as if two FINs

@@ -68,6 +68,9 @@ func (fl *Flow) establish(e End, s *event.Segment) {
 	fl.note(e, d.State, s, false)
 }
 
+// maxWScale is what a larger window scale stands for (RFC 7323 2.3).
+const maxWScale = 14
+
 // syn follows a SYN or SYN,ACK that e sent.
 func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
@@ -94,7 +97,9 @@ func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	d.cookie = s.Has&event.HasFastOpen != 0 && s.Options.FastOpenLen > 0
 	d.AcksFin = s.Options.ScaleFirst && s.TTL <= initialTTL
 	if s.Has&event.HasWScale != 0 {
-		d.wscale = s.Options.WScale
+		d.wscale = min(s.Options.WScale, maxWScale)
+	} else if s.Has&event.OptionsTruncated == 0 {
+		p.wscale = 0 // both must have offered it (RFC 7323 2.2)
 	}
 	if s.Flags&event.ACK != 0 {
 		fl.enter(e, event.SynRecv, s, true)
