@@ -291,11 +291,9 @@ func (fl judged) settleCloser(v *verdict) {
 func (fl judged) bothAborted(v *verdict) {
 	v.closerSure = analyze.Inferred
 	by := fl.Reset.By
-	why := fl.doubt(aborterDoubts, by)
 	if !fl.alive(by) {
-		why = fl.mayHaveEnded(fl.Reset.Frame, by)
-	}
-	if why != "" {
+		v.doubtCloser(fl.mayHaveEnded(fl.Reset.Frame, by))
+	} else if why := fl.doubt(aborterDoubts, by); why != "" {
 		v.doubtCloser(why)
 	}
 }
