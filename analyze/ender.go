@@ -7,6 +7,18 @@ import (
 	"github.com/closecap/closecap/analyze/event"
 )
 
+// End returns the relative sequence number after the segment: SYN and FIN take one number each.
+func (s *Segment) End() int64 {
+	end := s.Seq + int64(s.Len)
+	if s.Flags.Has(event.SYN) {
+		end++
+	}
+	if s.Flags.Has(event.FIN) {
+		end++
+	}
+	return end
+}
+
 // Fin returns what ended a side's stream: its first FIN, or MPTCP's DATA_FIN, nil where none is listed.
 func (c *Connection) Fin(side Side) *Segment {
 	var fin *Segment

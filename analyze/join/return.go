@@ -64,8 +64,7 @@ func (lc *linked) finAcked(c *analyze.Call) *analyze.Segment {
 	if fin == nil {
 		return nil
 	}
-	end := fin.Seq + int64(fin.Len) + 1 // the FIN takes a number
-	return lc.segmentsOf(finAckers, lc.Peer(c.Side)).lastUpTo(c.End, func(s *analyze.Segment) bool { return s.Ack >= end })
+	return lc.segmentsOf(finAckers, lc.Peer(c.Side)).lastUpTo(c.End, func(s *analyze.Segment) bool { return s.Ack >= fin.End() })
 }
 
 func one(s *analyze.Segment) []*analyze.Segment {

@@ -87,7 +87,7 @@ func (lc *linked) halfClosed(first *analyze.Segment) {
 // FIN may repeat one that came first, and CLOSED while it may have been in TIME_WAIT.
 func (lc *linked) closedSecond(side analyze.Side) {
 	first, own := lc.segmentsOf(finSegments, lc.Peer(side)).segments, lc.segmentsOf(finSegments, side).segments
-	if len(first) == 0 || len(own) == 0 || own[0].Ack <= first[0].Seq+int64(first[0].Len) {
+	if len(first) == 0 || len(own) == 0 || own[0].Ack < first[0].End() {
 		return
 	}
 	fin := own[0]
@@ -100,7 +100,7 @@ func (lc *linked) closedSecond(side analyze.Side) {
 		return
 	}
 	for _, s := range lc.segmentsOf(finAckers, lc.Peer(side)).segments {
-		if s.Frame > fin.Frame && s.Ack > fin.Seq+int64(fin.Len) {
+		if s.Frame > fin.Frame && s.Ack >= fin.End() {
 			lc.insert(side, analyze.StateChange{State: event.Closed, Frame: s.Frame, Time: s.Time, Confidence: analyze.Inferred})
 			return
 		}

@@ -60,7 +60,7 @@ func lingered(c *analyze.Connection, k *analyze.Call) string {
 		return s + "."
 	}
 	for _, a := range c.Segments {
-		if a.From != k.Side && a.Time <= k.End && a.Time >= k.Start && a.Flags.Has(event.ACK) && a.Ack > fin.Seq+int64(fin.Len) {
+		if a.From != k.Side && a.Time <= k.End && a.Time >= k.Start && a.Flags.Has(event.ACK) && a.Ack >= fin.End() {
 			return s + fmt.Sprintf(": until frame %d acknowledged the FIN.", a.Frame)
 		}
 	}

@@ -144,8 +144,8 @@ func (fl judged) takeBackLosses(c *analyze.Connection) {
 		if !known {
 			r.span.From = s.Seq
 		}
-		r.span = tcp.Span{From: min(r.span.From, s.Seq), To: max(r.span.To, endOfSegment(s))}
-		r.bytes += endOfSegment(s) - s.Seq
+		r.span = tcp.Span{From: min(r.span.From, s.Seq), To: max(r.span.To, s.End())}
+		r.bytes += s.End() - s.Seq
 		again[s.Retransmits] = r
 	}
 	for _, s := range c.Segments {
@@ -202,19 +202,7 @@ func answersTo(a, s *analyze.Segment) bool {
 	if a.From == s.From || a.Ignored != "" {
 		return false
 	}
-	return a.Flags.Has(event.RST) || a.Ack >= endOfSegment(s)
-}
-
-// endOfSegment returns the position behind s.
-func endOfSegment(s *analyze.Segment) int64 {
-	end := s.Seq + int64(s.Len)
-	if s.Flags.Has(event.SYN) {
-		end++
-	}
-	if s.Flags.Has(event.FIN) {
-		end++
-	}
-	return end
+	return a.Flags.Has(event.RST) || a.Ack >= s.End()
 }
 
 // roundTrip is how long the handshake took from the newest SYN to the ACK of its answer, 0 when it is
