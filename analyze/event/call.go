@@ -32,7 +32,10 @@ type Call struct {
 	End   Time   `json:"end"` // 0 where the call had not returned when the recording ended
 	// Abandoned is when its thread was ended inside the call, as by a signal: it never returned. 0 where nothing did.
 	Abandoned Time `json:"abandoned,omitzero"`
-	Thread    bool `json:"thread,omitempty"` // made in the background, beside the actor's other calls
+	// Signal ended the thread inside the call, or was pending when a close returned: it ends the wait of SO_LINGER,
+	// which no result tells. "" where there was none, or it is not known.
+	Signal string `json:"signal,omitempty"`
+	Thread bool   `json:"thread,omitempty"` // made in the background, beside the actor's other calls
 
 	// Blocked says that the call waited. It is set only where the recorder knows.
 	Blocked bool `json:"blocked,omitempty"`

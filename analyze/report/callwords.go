@@ -64,7 +64,7 @@ func resultLine(c *analyze.Call) line {
 	if !returned(c) {
 		l = line{text: "did not return", style: warn, hang: 2}
 		if c.Abandoned != 0 {
-			l.text += " " + together("ended after "+span(c.Abandoned.Sub(c.Start)))
+			l.text += ", " + together("ended after "+span(c.Abandoned.Sub(c.Start)))
 		}
 		return l
 	}

@@ -49,23 +49,38 @@ func afterWords(k *analyze.Call) string {
 	return ""
 }
 
-// lingered says of a close() that took its time whether the peer had acknowledged the FIN by then.
+// lingered says of a close() that took its time whether the peer had acknowledged the FIN by then, and what
+// else ended its wait.
 func lingered(c *analyze.Connection, k *analyze.Call) string {
-	if k.Name != "close" || k.End == 0 || k.End.Sub(k.Start) < waited {
+	end := max(k.End, k.Abandoned)
+	lasted := span(end.Sub(k.Start))
+	if k.Name != "close" || end == 0 || end.Sub(k.Start) < waited {
 		return ""
 	}
-	s := fmt.Sprintf("%s took %s", callWords(k), span(k.End.Sub(k.Start)))
+	s, and := callWords(k)+" took "+lasted, ", and returned"
+	switch {
+	case k.End == 0 && k.Signal == "":
+		s, and = fmt.Sprintf("%s did not return: its thread ended after %s", callWords(k), lasted), ","
+	case k.End == 0:
+		s, and = fmt.Sprintf("%s did not return: %s ended its thread after %s", callWords(k), Safe(k.Signal), lasted), ","
+	}
 	fin := c.Fin(k.Side)
 	if fin == nil || fin.DataFin {
 		return s + "."
 	}
 	for _, a := range c.Segments {
-		if a.From != k.Side && a.Time <= k.End && a.Time >= k.Start && a.Flags.Has(event.ACK) && a.Ack >= fin.End() {
+		if a.From != k.Side && a.Time <= end && a.Time >= k.Start && a.Flags.Has(event.ACK) && a.Ack >= fin.End() {
+			if k.End == 0 {
+				return s + "."
+			}
 			return s + fmt.Sprintf(": until frame %d acknowledged the FIN.", a.Frame)
 		}
 	}
-	if fin.Time > k.End {
-		return s + fmt.Sprintf(", and returned before its FIN (frame %d) left.", fin.Frame)
+	if k.End != 0 && k.Signal != "" {
+		and = fmt.Sprintf(": %s ended its wait", Safe(k.Signal))
 	}
-	return s + ", and returned before its FIN was acknowledged."
+	if fin.Time > end {
+		return s + and + fmt.Sprintf(" before its FIN (frame %d) left.", fin.Frame)
+	}
+	return s + and + " before its FIN was acknowledged."
 }

@@ -20,6 +20,10 @@ func TestClosingSentences(t *testing.T) {
 	}
 	shared := call(2, "close", "", "", 0, 10*ms, 11*ms)
 	shared.Holders = []event.Holder{{PID: 9, FD: 4}}
+	cut := call(1, "close", "", "", -1, 20*ms, 0)
+	cut.Abandoned, cut.Signal = 900*ms, "SIGKILL"
+	interrupted := call(1, "close", "", "", 0, 20*ms, 900*ms)
+	interrupted.Signal = "SIGALRM"
 	for name, tt := range map[string]struct {
 		segments []*analyze.Segment
 		calls    []*analyze.Call
@@ -29,6 +33,9 @@ func TestClosingSentences(t *testing.T) {
 		"lingers":     {[]*analyze.Segment{fin, ack(900 * ms)}, []*analyze.Call{call(1, "close", "", "", 0, 20*ms, 900*ms)}, []string{"web close() #1 took 880.0 ms: until frame 9 acknowledged the FIN."}},
 		"in vain":     {[]*analyze.Segment{fin, ack(2000 * ms)}, []*analyze.Call{call(1, "close", "", "", 0, 20*ms, 900*ms)}, []string{"web close() #1 took 880.0 ms, and returned before its FIN was acknowledged."}},
 		"not sent":    {[]*analyze.Segment{fin}, []*analyze.Call{call(1, "close", "", "", 0, -980*ms, 19*ms)}, []string{"web close() #1 took 999.0 ms, and returned before its FIN (frame 8) left."}},
+		"killed":      {[]*analyze.Segment{fin, ack(2000 * ms)}, []*analyze.Call{cut}, []string{"web close() #1 did not return: SIGKILL ended its thread after 880.0 ms, before its FIN was acknowledged."}},
+		"interrupted": {[]*analyze.Segment{fin, ack(2000 * ms)}, []*analyze.Call{interrupted}, []string{"web close() #1 took 880.0 ms: SIGALRM ended its wait before its FIN was acknowledged."}},
+		"in time":     {[]*analyze.Segment{fin, ack(900 * ms)}, []*analyze.Call{interrupted}, []string{"web close() #1 took 880.0 ms: until frame 9 acknowledged the FIN."}},
 		"gave up":     {nil, []*analyze.Call{call(1, "recv", "99 bytes", "ETIMEDOUT", -1, 0, 900*ms)}, []string{"web recv() #1 got ETIMEDOUT after 900.0 ms."}},
 		"short":       {nil, []*analyze.Call{call(1, "send", "99 bytes", "", 40, 0, 1), call(2, "close", "", "", 0, 10*ms, 11*ms)}, []string{"web send(99 bytes) #1 took only 40 bytes, and web close() #2 came next: the kernel never got the rest."}},
 		"sent on":     {nil, []*analyze.Call{call(1, "send", "99 bytes", "", 40, 0, 1), call(2, "send", "59 bytes", "", 59, 2, 3), call(3, "close", "", "", 0, 10*ms, 11*ms)}, nil},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/closecap/closecap/analyze/event"
 	"github.com/closecap/closecap/capture/lab/script"
 )
 
@@ -65,19 +66,32 @@ func (d *director) runJoin(ctx context.Context, p *process, st *script.Step) err
 	return d.after(ctx, w.call, nil)
 }
 
-// finishDone completes the background calls that are over though no line joined them.
+// finishDone completes the background calls that are over though no line joined them, also those that the end of
+// their process cut off.
 func (d *director) finishDone() (err error) {
 	for _, p := range d.processes {
 		for _, w := range p.pending {
-			if len(w.replies) > 0 {
+			switch {
+			case len(w.replies) > 0:
 				r := <-w.replies
 				d.finish(p, w, &r, "")
 				err = errors.Join(err, d.sample(w.call))
+			case p.over.end != 0:
+				p.over.abandon(w.call)
 			}
 		}
 		p.pending = nil
 	}
 	return err
+}
+
+// abandon says of c that it never returned.
+func (e *endedProcess) abandon(c *event.Call) {
+	by := e.name + " " + e.args
+	if e.name == "kill" {
+		by, c.Signal = e.args, e.args
+	}
+	c.Ret, c.Abandoned, c.Note = -1, e.end, "did not return: "+by+" ended its thread"
 }
 
 // finish completes the call that a thread made.

@@ -30,6 +30,7 @@ type process struct {
 	names   map[string]int     // the script's names; a closed one keeps its number
 	known   map[string]*socket // and its socket
 	pending []*pending         // background calls not joined, oldest first
+	over    endedProcess       // how it ended, the zero value as long as it runs
 
 	mu      sync.Mutex
 	waiting map[int]chan reply

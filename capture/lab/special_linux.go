@@ -122,7 +122,7 @@ func (d *director) runKill(ctx context.Context, st *script.Step) error {
 	if err := p.kill(); err != nil {
 		return fmt.Errorf("kill %s: %w", st.Actor, err)
 	}
-	return d.ended(ctx, p, st, endedProcess{"kill", "SIGKILL", start, p.pid, queues, before})
+	return d.ended(ctx, p, st, endedProcess{"kill", "SIGKILL", start, 0, p.pid, queues, before})
 }
 
 func (d *director) runExit(ctx context.Context, p *process, st *script.Step) error {
@@ -132,7 +132,7 @@ func (d *director) runExit(ctx context.Context, p *process, st *script.Step) err
 	if err != nil {
 		return err
 	}
-	return d.ended(ctx, p, st, endedProcess{"exit", strconv.Itoa(st.Op.Size), begun.Start, begun.TID, queues, before})
+	return d.ended(ctx, p, st, endedProcess{"exit", strconv.Itoa(st.Op.Size), begun.Start, 0, begun.TID, queues, before})
 }
 
 // begin orders a call that may end the actor, and returns what it says before it.
@@ -152,6 +152,7 @@ func (d *director) begin(ctx context.Context, p *process, st *script.Step) (*rep
 type endedProcess struct {
 	name, args string
 	start      int64
+	end        event.Time
 	tid        int
 	queues     map[int]int // descriptor -> bytes unread before
 	before     kernel.Counters
@@ -164,18 +165,18 @@ func (d *director) ended(ctx context.Context, p *process, st *script.Step, e end
 	case <-ctx.Done():
 		return fmt.Errorf("%s %s: %w", p.name, e.name, context.Cause(ctx))
 	}
+	e.end = event.Time(now())
 	held := p.sockets
-	p.sockets = nil
+	p.sockets, p.over = nil, e
 	return d.closedAll(ctx, p, st, e, held)
 }
 
 // closedAll writes one call for each socket that a process gave up at once, or one without
 // a socket when it gave up none.
 func (d *director) closedAll(ctx context.Context, p *process, st *script.Step, e endedProcess, held map[int]*socket) error {
-	end := event.Time(now())
 	base := event.Call{
 		Actor: p.name, PID: p.pid, TID: e.tid, FD: -1, RecvQ: -1, Name: e.name, Args: e.args,
-		At: st.At, Want: st.Want, Start: event.Time(e.start), End: end,
+		At: st.At, Want: st.Want, Start: event.Time(e.start), End: e.end,
 	}
 	var all []*event.Call
 	for _, fd := range slices.Sorted(maps.Keys(held)) {
@@ -272,5 +273,5 @@ func (d *director) runExec(ctx context.Context, p *process, st *script.Step) err
 			delete(p.sockets, fd)
 		}
 	}
-	return d.closedAll(ctx, p, st, endedProcess{"exec", "", begun.Start, begun.TID, queues, before}, lost)
+	return d.closedAll(ctx, p, st, endedProcess{"exec", "", begun.Start, event.Time(now()), begun.TID, queues, before}, lost)
 }

@@ -95,6 +95,8 @@ func textOf(c *event.Call, key string) *string {
 		return &c.At
 	case "want":
 		return &c.Want
+	case "signal":
+		return &c.Signal
 	case "note":
 		return &c.Note
 	}

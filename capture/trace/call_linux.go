@@ -78,6 +78,9 @@ func (t *tracer) atExit(th *thread, at event.Time) {
 	if e.Errno == "ERESTARTSYS" {
 		e.Note = join(e.Note, "interrupted by a signal: the kernel repeats it, or the program sees EINTR")
 	}
+	if c.row.family == "close" {
+		e.Signal = waitingSignal(th.tid)
+	}
 	c.row.leave(t, th, c, e)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -168,6 +169,22 @@ func TestKill(t *testing.T) {
 	)
 	if r.result.Signal != "SIGKILL" || r.result.ExitStatus != 128+9 {
 		t.Errorf("result = %+v, want SIGKILL", r.result)
+	}
+}
+
+// TestInterrupted interrupts a close that lingers, which returns 0 as if its time were over.
+func TestInterrupted(t *testing.T) {
+	c := only(recordProgram(t, "interrupted").calls, "close")[0]
+	if c.Signal != "SIGURG" || c.Ret != 0 || c.End.Sub(c.Start) > 10*time.Second {
+		t.Errorf("close = %+v, want 0 and the signal, before its time", c)
+	}
+}
+
+// TestCutOff kills a process inside a close that lingers.
+func TestCutOff(t *testing.T) {
+	c := only(recordProgram(t, "cut-off").calls, "close")[0]
+	if c.Signal != "SIGKILL" || c.End != 0 || c.Abandoned <= c.Start || c.Note != "did not return: SIGKILL ended its thread" {
+		t.Errorf("close = %+v, want no end, and what ended it", c)
 	}
 }
 

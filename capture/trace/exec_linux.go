@@ -49,7 +49,7 @@ func leaveNothing(*tracer, *thread, *call, event.Call) {}
 // of its own, is now the process's only one, under the process's pid.
 func (t *tracer) execed(th *thread, former int, at event.Time) {
 	if other := t.threads[former]; former != th.tid && other != nil {
-		t.abandon(th, "did not return: another thread made an exec", at)
+		t.abandon(th, "did not return: another thread made an exec", "", at)
 		t.leaves(th)
 		th.files.alive--
 		th.proc.threads--

@@ -55,13 +55,13 @@ func oneEach(open []victim) []victim {
 // left answers the end of a thread. What it was inside of never returned; what only its table
 // held is closed now.
 func (t *tracer) left(th *thread, ws unix.WaitStatus, at event.Time) {
-	name, args := "exit", fmt.Sprint(ws.ExitStatus())
+	name, args, signal := "exit", fmt.Sprint(ws.ExitStatus()), ""
 	by := "exit " + args
 	if ws.Signaled() {
-		name, args = "kill", unix.SignalName(ws.Signal())
-		by = args
+		signal = unix.SignalName(ws.Signal())
+		name, args, by = "kill", signal, signal
 	}
-	t.abandon(th, "did not return: "+by+" ended its thread", at)
+	t.abandon(th, "did not return: "+by+" ended its thread", signal, at)
 	f := th.files
 	if t.leaves(th) { // SIGKILL can end a thread without an exit stop
 		f.leaving = &leaving{start: th.lastStop, victims: append(oneEach(f.sockets()), t.stillRinged(f)...)}
@@ -97,7 +97,7 @@ func (f *files) sockets() []victim {
 }
 
 // abandon delivers the call in flight of a thread that ended within it. It has no End.
-func (t *tracer) abandon(th *thread, note string, at event.Time) {
+func (t *tracer) abandon(th *thread, note, signal string, at event.Time) {
 	c := th.call
 	t.finish(th)
 	if c == nil || c.sock == nil {
@@ -107,7 +107,7 @@ func (t *tracer) abandon(th *thread, note string, at event.Time) {
 		t.announce(c.sock)
 	}
 	e := t.describe(th, c)
-	e.Ret, e.Note, e.Abandoned = -1, join(e.Note, note), at
+	e.Ret, e.Note, e.Abandoned, e.Signal = -1, join(e.Note, note), at, signal
 	if c.row.family == "send" || c.row.family == "recv" {
 		c.row.leave(t, th, c, e)
 		return

@@ -33,6 +33,8 @@ var programs = map[string]func(){
 	"nothing":      func() {},
 	"kill":         kill,
 	"close-inside": closeInside,
+	"interrupted":  func() { lingers(unix.SIGURG) }, // which Go takes itself
+	"cut-off":      func() { lingers(unix.SIGKILL) },
 	"polls":        polls,
 	"data":         data,
 	"multipath":    multipath,
@@ -154,6 +156,29 @@ func closeInside() {
 	awaitSleep(<-tid)
 	must(unix.Close(p.client))
 	must1(unix.Write(p.server, []byte("late")))
+	<-done
+}
+
+// lingers closes a socket whose peer does not read, and gets a signal meanwhile. One that is sent to the process
+// might go to another thread.
+func lingers(sig unix.Signal) {
+	p := connected()
+	must(unix.SetsockoptInt(p.client, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096))
+	must(unix.SetNonblock(p.client, true))
+	for err := error(nil); err == nil; {
+		_, err = unix.Write(p.client, make([]byte, 1<<16))
+	}
+	must(unix.SetsockoptLinger(p.client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 20}))
+	tid, done := make(chan int), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		tid <- unix.Gettid()
+		must(unix.Close(p.client))
+		close(done)
+	}()
+	closer := <-tid
+	awaitSleep(closer)
+	must(unix.Tgkill(os.Getpid(), closer, sig))
 	<-done
 }
 

@@ -34,6 +34,7 @@ func (e *Encoder) Call(b []byte, c *analyze.Call) []byte {
 	if c.Abandoned != 0 {
 		b = e.time(append(b, `,"abandoned":`...), c.Abandoned)
 	}
+	b = appendText(b, `,"signal":`, c.Signal)
 	if c.Thread {
 		b = append(b, `,"thread":true`...)
 	}
