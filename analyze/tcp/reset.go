@@ -233,7 +233,7 @@ func classOf(s *event.Segment) resetClass {
 func (fl *Flow) refuses(e End, s *event.Segment, r *Listed) Ignored {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	switch {
-	case p.State == event.SynSent && !d.SynSent:
+	case p.State == event.SynSent && !d.SynSent && !(d.Bytes > 0 && d.lastAck > p.Nxt): // its data shows that p came further
 		if r.Ack < 1 || r.Ack > p.Nxt {
 			return wrongSynAck
 		}
