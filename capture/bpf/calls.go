@@ -45,6 +45,8 @@ type Call struct {
 	Start, End event.Time // End is 0 for one that has not returned
 	Ret        int64      // as the kernel gave it: an error is below zero
 	Blocked    bool       // the thread slept meanwhile
+	Signals    uint64     // that the thread was about to get when it ended, bit 0 for signal 1
+	Status     int        // with which SIGKILL among them ended the thread, as in wait(2)
 	References int        // to the open file when it began
 	Opened     bool       // After is of the descriptor that it returned
 
@@ -112,8 +114,9 @@ type rawCall struct {
 	NR                         int32
 	PID, TID                   uint32
 	FD                         int32
-	Switches                   uint64
+	Switches, Signals          uint64
 	Comm                       [16]byte
+	Status, Zero               uint32
 	Before, After              rawLook
 }
 
@@ -199,7 +202,7 @@ func (d *callDecoder) toCall(r *rawCall) *Call {
 	return &Call{
 		Kind: CallKind(r.How), Name: d.decoder.call(r.NR), PID: int(r.PID), TID: int(r.TID), Comm: string(cString(r.Comm[:])),
 		FD: int(r.FD), Args: r.Args, Given: r.Given,
-		Start: d.time(r.Start), End: d.time(r.End), Ret: r.Ret, Blocked: r.Blocked != 0,
+		Start: d.time(r.Start), End: d.time(r.End), Ret: r.Ret, Blocked: r.Blocked != 0, Signals: r.Signals, Status: int(r.Status),
 		References: int(r.Refs), Opened: r.Opened != 0,
 		Before: look(&r.Before), After: look(&r.After),
 	}

@@ -25,7 +25,7 @@ func TestDecodeCall(t *testing.T) {
 	after.State, after.WriteSeq = 9, 31 // the FIN took a number
 	r := rawCall{
 		Kind: kindCall, How: uint8(CloseCall), Blocked: 1, Opened: 1, Refs: 2, Start: 10, End: 20, Ret: -9,
-		Args: [5]uint64{3, 4, 5, 6, 7}, Given: [32]byte{8}, NR: 3, PID: 5, TID: 6, FD: 3, Comm: comm("curl"), Before: before, After: after,
+		Args: [5]uint64{3, 4, 5, 6, 7}, Given: [32]byte{8}, NR: 3, PID: 5, TID: 6, FD: 3, Signals: 1 << 8, Comm: comm("curl"), Status: 15, Before: before, After: after,
 	}
 	got, err := newCallDecoder().decode(raw(t, &r))
 	if err != nil {
@@ -37,7 +37,7 @@ func TestDecodeCall(t *testing.T) {
 	}
 	want := &Call{
 		Kind: CloseCall, Name: "close", PID: 5, TID: 6, Comm: "curl", FD: 3, Args: [5]uint64{3, 4, 5, 6, 7}, Given: [32]byte{8},
-		Start: 1010, End: 1020, Ret: -9, Blocked: true, References: 2, Opened: true, Before: look, After: look,
+		Start: 1010, End: 1020, Ret: -9, Blocked: true, Signals: 1 << 8, Status: 15, References: 2, Opened: true, Before: look, After: look,
 	}
 	want.After.State, want.After.Wrote = event.LastAck, 31
 	if d := cmp.Diff(want, got.Call, compareAddresses); d != "" {

@@ -58,6 +58,7 @@ func (f *Follower) call(c *bpf.Call) {
 	}
 	s := f.identify(c, look)
 	f.describe(s, c, &e)
+	cutOff(c, &e)
 	e.Sent = f.left[c.TID]
 	delete(f.left, c.TID)
 	e.Socket, e.Local, e.Remote = s.cookie, s.local, s.remote

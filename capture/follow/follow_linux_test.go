@@ -25,7 +25,8 @@ import (
 const programEnv = "CLOSECAP_TEST_PROGRAM"
 
 var programs = map[string]func(){"ends": ends, "older": older, "leaves": leaves, "namespace": namespace, "sends": sends,
-	"multipath": multipath, "older multipath": olderMultipath}
+	"multipath": multipath, "older multipath": olderMultipath,
+	"interrupted": func() { lingers(unix.SIGURG) }, "killed": func() { lingers(unix.SIGKILL) }}
 
 func TestMain(m *testing.M) {
 	trace.LauncherMain()

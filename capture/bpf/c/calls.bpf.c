@@ -48,7 +48,10 @@ struct call {
 	__u32 pid, tid;
 	__s32 fd;
 	__u64 switches;
+	__u64 signals; /* that the thread is about to get, bit 0 for signal 1; of a close, or where ret is an error */
 	char comm[16];
+	__u32 status; /* with which SIGKILL among them ends it, as in wait(2) */
+	__u32 zero;
 	struct look before, after;
 };
 
@@ -318,6 +321,10 @@ int sys_exit(__u64 *ctx)
 	c->end = now;
 	c->ret = ctx[1];
 	c->blocked = task->nvcsw != c->switches;
+	if (c->how == CLOSE || c->ret < 0) {
+		c->signals = (task->pending.signal.sig[0] | task->signal->shared_pending.signal.sig[0]) & ~task->blocked.sig[0];
+		c->status = task->signal->group_exit_code;
+	}
 	__u32 fd = c->fd;
 	int opens = c->how == ACCEPT || c->how == SOCKET_CALL;
 	if (opens && c->ret >= 0) {

@@ -167,9 +167,18 @@ typedef struct {
 	int counter;
 } CO_RE atomic_t;
 
+typedef struct {
+	unsigned long sig[1];
+} CO_RE sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+} CO_RE;
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
+	struct sigpending shared_pending;
 } CO_RE;
 
 struct inode {
@@ -210,6 +219,8 @@ struct task_struct {
 	unsigned long nvcsw;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	sigset_t blocked;
+	struct sigpending pending;
 	struct task_struct *group_leader;
 	int pid;
 	int tgid;
