@@ -214,18 +214,18 @@ func (c *claimer) madeOn(p, e int, saw, lack []int) {
 		return
 	}
 	var made onPath
-	degree := notMade
+	sure := notMade
 	for _, before := range slices.Backward(lack) {
 		for _, at := range saw {
-			if degree == surelyMade || c.sight(p, at) == nil {
+			if sure == surelyMade || c.sight(p, at) == nil {
 				continue
 			}
-			if d, why := c.madeBetween(p, e, at, before); d > degree {
-				degree, made = d, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[before].point, why: why}
+			if d, why := c.madeBetween(p, e, at, before); d > sure {
+				sure, made = d, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[before].point, why: why}
 			}
 		}
 	}
-	switch degree {
+	switch sure {
 	case surelyMade:
 		c.made = append(c.made, made)
 	case alone:
@@ -235,13 +235,13 @@ func (c *claimer) madeOn(p, e int, saw, lack []int) {
 	}
 }
 
-// made says how far two members show that a packet was made between them.
-type made int
+// degree says how far two members show that a packet was made between them.
+type degree int
 
 const (
-	notMade    made = iota
-	afterwards      // when the capture of the one that lacks it may have been over
-	alone           // nothing else shows it; or that capture may have been over, and something else does
+	notMade    degree = iota
+	afterwards        // when the capture of the one that lacks it may have been over
+	alone             // nothing else shows it; or that capture may have been over, and something else does
 	surelyMade
 )
 
@@ -294,7 +294,7 @@ func (c *claimer) missedByReceiver(p, e int, when event.Time) bool {
 
 // madeBetween says how far it is borne out that p, in e's name, was made between a member that saw it and one nearer
 // to e.
-func (c *claimer) madeBetween(p, e, at, before int) (degree made, why string) {
+func (c *claimer) madeBetween(p, e, at, before int) (d degree, why string) {
 	s := c.sight(p, at)
 	k, passes := c.common[[3]int{e, at, before}]
 	point := c.points[c.at[before].point]
@@ -306,20 +306,16 @@ func (c *claimer) madeBetween(p, e, at, before int) (degree made, why string) {
 	here := c.seen[p*c.members()+at]
 	wentOn := c.common[[3]int{client, at, before}].last > here || c.common[[3]int{server, at, before}].last > here
 	timed := c.timed[at] && c.timed[before] && point.covers(when-apart, when+apart, c.ahead[before])
-	switch {
-	case !passes || k.first > here || !c.sound[c.at[before].point] || c.hasLike(p, before):
+	if !passes || k.first > here || !c.sound[c.at[before].point] || c.hasLike(p, before) {
 		return notMade, ""
 	}
-	over := !wentOn && !timed
-	if c.signs++; c.signs > maxSigns && over {
-		return afterwards, ""
-	} else if c.signs > maxSigns {
-		return notMade, ""
+	if c.signs++; c.signs <= maxSigns {
+		why = c.sign(p, e, at, before, when+apart)
 	}
-	switch why = c.sign(p, e, at, before, when+apart); {
-	case why == "" && over:
+	switch over := !wentOn && !timed; {
+	case over && why == "":
 		return afterwards, ""
-	case why == "" || over:
+	case over || why == "":
 		return alone, ""
 	}
 	return surelyMade, why
