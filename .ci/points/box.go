@@ -91,20 +91,21 @@ func checksum(b []byte, sum uint32) uint16 {
 
 // box is what lies between two devices: it delays, loses, and resets, and keeps what it did.
 type box struct {
-	mu      sync.Mutex
-	rand    *rand.Rand
-	loss    float64
-	delay   time.Duration
-	jitter  time.Duration
-	firebox bool             // connections to resetPorts are reset
-	data    map[uint32]int   // payload packets so far, by connection
-	reset   map[uint32]bool  // connections that were
-	lost    map[mark]int     // what was lost, how often
-	made    map[mark]int     // what was made
-	ways    [2]chan schedule // toward the client, toward the server
-	to      [2]*os.File
-	wait    sync.WaitGroup
-	bypass  *os.File // where what goes to the client goes instead, past the router
+	mu       sync.Mutex
+	rand     *rand.Rand
+	loss     float64
+	delay    time.Duration
+	jitter   time.Duration
+	firebox  bool             // connections to resetPorts are reset
+	swallows bool             // no RST comes through
+	data     map[uint32]int   // payload packets so far, by connection
+	reset    map[uint32]bool  // connections that were
+	lost     map[mark]int     // what was lost, how often
+	made     map[mark]int     // what was made
+	ways     [2]chan schedule // toward the client, toward the server
+	to       [2]*os.File
+	wait     sync.WaitGroup
+	bypass   *os.File // where what goes to the client goes instead, past the router
 }
 
 type schedule struct {
@@ -194,7 +195,7 @@ func (x *box) pass(to int, b []byte) {
 			return
 		}
 	}
-	if x.rand.Float64() < x.loss {
+	if x.rand.Float64() < x.loss || x.swallows && p.tcp[13]&rst != 0 {
 		x.lost[p.mark()]++
 		return
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/closecap/closecap"
@@ -102,14 +105,13 @@ func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tal
 	}
 	opt := closecap.Options{}
 	opt.AllSegments = true
-	lostLeft, madeLeft := map[mark]int{}, map[mark]int{}
+	var lostLeft, madeLeft []map[mark]int
 	for _, x := range boxes {
-		for m, n := range x.lost {
-			lostLeft[m] += n
+		lostLeft, madeLeft = append(lostLeft, maps.Clone(x.lost)), append(madeLeft, maps.Clone(x.made))
+		for _, n := range x.lost {
 			lost.happened += n
 		}
-		for m, n := range x.made {
-			madeLeft[m] += n
+		for _, n := range x.made {
 			made.happened += n
 		}
 	}
@@ -120,16 +122,22 @@ func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tal
 		if c.Path == nil {
 			continue
 		}
-		check := func(claims []analyze.OnPath, left map[mark]int, t *tally, what string) {
+		check := func(claims []analyze.OnPath, left []map[mark]int, t *tally, what string) {
 			for i := range claims {
 				t.claimed++
 				m, ok := markOf(c, claims[i].Frame, frames)
-				if !ok || left[m] == 0 {
+				did := -1
+				for box, of := range left {
+					if of[m] > 0 && between(box, &claims[i]) {
+						did = box
+					}
+				}
+				if !ok || did < 0 {
 					fmt.Fprintf(os.Stderr, "points: %s: not %s: frame %d of connection %d, %s %s, %d bytes, seen at %s and not at %s\n",
 						s.name, what, claims[i].Frame, c.ID, claims[i].From, claims[i].Flags, claims[i].Bytes, claims[i].Seen, claims[i].Missing)
 					continue
 				}
-				left[m]--
+				left[did][m]--
 				t.right++
 				t.found++
 			}
@@ -138,6 +146,16 @@ func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tal
 		check(c.Path.Made, madeLeft, &made, "made")
 	}
 	return lost, made, nil
+}
+
+// between reports whether a claim's points lie on both sides of a box.
+func between(box int, o *analyze.OnPath) bool {
+	places := []string{"client", "router", "server"}
+	at := func(point string) int {
+		return slices.IndexFunc(places, func(name string) bool { return strings.HasSuffix(point, name) })
+	}
+	seen, missing := at(o.Seen), at(o.Missing)
+	return min(seen, missing) <= box && max(seen, missing) > box
 }
 
 // markOf returns the mark of a connection's frame.

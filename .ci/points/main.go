@@ -28,6 +28,7 @@ type scenario struct {
 	name     string
 	loss     float64
 	firewall int // 1 between client and router, 2 between router and server
+	swallow  int // likewise where every RST is lost
 	nat      bool
 	around   bool          // what goes to the client passes the router by
 	ahead    time.Duration // of the server's clock
@@ -43,6 +44,8 @@ var scenarios = []scenario{
 	{name: "nothing lost", points: []string{"client", "router", "server"}, told: true},
 	{name: "firewall before the server", firewall: 2, points: []string{"client", "server"}, told: true},
 	{name: "firewall before the router", loss: .01, firewall: 1, points: []string{"client", "router", "server"}, told: true},
+	{name: "firewall, its resets are lost", loss: .005, firewall: 2, swallow: 1, points: []string{"client", "router", "server"}, told: true},
+	{name: "firewall, its resets are lost there", loss: .005, firewall: 1, swallow: 2, points: []string{"client", "router", "server"}, told: true},
 	{name: "firewall, found out", loss: .005, firewall: 2, points: []string{"client", "server"}},
 	{name: "NAT", loss: .02, firewall: 2, nat: true, points: []string{"client", "server"}, told: true},
 	{name: "NAT at a router with -i any", loss: .01, firewall: 1, nat: true, points: []string{"client", "router", "server"}, told: true},
@@ -58,7 +61,7 @@ var scenarios = []scenario{
 func main() {
 	flag.Parse()
 	failed := false
-	fmt.Printf("%-34s %8s %22s %22s\n", "scenario", "", "lost: right of claimed", "made: right of claimed")
+	fmt.Printf("%-36s %8s %22s %22s\n", "scenario", "", "lost: right of claimed", "made: right of claimed")
 	var lost, made tally
 	for i, s := range scenarios {
 		if !strings.Contains(s.name, *only) {
@@ -70,7 +73,7 @@ func main() {
 			failed = true
 			continue
 		}
-		fmt.Printf("%-34s %8s %22s %22s\n", s.name, "", l, m)
+		fmt.Printf("%-36s %8s %22s %22s\n", s.name, "", l, m)
 		if s.drops == "" && (l.found < l.happened/2 || m.found < m.happened/2) {
 			fmt.Fprintf(os.Stderr, "points: %s: less than half was found of what can be known\n", s.name)
 			failed = true
@@ -78,7 +81,7 @@ func main() {
 		lost.add(l)
 		made.add(m)
 	}
-	fmt.Printf("%-34s %8s %22s %22s\n", "all", "", lost, made)
+	fmt.Printf("%-36s %8s %22s %22s\n", "all", "", lost, made)
 	if made.right != made.claimed || float64(lost.right) < 0.995*float64(lost.claimed) {
 		fmt.Fprintln(os.Stderr, "points: what is claimed is not what happened")
 		failed = true
@@ -126,7 +129,7 @@ func (s *scenario) captures(dir string, seed uint64) (boxes [2]*box, files map[s
 	}
 	for i := range boxes {
 		boxes[i] = newBox(seed*2+uint64(i), s.loss)
-		boxes[i].firebox = s.firewall == i+1
+		boxes[i].firebox, boxes[i].swallows = s.firewall == i+1, s.swallow == i+1
 	}
 	if s.around {
 		boxes[1].bypass = w.tuns["c0"]

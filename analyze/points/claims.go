@@ -187,34 +187,43 @@ func (c *claimer) packet(p int) {
 	if n != last-first+1 {
 		return // it went another way
 	}
-	if first == 0 {
-		c.lostOn(p, e, way[:last+1], way[last+1:])
+	made, sure := c.madeOn(p, e, way[first:last+1], way[:first])
+	lost, isLost := c.lostOn(p, e, way[first:last+1], way[last+1:])
+	if first > 0 && last < len(way)-1 && (sure != surelyMade || !isLost) {
+		return // only both together tell that it did not come and go another way
 	}
-	if last == len(way)-1 {
-		c.madeOn(p, e, way[first:], way[:first])
+	if isLost {
+		c.lost = append(c.lost, lost)
+	}
+	switch sure {
+	case surelyMade:
+		c.made = append(c.made, made)
+	case alone:
+		c.alone = append(c.alone, made)
+	case afterwards:
+		c.after = append(c.after, made)
 	}
 }
 
-// lostOn claims that p, which some members saw, was lost before others further on, between the two that lie
+// lostOn reports whether p, which some members saw, was lost before others further on: between the two that lie
 // nearest to each other of those that bear it out.
-func (c *claimer) lostOn(p, e int, saw, lack []int) {
+func (c *claimer) lostOn(p, e int, saw, lack []int) (lost onPath, ok bool) {
 	for _, next := range lack {
 		for _, at := range slices.Backward(saw) {
 			if c.sight(p, at) != nil && c.lostBetween(p, e, at, next) {
-				c.lost = append(c.lost, onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[next].point})
-				return
+				return onPath{packet: int32(p), seen: c.at[at].point, missing: c.at[next].point}, true
 			}
 		}
 	}
+	return lost, false
 }
 
-// madeOn claims likewise that p, in e's name, was made behind members nearer to e. Only RSTs and FINs are made.
-func (c *claimer) madeOn(p, e int, saw, lack []int) {
+// madeOn says likewise how far it is borne out that p, in e's name, was made behind members nearer to e. Only RSTs and
+// FINs are made.
+func (c *claimer) madeOn(p, e int, saw, lack []int) (made onPath, sure degree) {
 	if c.any(p).Flags&(event.RST|event.FIN) == 0 {
-		return
+		return made, notMade
 	}
-	var made onPath
-	sure := notMade
 	for _, before := range slices.Backward(lack) {
 		for _, at := range saw {
 			if sure == surelyMade || c.sight(p, at) == nil {
@@ -225,14 +234,7 @@ func (c *claimer) madeOn(p, e int, saw, lack []int) {
 			}
 		}
 	}
-	switch sure {
-	case surelyMade:
-		c.made = append(c.made, made)
-	case alone:
-		c.alone = append(c.alone, made)
-	case afterwards:
-		c.after = append(c.after, made)
-	}
+	return made, sure
 }
 
 // degree says how far two members show that a packet was made between them.

@@ -47,6 +47,44 @@ func TestRefusedOnTheWay(t *testing.T) {
 	}
 }
 
+// TestMadeAndLost tells that an RST which the point in the middle alone saw was made behind it and lost before it, where
+// something shows both; otherwise it may have come and gone another way.
+func TestMadeAndLost(t *testing.T) {
+	for _, c := range []struct {
+		ttl        uint8
+		goesOn     bool
+		lost, made int
+	}{{60, true, 1, 1}, {60, false, 0, 0}, {64, true, 0, 0}} {
+		w := &wire{delay: 20 * ms}
+		w.handshake()
+		w.put(100*ms, server, seenRight, event.RST, 1, 0, 0)
+		last := &w.points[1].Segments[len(w.points[1].Segments)-1]
+		last.TTL = c.ttl
+		if c.goesOn {
+			w.put(300*ms, client, seenLeft, event.ACK, 1, 1, 5)
+			w.put(600*ms, client, seenBoth, event.ACK, 1, 1, 5)
+		}
+		far := w.further()
+		far.Segments = slices.DeleteFunc(far.Segments, func(s event.Segment) bool { return s.Flags == event.RST })
+		j := Join(append(w.captures(), far))
+		g := j.of[0].group
+		rst := func(all []onPath) (out []onPath) {
+			for _, o := range all {
+				if g.any(int(o.packet)).Flags == event.RST {
+					out = append(out, o)
+				}
+			}
+			return out
+		}
+		lost, made := rst(g.lost), rst(g.made)
+		if len(lost) != c.lost || len(made) != c.made {
+			t.Errorf("TTL %d, the client goes on %v: lost %v, made %v, want %d, %d", c.ttl, c.goesOn, lost, made, c.lost, c.made)
+		} else if c.made > 0 && (j.points[made[0].missing].Name != "far" || j.points[lost[0].missing].Name != "left") {
+			t.Errorf("made %v, lost %v, want it made before far and lost before left", made, lost)
+		}
+	}
+}
+
 // TestAlike tells that an RST was made on the way though another looks like it of which not all points saw as many: the
 // point that lacks it saw neither.
 func TestAlike(t *testing.T) {

@@ -35,7 +35,7 @@ func pathSentences(c *analyze.Connection) []string {
 	}
 	var lines []string
 	if c.Path != nil {
-		lines = append(madeOnWay(c), lostOnWay(c.Path.Lost)...)
+		lines = append(madeOnWay(c), lostOnWay(c.Path)...)
 	}
 	var points []string
 	for _, v := range c.Vantages {
@@ -63,7 +63,7 @@ const shownOnWay = 8
 // stretch is a part of the path on which packets of one kind, in the name of an end, were lost or made.
 type stretch struct {
 	from          analyze.Side
-	flags         string
+	what          string // their flags, or whether they were the end's
 	seen, missing string
 }
 
@@ -104,18 +104,24 @@ func madeOnWay(c *analyze.Connection) (lines []string) {
 	}
 	order, of := byStretch(others, func(o *analyze.OnPath) stretch { return stretch{o.From, o.Flags, o.Seen, o.Missing} })
 	for _, k := range order {
-		what := k.flags
+		what := k.what
 		if n := uint64(len(of[k])); n > 1 {
-			what = grouped(n) + " × " + k.flags
+			what = grouped(n) + " × " + k.what
 		}
 		lines = append(lines, fmt.Sprintf("Made on the way: %s in the name of the %s (%s), %s.", what, k.from, onWayFrames(of[k]), madeWhere(&of[k][0])))
 	}
 	return lines
 }
 
-// lostOnWay is a sentence for each end and stretch of the path that lost something.
-func lostOnWay(lost []analyze.OnPath) (lines []string) {
-	order, of := byStretch(lost, func(o *analyze.OnPath) stretch { return stretch{o.From, "", o.Seen, o.Missing} })
+// lostOnWay is a sentence for each end and stretch of the path that lost something, and for what was made before that.
+func lostOnWay(path *analyze.Path) (lines []string) {
+	order, of := byStretch(path.Lost, func(o *analyze.OnPath) stretch {
+		k := stretch{o.From, "of", o.Seen, o.Missing}
+		if slices.ContainsFunc(path.Made, func(made analyze.OnPath) bool { return made.Frame == o.Frame }) {
+			k.what = "in the name of"
+		}
+		return k
+	})
 	for _, k := range order {
 		var bytes uint64
 		for _, o := range of[k] {
@@ -125,8 +131,8 @@ func lostOnWay(lost []analyze.OnPath) (lines []string) {
 		if bytes > 0 {
 			payload = ", " + count(bytes, "byte")
 		}
-		lines = append(lines, fmt.Sprintf("Lost on the way: %s of the %s (%s%s), seen at %s and not at %s.",
-			count(uint64(len(of[k])), "packet"), k.from, onWayFrames(of[k]), payload, Safe(k.seen), Safe(k.missing)))
+		lines = append(lines, fmt.Sprintf("Lost on the way: %s %s the %s (%s%s), seen at %s and not at %s.",
+			count(uint64(len(of[k])), "packet"), k.what, k.from, onWayFrames(of[k]), payload, Safe(k.seen), Safe(k.missing)))
 	}
 	return lines
 }
