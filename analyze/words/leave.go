@@ -30,17 +30,43 @@ func (x *ended) halfClosed() bool {
 // was aborted, or lost.
 func (x *ended) noGoodbye() string {
 	m := &x.said[Client]
-	if !x.closed || x.closer != Client || m.without == "" || x.halfClosed() {
-		return ""
+	switch {
+	case !x.closed || x.closer != Client:
+	case x.greetedAlone():
+		return x.probed() + ", and had said nothing" + asCheck
+	case m.without != "" && !x.halfClosed():
+		x.quoted[Server] = x.quoted[Server] || m.failed != "" && m.failed == x.said[Server].meaning
+		return "the client closed without " + m.without + m.after()
 	}
-	x.quoted[Server] = x.quoted[Server] || m.failed != "" && m.failed == x.said[Server].meaning
-	return "the client closed without " + m.without + m.after()
+	return ""
 }
 
-// unheard is a server that closed a new connection when no byte of its client had come, and said none.
+// greetedAlone reports whether a server that greets, and then waits to be asked, said no more than that.
+func (x *ended) greetedAlone() bool {
+	if x.rest == nil || !x.ends[Client].mute() {
+		return false
+	}
+	m, ok := x.reader.(*mail)
+	return ok && m.code == mailGreets
+}
+
+// asCheck names who leaves like that.
+const asCheck = ", as with a TCP health check or a port scan"
+
+// probed says how soon a client closed.
+func (x *ended) probed() string {
+	return fmt.Sprintf("the client closed %s after it had opened the connection", analyze.Span(x.ends[Client].over.time.Sub(x.opened)))
+}
+
+// unheard is an end that closed a new connection when no byte of the other had come, and said none.
 func (x *ended) unheard() string {
 	s, c := &x.ends[Server], &x.ends[Client]
-	if !x.closed || x.closer != Server || !s.fin || s.bytes > 0 || c.bytes > 0 && x.turn.time <= s.over.time || x.turn.before > x.opened || x.silence() >= longIdle {
+	switch {
+	case !x.closed || x.ends[x.closer].over.frame == 0 || x.turn.before > x.opened || x.silence() >= longIdle:
+		return ""
+	case x.closer == Client && c.mute() && s.mute():
+		return x.probed() + ", and neither end had said anything" + asCheck
+	case x.closer != Server || !s.fin || s.bytes > 0 || c.bytes > 0 && x.turn.time <= s.over.time:
 		return ""
 	}
 	why := fmt.Sprintf("the server closed %s after the client had opened the connection, and said nothing", analyze.Span(s.over.time.Sub(x.opened)))

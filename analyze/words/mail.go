@@ -144,8 +144,9 @@ type mail struct {
 	named    *transfer // the same, until its data connection is waited for
 }
 
-// Replies with which a server closes: one that was asked to, and one that was not (RFC 5321 4.2.3, RFC 959 4.2.1).
-const mailCloses, mailShuts = 221, 421
+// Replies with which a server greets, and with which it closes: one that was asked to, and one that was not (RFC 5321
+// 4.2.3, RFC 959 4.2.1).
+const mailGreets, mailCloses, mailShuts = 220, 221, 421
 
 func newSMTP() reader { return &mail{smtp: true} }
 func newFTP() reader  { return &mail{} }

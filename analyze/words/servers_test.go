@@ -234,6 +234,27 @@ func TestGreetedWithAnError(t *testing.T) {
 	holds(t, "after a command", smtpIn.client("MAIL x\r\n").server(no+"\r\n").ends(0, words.Client), "the client closed without QUIT, having got "+no)
 }
 
+// TestProbed holds what is said of a client that leaves without a word, as a health check does.
+func TestProbed(t *testing.T) {
+	const left, check = "the client closed 1.0 ms after it had opened the connection, and ", ", as with a TCP health check or a port scan"
+	leaves := func(d dialogue) dialogue {
+		return d.put(time.Millisecond, words.Client, fin, "").put(0, words.Server, fin, "")
+	}
+	holds(t, "at once", leaves(nil), left+"neither end had said anything"+check)
+	holds(t, "greeted", leaves(dialogue{}.server("220 mx ESMTP\r\n")), left+"had said nothing"+check)
+	holds(t, "of no known protocol", leaves(dialogue{}.server("hi\r\n")), "")
+	holds(t, "turned away", leaves(dialogue{}.server("421 busy\r\n")), "the server ended it: 421 busy (frame 3), then the client closed")
+	holds(t, "later", dialogue{}.ends(wait, words.Client), "the client closed after 2.0 s of idling, nothing had been said")
+	aborts := &analyze.Reset{By: analyze.Client, Cause: analyze.Aborted}
+	if got, _, _ := reasonOf(dialogue{}.put(time.Millisecond, words.Client, rst, ""), aborts, known{closer: analyze.Client, whole: true}); got != left+"neither end had said anything"+check {
+		t.Errorf("RST: %q", got)
+	}
+	bare := dialogue{}.put(time.Millisecond, words.Client, event.RST, "")
+	if got, _, _ := reasonOf(bare, aborts, known{closer: analyze.Client, whole: true}); got != "" {
+		t.Errorf("bare RST: %q", got)
+	}
+}
+
 // TestUnheard holds what is said of a server that closes a new connection at once, and that this is no race.
 func TestUnheard(t *testing.T) {
 	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}

@@ -81,7 +81,7 @@ func (x *ended) closedOn() bool {
 // mute reports whether there is nothing to tell, as is so of most connections of no known protocol: nobody idled, and
 // nothing met the close.
 func (x *ended) mute() bool {
-	unheard := x.closed && x.closer == Server && x.turn.frame == 0
+	unheard := x.closed && x.turn.frame == 0
 	return x.rest == nil && !unheard && x.met == (met{}) && x.c.Stall == nil &&
 		(!x.closed || x.ends[x.closer].over.frame == 0 || x.silence() < longIdle)
 }
