@@ -165,6 +165,9 @@ func (r *http2Reader) frame(e End, msg []byte, at spot) {
 		g := &d.goaway
 		if code := binary.BigEndian.Uint32(body[4:]); !g.sent || g.code == 0 && code != 0 {
 			g.first, g.code, g.debug = at, code, clip(body[8:])
+			if int64(len(msg)) < total && !strings.HasSuffix(g.debug, "…") {
+				g.debug += "…"
+			}
 		}
 		g.sent, g.at, g.last = true, at, binary.BigEndian.Uint32(body)&^(1<<31)
 	case kind == h2RstStream && len(body) >= 4:

@@ -111,3 +111,43 @@ func TestHTTP2Unread(t *testing.T) {
 		holds(t, name, asked.server(answer+second).ends(wait, words.Server), want)
 	}
 }
+
+// TestHTTP2Cut holds what is told of headers that the snap length cut, and of those after one: what leans on nothing that
+// is missing.
+func TestHTTP2Cut(t *testing.T) {
+	ours, theirs := newH2end(), newH2end()
+	asked := line{0, 0, h2begin + h2frame(h2headers, h2whole|h2ends, 1, ours.compressed(t, ":method=GET", ":path=/a")), 0}
+	busy := theirs.compressed(t, ":status=503", "x-why=busy", "content-length=0")
+	held := theirs.compressed(t, ":status=503", "x-why=busy")
+	static := theirs.compressed(t, ":status=500", "x-why=busy")
+	cut := func(block string, n int) line {
+		return line{1, 0, h2frame(h2headers, h2whole|h2ends, 1, block), uint32(n)}
+	}
+	next := func(block string) line {
+		return line{1, 9 + uint32(len(busy)), h2frame(h2headers, h2whole|h2ends, 1, block), 0}
+	}
+	for name, tt := range map[string]struct {
+		lines []line
+		want  string
+	}{
+		"behind its status":          {[]line{cut(busy, len(busy)-6)}, "HTTP/2 503 to GET /a on stream 1"},
+		"within its status":          {[]line{cut(busy, len(busy)-3)}, ""},
+		"before its status":          {[]line{cut(busy, len(busy))}, ""},
+		"a status that stands fixed": {[]line{cut(static, len(static)-1)}, "HTTP/2 500 to GET /a on stream 1"},
+		"one that leans on it":       {[]line{cut(busy, len(busy)-6), next(held)}, "HTTP/2 503 to GET /a on stream 1"},
+		"one that does not":          {[]line{cut(busy, len(busy)), next(static)}, "HTTP/2 500 to GET /a on stream 1"},
+		"the reason of a GOAWAY":     {[]line{{1, 0, h2frame(7, 0, 0, "\x00\x00\x00\x00\x00\x00\x00\x0bslow down"), 4}}, `HTTP/2 GOAWAY ENHANCE_YOUR_CALM "slow …", last stream 0`},
+		"the request, too":           {[]line{{0, 0, asked.text, 1}, cut(static, 1)}, "HTTP/2 500 on stream 1"},
+	} {
+		if tt.lines[0].end == words.Server {
+			tt.lines = append([]line{asked}, tt.lines...)
+		}
+		got := ""
+		if w := talk(tt.lines, false).Words(words.Server, true, false); w != nil {
+			got = w.Meaning
+		}
+		if got != tt.want {
+			t.Errorf("%s: the server's last words are %q, want %q", name, got, tt.want)
+		}
+	}
+}

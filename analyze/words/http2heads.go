@@ -34,11 +34,13 @@ type head struct {
 }
 
 // heads reads the headers of one end. They are compressed by what stood in those before (RFC 7541), so that after one
-// of which something is missing none is read.
+// that is malformed none is read, and after one of which the capture lacks some only what leans on no other.
 type heads struct {
 	table   *hpack.Decoder // nil before the first
 	allowed uint32         // by the other end, 0 for what is the default
 	lost    bool
+	torn    bool // the capture lacks some of one
+	over    bool // no more can be read of the one at hand
 	head
 }
 
@@ -50,33 +52,48 @@ func (h *heads) allow(size uint32) {
 	}
 }
 
-// read takes the next frame with a part of a header, and reports whether the header is complete with it.
-func (h *heads) read(msg []byte, total int64) (whole bool) {
-	if h.lost {
+// read takes the next frame with a part of a header, and reports whether that tells something: when it is complete, or
+// where no more can be read of it.
+func (h *heads) read(msg []byte, total int64) (tells bool) {
+	begins, cut := msg[3] != h2Continuation, int64(len(msg)) < total
+	if h.lost || !begins && (h.over || h.table == nil) {
 		return false
 	}
-	if h.table == nil {
-		h.table = hpack.NewDecoder(defaultTable, h.field)
-		h.table.SetMaxStringLength(maxHeads)
-		if h.allowed > 0 {
-			h.table.SetAllowedMaxDynamicTableSize(h.allowed)
-		}
-	}
-	if msg[3] != h2Continuation {
-		h.head = head{length: -1}
+	if begins {
+		h.begin()
 	}
 	front, back, ok := h2Around(msg)
-	if h.lost = !ok || int64(len(msg)) != total || front+back > len(msg); !h.lost {
-		_, err := h.table.Write(msg[front : len(msg)-back])
-		h.lost = err != nil
+	end := min(int64(len(msg)), total-int64(back))
+	if ok = ok && int64(front) <= end; ok {
+		_, err := h.table.Write(msg[front:end])
+		ok = err == nil
 	}
-	if whole = !h.lost && msg[4]&h2EndHeaders != 0; whole {
-		h.lost = h.table.Close() != nil
+	whole := !cut && msg[4]&h2EndHeaders != 0
+	if whole && ok {
+		ok = h.table.Close() == nil
 	}
-	if h.lost {
-		h.table = nil
+	switch {
+	case cut, !ok && h.torn:
+		h.torn, h.over = true, true
+		return h.status > 0 || h.grpc > 0 || h.method != "" && h.path != ""
+	case !ok:
+		h.lost, h.table = true, nil
+		return false
 	}
-	return whole && !h.lost
+	return whole
+}
+
+// begin begins a header. One that refers to what a new table has not is read as far as there.
+func (h *heads) begin() {
+	h.head, h.over = head{length: -1}, false
+	if h.table != nil && !h.torn {
+		return
+	}
+	h.table = hpack.NewDecoder(defaultTable, h.field)
+	h.table.SetMaxStringLength(maxHeads)
+	if h.allowed > 0 {
+		h.table.SetAllowedMaxDynamicTableSize(h.allowed)
+	}
 }
 
 // h2Around returns what of a frame comes before its data or its part of a header, and how long the padding after that is.
