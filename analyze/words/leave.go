@@ -65,7 +65,11 @@ func (x *ended) unheard() string {
 	case !x.closed || x.ends[x.closer].over.frame == 0 || x.turn.before > x.opened || x.silence() >= longIdle:
 		return ""
 	case x.closer == Client && c.mute() && s.mute():
-		return x.probed() + ", and neither end had said anything" + asCheck
+		why := x.probed() + ", and neither end had said anything"
+		if x.rest == nil || x.transfer == nil {
+			why += asCheck
+		}
+		return why
 	case x.closer != Server || !s.fin || s.bytes > 0 || c.bytes > 0 && x.turn.time <= s.over.time:
 		return ""
 	}

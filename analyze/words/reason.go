@@ -346,7 +346,8 @@ func (x *ended) handshake() string {
 	if x.ends[Client].mute() {
 		why += ": the client had said nothing"
 	}
-	return why
+	x.unsure = x.unsure || early == sshNoLogin
+	return why + x.grace()
 }
 
 // harmless is a reset that cost nothing but messages that close.

@@ -57,6 +57,7 @@ type ssh struct {
 	noMatch string     // of what both ends offer
 	heard   event.Time // when an end had last said something
 	inVain  askings
+	login   sshLogin
 }
 
 type sshEnd struct {
@@ -86,6 +87,7 @@ func (r *ssh) said(e End, b []byte, at spot) {
 	d := &r.ends[e]
 	if d.keys {
 		r.inVain.says(e, len(b), at.time.Sub(r.heard), at)
+		r.login.says(e, len(b))
 	}
 	r.heard = at.time
 	if d.banner == "" {
@@ -122,6 +124,7 @@ func (r *ssh) said(e End, b []byte, at spot) {
 
 func (r *ssh) skip(e End, n int64) {
 	d := &r.ends[e]
+	r.login.lost = true
 	if d.banner == "" {
 		d.lines.lost = true
 	}
@@ -191,6 +194,10 @@ func (r *ssh) last(e End, how fate) said {
 	if how.done && !d.keys && !d.lines.lost && !d.frames.lost {
 		w.early = "the SSH key exchange was complete" + r.hint(e, how)
 	}
+	early := w.early
+	if how.done && r.login.open() {
+		w.early = sshNoLogin
+	}
 	switch {
 	case e == Client && d.strange():
 		w.meaning, w.strange = "no SSH", true
@@ -205,7 +212,7 @@ func (r *ssh) last(e End, how fate) said {
 		w.meaning, w.goodbye = d.greeting, goodbye{words: d.greeting, name: "refusal", at: w.at, error: true}
 	case how.done && e == Server && d.banner == "" && len(d.text) == 0 && !d.lines.lost:
 		w.meaning, w.at = "no SSH banner", spot{}
-	case w.early != "" && d.banner != "":
+	case early != "" && d.banner != "":
 		w.meaning = "the SSH key exchange was not complete"
 	case d.banner != "":
 		w.meaning, w.tells = strings.TrimSpace(d.banner), false
