@@ -18,8 +18,12 @@ func (x *ended) cut() string {
 			continue
 		}
 		why := "the " + string(x.side[x.closer]) + " closed " + middle
-		if x.idled() > 0 { // who throttles what it sends, or waits for the rest, does not idle
-			why += ", " + analyze.Span(x.ends[x.closer].over.time.Sub(max(cmp.Or(x.said[e].ended, x.ends[e].at.time), x.again))) + " after its last byte"
+		over, began := x.ends[x.closer].over.time, x.said[e].began
+		switch {
+		case x.idled() > 0: // who throttles what it sends, or waits for the rest, does not idle
+			why += ", " + analyze.Span(over.Sub(max(cmp.Or(x.said[e].ended, x.ends[e].at.time), x.again))) + " after its last byte"
+		case began != 0 && over.Sub(began) >= longIdle:
+			why += ", " + analyze.Span(over.Sub(began)) + " after it began"
 		}
 		if m := &x.said[Server]; x.said[e].answered && m.at.frame < x.ends[x.closer].over.frame {
 			x.quotes(Server)

@@ -28,6 +28,8 @@ func TestCut(t *testing.T) {
 			[]sent{{0, 0, ack, 0, get}, {wait, 1, ack, m, long}, {0, 0, fin, len(long), ""}, {wait / 5, 1, ack, m + 1, "hi"}}, analyze.Client},
 		"the client closed in the middle of its own message: POST / HTTP/1.1, cut: 3 of the 9 bytes of its body came (frame 3)": {
 			[]sent{{0, 0, ack, 0, post}, {0, 0, fin, 0, ""}, {0, 1, ack, n + 1, ok}}, analyze.Client},
+		"the server closed in the middle of the client's message: GET / HTTP/1.1, cut within its header (frame 3), 2.0 s after it began": {
+			[]sent{{0, 0, ack, 0, get[:16]}, {wait, 0, ack, 0, "X: y\r\n"}, {0, 1, fin, 22, ""}, {0, 0, fin, 1, ""}}, ""},
 		"the server closed after 2.0 s of idling": {[]sent{{0, 0, ack, 0, "get /key"}, {wait, 1, fin, 8, ""}, {0, 0, fin, 1, ""}}, ""},
 		"the client closed in the middle of the server's message: HTTP/1.1 200 OK, cut: 2 of the 9 bytes of its body came (frame 4), 2.0 s after its last byte": {
 			[]sent{{0, 0, ack, 0, get}, {0, 1, ack, m, long}, {wait, 0, fin, len(long), ""}, {0, 1, fin, m + 1, ""}}, analyze.Client},

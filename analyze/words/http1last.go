@@ -35,6 +35,7 @@ func (r *http1) last(e End, how fate) said {
 	switch n := r.outstanding(); {
 	case w.goesOn && how.done:
 		w.meaning, w.tells, w.cut = w.meaning+", "+cut, true, true
+		w.began = m.at.time
 		w.answered = e == Client && m.part != inHeader && n == 0 && r.ends[Server].status != 0 && r.ends[Server].part != unreadable
 	case e == Client && n > 0 && how.heard:
 		w.open, w.waits, w.asked = n, "no answer to "+w.meaning, w.at

@@ -93,6 +93,14 @@ func TestHTTP2Answers(t *testing.T) {
 		`the server closed after 2.0 s of idling, no request was outstanding; the last answer was HTTP/2 200 to GET /pkg.Service/Method on stream 9, grpc-status 14 UNAVAILABLE "no backend" (frame 13)`)
 }
 
+// TestHTTP2Goaway holds that an answer which came after a GOAWAY is called the last one only where it is whole.
+func TestHTTP2Goaway(t *testing.T) {
+	const said = "the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5), "
+	asked := dialogue{}.client(h2begin + h2frame(h2headers, h2whole|h2ends, 1, "\x82\x84")).server(h2frame(h2headers, h2whole, 1, "\x88")).server(goaway)
+	holds(t, "whole", asked.server(h2frame(h2data, h2ends, 1, "abc")).ends(0, words.Server), said+"the last answer, then closed")
+	holds(t, "cut", asked.server(h2frame(h2data, 0, 1, "abc")).ends(0, words.Server), said+"with 1 stream still open (GET /), in the middle of its answer, then closed")
+}
+
 // TestHTTP2Unread holds that nothing is said of an answer whose header can't be read, or that leans on one which can't be.
 func TestHTTP2Unread(t *testing.T) {
 	const want = "the server closed after 2.0 s of idling, no request was outstanding"

@@ -147,7 +147,7 @@ func (x *ended) tellsOf(first End) string {
 	if to := x.strange(); to != "" && first == Server {
 		why += "," + to
 	}
-	if g.more {
+	if g.more && x.said[Client].begun == 0 {
 		why += ", the last answer"
 	}
 	if first == Client {

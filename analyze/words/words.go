@@ -63,6 +63,7 @@ type said struct {
 	answered bool       // a request that is cut: its answer has come, or has begun
 	counts   bool       // the protocol has requests and answers, and none of them is missing
 	ended    event.Time // with cut: when its last byte came, where others came after it
+	began    event.Time // with cut: when its first did, where that is known
 	open     int        // of the client: requests without a whole answer
 	begun    int        // of those: their answer has
 	waits    string     // for what, as "no answer to GET /"
