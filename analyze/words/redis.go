@@ -12,10 +12,13 @@ import (
 // redisRefusals are what a server says before any command, or of one that it can't read.
 var redisRefusals = []string{"-ERR max number of clients reached", "-DENIED Redis is running in protected mode", "-ERR Protocol error: "}
 
-// isRedis wants a command as an array of bulk strings, or the server's refusal.
+// isRedis wants a command as an array of bulk strings, or the server's refusal: also of what may be the beginning of one,
+// as an array that is too long.
 func isRedis(client, server []byte) (a answer) {
 	if len(client) > 0 {
-		return isCommand(client)
+		if a = isCommand(client); a != more || len(server) == 0 {
+			return a
+		}
 	}
 	for _, refusal := range redisRefusals {
 		a = max(a, begins(server, refusal))

@@ -213,6 +213,8 @@ func TestRefusal(t *testing.T) {
 		"HTTP to MySQL":      {myHello.client(http).server(my(1, myError)), refused + "ERROR 1064 (42000): no (frame 5), to a client that spoke HTTP, then closed"},
 		"noise to MySQL":     {myHello.client("hello\r\n").server(my(1, myError)), refused + "ERROR 1064 (42000): no (frame 5), to a client that did not speak MySQL, then closed"},
 		"a length to Redis":  {dialogue{}.client("*1\r\n$99999999999\r\n").server("-ERR Protocol error: invalid bulk length\r\n"), refused + "-ERR Protocol error: invalid bulk length (frame 4), then closed"},
+		"an array to Redis":  {dialogue{}.client("*1000\r\n").server("-ERR Protocol error: unauthenticated multibulk length\r\n"), refused + "-ERR Protocol error: unauthenticated multibulk length (frame 4), then closed"},
+		"half a number":      {dialogue{}.client("*1").server("+OK\r\n"), ""},
 		"TLS to Redis":       {dialogue{}.client(hello).server("-ERR Protocol error: no\r\n"), refused + "-ERR Protocol error: no (frame 4), to a client that spoke TLS, then closed"},
 		"PostgreSQL 4.0":     {dialogue{}.client(old).server(fatal), refused + "FATAL 0A000: no (frame 4), then closed"},
 		"HTTP to PostgreSQL": {dialogue{}.client(http).server(fatal), refused + "FATAL 0A000: no (frame 4), to a client that spoke HTTP, then closed"},
