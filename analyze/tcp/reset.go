@@ -15,8 +15,10 @@ type Reset struct {
 	Window         uint16
 	By             End
 	Class          resetClass
-	Answered       Kind  // what the trigger was
-	AnsweredLen    int64 // its payload
+	stamp          uint32 // its timestamp, if stamped
+	AnsweredLen    int64  // the payload of what the trigger was
+	Answered       Kind   // what the trigger was
+	stamped        bool
 	Refused        bool
 	AfterOwnFin    bool
 	BothFins       bool
@@ -195,6 +197,7 @@ func (fl *Flow) describeReset(e End, s *event.Segment, r *Listed, class resetCla
 	}
 	facts.arrived = p.dataFrame == p.lastSight && d.lastAck >= p.datEnd && s.Time.Sub(d.LastTime) > minCrossing
 	facts.Other = class == LiveReset && d.otherReset(s)
+	facts.stamp, facts.stamped = s.Options.TSVal, s.Has&event.HasTimestamps != 0
 	facts.Restarted = fl.held != nil && fl.held.Src == fl.Addr[e]
 	if trigger != nil {
 		facts.Trigger, facts.Answered = trigger.Frame, trigger.Kind
@@ -316,7 +319,7 @@ func (fl *Flow) talkAfterReset(e End, s *event.Segment, r *Listed) {
 		fl.withdrawClosed(e, rst.Frame)
 	case e == rst.By:
 		if rst.Talks == 0 && !rst.Refused && s.Time.Sub(rst.Time) > fl.reordering() && r.Seq >= rst.Seq &&
-			!fl.Dir[e].sentBefore(s) {
+			!fl.mayPrecede(e, s) {
 			rst.Talks = s.Frame
 			fl.withdrawClosed(e, rst.Frame)
 		}
@@ -344,9 +347,14 @@ func (fl *Flow) missedReset(e End, s *event.Segment) {
 	fl.withdrawClosed(e, rst.Frame)
 }
 
-// sentBefore reports whether s left d before others that were captured before it, by its timestamp.
-func (d *Direction) sentBefore(s *event.Segment) bool {
-	return d.hasTS && s.Has&event.HasTimestamps != 0 && int32(s.Options.TSVal-d.tsVal) < 0
+// mayPrecede reports whether s, captured behind e's RST, may have left e before that or what came before it, by its
+// timestamp. Data can't: they stand where the RST does.
+func (fl *Flow) mayPrecede(e End, s *event.Segment) bool {
+	d, rst := &fl.Dir[e], &fl.Reset
+	if s.Has&event.HasTimestamps == 0 {
+		return s.Len == 0 && s.Has&event.OptionsTruncated != 0
+	}
+	return d.hasTS && int32(s.Options.TSVal-d.tsVal) < 0 || rst.stamped && int32(s.Options.TSVal-rst.stamp) < 0
 }
 
 // withdrawClosed takes back that an end was closed by the RST of a frame.
