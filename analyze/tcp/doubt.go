@@ -29,8 +29,8 @@ const badSum = event.BadChecksum | event.BadIPChecksum
 // farAway reports whether e's segment stands where its peer has no room for it, or acknowledges what e had none for.
 func (fl *Flow) farAway(e End, r *Listed) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return p.SynSent && d.Based && r.Seq > max(d.Una, d.Nxt)+p.offers() ||
-		d.SynSent && p.Based && r.Flags&event.ACK != 0 && r.Ack > max(p.Una, p.Nxt)+d.offers()
+	return p.SynSent && r.Seq > max(d.Una, d.Nxt)+p.offers() ||
+		d.SynSent && r.Ack > max(p.Una, p.Nxt)+d.offers()
 }
 
 // doubts returns why the receiver of e's FIN may refuse it, acted when it will not. Either the
@@ -57,7 +57,7 @@ func (fl *Flow) decideDoubt(e End, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	s := fl.doubt
 	if at := p.rel(s.End()); at <= p.Nxt {
-		if r.Flags&event.ACK != 0 && r.Ack >= at && r.Ack <= p.Nxt {
+		if r.Ack >= at && r.Ack <= p.Nxt {
 			fl.doubt = nil
 			if r.Ack == at {
 				fl.believe(e.Other(), s)

@@ -12,7 +12,7 @@ func (fl *Flow) Begin(opt *analyze.Options, id int, swapped bool, s *event.Segme
 	fl.Start, fl.FirstFrame = s.Time, s.Frame
 	fl.Filtered = true
 	fl.orient(swapped, s)
-	fl.sameHost = opt.SameHost || fl.IsToItself() || s.Src.Addr().IsLoopback() && s.Dst.Addr().IsLoopback()
+	fl.sameHost = opt.SameHost || fl.IsToItself() || s.Src.Addr().IsLoopback()
 }
 
 // orient decides who is the client: the sender of the SYN, the receiver of a SYN,ACK, else
@@ -197,7 +197,7 @@ func (fl *Flow) ordinary(e End, s *event.Segment, r *Listed) {
 	d.lastAck = r.Ack
 	if s.Flags&event.SYN == 0 {
 		if d.State == event.StateUnknown || d.State == event.SynRecv && (r.Length > 0 && !p.opensFast() || !p.Sent) {
-			if r.Length > 0 || s.Flags&event.FIN != 0 || p.Sent || d.SynSent {
+			if r.Length > 0 || p.Sent || d.SynSent {
 				fl.establish(e, s)
 			}
 		}
@@ -218,7 +218,7 @@ func (fl *Flow) acknowledge(e End, s *event.Segment, r *Listed) {
 	}
 	if r.Ack > p.Una {
 		r.Answers = fl.newlyAcked(e.Other(), p.Una, r.Ack)
-		if step := r.Ack - max(p.Nxt, p.Una); step > 0 && p.Based {
+		if step := r.Ack - max(p.Nxt, p.Una); step > 0 {
 			p.AckStep, p.AckStepFrame = step, s.Frame
 		}
 		if d.FinEnd != 0 {
@@ -228,10 +228,8 @@ func (fl *Flow) acknowledge(e End, s *event.Segment, r *Listed) {
 	} else if p.provoked != 0 && r.Kind == KindAck {
 		r.Kind, r.Answers, p.provoked = KindChallenge, p.provoked, 0
 		fl.lastRST = nil // its receiver refused it
-	} else if s.Len == 0 && s.Flags&(event.SYN|event.FIN) == 0 && r.Kind == KindAck && r.Ack == d.lastAck {
-		if fl.drawsAck(p, d) || p.keepalives > 0 {
-			r.Answers = p.dataFrame
-		}
+	} else if r.Kind == KindAck && r.Ack == d.lastAck && fl.drawsAck(p, d) {
+		r.Answers = p.dataFrame
 	}
 	if d.FinEnd != 0 && r.Kind == KindAck && r.Seq == d.FinEnd && r.Ack == d.lastAck && p.LastTime < d.LastTime {
 		p.DrewUnseen = s.Frame
@@ -243,7 +241,7 @@ func (fl *Flow) acknowledge(e End, s *event.Segment, r *Listed) {
 // newlyAcked returns the newest frame of end e that lies wholly in (from, to].
 func (fl *Flow) newlyAcked(e End, from, to int64) uint64 {
 	d := &fl.Dir[e]
-	if d.dataFrame != 0 && d.datEnd > from && d.datEnd <= to {
+	if d.datEnd > from && d.datEnd <= to {
 		return d.dataFrame
 	}
 	for i := len(fl.Listed) - 1; i >= max(0, len(fl.Listed)-lookBack); i-- {
@@ -270,7 +268,7 @@ func (fl *Flow) sequence(e End, s *event.Segment, r *Listed) {
 		data++
 	}
 	switch {
-	case r.Kind == KindSynAck && d.SynSent && !d.synAckSent && to <= d.Nxt:
+	case r.Kind == KindSynAck && !d.synAckSent && to <= d.Nxt:
 		d.synAckSent, d.dataFrame, d.datEnd, d.dataLen = true, s.Frame, to, uint32(to-from)
 		return
 	case r.Kind == KindKeepalive || r.Kind == KindProbe && to <= d.Nxt:

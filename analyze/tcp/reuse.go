@@ -49,24 +49,16 @@ func (fl *Flow) Reuse(e End, s *event.Segment) Reuse {
 		}
 		return NoReuse
 	}
-	if !d.SynSent && d.Based && !fl.IsClosed() && d.rel(s.Seq) == 0 {
+	if d.Based && !fl.IsClosed() && d.rel(s.Seq) == 0 {
 		return NoReuse
 	}
-	if !d.Sent && p.SynSent && !p.Based {
-		return NoReuse
-	}
-	if !d.Based && p.SynSent && !fl.Handshake && p.Una == 0 && fl.Reset.Frame == 0 {
+	if !d.Based && p.SynSent && fl.Reset.Frame == 0 {
 		return NoReuse // simultaneous open
 	}
 	switch {
-	case fl.Reset.Frame == 0 && p.answersSyn():
+	case fl.Reset.Frame == 0 && p.answersSyn(), p.State == event.TimeWait && s.Time <= fl.Waits[e.Other()].Until:
 		return HoldBack
-	case p.State == event.TimeWait || d.State == event.TimeWait:
-		if p.State == event.TimeWait && s.Time <= fl.Waits[e.Other()].Until {
-			return HoldBack
-		}
-		return ReuseNow
-	case fl.IsClosed(), d.State == event.SynSent || d.State == event.Closed:
+	case fl.IsClosed(), d.State == event.SynSent:
 		return ReuseNow
 	}
 	return HoldBack
@@ -118,7 +110,7 @@ func (fl *Flow) heldTaken(s *event.Segment) bool {
 	syn := fl.held
 	switch {
 	case s.Flags&(event.SYN|event.ACK) == event.SYN|event.ACK:
-		return s.Src == syn.Dst && s.Ack == syn.Seq.Add(1)
+		return s.Ack == syn.Seq.Add(1)
 	case s.Flags&(event.SYN|event.RST) == event.SYN:
 		return s.Src == syn.Src && fl.IsClosed()
 	case s.Flags&event.RST == 0 && s.Src == syn.Src:
@@ -149,7 +141,7 @@ func (fl *Flow) goesOnFrom(syn *event.Segment, at seqnum.Value) bool {
 func (fl *Flow) EndForReuse(s *event.Segment) (held *event.Segment) {
 	for e := range fl.Waits {
 		w := &fl.Waits[e]
-		if w.Since == 0 || w.Ended != running {
+		if w.Ended != running {
 			continue
 		}
 		if s.Time > w.Until {

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"slices"
 	"time"
 
 	"github.com/closecap/closecap/analyze/event"
@@ -29,25 +28,17 @@ func (fl *Flow) note(e End, st event.TCPState, s *event.Segment, seen bool) {
 	fl.Changes = append(fl.Changes, Change{Frame: s.Frame, Time: at, Of: e, State: st, Seen: seen})
 }
 
-// withdraw takes back the newest change of an end when it was inferred at the given frame,
-// and all that followed at the same frame.
+// withdraw takes back the newest change of an end when it was inferred at the given frame.
 func (fl *Flow) withdraw(e End, frame uint64) {
 	d := &fl.Dir[e]
 	i := fl.newest(e)
 	if i < 0 || fl.Changes[i].Frame != frame || fl.Changes[i].Seen {
 		return
 	}
-	if fl.Changes[i].State == event.TimeWait {
-		fl.Waits[e] = Wait{}
-		fl.Rearms = slices.DeleteFunc(fl.Rearms, func(r Rearm) bool { return r.Of == e })
-	}
 	fl.Changes = append(fl.Changes[:i], fl.Changes[i+1:]...)
 	d.State = event.StateUnknown
 	if i = fl.newest(e); i >= 0 {
 		d.State = fl.Changes[i].State
-		if fl.Changes[i].Frame == frame {
-			fl.withdraw(e, frame)
-		}
 	}
 }
 
@@ -75,19 +66,14 @@ const maxWScale = 14
 func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
 	if d.SynSent {
-		if s.Flags&event.ACK != 0 && d.State == event.SynRecv {
-			return
-		}
-		if s.Flags&event.ACK != 0 && d.State == event.SynSent {
-			if p.synAckSent && !fl.opened(e.Other()) {
-				r.Ignored = outsideWindow
-				return
-			}
+		switch {
+		case s.Flags&event.ACK == 0:
+		case d.State == event.SynSent && p.synAckSent && !fl.opened(e.Other()):
+			r.Ignored = outsideWindow
+		case d.State == event.SynSent:
 			fl.simultaneousOpen = true
 			fl.enter(e, event.SynRecv, s, true)
-			return
-		}
-		if s.Flags&event.ACK != 0 && d.State == event.Established {
+		default:
 			fl.withdraw(e, fl.establishedBy(e)) // the handshake's ACK did not arrive
 		}
 		return
@@ -103,9 +89,7 @@ func (fl *Flow) syn(e End, s *event.Segment, r *Listed) {
 	}
 	if s.Flags&event.ACK != 0 {
 		fl.enter(e, event.SynRecv, s, true)
-		if r.Answers == 0 && p.SynFrame != 0 {
-			r.Answers = p.SynFrame
-		}
+		r.Answers = p.SynFrame
 		return
 	}
 	fl.SynAt = s.Time
@@ -134,7 +118,7 @@ func (fl *Flow) ackMoves(e End, s *event.Segment, r *Listed) {
 	}
 	if p.State == event.SynRecv && fl.takes(e.Other(), r) {
 		fl.enter(e.Other(), event.Established, s, false)
-		if !syn && !fl.Handshake && d.SynSent && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 {
+		if !fl.Handshake && d.SynSent && r.Kind == KindAck && r.Seq == 1 && r.Ack == 1 {
 			fl.rtt = int64(s.Time.Sub(fl.SynAt))
 		}
 	}
@@ -201,7 +185,7 @@ func (fl *Flow) Expiry() event.Time {
 		expiry = fl.Last.Add(fl.opt.TimeWait)
 	}
 	for e := range fl.Waits {
-		if w := &fl.Waits[e]; w.Since != 0 && w.Ended != killed {
+		if w := &fl.Waits[e]; w.Ended != killed {
 			expiry = max(expiry, w.Until.Add(time.Second))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func (fl *Flow) takes(e End, r *Listed) bool {
 	p := &fl.Dir[e.Other()]
 	if r.Flags&event.SYN != 0 {
-		return r.Ack >= 1 && fl.simultaneousOpen
+		return fl.simultaneousOpen
 	}
 	return r.Ack >= 1 && r.Seq >= 1 && (r.Seq == p.Una || r.End() > p.Una)
 }
@@ -25,7 +25,7 @@ func (fl *Flow) opened(e End) bool {
 // offers 64 KB at most (RFC 7323 2.2).
 func (fl *Flow) beyondWindow(e End, seq int64) bool {
 	d, p := &fl.Dir[e], &fl.Dir[e.Other()]
-	return d.State == event.SynRecv && d.synAckSent && seq > max(p.Una, 1)+0xffff
+	return d.State == event.SynRecv && seq > max(p.Una, 1)+0xffff
 }
 
 // refusesAck reports whether e's RST only refuses what its peer acknowledged, which e never

@@ -13,7 +13,7 @@ func (fl *Flow) refusedAgain(e End, s *event.Segment) {
 // RST only refused what acknowledges more than that SYN (RFC 9293 3.10.7.3).
 func (fl *Flow) stillOpening(e End) bool {
 	rst, d := &fl.Reset, &fl.Dir[e]
-	return rst.Frame != 0 && rst.By == e && rst.Class == NobodyReset && d.SynSent && d.Nxt <= 1 && rst.Seq > d.Nxt
+	return rst.By == e && rst.Class == NobodyReset && d.Nxt <= 1 && rst.Seq > d.Nxt
 }
 
 // forgetOlder lets e's peer begin anew: what e refused belongs to an older connection, which e's RST ended
