@@ -23,10 +23,17 @@ type builder struct {
 	comms map[int]string
 	procs map[int]*process // by thread
 	conns map[[2]netip.AddrPort]*socket
-	made  []*socket          // of log.Calls, side by side; nil where unknown
-	died  map[int]event.Time // by thread
-	blind int                // calls on descriptors that the log does not explain
+	made  []*socket     // of log.Calls, side by side; nil where unknown
+	died  map[int]death // by thread
+	blind int           // calls on descriptors that the log does not explain
 	warns map[string]bool
+}
+
+// death is how a thread ended.
+type death struct {
+	at   event.Time
+	name string // as event.Call has it: kill or exit
+	how  string // the signal, or the status
 }
 
 // process is a thread group, as far as the log shows which threads belong together.
@@ -47,7 +54,7 @@ func newBuilder(opts Options, single bool) *builder {
 	return &builder{
 		opts: opts, kept: newKeeper(single), words: map[string]string{},
 		comms: map[int]string{}, procs: map[int]*process{},
-		conns: map[[2]netip.AddrPort]*socket{}, warns: map[string]bool{}, died: map[int]event.Time{},
+		conns: map[[2]netip.AddrPort]*socket{}, warns: map[string]bool{}, died: map[int]death{},
 	}
 }
 
@@ -89,7 +96,7 @@ func (b *builder) finish() *Log {
 		switch r.kind {
 		case lineOther:
 		case lineEnded:
-			b.died[r.tid] = r.start
+			b.died[r.tid] = r.death()
 			b.ended(p, r)
 		default:
 			handlers[r.name](b, p, r, split(r.args()))
@@ -112,10 +119,25 @@ func (b *builder) finish() *Log {
 // abandoned says of the calls that did not return which of them the end of their thread cut off.
 func (b *builder) abandoned() {
 	for _, c := range b.log.Calls {
-		if at := b.died[c.TID]; c.End == 0 && at >= c.Start {
-			c.Abandoned, c.Note = at, "did not return: its thread ended"
+		d, ok := b.died[c.TID]
+		if c.End != 0 || !ok || d.at < c.Start {
+			continue
 		}
+		by := d.name + " " + d.how
+		if d.name == "kill" {
+			c.Signal, by = d.how, d.how
+		}
+		c.Abandoned, c.Note = d.at, "did not return: "+by+" ended its thread"
 	}
+}
+
+// death says how the thread ended whose end r is.
+func (r *raw) death() death {
+	if killed, ok := strings.CutPrefix(r.ret(), "killed by "); ok {
+		signal, _, _ := strings.Cut(killed, " ")
+		return death{r.start, "kill", strings.Clone(signal)}
+	}
+	return death{r.start, "exit", strings.Clone(strings.TrimPrefix(r.ret(), "exited with "))}
 }
 
 // moment is when a call took effect, for the order of state changes. closes count from their
@@ -177,11 +199,7 @@ func (b *builder) ended(p *process, r *raw) {
 	if p.threads > 0 {
 		return
 	}
-	name, how := "exit", strings.TrimPrefix(r.ret(), "exited with ")
-	if killed, ok := strings.CutPrefix(r.ret(), "killed by "); ok {
-		name = "kill"
-		how, _, _ = strings.Cut(killed, " ")
-	}
+	died := b.died[r.tid]
 	seen := map[*socket]bool{}
 	for _, fd := range sortedFDs(p.sockets) {
 		s := p.sockets[fd]
@@ -190,7 +208,7 @@ func (b *builder) ended(p *process, r *raw) {
 		}
 		seen[s] = true
 		e := b.call(p, r, fd, s)
-		e.Name, e.Args, e.Ret, e.Errno = name, how, 0, ""
+		e.Name, e.Args, e.Ret, e.Errno = died.name, died.how, 0, ""
 		e.Start = min(p.last, e.End) // the clock may have been set back, or a call says it took longer
 		e.Syscall = ""
 		b.deliver(e, s)
@@ -262,7 +280,7 @@ func (s *socket) bound() bool {
 func (b *builder) call(p *process, r *raw, fd int, s *socket) event.Call {
 	e := event.Call{
 		Actor: b.actor(p), PID: p.pid, TID: r.tid, FD: fd, Name: r.name, Syscall: r.name,
-		Start: r.start, End: r.end, RecvQ: -1,
+		Start: r.start, End: r.end, RecvQ: -1, Signal: r.signal,
 	}
 	if s != nil {
 		e.Local, e.Remote = s.local, s.remote

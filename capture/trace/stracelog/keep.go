@@ -24,6 +24,7 @@ type raw struct {
 	start, end event.Time // end 0: it never returned, as far as the log goes
 	atMost     bool       // end is the thread's next line's
 	kind       lineKind
+	signal     string // that came right behind it
 }
 
 func (r *raw) args() string { return r.text[:r.cut] }
@@ -84,6 +85,9 @@ func (r *reader) add(l line, start, end event.Time) {
 	}
 	if end != 0 && (l.name == "connect" || isAccept(l.name) || isUntimed(start, end)) {
 		r.open[l.tid] = len(r.b.raws)
+	}
+	if end != 0 && l.name == "close" {
+		r.closed[l.tid] = len(r.b.raws)
 	}
 	r.keep(l, start, end)
 }

@@ -13,11 +13,12 @@ import (
 type lineKind uint8
 
 const (
-	lineOther      lineKind = iota // strace about itself, or a signal: nothing to do with sockets
+	lineOther      lineKind = iota // strace about itself, or how the thread stopped: nothing to do with sockets
 	lineCall                       // a call and its result
 	lineUnfinished                 // the first half of a call
 	lineResumed                    // the second half
 	lineEnded                      // the thread's end
+	lineSignal                     // a signal, of which name is the name
 )
 
 // line is one line of a log, taken apart but not understood.
@@ -61,6 +62,9 @@ func parseLine(text string) (line, error) {
 	rest = takePlace(rest)
 	switch {
 	case strings.HasPrefix(rest, "--- ") && strings.HasSuffix(rest, " ---"):
+		if name, _, ok := strings.Cut(rest[len("--- "):], " {"); ok {
+			l.kind, l.name = lineSignal, name
+		}
 		return l, nil
 	case strings.HasPrefix(rest, "+++ ") && strings.HasSuffix(rest, " +++"):
 		l.ret = strings.TrimSuffix(rest[len("+++ "):], " +++")

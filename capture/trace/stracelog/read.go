@@ -22,6 +22,7 @@ type reader struct {
 	number     int
 	unfinished map[int]*unfinishedCall // unfinished calls by thread
 	open       map[int]int             // by thread its last line, where the call may have lasted longer than that says: an index of b.raws
+	closed     map[int]int             // by thread its last line, where that is a close that returned: an index of b.raws
 	shift      event.Time              // from the time of day to the date
 	last       event.Time
 	alive      map[int]bool // threads that wrote with a pid and have not ended
@@ -35,7 +36,7 @@ type reader struct {
 
 // read takes in one log.
 func (b *builder) read(l File) error {
-	r := &reader{b: b, file: l, tid: pidOfName(l.Name), unfinished: map[int]*unfinishedCall{}, open: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
+	r := &reader{b: b, file: l, tid: pidOfName(l.Name), unfinished: map[int]*unfinishedCall{}, open: map[int]int{}, closed: map[int]int{}, alive: map[int]bool{}, born: map[int]bool{}}
 	in := bufio.NewReaderSize(l.Reader, 64<<10)
 	for {
 		text, whole, err := readLine(in)
@@ -104,8 +105,9 @@ func (r *reader) take(text string, whole bool) {
 	}
 	r.owner(&l)
 	r.stretch(&l)
+	r.interrupt(&l)
 	switch l.kind {
-	case lineOther:
+	case lineOther, lineSignal:
 	case lineEnded:
 		r.ended(l)
 	case lineUnfinished:
@@ -258,6 +260,18 @@ func (r *reader) stretch(next *line) {
 		limit = listenerLimit
 	}
 	c.end = max(c.end, min(next.time, c.end.Add(limit)))
+}
+
+// interrupt notes the signal that comes right behind a close: it was pending when that returned.
+func (r *reader) interrupt(next *line) {
+	i, ok := r.closed[next.tid]
+	if !ok {
+		return
+	}
+	delete(r.closed, next.tid)
+	if next.kind == lineSignal {
+		r.b.raws[i].signal = r.b.shared(next.name)
+	}
 }
 
 func isAccept(name string) bool { return name == "accept" || name == "accept4" }

@@ -134,12 +134,41 @@ func TestReadHalves(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `2023-11-14T22:13:20.000001000Z 4µs pid 7 tid 7: recv/recvfrom(3, 10 bytes) = 5 local=127.0.0.1:1 remote=127.0.0.1:2 text="a<b>\")"
-2023-11-14T22:13:20.000002000Z ? pid 8 tid 8: recv/recvfrom(4, 0 bytes) = -1 local=127.0.0.1:2 remote=127.0.0.1:1 note=did not return: its thread ended
+2023-11-14T22:13:20.000002000Z ? pid 8 tid 8: recv/recvfrom(4, 0 bytes) = -1 local=127.0.0.1:2 remote=127.0.0.1:1 note=did not return: SIGSEGV ended its thread
 2023-11-14T22:13:20.000002000Z 5µs pid 8 tid 8: kill(4, SIGSEGV) = 0 local=127.0.0.1:2 remote=127.0.0.1:1
 lines 7, unparsed 1, folded 0
 log:4: resumed, but never begun: "9 1700000000.000006 <... recvfrom resumed>\"x\", 1, 0, NULL, NULL) = 1 <0.000004>"
 `
 	if diff := cmp.Diff(want, describe(log)); diff != "" {
+		t.Errorf("calls differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadCutOff tells which signal ended the wait of a close that lingers, or its thread.
+func TestReadCutOff(t *testing.T) {
+	const closing = " close(3<TCP:[127.0.0.1:1->127.0.0.1:2]>) = "
+	const text = "7 1700000000.000000" + closing + "0 <0.500000>\n" +
+		"8 1700000000.400000 close(5</etc/hosts>) = 0 <0.000001>\n" +
+		"7 1700000000.500100 --- SIGALRM {si_signo=SIGALRM, si_code=SI_KERNEL} ---\n" +
+		"7 1700000001.000000" + closing + "0 <0.000010>\n" +
+		"7 1700000002.000000 getpid() = 7 <0.000001>\n" +
+		"7 1700000002.500000 --- SIGALRM {si_signo=SIGALRM, si_code=SI_KERNEL} ---\n" +
+		"7 1700000003.000000" + closing + "?\n" +
+		"7 1700000004.000000 +++ killed by SIGKILL +++\n"
+	log, err := stracelog.Read([]stracelog.File{{Name: "log", Reader: strings.NewReader(text)}}, stracelog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range log.Calls {
+		got = append(got, fmt.Sprintf("%s %v %q %q", c.Name, c.Abandoned.Sub(c.Start), c.Signal, c.Note))
+	}
+	never := -time.Duration(log.Calls[0].Start)
+	want := []string{
+		fmt.Sprintf(`close %v "SIGALRM" ""`, never), fmt.Sprintf(`close %v "" ""`, never-time.Second),
+		`close 1s "SIGKILL" "did not return: SIGKILL ended its thread"`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
