@@ -166,7 +166,11 @@ func (lc *linked) whyQueued(side analyze.Side) string {
 	if taken <= sent || len(lc.ends(side).segments) > 0 {
 		return ""
 	}
-	return fmt.Sprintf("the %s waited behind %s in the send queue, and never left", lc.end(), analyze.Count(taken-sent, "byte"))
+	left := "never left"
+	if lc.Reset == nil {
+		left = "had not left when the capture ended"
+	}
+	return fmt.Sprintf("the %s waited behind %s in the send queue, and %s", lc.end(), analyze.Count(taken-sent, "byte"), left)
 }
 
 func (lc *linked) whyRecv(c *analyze.Call) string {
