@@ -133,7 +133,7 @@ type Connection struct {
 	Simultaneous bool         `json:"simultaneous"`
 	Confidence   Confidence   `json:"confidence"`
 	Why          []string     `json:"why,omitempty"`          // the evidence for the ending, in words with frames
-	LikelyCalls  []LikelyCall `json:"likely_calls,omitempty"` // inferred where no calls were recorded
+	LikelyCalls  []LikelyCall `json:"likely_calls,omitempty"` // inferred, of an end whose calls were not recorded
 
 	HalfClose *HalfClose `json:"half_close,omitempty"`
 	Stall     *Stall     `json:"stall,omitempty"`

@@ -59,6 +59,7 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 	l.noPorts()
 	l.sample()
 	for _, c := range l.conns {
+		c.forgetLikely()
 		c.vouchCloser()
 		c.kernelStates()
 		l.reset(c)

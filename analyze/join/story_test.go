@@ -192,6 +192,9 @@ func summarizeJoin(res *analyze.Result) string {
 				p("    why: %s", w)
 			}
 		}
+		for _, l := range conn.LikelyCalls {
+			p("  likely %s %s at %d: %s", l.Side, l.Call, l.Frame, l.Why)
+		}
 		for _, s := range conn.Segments {
 			line := fmt.Sprintf("  %d %s %s: %s", s.Frame, s.From, s.Kind, s.Root.Kind)
 			if s.Root.Call != 0 {

@@ -34,6 +34,11 @@ func (lc *linked) keepRead(l *analyze.Lost) {
 	}
 }
 
+// forgetLikely takes back what packets told of the calls of an end whose calls were recorded.
+func (lc *linked) forgetLikely() {
+	lc.LikelyCalls = slices.DeleteFunc(lc.LikelyCalls, func(k analyze.LikelyCall) bool { return lc.known[columnOf(k.Side)] })
+}
+
 // vouchCloser takes the candidate for the closer where the other end's calls were recorded and none of
 // them had ended its stream by then.
 func (lc *linked) vouchCloser() {

@@ -66,9 +66,7 @@ func (o *outline) verdict(c *analyze.Connection, zone *time.Location) string {
 			lines = append(lines, s)
 		}
 	}
-	if len(o.result.Calls) == 0 {
-		lines = append(lines, likelySentences(c)...)
-	}
+	lines = append(lines, likelySentences(c)...)
 	if why := evidence(c); len(why) > 0 {
 		lines = append(lines, "Evidence: "+Safe(strings.Join(why, "; "))+".")
 	}
