@@ -145,6 +145,9 @@ func (x *box) run(client, server *os.File) {
 	}
 	var readers sync.WaitGroup
 	for i, from := range []*os.File{server, client} {
+		if from == nil {
+			continue
+		}
 		readers.Go(func() {
 			b := make([]byte, 1<<16)
 			for {

@@ -83,7 +83,7 @@ func marks(file string) ([]mark, error) {
 }
 
 // judge holds what closecap says of the captures to what the boxes did.
-func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tally, err error) {
+func (s *scenario) judge(boxes [3]*box, files map[string]string) (lost, made tally, err error) {
 	frames := map[string][]mark{}
 	var all []closecap.Point
 	for _, name := range s.points {
@@ -106,8 +106,11 @@ func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tal
 	opt := closecap.Options{}
 	opt.AllSegments = true
 	var lostLeft, madeLeft []map[mark]int
-	for _, x := range boxes {
+	for i, x := range boxes {
 		lostLeft, madeLeft = append(lostLeft, maps.Clone(x.lost)), append(madeLeft, maps.Clone(x.made))
+		if !between(i, &analyze.OnPath{Seen: s.points[0], Missing: s.points[len(s.points)-1]}) {
+			continue // what it did is seen by nobody
+		}
 		for _, n := range x.lost {
 			lost.happened += n
 		}
@@ -150,12 +153,16 @@ func (s *scenario) judge(boxes [2]*box, files map[string]string) (lost, made tal
 
 // between reports whether a claim's points lie on both sides of a box.
 func between(box int, o *analyze.OnPath) bool {
-	places := []string{"client", "router", "server"}
 	at := func(point string) int {
-		return slices.IndexFunc(places, func(name string) bool { return strings.HasSuffix(point, name) })
+		for i, names := range [][]string{{"client"}, {"router", "back"}, {"server"}} {
+			if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(point, name) }) {
+				return i
+			}
+		}
+		return -1
 	}
 	seen, missing := at(o.Seen), at(o.Missing)
-	return min(seen, missing) <= box && max(seen, missing) > box
+	return min(seen, missing) <= box%2 && max(seen, missing) > box%2 // the third lies beside the first
 }
 
 // markOf returns the mark of a connection's frame.
@@ -166,7 +173,7 @@ func markOf(c *analyze.Connection, frame uint64, frames map[string][]mark) (mark
 		}
 		for _, at := range seg.Seen {
 			for name, m := range frames {
-				if (at.Point == name || len(at.Point) > len(name) && at.Point[len(at.Point)-len(name)-4:] == " of "+name) && at.Frame > 0 && int(at.Frame) < len(m) {
+				if (at.Point == name || strings.HasSuffix(at.Point, " of "+name)) && at.Frame > 0 && int(at.Frame) < len(m) {
 					return m[at.Frame], true
 				}
 			}

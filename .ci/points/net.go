@@ -72,7 +72,8 @@ func commands(ns, lines string) error {
 	return nil
 }
 
-// world is three namespaces in a row: a client's, a router's and a server's. What goes from one to the next passes a box.
+// world is three namespaces in a row: a client's, a router's and a server's. What goes from one to the next passes a box. A second
+// router lies beside the first, for what goes back another way.
 type world struct {
 	prefix string
 	tuns   map[string]*os.File
@@ -85,12 +86,12 @@ func (w *world) ns(of string) string { return w.prefix + of }
 // newWorld builds it. nat lets the router translate the client's address.
 func newWorld(dir string, nat bool) (*world, error) {
 	w := &world{prefix: fmt.Sprintf("ccp%d", os.Getpid()), tuns: map[string]*os.File{}, dir: dir}
-	for _, ns := range []string{"client", "router", "server"} {
+	for _, ns := range []string{"client", "router", "back", "server"} {
 		if err := command("ip", "netns", "add", w.ns(ns)); err != nil {
 			return w, err
 		}
 	}
-	for _, d := range []struct{ name, ns string }{{"c0", "client"}, {"r0", "router"}, {"r1", "router"}, {"s0", "server"}} {
+	for _, d := range []struct{ name, ns string }{{"c0", "client"}, {"r0", "router"}, {"r1", "router"}, {"s0", "server"}, {"b0", "back"}, {"b1", "back"}} {
 		file, err := tun(w.ns(d.ns), d.name)
 		if err != nil {
 			return w, fmt.Errorf("make %s: %w", d.name, err)
@@ -103,6 +104,8 @@ func newWorld(dir string, nat bool) (*world, error) {
 		"server": fmt.Sprintf(up, "s0", "10.81.2.2") + "ip route add default via 10.81.2.1\n",
 		"router": fmt.Sprintf(up, "r0", "10.81.1.1") + fmt.Sprintf(up, "r1", "10.81.2.1") +
 			"sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.r0.rp_filter=0 net.ipv4.conf.r1.rp_filter=0\n",
+		"back": fmt.Sprintf(up, "b0", "10.81.3.1") + fmt.Sprintf(up, "b1", "10.81.4.1") + "ip route add 10.81.1.0/24 dev b0\n" +
+			"sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.b0.rp_filter=0 net.ipv4.conf.b1.rp_filter=0\n",
 	}
 	if nat {
 		lines["router"] += "nft add table ip t\nnft add chain ip t post { type nat hook postrouting priority 100 ; }\nnft add rule ip t post oifname r1 masquerade random\n"
@@ -151,7 +154,7 @@ func (w *world) close() {
 	for _, f := range w.tuns {
 		f.Close()
 	}
-	for _, ns := range []string{"client", "router", "server"} {
+	for _, ns := range []string{"client", "router", "back", "server"} {
 		command("ip", "netns", "del", w.ns(ns))
 	}
 }

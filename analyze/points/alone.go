@@ -25,11 +25,12 @@ type routeKey struct {
 func learnRoutes(groups []*group) map[routeKey][]route {
 	routes := map[routeKey][]route{}
 	for _, g := range groups {
-		if g.path == nil || !g.timed[g.members()-1] {
+		way := g.ways[client]
+		if len(way) == 0 || !g.timed[g.members()-1] {
 			continue
 		}
-		for i, a := range g.path[:len(g.path)-1] {
-			b := g.path[i+1]
+		for i, a := range way[:len(way)-1] {
+			b := way[i+1]
 			from, to := g.at[a], g.at[b]
 			if from.ends[server] != to.ends[server] {
 				continue // behind a translated address may be another server each time
@@ -46,12 +47,9 @@ func learnRoutes(groups []*group) map[routeKey][]route {
 // claimAlone finds out what became of a connection that did not come as far as others to the same server do, to a
 // point further on: its SYN was lost before that, and what refused it was made there.
 func (g *group) claimAlone(points []*Point, sound []bool, routes map[routeKey][]route, strays *strays) {
-	last := 0
-	if g.path != nil {
-		last = g.path[len(g.path)-1]
-	}
+	last := max(0, g.lastOf(client, all))
 	c := g.at[last]
-	if g.path == nil && g.members() > 1 || c.guessed || g.answered() {
+	if len(g.ways[client]) == 0 && g.members() > 1 || c.guessed || g.answered() {
 		return
 	}
 	for _, r := range routes[routeKey{c.point, c.ends[client].Addr(), c.ends[server]}] {

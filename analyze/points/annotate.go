@@ -16,7 +16,7 @@ func (j *Joined) Annotate(c *analyze.Connection) {
 		return
 	}
 	g := first.group
-	for _, m := range g.inOrder() {
+	for _, m := range g.line {
 		j.vantage(c, g, m)
 	}
 	for _, s := range c.Segments {
@@ -33,18 +33,6 @@ func (j *Joined) Annotate(c *analyze.Connection) {
 	j.crossed(c, g)
 	j.states(c)
 	c.Explains = analyze.Topic(c)
-}
-
-// inOrder returns the members from the client's side to the server's, or as they are listed.
-func (g *group) inOrder() []int {
-	if g.path != nil {
-		return slices.Insert(slices.Clone(g.path), 1, g.aside...)
-	}
-	order := make([]int, g.members())
-	for i := range order {
-		order[i] = i
-	}
-	return order
 }
 
 func (j *Joined) vantage(c *analyze.Connection, g *group, m int) {
@@ -70,7 +58,7 @@ func (j *Joined) sightings(s *analyze.Segment) {
 	if !ok {
 		return
 	}
-	for _, m := range at.group.inOrder() {
+	for _, m := range at.group.line {
 		if t := at.group.sight(int(at.packet), m); t != nil {
 			s.Seen = append(s.Seen, analyze.Sighting{Point: j.name(at.group, m), Frame: t.Frame})
 		} else if at.group.covers[int(at.packet)*at.group.members()+m] {
@@ -122,15 +110,8 @@ func noteLost(c *analyze.Connection) {
 			lost[c.Path.Lost[i].Frame] = &c.Path.Lost[i]
 		}
 	}
-	n := len(c.Vantages)
+	last := lastPoints(c)
 	for _, s := range c.Segments {
-		last := ""
-		if n > 1 {
-			last = c.Vantages[n-1].Point
-			if s.From == analyze.Server {
-				last = c.Vantages[0].Point
-			}
-		}
 		if made[s.Frame] {
 			s.Notes = append(s.Notes, "made on the way")
 		}
@@ -138,10 +119,25 @@ func noteLost(c *analyze.Connection) {
 		case o != nil:
 			s.Lost = fmt.Sprintf("it was seen at %s and not at %s", o.Seen, o.Missing)
 			s.Notes = append(s.Notes, analyze.LostOnTheWay)
-		case slices.ContainsFunc(s.Seen, func(at analyze.Sighting) bool { return at.Point == last && n > 1 }):
+		case slices.ContainsFunc(s.Seen, func(at analyze.Sighting) bool { return at.Point == last[s.From] }):
 			s.Lost = ""
 		}
 	}
+}
+
+// lastPoints names by end the last point that its packets pass; none where only one saw the connection.
+func lastPoints(c *analyze.Connection) map[analyze.Side]string {
+	last := map[analyze.Side]string{}
+	for i := range c.Vantages {
+		v := &c.Vantages[i]
+		if v.Packets.Client > 0 && len(c.Vantages) > 1 {
+			last[analyze.Client] = v.Point
+		}
+		if v.Packets.Server > 0 && len(c.Vantages) > 1 && last[analyze.Server] == "" {
+			last[analyze.Server] = v.Point
+		}
+	}
+	return last
 }
 
 // made revises c's reset where the points tell whether the end in whose name it came has sent it.
@@ -195,19 +191,22 @@ func (j *Joined) made(c *analyze.Connection, g *group) {
 // crossed says that both ends closed at once where the FIN of each left before the other's came to its
 // own point, though only one may ever have come.
 func (j *Joined) crossed(c *analyze.Connection, g *group) {
-	if g.path == nil || c.Closer == analyze.Both || !finOf(c, analyze.Client) || !finOf(c, analyze.Server) {
+	if c.Closer == analyze.Both || !finOf(c, analyze.Client) || !finOf(c, analyze.Server) {
 		return
 	}
 	if slices.ContainsFunc(c.Segments, func(s *analyze.Segment) bool { return s.DataFin }) {
 		return // on MPTCP its FINs end no stream
 	}
 	for e := range 2 {
-		own := g.firstOf(e, all)
+		own, peers := g.firstOf(e, all), g.firstOf(1-e, all)
+		if own < 0 || peers < 0 {
+			return
+		}
 		mine, theirs := g.firstEnd(own, e), g.firstEnd(own, 1-e)
 		if o := g.at[own]; !j.sound[o.point] || o.sent[1-e] == 0 || o.segments[0].Flags&event.SYN == 0 {
 			return // it may have missed the other's
 		}
-		other := g.firstEnd(g.firstOf(1-e, all), 1-e)
+		other := g.firstEnd(peers, 1-e)
 		if mine == nil || other == nil || mine.Flags&event.FIN == 0 || mine.Flags&event.ACK != 0 && other.End().LessEq(mine.Ack) || theirs != nil && theirs.Frame < mine.Frame {
 			return
 		}

@@ -24,7 +24,6 @@ type claimer struct {
 	common map[[3]int]bracket // by end and two members: where in the first's capture the packets that both saw stand
 	usual  map[[2]int]uint8   // by end and member: the TTL of its packets there that other members saw, too, where it is one
 	did    [2]doings
-	ways   [2][]int            // by end: the members that its packets pass, from its own side on
 	looks  map[identity][]bool // by member, of packets of which some look like others: it saw one
 	signs  int                 // how many packets were looked at for signs
 }
@@ -41,17 +40,42 @@ type doings struct {
 // connection is long.
 const maxSigns = 64
 
-// bracket is from where to where in a member's capture others saw the same packets of an end.
+// bracket is from where to where in a member's capture another one saw the same packets of an end, and how much later
+// by its own clock: at least and at most.
 type bracket struct {
 	first, last  int32
 	begins, ends event.Time // by the group's clock
+	least, most  event.Time
+	timed        bool // least and most are known
+}
+
+// covers reports whether the other's capture went on from a time of the member's clock to another, as the packets that
+// both saw tell the difference.
+func (k *bracket) covers(other *Point, from, to event.Time) bool {
+	return k.timed && other.covers(from+k.least, to+k.most, 0)
+}
+
+// add takes in a packet, as the member and the other one saw it; there is nil where it passed in others' shape.
+func (k *bracket) add(at int32, when event.Time, here, there *event.Segment) {
+	if k.first == 0 {
+		k.first, k.last, k.begins, k.ends = at, at, when, when
+	}
+	k.first, k.last, k.begins, k.ends = min(k.first, at), max(k.last, at), min(k.begins, when), max(k.ends, when)
+	if there == nil {
+		return
+	}
+	late := there.Time - here.Time
+	if !k.timed {
+		k.least, k.most, k.timed = late, late, true
+	}
+	k.least, k.most = min(k.least, late), max(k.most, late)
 }
 
 // claim finds what was lost and what was made between two members. Nothing is claimed where the point
 // that lacks a packet may have missed it: it misses others, its capture had not begun or was over, or
 // the packets of that end are not known to pass there, or it passed there among strays.
 func (g *group) claim(points []*Point, sound []bool, strays *strays) {
-	if g.path == nil {
+	if len(g.ways[client])+len(g.ways[server]) == 0 {
 		return
 	}
 	c := claimer{group: g, points: points, sound: sound}
@@ -119,13 +143,9 @@ func (c *claimer) learn() {
 					continue
 				}
 				shared = true
-				key := [3]int{e, a, b}
-				k, ok := c.common[key]
-				when := c.time(a, s)
-				if !ok {
-					k = bracket{at, at, when, when}
-				}
-				c.common[key] = bracket{min(k.first, at), max(k.last, at), min(k.begins, when), max(k.ends, when)}
+				k := c.common[[3]int{e, a, b}]
+				k.add(at, c.time(a, s), s, c.sight(p, b))
+				c.common[[3]int{e, a, b}] = k
 			}
 			if key := [2]int{e, a}; shared && s.Flags&event.RST == 0 {
 				if t, ok := c.usual[key]; ok && t != s.TTL {
@@ -138,20 +158,22 @@ func (c *claimer) learn() {
 	for key := range varies {
 		delete(c.usual, key)
 	}
-	for _, m := range c.path { // where none of an end's packets pass, none is missing
-		if c.at[m].sent[client] > 0 {
-			c.ways[client] = append(c.ways[client], m)
+	for e := range c.did {
+		if m := c.firstOf(e, all); m >= 0 {
+			c.look(e, m)
+			continue
 		}
-		if c.at[m].sent[server] > 0 {
-			c.ways[server] = slices.Insert(c.ways[server], 0, m)
+		for m := range c.at {
+			c.look(e, m)
 		}
 	}
-	for e := range c.did {
-		m := c.firstOf(e, all)
-		for i := range c.at[m].segments {
-			if s := &c.at[m].segments[i]; c.at[m].from(s) == e && s.Flags&event.RST == 0 {
-				c.did[e].see(s, c.time(m, s))
-			}
+}
+
+// look takes in what a member saw an end do.
+func (c *claimer) look(e, m int) {
+	for i := range c.at[m].segments {
+		if s := &c.at[m].segments[i]; c.at[m].from(s) == e && s.Flags&event.RST == 0 {
+			c.did[e].see(s, c.time(m, s))
 		}
 	}
 }
@@ -260,9 +282,9 @@ func (c *claimer) lostBetween(p, e, at, next int) bool {
 		return true
 	}
 	// What was sent later and has come there may have overtaken p.
-	left := when + arrives + event.Time(c.gap[next]+c.gap[at])
+	left := s.Time + arrives + event.Time(c.gap[next]+c.gap[at])
 	later := k.last > c.seen[p*c.members()+at]
-	return c.timed[at] && c.timed[next] && point.covers(when, left, c.ahead[next]) && (later || c.missedByReceiver(p, e, when))
+	return k.covers(point, s.Time, left) && (later || c.missedByReceiver(p, e, when))
 }
 
 // hadBegun reports whether a member's capture had begun when it should have seen p, as another did.
@@ -277,7 +299,8 @@ func (c *claimer) hadBegun(p, at, m int) bool {
 			return true
 		}
 	}
-	return c.timed[at] && c.timed[m] && c.points[c.at[m].point].covers(when-slack, when-slack, c.ahead[m])
+	k := c.common[[3]int{int(c.from[p]), at, m}]
+	return k.covers(c.points[c.at[m].point], s.Time-slack, s.Time-slack)
 }
 
 // missedByReceiver reports whether the other end behaves as if it had not received p, the last of its
@@ -291,7 +314,8 @@ func (c *claimer) missedByReceiver(p, e int, when event.Time) bool {
 	if s.Flags&event.RST == 0 {
 		return !did.hasAcked || !s.End().LessEq(did.acked)
 	}
-	return did.goneOn > when+slack+event.Time(c.gap[c.firstOf(1-e, all)])
+	m := c.firstOf(1-e, all)
+	return m >= 0 && c.timed[m] && did.goneOn > when+slack+event.Time(c.gap[m])
 }
 
 // madeBetween says how far it is borne out that p, in e's name, was made between a member that saw it and one nearer
@@ -307,7 +331,7 @@ func (c *claimer) madeBetween(p, e, at, before int) (d degree, why string) {
 	}
 	here := c.seen[p*c.members()+at]
 	wentOn := c.common[[3]int{client, at, before}].last > here || c.common[[3]int{server, at, before}].last > here
-	timed := c.timed[at] && c.timed[before] && point.covers(when-apart, when+apart, c.ahead[before])
+	timed := k.covers(point, s.Time-apart, s.Time+apart)
 	if !passes || k.first > here || !c.sound[c.at[before].point] || c.hasLike(p, before) {
 		return notMade, ""
 	}
@@ -331,7 +355,7 @@ func (c *claimer) sign(p, e, at, before int, after event.Time) string {
 	}
 	switch did := &c.did[e]; {
 	case c.firstOf(e, all) != before:
-	case s.Flags&event.RST != 0 && did.goneOn > after, s.Flags&event.RST == 0 && did.hasSent && s.Seq.Add(s.Len).Less(did.sent):
+	case s.Flags&event.RST != 0 && c.timed[before] && did.goneOn > after, s.Flags&event.RST == 0 && did.hasSent && s.Seq.Add(s.Len).Less(did.sent):
 		return fmt.Sprintf("the %s goes on after it", sideName(e))
 	}
 	for q := range c.from {

@@ -85,6 +85,36 @@ func TestMadeAndLost(t *testing.T) {
 	}
 }
 
+// TestOneWayEach tells what was lost and made where each way has a point of its own, behind one that sees both: whose order is
+// known of each way alone.
+func TestOneWayEach(t *testing.T) {
+	w := &wire{delay: 20 * ms, ahead: time.Second}
+	w.handshake()
+	w.put(100*ms, client, seenLeft, event.ACK, 1, 1, 10)
+	w.put(300*ms, client, seenBoth, event.ACK, 1, 1, 10)
+	w.put(320*ms, server, seenBoth, event.ACK, 1, 11, 0)
+	w.put(400*ms, server, seenLeft, event.RST, 1, 0, 0)
+	w.points[0].Segments[len(w.points[0].Segments)-1].TTL = 60
+	w.put(500*ms, server, seenBoth, event.ACK, 1, 11, 5)
+	w.put(900*ms, server, seenBoth, event.ACK, 1, 11, 5)
+	w.put(1200*ms, client, seenLeft, event.ACK, 11, 6, 7) // the last one: clocks are compared by one way
+	all := w.captures()
+	up, down := all[1], all[1]
+	up.Name, up.Segments, down.Name, down.Segments = "up", nil, "down", nil
+	for _, s := range all[1].Segments {
+		if s.Src == left {
+			up.Segments = append(up.Segments, s)
+		} else {
+			down.Segments = append(down.Segments, s)
+		}
+	}
+	j := Join([]Point{all[0], up, down})
+	g := j.of[0].group
+	if len(g.lost) != 2 || j.points[g.lost[0].missing].Name != "up" || len(g.made) != 1 || j.points[g.made[0].missing].Name != "down" || len(g.line) != 3 {
+		t.Errorf("lost %+v, made %+v, line %v, want two before up, one behind down, and all points in line", g.lost, g.made, g.line)
+	}
+}
+
 // TestAlike tells that an RST was made on the way though another looks like it of which not all points saw as many: the
 // point that lacks it saw neither.
 func TestAlike(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 type group struct {
 	rank  int
 	at    []*conversation // in the order of the points
-	path  []int           // indexes of at, from the client's side to the server's; nil is not known
-	aside []int           // those that path leaves out: one way alone passes there, and nothing tells where they lie
+	ways  [2][]int        // by end: indexes of at that its packets pass, from its own side on; nil where their order is not known
+	line  []int           // all indexes of at, from the client's side to the server's as far as ways tell
 	ahead []int64         // how far the clock of each is ahead of at[0]'s, ns
 	timed []bool          // ahead is told by packets of both directions
 	gap   []int64         // how long packets take from each to the next on path and back, ns

@@ -77,14 +77,14 @@ func (q *pairing) ahead() (ns, gap int64, sure bool) {
 	return 0, 0, false
 }
 
-// line finds out in which order the members lie on the path, and how far their clocks are apart.
-func (g *group) line() {
+// align finds out in which order the members lie on the way of each end's packets, and how far their clocks are apart.
+func (g *group) align() {
 	n := g.members()
 	g.ahead, g.timed, g.gap = make([]int64, n), make([]bool, n), make([]int64, n)
+	g.timed[0], g.line = true, []int{0}
 	if n == 1 {
 		return
 	}
-	g.timed[0] = true
 	nearer := make([][]int, n)
 	for a := range n {
 		nearer[a] = make([]int, n)
@@ -101,23 +101,75 @@ func (g *group) line() {
 			}
 		}
 	}
-	var every, both, aside []int
+	var both []int
 	for m, c := range g.at {
-		if every = append(every, m); c.sent[client] > 0 && c.sent[server] > 0 {
+		if c.sent[client] > 0 && c.sent[server] > 0 {
 			both = append(both, m)
-		} else {
-			aside = append(aside, m)
 		}
 	}
-	if g.path = inLine(every, nearer); g.path == nil && len(both) > 1 && len(aside) > 0 {
-		slices.SortStableFunc(aside, func(a, b int) int { return -nearer[a][b] })
-		g.path, g.aside = inLine(both, nearer), aside // where one way alone passes, it may lie anywhere
+	for e, passed := range g.passedBy() {
+		g.ways[e] = inLine(passed, nearer)
+		if g.ways[e] == nil { // where one way alone passes, it may lie anywhere
+			g.ways[e] = inLine(both, nearer)
+		}
 	}
+	slices.Reverse(g.ways[server])
+	g.line = g.listed()
 }
 
-// inLine puts members in order, by which of each two is nearer to the client; nil where that is not known of all, or
-// they contradict each other.
+// passedBy returns by end the members that saw packets of it which others saw, too.
+func (g *group) passedBy() (members [2][]int) {
+	var passed [2][]bool
+	passed[client], passed[server] = make([]bool, g.members()), make([]bool, g.members())
+	for p, e := range g.from {
+		first := -1
+		for m := range g.at {
+			switch {
+			case !g.passed(p, m):
+			case first < 0:
+				first = m
+			default:
+				passed[e][first], passed[e][m] = true, true
+			}
+		}
+	}
+	for e := range passed {
+		for m, ok := range passed[e] {
+			if ok {
+				members[e] = append(members[e], m)
+			}
+		}
+	}
+	return members
+}
+
+// listed merges both ways; what lies on none stands behind the first.
+func (g *group) listed() []int {
+	line := slices.Clone(g.ways[client])
+	next := 0
+	for _, m := range slices.Backward(g.ways[server]) {
+		at := slices.Index(line, m)
+		if at < 0 {
+			at = next
+			line = slices.Insert(line, at, m)
+		}
+		next = at + 1
+	}
+	var rest []int
+	for m := range g.at {
+		if !slices.Contains(line, m) {
+			rest = append(rest, m)
+		}
+	}
+	return slices.Insert(line, min(1, len(line)), rest...)
+}
+
+// inLine puts members in order, by which of each two is nearer to the client; nil where that is not known of all, they
+// contradict each other, or there are not two.
 func inLine(members []int, nearer [][]int) []int {
+	if len(members) < 2 {
+		return nil
+	}
 	score := make([]int, len(nearer))
 	for _, a := range members {
 		for _, b := range members {
@@ -137,21 +189,25 @@ func inLine(members []int, nearer [][]int) []int {
 	return path
 }
 
-// firstOf returns the member nearest to an end, and lastOf the one nearest to the other end, of those
-// that a condition holds for; -1 for none.
+// firstOf returns the first member on the way of an end's packets, and lastOf the last one, of those that a condition holds
+// for; -1 for none.
 func (g *group) firstOf(e int, ok func(member int) bool) int {
-	for i := range g.path {
-		if e == server {
-			i = len(g.path) - 1 - i
-		}
-		if m := g.path[i]; ok(m) {
+	for _, m := range g.ways[e] {
+		if ok(m) {
 			return m
 		}
 	}
 	return -1
 }
 
-func (g *group) lastOf(e int, ok func(member int) bool) int { return g.firstOf(1-e, ok) }
+func (g *group) lastOf(e int, ok func(member int) bool) int {
+	for _, m := range slices.Backward(g.ways[e]) {
+		if ok(m) {
+			return m
+		}
+	}
+	return -1
+}
 
 // time returns when a member's segment came by the group's clock.
 func (g *group) time(m int, s *event.Segment) event.Time { return s.Time - event.Time(g.ahead[m]) }

@@ -89,16 +89,9 @@ func (g *group) emit(p int, now event.Time) {
 	from := int(g.from[p])
 	s := *g.sight(p, g.origin(p))
 	s.Time = now
-	near := 0
-	if g.path != nil {
-		near = g.path[0]
-	}
+	near, last := g.line[0], max(0, g.lastOf(from, all))
 	s.Src, s.Dst = g.at[near].ends[from], g.at[near].ends[1-from]
 	s.Has &^= event.Incoming | event.Outgoing
-	last := 0
-	if g.path != nil {
-		last = g.lastOf(from, all)
-	}
 	s.TTL, s.Interface = g.ttlAt(p, last), uint32(last)
 	g.out, g.outOf = append(g.out, s), append(g.outOf, int32(p))
 }

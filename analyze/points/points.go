@@ -79,7 +79,7 @@ func join(points []Point, of map[string]Facts) *Joined {
 	groups := gather(all)
 	for _, g := range groups {
 		g.match()
-		g.line()
+		g.align()
 		if len(g.at) > 1 {
 			j.Connections++
 		}
@@ -230,7 +230,7 @@ func (j *Joined) name(g *group, member int) string {
 	for i, m := range g.at {
 		if q := j.points[m.point]; i != member && sameClock(p, q) {
 			side := "the server's side"
-			if order := g.inOrder(); slices.Index(order, member) < slices.Index(order, i) {
+			if slices.Index(g.line, member) < slices.Index(g.line, i) {
 				side = "the client's side"
 			}
 			if j.frames == nil {

@@ -55,14 +55,14 @@ func (j *Joined) moves(c *analyze.Connection, i int, side analyze.Side) bool {
 		return true
 	}
 	at, _, ok := j.shown(s.Frame)
-	if !ok || at.group.path == nil {
+	if !ok {
 		return true
 	}
-	g, p, end := at.group, int(at.packet), int(at.group.from[at.packet])
+	g, p := at.group, int(at.packet)
+	m := g.firstOf(int(g.from[p]), all)
 	if s.From != side {
-		end = 1 - end
+		m = g.lastOf(int(g.from[p]), all)
 	}
-	m := g.firstOf(end, func(m int) bool { return g.at[m].sent[g.from[p]] > 0 })
 	if m < 0 || !j.sound[g.at[m].point] || g.vague[p] != definite || g.passed(p, m) || g.strayed(p, j.strays) {
 		return true
 	}
