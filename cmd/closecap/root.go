@@ -15,10 +15,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/closecap/closecap/analyze/report"
-	"github.com/closecap/closecap/analyze/suggest"
 	"github.com/closecap/closecap/capture/hint"
 	"github.com/closecap/closecap/capture/kernel"
 )
@@ -142,7 +140,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetVersionTemplate("closecap {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{nearFlag(cmd, err)} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	capturing := []*cobra.Command{newRun(std), newTrace(std), newWatch(std), newCompare(std), newExplain(std)}
 	root.AddCommand(capturing...)
 	ps := newPs(std)
@@ -157,20 +155,6 @@ func newRoot(std streams) *cobra.Command {
 		return kernel.DropPrivileges()
 	}
 	return root
-}
-
-// nearFlag says of an unknown flag which one it was meant to be.
-func nearFlag(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
-		return err
-	}
-	var known []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := suggest.Nearest(unknown.GetSpecifiedName(), known); near != "" {
-		return fmt.Errorf("%w: did you mean --%s?", err, near)
-	}
-	return hint.With(err, cmd.CommandPath()+" --help lists them")
 }
 
 func noSuchCommand(root *cobra.Command, args []string) error {
