@@ -38,7 +38,6 @@ type known struct {
 	closer analyze.Side // "" for the server
 	ending analyze.Ending
 	lacks  uint64 // bytes that were not captured
-	whole  bool   // though it was reset
 }
 
 // reasonOf has segments follow a handshake, and returns why that connection, which the server closed first, ended: by
@@ -87,7 +86,7 @@ func reasonOf(list []sent, reset *analyze.Reset, known known) (string, analyze.C
 		}
 		judge.Finish()
 		c.IdleClose = fact
-		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, known.whole || reset.Cause == analyze.UnreadData
+		c.Ending, c.Reset, c.Whole = analyze.WasReset, reset, reset.Cause == analyze.UnreadData
 	}
 	if c.Ending == analyze.Open {
 		c.Closer = ""

@@ -247,12 +247,12 @@ func TestProbed(t *testing.T) {
 	holds(t, "of no known protocol", leaves(dialogue{}.server("hi\r\n")), "")
 	holds(t, "turned away", leaves(dialogue{}.server("421 busy\r\n")), "the server ended it: 421 busy (frame 3), then the client closed")
 	holds(t, "later", dialogue{}.ends(wait, words.Client), "the client closed after 2.0 s of idling, nothing had been said")
-	aborts := &analyze.Reset{By: analyze.Client, Cause: analyze.Aborted}
-	if got, _, _ := reasonOf(dialogue{}.put(time.Millisecond, words.Client, rst, ""), aborts, known{closer: analyze.Client, whole: true}); got != left+"neither end had said anything"+check {
+	aborts := &analyze.Reset{By: analyze.Client, Cause: analyze.Aborted, Frame: 3}
+	if got, _, _ := reasonOf(dialogue{}.put(time.Millisecond, words.Client, rst, ""), aborts, known{closer: analyze.Client}); got != left+"neither end had said anything"+check {
 		t.Errorf("RST: %q", got)
 	}
 	bare := dialogue{}.put(time.Millisecond, words.Client, event.RST, "")
-	if got, _, _ := reasonOf(bare, aborts, known{closer: analyze.Client, whole: true}); got != "" {
+	if got, _, _ := reasonOf(bare, aborts, known{closer: analyze.Client}); got != "" {
 		t.Errorf("bare RST: %q", got)
 	}
 }

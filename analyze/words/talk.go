@@ -59,6 +59,7 @@ type seldom struct {
 	unheard bool
 	unasked bool
 	vague   bool // and may have begun any: its first line was too long, or cut by the snap length
+	nothing bool // the end that closed first had said nothing by then, and heard nothing
 }
 
 // end is how far an end has come, in one cache line.

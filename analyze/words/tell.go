@@ -29,7 +29,7 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 			x.closer, x.closed = End(e), true
 		}
 	}
-	x.over = c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset) || x.closedOn()
+	x.over = c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset) || x.closedOn() || x.openedOnly()
 	if x.mute() {
 		return
 	}
@@ -76,6 +76,13 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 func (x *ended) closedOn() bool {
 	r := x.c.Reset
 	return r != nil && x.closed && r.By == x.side[x.closer] && x.ends[x.closer].said()
+}
+
+// openedOnly reports whether the client reset what it had opened, also in place of the handshake's ACK: as haproxy's checks
+// do. Its RST says that neither end had said anything.
+func (x *ended) openedOnly() bool {
+	r := x.c.Reset
+	return r != nil && r.Cause == analyze.Aborted && x.closed && x.closer == Client && r.By == x.side[Client] && x.nothing && r.Frame == x.ends[Client].over.frame
 }
 
 // mute reports whether there is nothing to tell, as is so of most connections of no known protocol: nobody idled, and

@@ -55,6 +55,8 @@ func (t *Talk) end(e End, s *event.Segment) {
 		if t.until = max(t.ends[Client].at.time, t.ends[Server].at.time, t.again, t.opened); s.Len > 0 {
 			t.until = s.Time
 		}
+		d, o := &t.ends[e], &t.ends[e.Other()]
+		t.nothing = d.begun && o.begun && s.Len == 0 && s.Seq.Diff(d.isn) == 1 && s.Ack.Diff(o.isn) == 1
 	}
 	t.ends[e].over = spot{s.Frame, s.Time}
 	if t.rest != nil && t.ftp != nil {
