@@ -93,11 +93,17 @@ func TestHTTP2Answers(t *testing.T) {
 		`the server closed after 2.0 s of idling, no request was outstanding; the last answer was HTTP/2 200 to GET /pkg.Service/Method on stream 9, grpc-status 14 UNAVAILABLE "no backend" (frame 13)`)
 }
 
-// TestHTTP2Goaway holds that an answer which came after a GOAWAY is called the last one only where it is whole.
+// TestHTTP2Goaway holds that an answer which came after a GOAWAY is called the last one only where it is whole, and which
+// error the client of one had got.
 func TestHTTP2Goaway(t *testing.T) {
 	const said = "the server ended it: GOAWAY ENHANCE_YOUR_CALM (frame 5), "
 	asked := dialogue{}.client(h2begin + h2frame(h2headers, h2whole|h2ends, 1, "\x82\x84")).server(h2frame(h2headers, h2whole, 1, "\x88")).server(goaway)
 	holds(t, "whole", asked.server(h2frame(h2data, h2ends, 1, "abc")).ends(0, words.Server), said+"the last answer, then closed")
+	refused := dialogue{}.client(h2begin + h2frame(h2headers, h2whole|h2ends, 1, "\x82\x84")).server(h2frame(3, 0, 1, "\x00\x00\x00\x07"))
+	const left = "the client ended it: GOAWAY ENHANCE_YOUR_CALM (frame %), then closed"
+	holds(t, "refused", refused.client(goaway).ends(0, words.Client), strings.Replace(left, "%", "5", 1)+"; stream 1 had been reset: REFUSED_STREAM (frame 4)")
+	refused = refused.client(h2frame(h2headers, h2whole|h2ends, 3, "\x82\x84")).server(h2frame(h2headers, h2whole|h2ends, 3, "\x88"))
+	holds(t, "refused once", refused.client(goaway).ends(0, words.Client), strings.Replace(left, "%", "7", 1))
 	holds(t, "cut", asked.server(h2frame(h2data, 0, 1, "abc")).ends(0, words.Server), said+"with 1 stream still open (GET /), in the middle of its answer, then closed")
 }
 

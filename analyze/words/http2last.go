@@ -66,6 +66,9 @@ func (r *http2Reader) goaway(e End, w *said) {
 		w.meaning += fmt.Sprintf(", last stream %d", g.last)
 	}
 	code := d.fault()
+	if o := &r.ends[e.Other()]; code == "" && (a == nil || a.headAt.frame < o.rstAt.frame) {
+		d, code = o, o.fault()
+	}
 	switch failed := a != nil && a.failed(); {
 	case code != "" && (!failed || d.rstAt.frame > a.headAt.frame):
 		w.goodbye.earlier, w.goodbye.earlierAt = fmt.Sprintf("stream %d had been reset: %s", binary.BigEndian.Uint32(d.rst[:]), code), d.rstAt
