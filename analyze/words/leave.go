@@ -41,13 +41,13 @@ func (x *ended) noGoodbye() string {
 	return ""
 }
 
-// greetedAlone reports whether a server that greets, and then waits to be asked, said no more than that.
+// greetedAlone reports whether a client said nothing to a server that had greeted, and waits to be asked then.
 func (x *ended) greetedAlone() bool {
 	if x.rest == nil || !x.ends[Client].mute() {
 		return false
 	}
 	m, ok := x.reader.(*mail)
-	return ok && m.code == mailGreets
+	return ok && m.greeted
 }
 
 // asCheck names who leaves like that.

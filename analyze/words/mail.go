@@ -131,6 +131,7 @@ type mail struct {
 	reply   string // the last whole reply's last line
 	code    int
 	at      [2]spot
+	greeted bool   // the server's first reply was mailGreets
 	data    bool   // a message is being sent
 	started bool   // a line of it has come
 	failed  string // the reply to the last command, where that was an error
@@ -233,6 +234,7 @@ func (r *mail) replied(line []byte) {
 	if code < 100 || len(line) > 3 && line[3] == '-' {
 		return // more lines of the reply follow
 	}
+	r.greeted = r.greeted || r.code == 0 && code == mailGreets
 	if r.code, r.reply = code, clip(line); !r.smtp {
 		r.ftpReplied()
 	}

@@ -244,6 +244,8 @@ func TestProbed(t *testing.T) {
 	}
 	holds(t, "at once", leaves(nil), left+"neither end had said anything"+check)
 	holds(t, "greeted", leaves(dialogue{}.server("220 mx ESMTP\r\n")), left+"had said nothing"+check)
+	met := dialogue{}.server("220 mx ESMTP\r\n").put(time.Millisecond, words.Client, fin, "").server("421 mx lost input connection\r\n").put(0, words.Server, fin, "")
+	holds(t, "greeted, and told so", met, left+"had said nothing"+check)
 	holds(t, "of no known protocol", leaves(dialogue{}.server("hi\r\n")), "")
 	holds(t, "turned away", leaves(dialogue{}.server("421 busy\r\n")), "the server ended it: 421 busy (frame 3), then the client closed")
 	holds(t, "later", dialogue{}.ends(wait, words.Client), "the client closed after 2.0 s of idling, nothing had been said")
