@@ -48,6 +48,7 @@ func (r *http1) last(e End, how fate) said {
 		w.tells = true
 	}
 	w.goodbye = m.goodbye(w.meaning)
+	w.goodbye.stays = w.goodbye.error && r.persists()
 	if m.error && w.goodbye.words != "" {
 		_, reason, _ := strings.Cut(strings.TrimPrefix(m.start, "HTTP/1."), " ")
 		_, reason, _ = strings.Cut(reason, " ")
@@ -74,6 +75,13 @@ func (m *message) goodbye(meaning string) goodbye {
 		return goodbye{words: meaning, name: "error", at: m.at, error: true}
 	}
 	return goodbye{}
+}
+
+// persists reports whether the last answer leaves the connection as it is (RFC 9112 9.3): the next request may follow.
+func (r *http1) persists() bool {
+	c, s := &r.ends[Client], &r.ends[Server]
+	return c.part == inHeader && s.part == inHeader && len(c.text) == 0 && len(s.text) == 0 && len(r.methods) == 0 && !c.close && !s.close &&
+		strings.HasPrefix(s.start, "HTTP/1.1 ") && strings.HasSuffix(c.start, " HTTP/1.1")
 }
 
 // outstanding counts the requests of which no final answer has begun.

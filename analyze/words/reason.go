@@ -136,6 +136,10 @@ func (x *ended) tellsOf(first End) string {
 	x.quotes(first)
 	x.topic = topicOf(x.said[first].goodbye.name)
 	g, other := &x.said[first].goodbye, &x.said[first.Other()].goodbye
+	if g.stays {
+		return fmt.Sprintf("the %s closed %s after its last answer, an error without Connection: close: %s%s (frame %d)",
+			x.side[first], analyze.Span(x.silence()), g.words, g.told, g.at.frame)
+	}
 	if g.words != g.name && !strings.HasPrefix(g.words, wsNormal) {
 		x.message = g.words
 	}

@@ -259,6 +259,24 @@ func TestProbed(t *testing.T) {
 	}
 }
 
+// TestErrorThatStays holds that an error of HTTP/1.1 after which the connection may go on is not called the end's reason.
+func TestErrorThatStays(t *testing.T) {
+	const no, ended = "HTTP/1.1 404 Not Found", "the server ended it: HTTP/1.1 404 Not Found"
+	answer := func(header string) string { return no + "\r\nContent-Length: 0\r\n" + header + "\r\n" }
+	old := strings.Replace(get, "1.1", "1.0", 1)
+	closes := strings.Replace(get, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
+	for name, tt := range map[string]struct{ asked, answer, want string }{
+		"stays":       {get, answer(""), "the server closed 1.0 ms after its last answer, an error without Connection: close: " + no + " (frame 4)"},
+		"says so":     {get, answer("Connection: close\r\n"), ended + " (Connection: close) (frame 4), then closed"},
+		"was asked":   {closes, answer(""), "the client ended it: Connection: close (frame 3), then the server closed"},
+		"of HTTP/1.0": {old, answer(""), ended + " (frame 4), then closed"},
+		"by its end":  {get, no + "\r\n\r\n", ended + " (frame 4), then closed"},
+		"of half":     {get[:20], answer(""), ended + " (frame 4), then closed"},
+	} {
+		holds(t, name, dialogue{}.client(tt.asked).server(tt.answer).ends(time.Millisecond, words.Server), tt.want)
+	}
+}
+
 // TestUnheard holds what is said of a server that closes a new connection at once, and that this is no race.
 func TestUnheard(t *testing.T) {
 	byServer := &analyze.Reset{By: analyze.Server, Cause: analyze.DataAfterClose}

@@ -94,6 +94,7 @@ type goodbye struct {
 	at        spot   // the first time
 	error     bool   // it is the reason only where its sender ended the connection, and not after idling
 	more      bool   // an answer came after it
+	stays     bool   // an error after which its protocol has the connection stay, unless it says otherwise
 	usual     bool   // it says only when the connection is to end: a message that is cut, or without an answer, says more
 }
 
