@@ -51,7 +51,7 @@ func (x *ended) greetedAlone() bool {
 }
 
 // asCheck names who leaves like that.
-const asCheck = ", as with a TCP health check or a port scan"
+const asCheck = ", as with a TCP health check, a port scan or a connection that was opened in advance"
 
 // probed says how soon a client closed.
 func (x *ended) probed() string {

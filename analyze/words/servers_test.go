@@ -238,7 +238,7 @@ func TestGreetedWithAnError(t *testing.T) {
 
 // TestProbed holds what is said of a client that leaves without a word, as a health check does.
 func TestProbed(t *testing.T) {
-	const left, check = "the client closed 1.0 ms after it had opened the connection, and ", ", as with a TCP health check or a port scan"
+	const left, check = "the client closed 1.0 ms after it had opened the connection, and ", ", as with a TCP health check, a port scan or a connection that was opened in advance"
 	leaves := func(d dialogue) dialogue {
 		return d.put(time.Millisecond, words.Client, fin, "").put(0, words.Server, fin, "")
 	}
