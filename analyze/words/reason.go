@@ -21,7 +21,7 @@ type ended struct {
 	*Heard
 	c       *analyze.Connection
 	side    [2]analyze.Side // of each End
-	said    [2]said
+	said    *[2]said        // unsaid in no known protocol: to clear two of them takes as long as all else that is told of most
 	calls   []*analyze.Call
 	over    bool // the connection is, and the capture lacks nothing of it
 	closer  End  // who ended it first,

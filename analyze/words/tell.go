@@ -1,6 +1,8 @@
 package words
 
 import (
+	"sync"
+
 	"github.com/closecap/closecap/analyze"
 )
 
@@ -22,7 +24,7 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	h.renumber(how.Number)
 	address := endpointOf(c.Client)
 	client := h.end(&address)
-	x := ended{Heard: h, c: c, calls: how.Calls}
+	x := ended{Heard: h, c: c, calls: how.Calls, said: &unsaid}
 	x.side[client], x.side[client.Other()] = analyze.Client, analyze.Server
 	for e, side := range x.side {
 		if c.Closer == side {
@@ -32,6 +34,10 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 	x.over = c.Whole && (c.Ending == analyze.Graceful || c.Ending == analyze.WasReset) || x.closedOn() || x.openedOnly()
 	if x.mute() {
 		return
+	}
+	if h.rest != nil {
+		x.said = spare.Get().(*[2]said)
+		defer func() { *x.said = unsaid; spare.Put(x.said) }()
 	}
 	var all analyze.LastWords
 	for e, side := range x.side {
@@ -70,6 +76,12 @@ func (h *Heard) Tell(c *analyze.Connection, how Telling) {
 		c.Explains = analyze.Topic(c)
 	}
 }
+
+// unsaid is what the ends of a connection mean that speak no known protocol. What those of others mean is told in one of spare.
+var (
+	unsaid [2]said
+	spare  = sync.Pool{New: func() any { return new([2]said) }}
+)
 
 // closedOn reports whether what came after the FIN of the first end drew its RST: that end had said all, and the other
 // can say no more.
