@@ -56,8 +56,8 @@ type copied struct{ first, newest int }
 // noteLoss decides what was lost when a segment is sent again: its newest copy, or what acknowledged it.
 func (fl judged) noteLoss(c *analyze.Connection, of copied, again int) {
 	s, repeat := c.Segments[of.newest], c.Segments[again]
-	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) {
-		return
+	if s.Ignored != "" || repeat.Ignored != "" || slices.Contains(s.Notes, staleNote) || s.Kind == analyze.KindWindowProbe {
+		return // there was no room for a probe's byte
 	}
 	if s.Kind == analyze.KindSyn && repeat.Time.Sub(s.Time) < ackWithin {
 		return // no timer does that: it drew an ACK of an older connection, and that an RST
