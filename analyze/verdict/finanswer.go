@@ -20,7 +20,7 @@ func answeredInTime(fl judged, e tcp.End) bool {
 		return false
 	case d.FinLost && p.AtFin.LastOfPeer > d.FinTime:
 		trip := fl.TripTo(e.Other())
-		return trip > 0 && took >= trip*7/8 && took <= fl.RoundTrip()+atOnceWithin
+		return trip > 0 && took >= trip*7/8 && took <= fl.RoundTrip()*9/8+atOnceWithin
 	case fl.filtered() && !d.FinLost, took <= fl.RoundTrip()+soonWithin:
 		return true
 	default:
