@@ -132,6 +132,13 @@ func TestEndingSummary(t *testing.T) {
 			t.Errorf("summary lacks %q:\n%s", want, b.String())
 		}
 	}
+	if strings.Contains(b.String(), " \n") {
+		t.Errorf("a line ends with a space:\n%q", b.String())
+	}
+	b.Reset()
+	if err := new(EndingSummary).Write(&b, time.Second); err != nil || b.String() != "0 connections ended in 1.0 s\n" {
+		t.Errorf("of nothing %q, %v", b.String(), err)
+	}
 }
 
 // Who closed first has the name of an end where no kernel told of a process.

@@ -102,7 +102,11 @@ func (s *EndingSummary) Write(w io.Writer, elapsed time.Duration) error {
 			_, err = fmt.Fprintf(w, format, args...)
 		}
 	}
-	say("%s ended in %s; %s lost\n", count(s.n, "connection"), span(elapsed), count(s.lost, "byte"))
+	lost := "" // that none is known to be lost says little
+	if s.lost > 0 {
+		lost = "; " + count(s.lost, "byte") + " lost"
+	}
+	say("%s ended in %s%s\n", count(s.n, "connection"), span(elapsed), lost)
 	for _, t := range []struct {
 		title string
 		m     map[string]uint64
@@ -110,7 +114,7 @@ func (s *EndingSummary) Write(w io.Writer, elapsed time.Duration) error {
 		if len(t.m) == 0 {
 			continue
 		}
-		say("\n%-18s\n", t.title)
+		say("\n%s\n", t.title)
 		names := slices.SortedFunc(maps.Keys(t.m), func(a, b string) int {
 			return cmp.Or(cmp.Compare(t.m[b], t.m[a]), cmp.Compare(a, b))
 		})
