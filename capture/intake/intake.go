@@ -136,8 +136,8 @@ func Batches(ctx context.Context, src Source, opt Options) iter.Seq2[*Batch, err
 		defer func() { cancel(); <-finished }()
 
 		for got := range b.full {
-			if ctx.Err() != nil {
-				break
+			if ctx.Err() != nil && got.err != nil {
+				continue // that reading was broken off is told below, after what was read
 			}
 			if !yield(got.batch, got.err) {
 				return
@@ -316,6 +316,11 @@ func (b *batcher) send() bool {
 }
 
 func (b *batcher) put(r result) bool {
+	select {
+	case b.full <- r: // also when all is to end: it has been read
+		return true
+	default:
+	}
 	select {
 	case b.full <- r:
 		return true

@@ -59,6 +59,41 @@ func TestSecondInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptedPipe shows what had come of a recording, and of a capture that may have calls, when it is interrupted.
+func TestInterruptedPipe(t *testing.T) {
+	recording, err := os.ReadFile("../../pcaps/shutdown-wr.pcapng")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var out, said strings.Builder
+	cmd := exec.Command(build(t), "analyze", "-")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = r, &out, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	for _, part := range [][]byte{recording, {6, 0, 0, 0}} { // who reads on has decoded what came before
+		if _, err := w.Write(part); err != nil {
+			t.Fatal(err)
+		}
+		for left := 1; left > 0; time.Sleep(10 * time.Millisecond) {
+			if left, err = unix.IoctlGetInt(int(w.Fd()), unix.TIOCINQ); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(out.String(), "graceful: the client closed first") || said.String() != "closecap: interrupted\n" {
+		t.Errorf("exit code %d, %s, said %q, want 130 and the verdict", code, out.String(), said.String())
+	}
+}
+
 // TestInterruptedTrace interrupts what it traces. The program ends at once; a child of its own that ignores
 // the signal, as a shell's do in the background, is not waited for any longer, and the report comes.
 func TestInterruptedTrace(t *testing.T) {
