@@ -136,6 +136,7 @@ var protocols = []protocol{
 	{"mysql", "MySQL", isMySQL, newMySQL},
 	{"smtp", "SMTP", isSMTP, newSMTP},
 	{"ftp", "FTP", isFTP, newFTP},
+	{"imap", "IMAP", isIMAP, newIMAP},
 	{"smtp-or-ftp", "SMTP or FTP", isMailRefusal, newSMTP},
 }
 
