@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"math"
+	"slices"
 
 	"github.com/closecap/closecap/analyze/event"
 )
@@ -68,6 +69,7 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		return
 	}
 	d.FinEnd, d.FinFrame, d.FinTime = r.End(), s.Frame, s.Time
+	d.PastFin = d.PastFin || d.Nxt > r.End() && fl.hasDataBehind(e, r.End()) // they came while it was in doubt
 	d.AcksFin = d.AcksFin || d.mayAckFin(s)
 	acker := fl.find(p.FinAckFrame) // without data it stands where e had got to, before its FIN
 	p.AtFin.AckedWithin = p.AtFin.AckedWithin || acker != nil && acker.Kind == KindAck
@@ -100,6 +102,13 @@ func (fl *Flow) fin(e End, s *event.Segment, r *Listed) {
 		fl.replay(e)
 	}
 	fl.presumeFin(e, s)
+}
+
+// hasDataBehind reports whether data of e behind pos were captured.
+func (fl *Flow) hasDataBehind(e End, pos int64) bool {
+	return slices.ContainsFunc(fl.Listed, func(q Listed) bool {
+		return q.From == e && q.Length > 0 && q.Seq >= pos && q.Ignored == Acted
+	})
 }
 
 // crossesFin reports whether e's FIN, which is new, left before its peer's FIN can have come, though an RST of that peer

@@ -46,9 +46,7 @@ var closerDoubts = []rule{
 	}, func(fl judged, e tcp.End) string {
 		return fmt.Sprintf("frame %d acknowledges nothing: it may have been sent before frame %d came", fl.Dir[e.Other()].FinFrame, fl.Dir[e].FinFrame)
 	}},
-	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, func(fl judged, e tcp.End) string {
-		return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
-	}},
+	{func(fl judged, e tcp.End) bool { return fl.Dir[e].PastFin }, judged.goesOnBehind},
 	{func(fl judged, e tcp.End) bool {
 		return fl.Reset.Class == tcp.NobodyReset && fl.Dir[fl.Reset.By].FinEnd == 0 // so it is the peer's
 	}, func(fl judged, e tcp.End) string {
@@ -265,7 +263,12 @@ func (fl judged) settleCloser(v *verdict) {
 	if v.closer == analyze.Both {
 		second := &fl.Dir[fl.Closer.Other()]
 		unseen := (fl.Reset.Frame == 0 || fl.Reset.By == fl.Closer) && second.LacksBehind(fl.Dir[fl.Closer].AtFin.Acked)
-		if unseen || fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime) {
+		switch {
+		case second.PastFin:
+			v.doubtCloser(fl.goesOnBehind(fl.Closer.Other()))
+		case fl.Dir[fl.Closer].PastFin:
+			v.doubtCloser(fl.goesOnBehind(fl.Closer))
+		case unseen, fl.mayHaveReset(fl.Closer, second.FinFrame, second.FinTime):
 			v.doubtCloser(fl.missesReset(fl.Closer, second.FinFrame))
 		}
 		return
@@ -285,6 +288,11 @@ func (fl judged) settleCloser(v *verdict) {
 	} else if fl.lacksOf(v.first.Other()) || fl.unanswered(v.first) {
 		v.closerSure = analyze.Inferred // nothing says that a FIN is missing, but something is
 	}
+}
+
+// goesOnBehind says why e's FIN is none that counts: it may be of another connection, of which the rest was not captured.
+func (fl judged) goesOnBehind(e tcp.End) string {
+	return fmt.Sprintf("the connection goes on behind the FIN of frame %d: nobody took it", fl.Dir[e].FinFrame)
 }
 
 // bothAborted withholds that the RSTs of both ends crossed, where either end may have ended before.
