@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/closecap/closecap/analyze/report"
+	"github.com/closecap/closecap/capture/pcapfile"
 )
 
 // picking are the flags that findings give themselves, and shown those that say how the report looks.
@@ -20,17 +22,21 @@ var (
 const fewFiles = 4
 
 // again returns the command that reads what cmd reads, to which flags that pick connections can be added; "" where
-// it reads standard input, which is gone then. "..." stands for the rest of many files: each finding has a command.
+// it reads standard input, which is gone then. Many files are named by their folder, and where there are others in it "..."
+// stands for all but the first: each finding has a command.
 func again(cmd *cobra.Command, args []string) string {
 	words := strings.Fields(cmd.CommandPath())
-	for i, arg := range args {
-		if i > 0 && len(args) > fewFiles {
-			words = append(words, "...")
-			break
-		}
-		words = append(words, report.ShellQuote(arg))
-	}
 	gone := slices.Contains(args, "-")
+	switch {
+	case len(args) <= fewFiles:
+		for _, arg := range args {
+			words = append(words, report.ShellQuote(arg))
+		}
+	case areFolder(args):
+		words = append(words, report.ShellQuote(filepath.Dir(args[0])))
+	default:
+		words = append(words, report.ShellQuote(args[0]), "...")
+	}
 	cmd.Flags().Visit(func(fl *pflag.Flag) {
 		if slices.Contains(picking, fl.Name) || slices.Contains(shown, fl.Name) {
 			return
@@ -51,4 +57,18 @@ func again(cmd *cobra.Command, args []string) string {
 		return ""
 	}
 	return strings.Join(words, " ")
+}
+
+// areFolder reports whether files are all captures of one folder.
+func areFolder(files []string) bool {
+	all, err := pcapfile.Files([]string{filepath.Dir(files[0])})
+	if err != nil || len(all) != len(files) {
+		return false
+	}
+	named := make([]string, len(files))
+	for i, file := range files {
+		named[i] = filepath.Clean(file)
+	}
+	slices.Sort(named)
+	return slices.Equal(named, all)
 }
