@@ -59,10 +59,10 @@ func link(res *analyze.Result, calls []*event.Call, departed map[uint64]int, tol
 	l.noPorts()
 	l.sample()
 	for _, c := range l.conns {
-		c.forgetLikely()
 		c.vouchCloser()
 		c.kernelStates()
 		l.reset(c)
+		c.forgetLikely()
 		l.lostAfterClose(c)
 		l.vouch(c)
 		l.heed(c)

@@ -76,6 +76,11 @@ func TestKernelRoots(t *testing.T) {
 				t.Errorf("validate: %v", err)
 			}
 			c := res.Connections[0]
+			for _, l := range c.LikelyCalls {
+				if l.Frame == tt.frame {
+					t.Errorf("likely %s %s beside %+v", l.Side, l.Call, tt.want)
+				}
+			}
 			for _, s := range c.Segments {
 				if s.Frame != tt.frame {
 					continue

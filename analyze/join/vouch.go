@@ -34,9 +34,16 @@ func (lc *linked) keepRead(l *analyze.Lost) {
 	}
 }
 
-// forgetLikely takes back what packets told of the calls of an end whose calls were recorded.
+// forgetLikely takes back what packets told of the calls of an end whose calls were recorded, and of a segment of which
+// something else tells who sent it: another end's call, as the close of a listener, or the kernel.
 func (lc *linked) forgetLikely() {
-	lc.LikelyCalls = slices.DeleteFunc(lc.LikelyCalls, func(k analyze.LikelyCall) bool { return lc.known[columnOf(k.Side)] })
+	lc.LikelyCalls = slices.DeleteFunc(lc.LikelyCalls, func(k analyze.LikelyCall) bool {
+		r := lc.Reset
+		return lc.known[columnOf(k.Side)] || r != nil && r.Call != 0 && r.Frame == k.Frame ||
+			slices.ContainsFunc(lc.Segments, func(s *analyze.Segment) bool {
+				return s.Frame == k.Frame && s.Root.Confidence == analyze.InKernel
+			})
+	})
 }
 
 // vouchCloser takes the candidate for the closer where the other end's calls were recorded and none of
