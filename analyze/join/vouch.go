@@ -38,11 +38,8 @@ func (lc *linked) keepRead(l *analyze.Lost) {
 // something else tells who sent it: another end's call, as the close of a listener, or the kernel.
 func (lc *linked) forgetLikely() {
 	lc.LikelyCalls = slices.DeleteFunc(lc.LikelyCalls, func(k analyze.LikelyCall) bool {
-		r := lc.Reset
-		return lc.known[columnOf(k.Side)] || r != nil && r.Call != 0 && r.Frame == k.Frame ||
-			slices.ContainsFunc(lc.Segments, func(s *analyze.Segment) bool {
-				return s.Frame == k.Frame && s.Root.Confidence == analyze.InKernel
-			})
+		r, s := lc.Reset, lc.segment(k.Frame, len(lc.Segments)-1)
+		return lc.known[columnOf(k.Side)] || r != nil && r.Call != 0 && r.Frame == k.Frame || s != nil && s.Root.Confidence == analyze.InKernel
 	})
 }
 
