@@ -84,19 +84,9 @@ func marks(file string) ([]mark, error) {
 
 // judge holds what closecap says of the captures to what the boxes did.
 func (s *scenario) judge(boxes [3]*box, files map[string]string) (lost, made tally, err error) {
-	frames := map[string][]mark{}
-	var all []closecap.Point
-	for _, name := range s.points {
-		m, err := marks(files[name])
-		if err != nil {
-			return lost, made, err
-		}
-		frames[name] = m
-		r, err := pcapfile.Open([]string{files[name]}, nil, pcapfile.Options{})
-		if err != nil {
-			return lost, made, err
-		}
-		all = append(all, closecap.Point{Name: name, Source: r, Sides: name == "router"})
+	all, frames, err := s.open(files)
+	if err != nil {
+		return lost, made, err
 	}
 	if !s.told {
 		if err := foundOut(s.points, files); err != nil {
@@ -149,6 +139,22 @@ func (s *scenario) judge(boxes [3]*box, files map[string]string) (lost, made tal
 		check(c.Path.Made, madeLeft, &made, "made")
 	}
 	return lost, made, nil
+}
+
+// open opens the captures of the points, and returns by name the mark of each frame.
+func (s *scenario) open(files map[string]string) (all []closecap.Point, frames map[string][]mark, err error) {
+	frames = map[string][]mark{}
+	for _, name := range s.points {
+		if frames[name], err = marks(files[name]); err != nil {
+			return nil, nil, err
+		}
+		r, err := pcapfile.Open([]string{files[name]}, nil, pcapfile.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, closecap.Point{Name: name, Source: r, Sides: name == "router"})
+	}
+	return all, frames, nil
 }
 
 // between reports whether a claim's points lie on both sides of a box.
